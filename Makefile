@@ -1,0 +1,61 @@
+# From a clean checkout to results: `make pipeline`. Every target makes what it needs; a second run costs nothing.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+TEST_INSTALLED := $(VENV)/.test-installed
+PINS := pyproject.toml constraints.txt
+
+# The first of these that works and can make a virtual environment is taken (the pins were tested with 3.11);
+# PYTHON=... replaces the list.
+PYTHON ?= python3.11 python3.12 python3.13 python3
+SUPPORTED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+.PHONY: help
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "  PYTHON=/path/to/python chooses the interpreter of a new $(VENV)."
+
+.PHONY: pipeline
+pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (dvc repro).
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro
+
+.PHONY: test
+test: $(TEST_INSTALLED)  ## Set up, then run the tests.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(TEST_INSTALLED)  ## Set up, then check style and types.
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+
+.PHONY: setup
+setup: $(INSTALLED)  ## Only make .venv and install the pinned dependencies.
+
+.PHONY: clean
+clean:  ## Remove the environment, caches and half-finished work; results stay.
+	rm -rf $(VENV) .scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(INSTALLED): $(PINS) | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(TEST_INSTALLED): $(PINS) | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $(INSTALLED) $@
+
+# Made with --clear: without pip inside, the folder is what an interrupted attempt left.
+$(BIN)/pip:
+	@for python in $(PYTHON); do \
+	    if "$$python" -c '$(SUPPORTED)' 2>/dev/null && "$$python" -m venv --clear $(VENV); then \
+	        echo "$(VENV): $$($(BIN)/python --version), made by $$python"; exit 0; \
+	    fi; \
+	done; \
+	echo "No Python 3.11 to 3.13 that can make a virtual environment was found (tried: $(PYTHON))." >&2; \
+	echo "Install one (Debian, Ubuntu: apt install python3 python3-venv) or name one: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; \
+	exit 1

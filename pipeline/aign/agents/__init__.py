@@ -1,0 +1,1 @@
+"""Who acts in a scenario: learning agents, heuristics, solver-guided experts."""

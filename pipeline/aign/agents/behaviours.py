@@ -1,0 +1,116 @@
+"""Who acts without learning: uniform noise, heuristics with an unsteady hand, experts guided by a solver.
+
+Axes: E episodes, S state values, A action values, X design values, T steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from aign.agents.contexts import Contexts
+from aign.agents.recording import label
+from aign.agents.rollout import Act, rollout, starting_states
+from aign.agents.seeding import derived_generator
+from aign.agents.targets import solver_guided_targets
+from aign.errors import ParameterError, unknown_name
+from aign.scenarios.base import DesignScenario, Scenario
+from aign.trajectories.schema import Episodes
+
+Source = Literal["random", "heuristics", "solver-guided"]
+
+BATCH = 2_048
+"""Episodes simulated, and handed over, at once."""
+SLIP_PROBABILITY = 0.15
+"""How often a heuristic's step is perturbed."""
+SLIP_SIZE = 0.25
+"""Standard deviation of such a perturbation; an action value lies in [-1, 1]."""
+RANDOM_STARTS = {"random": 0.5, "heuristics": 0.25, "solver-guided": 0.25}
+"""Share of episodes that start at a random state; the rest start where designs start in use."""
+
+
+def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes: int, seed: int) -> Iterator[Episodes]:
+    """Simulate `episodes` labelled episodes in batches of at most `BATCH`, contexts drawn evenly.
+
+    Args:
+        source: "random" (uniform actions), "heuristics" (walks to each heuristic's design with slips; equal shares,
+            behaviour "heuristic:<name>"), or "solver-guided" (walks at various speeds to designs around certified
+            optima; see `targets`).
+        scenario: where to act.
+        contexts: of one split.
+        episodes: how many, over all of the source's behaviours. None where a scenario has no heuristics.
+        seed: of everything random, in [0, 2^31).
+
+    Raises:
+        ParameterError: an unknown source.
+    """
+    if source == "random":
+        yield from _batches(source, source, _uniform_actions, scenario, contexts, episodes, seed)
+    elif source == "solver-guided":
+        yield from _batches(source, source, _walk_to_targets, scenario, contexts, episodes, seed)
+    elif source == "heuristics":
+        names = list(scenario.heuristics)
+        for place, name in enumerate(names):
+            share = (episodes + place) // len(names)
+            yield from _batches(source, f"heuristic:{name}", _heuristic(name), scenario, contexts, share, seed)
+    else:
+        raise ParameterError(unknown_name("source", source, ("heuristics", "random", "solver-guided")))
+
+
+Behave = Callable[[Scenario[Any], Contexts, Tensor, torch.Generator], Act]
+"""Makes the policy of a batch: scenario, contexts, first states (E, S), generator."""
+
+
+def _batches(source: Source, behaviour: str, behave: Behave, scenario: Scenario[Any], contexts: Contexts,
+             episodes: int, seed: int) -> Iterator[Episodes]:
+    generator = derived_generator(seed, behaviour, contexts.split)
+    sampled = contexts.sample(episodes, generator)
+    for start in range(0, episodes, BATCH):
+        drawn = sampled.take(torch.arange(start, min(start + BATCH, episodes)))
+        states = starting_states(scenario, drawn.values, RANDOM_STARTS[source], generator)
+        act = behave(scenario, drawn, states, generator)
+        yield label(scenario, drawn, rollout(scenario, drawn.values, act, states), behaviour, env_seed=seed)
+
+
+def _uniform_actions(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
+    def act(values: Tensor, states: Tensor, time: int) -> Tensor:
+        return 2.0 * torch.rand(len(values), scenario.action_size, generator=generator) - 1.0
+    return act
+
+
+def _heuristic(name: str) -> Behave:
+    def behave(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
+        target = scenario.heuristics[name](contexts.values)
+
+        def act(values: Tensor, states: Tensor, time: int) -> Tensor:
+            steady = scenario.action_towards(states, target)
+            slips = torch.rand(len(values), 1, generator=generator) < SLIP_PROBABILITY
+            return steady + slips * SLIP_SIZE * torch.randn(steady.shape, generator=generator)
+        return act
+    return behave
+
+
+def _walk_to_targets(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
+    """Walk to solver-guided targets along waypoints x_0 + (t / arrival)^bend (target - x_0).
+
+    Arrival (uniform between half the horizon and its end) and bend (log-uniform in [1/2, 2]) differ between episodes,
+    so that paths to one design differ. Whoever would be late otherwise goes straight.
+    """
+    targets = solver_guided_targets(scenario, contexts, generator)
+    if not isinstance(scenario, DesignScenario):
+        return lambda values, states, time: scenario.action_towards(states, targets)
+    design, horizon = scenario, scenario.horizon
+    arrival = horizon * (0.5 + 0.5 * torch.rand(len(states), 1, generator=generator))
+    bend = 4.0 ** (torch.rand(len(states), 1, generator=generator) - 0.5)
+    origin = states
+
+    def act(values: Tensor, states: Tensor, time: int) -> Tensor:
+        progress = ((time + 1) / arrival).clamp(max=1.0) ** bend
+        steps_needed = ((targets - states).abs() / design.step_size).amax(1, keepdim=True)
+        late = steps_needed > horizon - time - 1
+        waypoint = torch.where(late, targets, origin + progress * (targets - origin))
+        return design.action_towards(states, waypoint)
+    return act

@@ -1,0 +1,95 @@
+"""The policy all decision makers share, free of the library that trained it.
+
+Axes: B networks, N decision makers, F values one observes, A action values of a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from aign.errors import ModelError
+from aign.files import read_json, write_json, writing
+from aign.scenarios.base import Scenario
+
+Bounding = Literal["tanh", "clip"]
+KEYS = {"features", "actions", "hidden", "bounding"}
+
+
+class SharedPolicy(nn.Module):
+    """A multilayer perceptron from what one decision maker sees to what it does, in [-1, 1].
+
+    Args:
+        features: F.
+        actions: A / N.
+        hidden: widths of the hidden layers, each followed by SiLU.
+        bounding: how the mean is kept in [-1, 1]: "tanh" (soft actor-critic) or "clip" (PPO).
+    """
+
+    def __init__(self, features: int, actions: int, hidden: Sequence[int], bounding: Bounding) -> None:
+        super().__init__()
+        self.features, self.actions, self.hidden, self.bounding = features, actions, tuple(hidden), bounding
+        layers: list[nn.Module] = []
+        for width_in, width_out in pairwise((features, *hidden)):
+            layers += [nn.Linear(width_in, width_out), nn.SiLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear((features, *hidden)[-1], actions))
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Return actions (..., A / N) in [-1, 1] for what is seen (..., F)."""
+        mean: Tensor = self.layers(seen)
+        return mean.tanh() if self.bounding == "tanh" else mean.clamp(-1.0, 1.0)
+
+    @torch.no_grad()
+    def act(self, scenario: Scenario[Any], contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        """Return the deterministic actions (B, A) of whole networks."""
+        actions: Tensor = self(scenario.agent_observations(contexts, states, time))
+        return actions.flatten(1)
+
+    @classmethod
+    def from_layers(cls, layers: Sequence[nn.Linear], bounding: Bounding) -> SharedPolicy:
+        """Copy trained linear layers, first to last."""
+        # New layers draw their first weights from the global stream, which training may be using.
+        with torch.random.fork_rng(devices=[]):
+            policy = cls(layers[0].in_features, layers[-1].out_features, [layer.out_features for layer in layers[:-1]],
+                         bounding)
+        own_layers = [layer for layer in policy.layers if isinstance(layer, nn.Linear)]
+        for own, trained in zip(own_layers, layers, strict=True):
+            own.load_state_dict(trained.state_dict())
+        return policy.eval().requires_grad_(False)
+
+    def save(self, path: Path) -> None:
+        """Write `<path>.json` (shape) and `<path>.safetensors` (weights)."""
+        with writing(_file(path, "safetensors")) as aside:
+            save_file(self.state_dict(), aside)
+        write_json(_file(path, "json"), {"features": self.features, "actions": self.actions,
+                                         "hidden": list(self.hidden), "bounding": self.bounding})
+
+    @classmethod
+    def load(cls, path: Path) -> SharedPolicy:
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: a file is missing, damaged or not a shared policy.
+        """
+        shape = read_json(_file(path, "json"), ModelError)
+        if not isinstance(shape, dict) or set(shape) != KEYS:
+            raise ModelError(f"{_file(path, 'json')}: not a shared policy; it must hold {', '.join(sorted(KEYS))}. "
+                             "Train the agent again.")
+        weights = _file(path, "safetensors")
+        try:
+            policy = cls(**shape)
+            policy.load_state_dict(load_file(weights))
+        except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
+            raise ModelError(f"{weights}: weights cannot be read ({error}). Train the agent again.") from None
+        return policy.eval().requires_grad_(False)
+
+
+def _file(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}")

@@ -1,0 +1,99 @@
+"""Every number of the agents that explore, with bounds and reasons. Light to import: no torch here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown names are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SACSettings(Settings):
+    """Soft actor-critic with one policy shared by all decision makers (Haarnoja et al. 2018; Stable-Baselines3)."""
+
+    environment_steps: Positive = 15_360
+    """Steps of whole networks, rounded up to full episodes of all networks."""
+    networks: Positive = 16
+    """Networks simulated side by side."""
+    learning_rate: Rate = 1e-3
+    """Start of a linear decay to zero."""
+    batch_size: Positive = 512
+    buffer_size: Positive = 50_000
+    """Recent transitions only: older ones show rewards among decision makers who have since learned."""
+    updates_per_step: Positive = 4
+    """Gradient steps after each step of all networks."""
+    tau: Rate = 0.01
+    """Polyak factor of the target critics."""
+    learning_starts: Count = 3_000
+    """Transitions of single decision makers taken at random before learning."""
+    target_entropy: float = -1.0
+    """For each action value of a decision maker."""
+    entropy_coefficient: str = "auto_0.1"
+    hidden: tuple[Positive, ...] = (64, 64)
+    discount: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """0 makes it a contextual bandit: greedy improvement, which is enough where the reward is the gain in utility."""
+
+
+class PPOSettings(Settings):
+    """Proximal policy optimisation, shared policy (Schulman et al. 2017; Stable-Baselines3)."""
+
+    environment_steps: Positive = 51_200
+    networks: Positive = 64
+    learning_rate: Rate = 1e-3
+    rollout_steps: Positive = 16
+    batch_size: Positive = 2_048
+    epochs: Positive = 5
+    gae_lambda: Annotated[float, Field(ge=0, le=1)] = 1.0
+    log_std_init: float = -0.5
+    entropy_coefficient: Annotated[float, Field(ge=0)] = 0.0
+    hidden: tuple[Positive, ...] = (64, 64)
+    discount: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class SourceSettings(Settings):
+    """How many episodes each source adds to the training split, beside those the learning agents make in training."""
+
+    random: Count = 1_000
+    heuristics: Count = 3_000
+    """Shared equally among the scenario's heuristics; some steps are perturbed."""
+    solver_guided: Count = 10_000
+    """Walks towards optima of randomly perturbed problems: operation logs and expertise."""
+    snapshots: Count = 8
+    """How often in training a learning agent's current policy is recorded on fresh contexts."""
+    snapshot_episodes: Count = 250
+    """Episodes a snapshot."""
+
+
+class CollectSettings(Settings):
+    """Stage collect: contexts, sources, sizes."""
+
+    train_contexts: Positive = 6_000
+    validation_contexts: Positive = 256
+    test_contexts: Positive = 256
+    sources: SourceSettings = SourceSettings()
+    sac: SACSettings = SACSettings()
+    ppo: PPOSettings = PPOSettings()
+    held_out_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    """Episodes each source adds to validation, and again to test, as a share of its training episodes."""
+    shard_rows: Annotated[int, Field(ge=1, le=200_000)] = 8_192
+    """Episodes a shard; a shard is one record batch and is kept under 128 MB."""
+
+
+class RunSettings(Settings):
+    """What every stage shares."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 2026
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Positive = 1
+    """Torch threads of each process. Results are bit-identical only for the same number."""
+    workers: Positive = 2
+    """Processes side by side within a stage."""

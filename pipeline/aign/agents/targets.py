@@ -1,0 +1,109 @@
+"""Designs a solver-guided expert walks to: from mediocre to optimal, and of widely varying labels.
+
+Certificates are asked for unconstrained problems only: the constrained optima that a generator is judged by are never
+in the data.
+
+Axes: E episodes, C context values, X design values.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.agents.contexts import Contexts
+from aign.scenarios.base import DesignScenario, Scenario
+
+SHARES = {"exact": 0.30, "noisy": 0.12, "blended": 0.08, "perturbed": 0.17, "scaled": 0.165, "capped": 0.165}
+"""How the episodes are divided. Exact: the certified design itself. Noisy: with noise on it. Blended: somewhere between
+it and a heuristic's. Perturbed: the optimum of another problem. Scaled and capped: as if a budget, or a limit on each
+value, had been tightened; every other one starts from the optimum of another problem."""
+NOISE = (0.02, 1.0)
+"""Noise on a design, relative to its mean magnitude; log-uniform, so that near misses are as frequent as far ones."""
+CONTEXT_NOISE = (0.05, 1.0)
+"""Noise on a context: standard deviation of its logarithm, or relative to its spread where it can be negative."""
+TIGHTENING = (0.4, 1.0)
+"""Factor on a design, or cap relative to its largest value."""
+
+
+def solver_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator: torch.Generator) -> Tensor:
+    """Return one target design for each of E contexts, (E, X), admissible where the scenario can say so."""
+    certified = _distinct_designs(scenario, contexts)
+    kinds = torch.multinomial(torch.tensor(list(SHARES.values())), len(contexts), True, generator=generator)
+    kind = {name: kinds == index for index, name in enumerate(SHARES)}
+    targets = certified.clone()
+    tightened = kind["scaled"] | kind["capped"]
+    foreign = kind["perturbed"] | (tightened & (torch.rand(len(contexts), generator=generator) < 0.5))
+    if bool(foreign.any()):
+        targets[foreign] = _foreign_optima(scenario, contexts.values[foreign], generator)
+    targets[kind["noisy"]] = _noisy(certified[kind["noisy"]], generator)
+    targets[kind["blended"]] = _blended(scenario, contexts.values[kind["blended"]], certified[kind["blended"]],
+                                        generator)
+    factor = _uniform(TIGHTENING, len(contexts), generator)
+    targets[kind["scaled"]] = (targets * factor)[kind["scaled"]]
+    targets[kind["capped"]] = targets.minimum(targets.amax(1, keepdim=True) * factor)[kind["capped"]]
+    return scenario.admissible(targets) if isinstance(scenario, DesignScenario) else targets
+
+
+def perturbed_contexts(scenario: Scenario[Any], contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+    """Return contexts (E, C) with noise of standard deviation `scale` (E, 1), kept within the features' bounds.
+
+    Values that cannot be negative get noise on their logarithm, others in units of their spread over the batch.
+    """
+    noise = scale * torch.randn(contexts.shape, generator=generator)
+    pieces, start = [], 0
+    for feature in scenario.context_features:
+        run = slice(start, start + feature.size)
+        values = contexts[:, run]
+        if feature.low >= 0:
+            moved = values * noise[:, run].exp()
+        else:
+            moved = values + noise[:, run] * values.std(unbiased=False)
+        pieces.append(moved.clamp(feature.low, feature.high))
+        start += feature.size
+    return torch.cat(pieces, 1)
+
+
+def _distinct_designs(scenario: Scenario[Any], contexts: Contexts) -> Tensor:
+    """Return the certified design (E, X) of each context, computed once for each distinct one."""
+    distinct, place = torch.unique(contexts.ids, return_inverse=True)
+    first = torch.empty(len(distinct), dtype=torch.int64)
+    first[place.flip(0)] = torch.arange(len(contexts)).flip(0)
+    return scenario.certify(contexts.values[first]).design[place]
+
+
+def _foreign_optima(scenario: Scenario[Any], contexts: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the certified designs of perturbed versions of the contexts, in the given contexts' own order."""
+    moved = perturbed_contexts(scenario, contexts, _log_uniform(CONTEXT_NOISE, len(contexts), generator), generator)
+    ordered, index = scenario.canonical_order(moved)
+    designs = scenario.certify(ordered).design
+    return torch.empty_like(designs).scatter(1, index, designs)
+
+
+def _noisy(designs: Tensor, generator: torch.Generator) -> Tensor:
+    scale = _log_uniform(NOISE, len(designs), generator) * designs.abs().mean(1, keepdim=True)
+    return designs + scale * torch.randn(designs.shape, generator=generator).to(designs.dtype)
+
+
+def _blended(scenario: Scenario[Any], contexts: Tensor, designs: Tensor, generator: torch.Generator) -> Tensor:
+    """Return designs between the given ones and those of a random heuristic."""
+    which = torch.randint(max(1, len(scenario.heuristics)), (len(contexts),), generator=generator)
+    other = designs.clone()
+    for index, heuristic in enumerate(scenario.heuristics.values()):
+        rows = which == index
+        if bool(rows.any()):
+            other[rows] = heuristic(contexts[rows]).to(designs.dtype)
+    return designs + _uniform((0.0, 1.0), len(contexts), generator) * (other - designs)
+
+
+def _uniform(bounds: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
+    """Return (count, 1) uniform values."""
+    return bounds[0] + (bounds[1] - bounds[0]) * torch.rand(count, 1, generator=generator)
+
+
+def _log_uniform(bounds: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
+    """Return (count, 1) values whose logarithm is uniform."""
+    return _uniform((math.log(bounds[0]), math.log(bounds[1])), count, generator).exp()

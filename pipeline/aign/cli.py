@@ -1,0 +1,121 @@
+"""The command `aign`: one sub-command a stage, and what operators ask for. Heavy imports wait until they are needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aign.errors import AignError, StorageError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="AI-generated network design: collect trajectories, train a diffuser, sample certified designs.")
+
+Variant = Annotated[str, typer.Argument(help="A variant of params.yaml, such as power-20.")]
+ParamsFile = Annotated[Path, typer.Option("--params", help="The parameter file.")]
+DEFAULT = Path("params.yaml")
+INTERRUPTED = 130
+
+
+def _params(path: Path) -> Any:
+    from aign import params
+    from aign.stages.scratch import die_with_parent
+
+    if "DVC_STAGE" in os.environ:  # a killed dvc must not leave a stage behind; a user's shell may go
+        die_with_parent()
+    return params.load(path)
+
+
+@app.command()
+def collect(variant: Variant, params: ParamsFile = DEFAULT) -> None:
+    """Let agents explore the network and store their episodes as a trajectory dataset."""
+    from aign.stages.collect import collect as stage
+
+    stage(variant, _params(params))
+
+
+@app.command()
+def train(variant: Variant, params: ParamsFile = DEFAULT) -> None:
+    """Train the Decision Diffuser on the trajectory dataset."""
+    from aign.stages.train import train as stage
+
+    stage(variant, _params(params))
+
+
+@app.command()
+def sample(variant: Variant, params: ParamsFile = DEFAULT) -> None:
+    """Answer the requests of params.yaml with verified designs."""
+    from aign.stages.sample import sample as stage
+
+    stage(variant, _params(params))
+
+
+@app.command()
+def evaluate(variant: Variant, params: ParamsFile = DEFAULT) -> None:
+    """Compare the diffuser with agents, heuristics and the certified optimum on unseen contexts."""
+    from aign.stages.evaluate import evaluate as stage
+
+    stage(variant, _params(params))
+
+
+@app.command()
+def design(
+    scenario: Annotated[str, typer.Argument(help="A scenario, such as power-allocation.")],
+    where: Annotated[list[str] | None, typer.Option(help='A constraint: "total_power<=300"; repeatable.')] = None,
+    count: Annotated[int, typer.Option(help="Designs to generate.")] = 16,
+    users: Annotated[int | None, typer.Option(help="Number of users, where the scenario has that parameter.")] = None,
+    model: Annotated[Path | None, typer.Option(help="A model folder; found under models/ by default.")] = None,
+    context: Annotated[Path | None, typer.Option(help="JSON or YAML file with the context.")] = None,
+    preset: Annotated[str | None, typer.Option(help="A context the scenario knows by name.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of a drawn context and of the generator.", min=0,
+                                      max=2**31 - 1)] = 0,
+    save: Annotated[Path | None, typer.Option(help="Write PATH.json, PATH.parquet and PATH.png.")] = None,
+) -> None:
+    """Generate, verify and rank designs for one request."""
+    from aign.designs.requests import make_request
+    from aign.designs.table import answer
+    from aign.diffusion import store
+    from aign.stages import journal
+
+    if save is not None and not save.name:
+        raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
+    given = {"users": users} if users is not None else {}
+    pipeline = store.load(model) if model is not None else store.find(Path("models"), scenario, given)
+    request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
+    found = answer(pipeline, request, seed=seed)
+    journal.console.print(found)
+    if save is not None:
+        for path in found.save(save):
+            journal.made("design", path)
+
+
+@app.command()
+def scenarios() -> None:
+    """List the networks there are, with their parameters and labels."""
+    from rich.table import Table
+
+    from aign.scenarios.registry import scenarios as every
+    from aign.stages import journal
+
+    table = Table("scenario", "what it is", "parameters", "labels", title="Networks")
+    for name, kind in every().items():
+        labels = kind.create().labels
+        table.add_row(name, kind.summary, ", ".join(kind.Parameters.model_fields),
+                      ", ".join(label.name for label in labels))
+    journal.console.print(table)
+
+
+def main() -> None:
+    """Run the command line; an error the user can mend is one message and exit status 2, without a traceback."""
+    try:
+        app()
+    except AignError as error:
+        typer.secho(f"error: {error}", err=True, fg="red")
+        sys.exit(2)
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer turned Ctrl-C into it
+            typer.secho("stopped; run the command again to resume", err=True)
+        raise

@@ -1,0 +1,1 @@
+"""Requests, verification in the digital twin, ranking."""

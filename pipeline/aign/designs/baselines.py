@@ -1,0 +1,49 @@
+"""What the generator has to beat: no learning, and memory.
+
+Axes: B contexts, K candidates, X design values, E training episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.scenarios.base import Scenario
+from aign.scenarios.constraints import Constraint
+
+ROWS = 200_000
+"""Designs simulated at once: bounds memory."""
+
+
+def no_learning(scenario: Scenario[Any], contexts: Tensor, count: int,
+                constraints: Sequence[Constraint] = ()) -> Tensor:
+    """Return (B, count, X): evenly spaced designs that treat everybody alike, projected on the constraints."""
+    low = torch.cat([torch.full((feature.size,), feature.low) for feature in scenario.state_features])
+    high = torch.cat([torch.full((feature.size,), feature.high) for feature in scenario.state_features])
+    share = torch.arange(1, count + 1)[:, None] / count
+    designs = (low + share * (high - low)).repeat(len(contexts), 1)
+    projected = scenario.project(contexts.repeat_interleave(count, dim=0), designs, constraints)
+    return projected.reshape(len(contexts), count, -1)
+
+
+def best_of(scenario: Scenario[Any], contexts: Tensor, designs: Tensor) -> Tensor:
+    """Return the best (B, X) of K designs (B, K, X) by simulation."""
+    count = designs.shape[1]
+    utility = scenario.utility(contexts.repeat_interleave(count, dim=0), designs.flatten(0, 1)).reshape(-1, count)
+    return designs[torch.arange(len(designs)), utility.argmax(dim=1)]
+
+
+def best_training_design(scenario: Scenario[Any], contexts: Tensor, memory: Tensor) -> Tensor:
+    """Return, for each context (B, C), the design of the training data (E, X) that turns out best in it (B, X).
+
+    The strongest use of memory there is: every final design ever recorded is simulated in the new context. Contexts
+    and designs are in canonical order.
+    """
+    found = []
+    for context in contexts:
+        parts = [scenario.utility(context.expand(len(part), -1), part) for part in torch.split(memory, ROWS)]
+        found.append(memory[torch.cat(parts).argmax()])
+    return torch.stack(found)

@@ -1,0 +1,95 @@
+"""From requests to ranked, verified designs: draft, ladder of target returns, projection, verification, ranking.
+
+Axes: B contexts, K candidates of each, C context values, X design values, T horizon, S state values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from aign.designs.settings import SamplingSettings
+from aign.designs.verification import verify
+from aign.diffusion.pipeline import DesignPipeline, Sampling
+from aign.diffusion.quality import TARGET_RETURN
+from aign.scenarios.constraints import Constraint
+
+ROWS = 4_096
+"""Plans denoised at once: bounds memory."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """K verified designs for each of B contexts, the best first: feasible before infeasible, then by utility.
+
+    Attributes:
+        designs: (B, K, X); utility: (B, K); labels: name -> (B, K).
+        feasible, raw_feasible, reached: (B, K) bool; see `Verified`.
+        paths: (B, K, T+1, S).
+        target_returns: (B, K) what each candidate was asked for.
+    """
+
+    designs: Tensor
+    utility: Tensor
+    labels: Mapping[str, Tensor]
+    feasible: Tensor
+    raw_feasible: Tensor
+    reached: Tensor
+    paths: Tensor
+    target_returns: Tensor
+
+
+def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint] = (), count: int = 16,
+             settings: SamplingSettings | None = None, seed: int = 0) -> Candidates:
+    """Generate, verify and rank `count` designs for each context (B, C)."""
+    settings = settings or SamplingSettings()
+    generator = torch.Generator(pipeline.device).manual_seed(seed)
+    sampling = Sampling(**settings.model_dump(exclude={"ladder", "constrained_ladder"}))
+    chunk = max(1, ROWS // count)
+    parts = []
+    for part in torch.split(contexts, chunk):
+        shown = binding(pipeline, part, constraints, sampling, generator)
+        targets = settings.constrained_ladder if constraints else settings.ladder
+        ladder = torch.tensor(targets if count > 1 else targets[:1])
+        returns = ladder.repeat(-(-count // len(ladder)))[:count].repeat(len(part))
+        repeated = part.repeat_interleave(count, dim=0)
+        plans = pipeline(repeated, returns, constraints, shown.repeat_interleave(count, dim=0), sampling, generator)
+        verified = verify(pipeline, repeated, plans, constraints)
+        fields = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
+                  "target_returns": returns}
+        parts.append(ranked({name: value.unflatten(0, (len(part), count)) for name, value in fields.items()
+                             if isinstance(value, Tensor)}))
+    merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    labels = {name.removeprefix("label:"): merged.pop(name) for name in list(merged) if name.startswith("label:")}
+    return Candidates(labels=labels, **merged)
+
+
+def binding(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint], sampling: Sampling,
+            generator: torch.Generator) -> Tensor:
+    """Return which constraints to show the network in each context, (B, number of constraints) bool.
+
+    A label's threshold is shown only where an unconstrained draft breaks it: shown where it is slack, it would pin the
+    label to a value nobody asked for.
+    """
+    if not constraints:
+        return torch.zeros(len(contexts), 0, dtype=torch.bool)
+    returns = torch.full((len(contexts),), TARGET_RETURN)
+    draft = pipeline(contexts, returns, sampling=sampling, generator=generator).designs.cpu()
+    values = pipeline.scenario.measure(contexts.cpu(), draft)
+    return torch.stack([~constraint.holds(values[constraint.label]) for constraint in constraints], dim=1)
+
+
+def ranked(fields: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Sort every field (B, K, ...) by feasibility, then utility, the best first."""
+    by_utility = fields["utility"].argsort(dim=1, descending=True, stable=True)
+    first = fields["feasible"].gather(1, by_utility).int().argsort(dim=1, descending=True, stable=True)
+    order = by_utility.gather(1, first)
+
+    def sort(value: Tensor) -> Tensor:
+        index = order.reshape(*order.shape, *[1] * (value.ndim - 2)).expand_as(value)
+        return value.gather(1, index)
+
+    return {name: sort(value) for name, value in fields.items()}

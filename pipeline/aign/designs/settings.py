@@ -1,0 +1,77 @@
+"""Every number of the stages sample and evaluate, with bounds and reasons. Light to import: no torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Positive = Annotated[int, Field(ge=1)]
+Return = Annotated[float, Field(ge=-1, le=1)]
+Ladder = Annotated[tuple[Return, ...], Field(min_length=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown names are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SamplingSettings(Settings):
+    """How designs are generated."""
+
+    scheduler: str = "DDIMScheduler"
+    """Any scheduler of diffusers that can take a clean-sample prediction."""
+    steps: Positive = 10
+    guidance: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model."""
+    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    projected_steps: Annotated[int, Field(ge=0)] = 2
+    """Last denoising steps in which the design is projected on the constraints."""
+    ladder: Ladder = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
+    """Target returns, cycled over the candidates of a request without constraints: just below the best in the data."""
+    constrained_ladder: Ladder = (0.98, 0.9, 0.998, 0.95, 0.7, 0.99, 0.8, 0.4)
+    """The same where constraints hold: they cost an unknown share of the return, so the targets are spread."""
+
+
+class RequestSettings(Settings):
+    """One request of the stage sample."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    """Names the files of the answer."""
+    preset: str | None = None
+    """A context the scenario knows by name."""
+    context: Path | None = None
+    """A JSON or YAML file with the context."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of the context drawn where neither preset nor file is given."""
+    where: tuple[str, ...] = ()
+    """Constraints such as total_power<=300."""
+    count: Positive = 16
+
+
+class SampleSettings(Settings):
+    """Stage sample."""
+
+    sampling: SamplingSettings = SamplingSettings()
+    requests: tuple[RequestSettings, ...] = (RequestSettings(name="free"),)
+
+    @field_validator("requests")
+    @classmethod
+    def names_differ(cls, requests: tuple[RequestSettings, ...]) -> tuple[RequestSettings, ...]:
+        """Refuse two requests of one name: the second answer would take the place of the first."""
+        names = [request.name for request in requests]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name {twice[0]!r} stands twice; every request needs a name of its own")
+        return requests
+
+
+class EvaluateSettings(Settings):
+    """Stage evaluate."""
+
+    contexts: Annotated[int, Field(ge=2)] = 256
+    """Test contexts; the stage uses as many as the dataset has, at most these."""
+    candidates: Positive = 16
+    """Designs generated for each context when the best one counts."""

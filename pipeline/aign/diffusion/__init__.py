@@ -1,0 +1,1 @@
+"""The conditional Decision Diffuser: network, training, sampling."""

@@ -1,0 +1,78 @@
+"""Stopping and resuming a training without losing a bit: one safetensors file, written aside and renamed.
+
+The file holds weights, their moving average, the best weights so far, the optimiser's moments and the generator's
+state as tensors, and everything else as JSON in its header. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from aign.errors import ModelError
+from aign.files import writing
+
+
+@dataclass
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        step: gradient steps done.
+        score: design quality of the best model so far; -inf before the first evaluation.
+        history: one dictionary for each evaluation.
+    """
+
+    step: int = 0
+    score: float = float("-inf")
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def save(path: Path, modules: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer, generator: torch.Generator,
+         progress: Progress) -> None:
+    """Write the complete state of a training."""
+    tensors: dict[str, Tensor] = {"generator": generator.get_state()}
+    for name, module in modules.items():
+        tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{index}/{key}": value for key, value in moments.items()}
+    header = {"progress": json.dumps(vars(progress))}
+    with writing(path) as aside:
+        save_file({name: value.detach().contiguous().cpu() for name, value in tensors.items()}, aside, header)
+
+
+def load(path: Path, modules: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer, generator: torch.Generator,
+         device: torch.device) -> Progress:
+    """Restore what `save` wrote into the given objects.
+
+    Raises:
+        ModelError: the file is damaged or belongs to another network.
+    """
+    try:
+        with safe_open(path, "pt", device=str(device)) as file:
+            header = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for name, module in modules.items():
+            module.load_state_dict(_under(tensors, f"{name}/"))
+        state = optimiser.state_dict()
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in _under(tensors, "optimiser/").items():
+            index, name = key.split("/")
+            moments.setdefault(int(index), {})[name] = value
+        optimiser.load_state_dict({"state": moments, "param_groups": state["param_groups"]})
+        generator.set_state(tensors["generator"].cpu())
+        return Progress(**json.loads(header["progress"]))
+    except (SafetensorError, OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        raise ModelError(f"{path}: not a checkpoint of this training ({error}). Delete it to train anew.") from error
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

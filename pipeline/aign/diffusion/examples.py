@@ -1,0 +1,72 @@
+"""The training examples: a trajectory dataset as normalised tensors on the training device.
+
+Axes: E examples, T steps, S state values, A action values, K known values, Q conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from aign.diffusion.conditions import RETURN, Conditions
+from aign.diffusion.normaliser import Normaliser
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.windows import Windows
+
+CHUNK = 65_536
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Windows of one split, ready for training.
+
+    Attributes:
+        states: (E, T+1, S) in [-1, 1].
+        actions: (E, T, A).
+        fixed: (E, K_fixed) standard scores.
+        conditions: (E, Q) encoded return and labels.
+        returns: (E,) normalised returns.
+    """
+
+    states: Tensor
+    actions: Tensor
+    fixed: Tensor
+    conditions: Tensor
+    returns: Tensor
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    @property
+    def known(self) -> Tensor:
+        """Return (E, K): fixed observation and first state, which are given and never noised."""
+        return torch.cat([self.fixed, self.states[:, 0]], dim=1)
+
+    def to(self, device: torch.device) -> Examples:
+        """Return the examples on a device."""
+        return Examples(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+
+def statistics(store: TrajectoryStore, rows: Tensor) -> tuple[Normaliser, Conditions]:
+    """Fit normaliser and conditions on the given rows of a dataset."""
+    scenario = store.scenario
+    fixed = scenario.fixed_observation(store.gather("context", rows))
+    labels = {label.name: store.gather(label.name, rows) for label in scenario.labels}
+    return Normaliser.fit(scenario, fixed), Conditions.fit(labels)
+
+
+def load(store: TrajectoryStore, rows: Tensor, horizon: int, normaliser: Normaliser,
+         conditions: Conditions) -> Examples:
+    """Read every window of `horizon` steps of the given rows into memory, in chunks."""
+    windows = Windows(store, rows, horizon)
+    parts: list[Sequence[Tensor]] = []
+    for indices in torch.arange(len(windows)).split(CHUNK):
+        window = windows.batch(indices)
+        returns = store.gather(RETURN, window.rows)
+        labels = {name: store.gather(name, window.rows) for name in conditions.labels}
+        parts.append((normaliser.states(window.states), window.actions, normaliser.fixed(window.fixed),
+                      conditions.encode(returns, labels), returns))
+    return Examples(*(torch.cat(column) for column in zip(*parts, strict=True)))

@@ -1,0 +1,45 @@
+"""The inverse-dynamics head: which action leads from one state to the next (Ajay et al. 2023, section 3.2).
+
+Axes: B batch, S state values, K fixed observation values, A action values.
+"""
+
+from __future__ import annotations
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+
+class InverseDynamics(ModelMixin, ConfigMixin):
+    """A linear map of the change of state plus a small perceptron; the output is clipped to [-1, 1] outside training.
+
+    The linear path starts at the least-squares fit, which is exact in the frequent case that an action is a scaled
+    change of state; the perceptron, which starts at zero, learns what is left.
+    """
+
+    @register_to_config
+    def __init__(self, state_size: int, fixed_size: int, action_size: int, hidden: int = 128) -> None:
+        super().__init__()
+        self.direct = nn.Linear(state_size, action_size)
+        last = nn.Linear(hidden, action_size)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.refine = nn.Sequential(nn.Linear(2 * state_size + fixed_size, hidden), nn.Mish(),
+                                    nn.Linear(hidden, hidden), nn.Mish(), last)
+
+    @torch.no_grad()
+    def fit_linear(self, changes_BS: Tensor, actions_BA: Tensor) -> None:
+        """Set the linear path to the least-squares map from changes of state to actions."""
+        ones = torch.ones_like(changes_BS[:, :1])
+        inputs = torch.cat([changes_BS, ones], dim=1).double()
+        # By singular values, on the CPU: other drivers go astray where a state never changes.
+        solution = torch.linalg.lstsq(inputs, actions_BA.double(), driver="gelsd").solution
+        self.direct.weight.copy_(solution[:-1].T)
+        self.direct.bias.copy_(solution[-1])
+
+    def forward(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor) -> Tensor:
+        """Return actions (B, A) for normalised states and fixed observations."""
+        inputs = torch.cat([states_BS, next_states_BS, fixed_BK], dim=1)
+        actions: Tensor = self.direct(next_states_BS - states_BS) + self.refine(inputs)
+        return actions if self.training else actions.clamp(-1.0, 1.0)

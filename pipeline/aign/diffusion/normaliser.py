@@ -1,0 +1,69 @@
+"""Between raw units and the numbers a network likes; travels as JSON inside the model folder.
+
+Axes: B batch, S state values, K fixed observation values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.scenarios.base import Scenario
+
+LEAST_SPREAD = 1e-6
+"""A value that hardly varies in the data is centred, but never blown up."""
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """States to [-1, 1] by their bounds, fixed observations to standard scores.
+
+    Attributes:
+        state_low, state_high: S bounds in raw units.
+        fixed_mean, fixed_std: K statistics of the training split.
+    """
+
+    state_low: Sequence[float]
+    state_high: Sequence[float]
+    fixed_mean: Sequence[float]
+    fixed_std: Sequence[float]
+
+    @classmethod
+    def fit(cls, scenario: Scenario[Any], fixed_BK: Tensor) -> Normaliser:
+        """Take bounds from the scenario and statistics from fixed observations (B, K) of the training split."""
+        bounds = [(feature.low, feature.high) for feature in scenario.state_features for _ in range(feature.size)]
+        std = fixed_BK.double().std(dim=0, correction=0)
+        std = torch.where(std > LEAST_SPREAD, std, 1.0)
+        return cls([low for low, _ in bounds], [high for _, high in bounds], fixed_BK.double().mean(dim=0).tolist(),
+                   std.tolist())
+
+    def states(self, raw: Tensor) -> Tensor:
+        """Map raw states (..., S) to [-1, 1], float32."""
+        low, high = self._bounds(raw)
+        return ((raw - low) / (high - low) * 2 - 1).float()
+
+    def raw_states(self, scaled: Tensor) -> Tensor:
+        """Map states (..., S) from [-1, 1] to raw units, float32."""
+        low, high = self._bounds(scaled)
+        return ((scaled + 1) / 2 * (high - low) + low).float()
+
+    def fixed(self, raw: Tensor) -> Tensor:
+        """Map fixed observations (..., K) to standard scores, float32."""
+        mean, std = (torch.tensor(values, device=raw.device) for values in (self.fixed_mean, self.fixed_std))
+        return ((raw - mean) / std).float()
+
+    def _bounds(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.tensor(self.state_low, device=like.device), torch.tensor(self.state_high, device=like.device)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; `Normaliser(**values)` is the same normaliser again."""
+        return {name: list(values) for name, values in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Normaliser:
+        """Build the normaliser from `to_json`'s values."""
+        return cls(**values)

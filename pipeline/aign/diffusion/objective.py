@@ -1,0 +1,71 @@
+"""The denoising objective: noise a batch of trajectories, hide some conditions, compare the prediction with its target.
+
+Axes: B batch, L planned states, S state values, Q conditions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import DDPMScheduler
+from torch import Tensor, nn
+
+from aign.diffusion.examples import Examples
+from aign.diffusion.settings import TrainSettings
+
+SCHEDULE = "squaredcos_cap_v2"
+"""Nichol and Dhariwal 2021; its last step is pure noise, so sampling may start there."""
+
+
+def noise_schedule(settings: TrainSettings) -> DDPMScheduler:
+    """Return the forward process; it is saved with the model and every sampler is built from it."""
+    return DDPMScheduler(num_train_timesteps=settings.noise_steps, beta_schedule=SCHEDULE, clip_sample=False,
+                         prediction_type=settings.prediction, timestep_spacing="trailing")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Draws noise and hidden conditions with one generator and returns the losses of a batch."""
+
+    settings: TrainSettings
+    schedule: DDPMScheduler
+    generator: torch.Generator
+
+    def denoising(self, unet: nn.Module, examples: Examples, rows: Tensor) -> Tensor:
+        """Return the weighted mean squared error of the network's prediction on the given examples.
+
+        Each condition is hidden independently of the others, so that any subset can be asked for (anchors of
+        classifier-free guidance: Ho and Salimans 2022; independent masks: Ajay et al. 2023, eq. 9).
+        """
+        settings, device = self.settings, examples.states.device
+        clean = examples.states[rows][:, settings.stride::settings.stride]
+        step = torch.randint(settings.noise_steps, (len(rows),), generator=self.generator, device=device)
+        noise = torch.randn(clean.shape, generator=self.generator, device=device)
+        conditions = examples.conditions[rows]
+        drop = torch.full((conditions.shape[1],), settings.label_dropout, device=device)
+        drop[0] = settings.return_dropout
+        shown = torch.rand(conditions.shape, generator=self.generator, device=device) >= drop
+        known = torch.cat([examples.fixed[rows], examples.states[rows, 0]], dim=1)
+        predicted = unet(self.schedule.add_noise(clean, noise, step), step, known, conditions, shown)
+        error = (predicted - self.target(clean, noise, step)).float().square().mean(dim=(1, 2))
+        weight = torch.exp(settings.return_focus * (examples.returns[rows].clamp(-1.0, 1.0) - 1.0))
+        loss: Tensor = (weight * error).sum() / weight.sum()
+        return loss
+
+    def target(self, clean: Tensor, noise: Tensor, step: Tensor) -> Tensor:
+        """Return what the network should predict, (B, L, S)."""
+        if self.settings.prediction == "sample":
+            return clean
+        if self.settings.prediction == "epsilon":
+            return noise
+        velocity: Tensor = self.schedule.get_velocity(clean, noise, step)
+        return velocity
+
+    def inverse(self, head: nn.Module, examples: Examples, rows: Tensor) -> Tensor:
+        """Return the mean squared error of the inverse-dynamics head on one random transition of each example."""
+        time = torch.randint(examples.actions.shape[1], (len(rows),), generator=self.generator,
+                             device=examples.states.device)
+        predicted = head(examples.states[rows, time], examples.states[rows, time + 1], examples.fixed[rows])
+        loss: Tensor = (predicted - examples.actions[rows, time]).float().square().mean()
+        return loss

@@ -1,0 +1,183 @@
+"""The design pipeline: from contexts, wanted returns and constraints to planned trajectories and their last designs.
+
+Axes: B plans, C context values, L planned states, S state values, X design values, T horizon, Q conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import signature
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler, DiffusionPipeline
+from torch import Tensor, nn
+
+from aign.diffusion import inverse_dynamics, schedulers, unet
+from aign.diffusion.conditions import Conditions
+from aign.diffusion.normaliser import Normaliser
+from aign.scenarios import registry
+from aign.scenarios.base import Scenario
+from aign.scenarios.constraints import Constraint
+
+
+@dataclass(frozen=True)
+class Plans:
+    """What the diffuser proposes, users in the order given.
+
+    Attributes:
+        states: (B, T+1, S) planned states in raw units; the first is given, the last holds the design.
+        raw_designs: (B, X) the last state as generated, only rounded to an admissible design.
+        designs: (B, X) after the exact projection on the request's constraints.
+    """
+
+    states: Tensor
+    raw_designs: Tensor
+    designs: Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to denoise.
+
+    Attributes:
+        scheduler: any name in `schedulers.SUPPORTED`.
+        steps: denoising steps.
+        guidance: weight of classifier-free guidance on the shown labels; 1 is the plain conditional model. The return
+            is never amplified: that asks for designs no data supports.
+        temperature: standard deviation of the initial noise.
+        projected_steps: how many of the last steps project the design on the constraints; 0 leaves it to the end.
+    """
+
+    scheduler: str = "DDIMScheduler"
+    steps: int = 10
+    guidance: float = 1.0
+    temperature: float = 1.0
+    projected_steps: int = 2
+
+
+PARTS = (unet.TemporalUNet, inverse_dynamics.InverseDynamics)
+"""What a model folder names by its module: diffusers opens only modules that were imported before."""
+
+
+class DesignPipeline(DiffusionPipeline):
+    """A trained Decision Diffuser with all it needs: network, inverse dynamics, schedule, scenario, normaliser.
+
+    `DesignPipeline.from_pretrained(folder)` opens a model folder without network access and without pickle.
+
+    Args:
+        unet: the denoiser, a `TemporalUNet`.
+        inverse: the inverse-dynamics head, an `InverseDynamics`.
+        scheduler: the forward process the denoiser was trained with.
+        design: JSON values: scenario, horizon, stride, normaliser, conditions, provenance.
+    """
+
+    def __init__(self, unet: nn.Module, inverse: nn.Module, scheduler: DDPMScheduler,
+                 design: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self.register_modules(unet=unet, inverse=inverse, scheduler=scheduler)
+        self.register_to_config(design=design or {})
+
+    @cached_property
+    def scenario(self) -> Scenario[Any]:
+        """The scenario the model was trained on."""
+        return registry.create(**self.config.design["scenario"])
+
+    @cached_property
+    def normaliser(self) -> Normaliser:
+        """The normaliser of the training data."""
+        return Normaliser.from_json(self.config.design["normaliser"])
+
+    @cached_property
+    def conditions(self) -> Conditions:
+        """Names and statistics of the conditions."""
+        return Conditions.from_json(self.config.design["conditions"])
+
+    @torch.no_grad()
+    def __call__(self, contexts: Tensor, returns: Tensor, constraints: Sequence[Constraint] = (),
+                 shown: Tensor | None = None, sampling: Sampling | None = None,
+                 generator: torch.Generator | None = None) -> Plans:
+        """Generate one plan a row.
+
+        Args:
+            contexts: (B, C), users in any order.
+            returns: (B,) wanted normalised returns.
+            constraints: what every design has to meet; those with a closed form are enforced by projection.
+            shown: (B, number of constraints) bool, those the network is conditioned on; all of them where None.
+            sampling: how to denoise.
+            generator: on this pipeline's device; makes the plans reproducible.
+
+        Raises:
+            ContextError: a context the scenario does not have.
+            ParameterError: an unknown scheduler or a wrong number of steps.
+        """
+        sampling, design = sampling or Sampling(), self.config.design
+        scenario = self.scenario
+        contexts, index = scenario.canonical_order(scenario.check_contexts(contexts).to(self.device))
+        first = scenario.initial_state(contexts)
+        known = torch.cat([self.normaliser.fixed(scenario.fixed_observation(contexts)), self.normaliser.states(first)],
+                          dim=1)
+        wanted, visible = self.conditions.request(returns.to(self.device), constraints, shown)
+        shape = (len(contexts), design["horizon"] // design["stride"], scenario.state_size)
+        start = torch.randn(shape, generator=generator, device=self.device) * sampling.temperature
+
+        def project(clean: Tensor) -> Tensor:
+            last = scenario.project(contexts, self.normaliser.raw_states(clean[:, -1]), constraints)
+            return torch.cat([clean[:, :-1], self.normaliser.states(last)[:, None]], dim=1)
+
+        clean = self._denoise(start, known, wanted, visible, sampling, project, generator)
+        waypoints = torch.cat([first[:, None].float(), self.normaliser.raw_states(clean)], dim=1)
+        raw = scenario.project(contexts, waypoints[:, -1])
+        final = scenario.project(contexts, waypoints[:, -1], constraints)
+        waypoints = torch.cat([waypoints[:, :-1], final[:, None]], dim=1)
+        back = index.argsort(dim=1)
+        states = interpolated(waypoints, design["stride"])
+        return Plans(states.gather(2, back[:, None].expand(states.shape)), raw.gather(1, back), final.gather(1, back))
+
+    def _denoise(self, noisy: Tensor, known: Tensor, wanted: Tensor, visible: Tensor, sampling: Sampling,
+                 project: Callable[[Tensor], Tensor], generator: torch.Generator | None) -> Tensor:
+        """Run the reverse process and return the clean waypoints (B, L, S)."""
+        scheduler = schedulers.build(sampling.scheduler, self.scheduler, sampling.steps, self.device)
+        alphas = self.scheduler.alphas_cumprod.to(self.device)
+        noisy = noisy * scheduler.init_noise_sigma
+        clean = noisy
+        chance = {"generator": generator} if "generator" in signature(scheduler.step).parameters else {}
+        for number, step in enumerate(scheduler.timesteps):
+            scaled = scheduler.scale_model_input(noisy, step)
+            prediction = self._predict(scaled, step, known, wanted, visible, sampling.guidance)
+            clean = schedulers.clean_sample(prediction, scaled, self.scheduler.config.prediction_type,
+                                            alphas[step.long()])
+            if number >= len(scheduler.timesteps) - sampling.projected_steps:
+                clean = project(clean)
+            noisy = scheduler.step(clean, step, noisy, **chance).prev_sample
+        return clean
+
+    def _predict(self, noisy: Tensor, step: Tensor, known: Tensor, wanted: Tensor, visible: Tensor,
+                 guidance: float) -> Tensor:
+        """Return the network's prediction, guided by one doubled batch where labels are shown and guidance is not 1."""
+        times = step.expand(len(noisy))
+        if guidance == 1.0 or not bool(visible[:, 1:].any()):
+            plain: Tensor = self.unet(noisy, times, known, wanted, visible)
+            return plain
+        hidden = visible.clone()
+        hidden[:, 1:] = False
+        twice = [torch.cat([value, value]) for value in (noisy, times, known, wanted)]
+        with_labels, without = self.unet(*twice, torch.cat([visible, hidden])).chunk(2)
+        guided: Tensor = without + guidance * (with_labels - without)
+        return guided
+
+    @torch.no_grad()
+    def act(self, contexts: Tensor, states: Tensor, next_states: Tensor) -> Tensor:
+        """Return the actions (B, A) that lead from raw states (B, S) to the next ones, users in canonical order."""
+        fixed = self.normaliser.fixed(self.scenario.fixed_observation(contexts))
+        actions: Tensor = self.inverse(self.normaliser.states(states), self.normaliser.states(next_states), fixed)
+        return actions
+
+
+def interpolated(waypoints: Tensor, stride: int) -> Tensor:
+    """Fill in the states between waypoints (B, L+1, S) linearly; returns (B, L*stride + 1, S)."""
+    share = torch.arange(stride, device=waypoints.device)[None, None, :, None] / stride
+    between = waypoints[:, :-1, None] * (1 - share) + waypoints[:, 1:, None] * share
+    return torch.cat([between.flatten(1, 2), waypoints[:, -1:]], dim=1)

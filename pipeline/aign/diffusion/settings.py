@@ -1,0 +1,73 @@
+"""Every number of the diffuser and its training, with bounds and reasons. Light to import: no torch here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown names are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NetworkSettings(Settings):
+    """Size of the temporal U-Net."""
+
+    channels: Annotated[int, Field(ge=8, multiple_of=8)] = 64
+    """Channels at the top level."""
+    multipliers: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)] = (1, 2)
+    """Channels of each level, as multiples; each level after the first halves the length."""
+    kernel: Literal[1, 3, 5, 7, 9] = 3
+    """Length of the temporal convolutions."""
+    embedding: Annotated[int, Field(ge=16, multiple_of=2)] = 256
+    """Width of the time, context and condition embeddings."""
+    groups: Literal[1, 2, 4, 8] = 8
+    """Groups of the group normalisation; they divide every width, a multiple of 8."""
+
+
+class TrainSettings(Settings):
+    """Stage train."""
+
+    network: NetworkSettings = NetworkSettings()
+    stride: Positive = 2
+    """The diffuser plans every stride-th state (jump steps, Lu et al. 2025); states between are interpolated."""
+    steps: Positive = 3_000
+    """Gradient steps."""
+    ablation_steps: Positive = 1_500
+    """Gradient steps of the model trained on SAC's trajectories only."""
+    batch_size: Positive = 128
+    learning_rate: Rate = 1e-3
+    """Peak of a linear warm-up followed by a cosine to zero."""
+    warmup: Count = 100
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    ema_decay: Share = 0.999
+    """Final decay of the moving average of the weights; it warms up as (1 + step) / (10 + step)."""
+    noise_steps: Annotated[int, Field(ge=2)] = 100
+    """Steps of the forward process (squared-cosine schedule)."""
+    prediction: Literal["sample", "epsilon", "v_prediction"] = "sample"
+    """What the network predicts: the clean trajectory, the noise, or the velocity."""
+    return_dropout: Share = 0.1
+    """How often the return is hidden from the network."""
+    label_dropout: Share = 0.75
+    """How often each label is hidden, independently of all others."""
+    return_focus: Annotated[float, Field(ge=0)] = 0.0
+    """Loss weight exp(focus * (normalised return - 1)), return clipped to [-1, 1]: 0 treats all trajectories alike."""
+    inverse_hidden: Positive = 128
+    """Hidden width of the inverse-dynamics head."""
+    evaluate_every: Positive = 250
+    """Gradient steps between held-out evaluations; the best model by design quality is kept."""
+    evaluate_contexts: Positive = 64
+    checkpoint_every: Positive = 500
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 on a GPU, float32 on a CPU."""
+    compile: bool = False
+    """torch.compile the network; pays on a GPU and in long runs."""

@@ -1,0 +1,191 @@
+"""Training the Decision Diffuser: one loop, moving average, held-out evaluations, exact resumption."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from aign.diffusion import checkpoint, examples
+from aign.diffusion.checkpoint import Progress
+from aign.diffusion.conditions import Conditions
+from aign.diffusion.examples import Examples
+from aign.diffusion.inverse_dynamics import InverseDynamics
+from aign.diffusion.normaliser import Normaliser
+from aign.diffusion.objective import Objective, noise_schedule
+from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.quality import HeldOut, held_out_quality
+from aign.diffusion.settings import TrainSettings
+from aign.diffusion.unet import TemporalUNet
+from aign.errors import ModelError, ParameterError
+from aign.trajectories.reader import TrajectoryStore
+
+HELD_OUT_ROWS = 2_048
+"""Validation examples used for the held-out loss."""
+LINEAR_FIT_ROWS = 2_048
+"""Episodes to which the linear path of the inverse-dynamics head is fitted."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best model of a training and its history, one dictionary an evaluation."""
+
+    pipeline: DesignPipeline
+    history: Sequence[Mapping[str, float]]
+
+
+class Trainer:
+    """Everything a training consists of, built the same way for a fresh start and for a resumption.
+
+    Args:
+        store: the trajectory dataset.
+        settings: all numbers of the training.
+        seed: makes weights, batches and noise reproducible.
+        device: where to train.
+        behaviours: sources to learn from; all where None.
+        held_out: validation contexts on which design quality decides which model is kept.
+        provenance: JSON values saved with the model.
+    """
+
+    def __init__(self, store: TrajectoryStore, settings: TrainSettings, seed: int, device: torch.device,
+                 held_out: HeldOut, behaviours: Sequence[str] | None, provenance: Mapping[str, Any]) -> None:
+        scenario = store.scenario
+        if scenario.horizon % settings.stride:
+            raise ParameterError(f"train.stride = {settings.stride}: it must divide the horizon {scenario.horizon} "
+                                 f"of {scenario.name}.")
+        self.settings, self.seed, self.device, self.held_out = settings, seed, device, held_out
+        rows = store.rows("train", behaviours)
+        normaliser, conditions = examples.statistics(store, rows)
+        self.train = examples.load(store, rows, scenario.horizon, normaliser, conditions).to(device)
+        self.validation = examples.load(store, store.rows("validation")[:HELD_OUT_ROWS], scenario.horizon, normaliser,
+                                        conditions).to(device)
+        torch.manual_seed(seed)
+        self.unet, self.inverse = networks(self.train, settings)
+        spread = slice(None, None, max(1, len(self.train) // LINEAR_FIT_ROWS))
+        self.inverse.fit_linear(self.train.states[spread].diff(dim=1).flatten(0, 1).cpu(),
+                                self.train.actions[spread].flatten(0, 1).cpu())
+        self.unet.to(device), self.inverse.to(device)
+        self.average = {name: copy.deepcopy(module) for name, module in self.modules().items()}
+        self.best = {name: copy.deepcopy(module) for name, module in self.average.items()}
+        self.parameters = [*self.unet.parameters(), *self.inverse.parameters()]
+        self.optimiser = torch.optim.AdamW(self.parameters, settings.learning_rate,
+                                           weight_decay=settings.weight_decay, fused=True)
+        self.generator = torch.Generator(device).manual_seed(seed)
+        self.objective = Objective(settings, noise_schedule(settings), self.generator)
+        self.design = describe(store, settings, normaliser, conditions, behaviours, provenance)
+        self.progress = Progress()
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Return the networks being trained, by name."""
+        return {"unet": self.unet, "inverse": self.inverse}
+
+    def all_modules(self) -> dict[str, nn.Module]:
+        """Return all weights a checkpoint holds: current, averaged, best."""
+        return {**self.modules(), **{f"average.{name}": module for name, module in self.average.items()},
+                **{f"best.{name}": module for name, module in self.best.items()}}
+
+    def run(self, checkpoint_path: Path, on_progress: Callable[[int], None]) -> Trained:
+        """Train from the checkpoint, or from the start, to the last step; return the best model."""
+        settings = self.settings
+        if checkpoint_path.exists():
+            self.progress = checkpoint.load(checkpoint_path, self.all_modules(), self.optimiser, self.generator,
+                                            self.device)
+        compiled = torch.compile(self.unet) if settings.compile else self.unet
+        while self.progress.step < settings.steps:
+            self.one_step(compiled)
+            self.progress.step += 1
+            step = self.progress.step
+            if step % settings.evaluate_every == 0 or step == settings.steps:
+                self.evaluate()
+            if step % settings.checkpoint_every == 0 or step == settings.steps:
+                checkpoint.save(checkpoint_path, self.all_modules(), self.optimiser, self.generator, self.progress)
+            on_progress(step)
+        return Trained(self.pipeline(self.best), self.progress.history)
+
+    def one_step(self, unet: Any) -> None:
+        """Take one gradient step on a random batch and move the average."""
+        settings = self.settings
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate(settings, self.progress.step)
+        rows = torch.randint(len(self.train), (settings.batch_size,), generator=self.generator, device=self.device)
+        self.unet.train(), self.inverse.train()
+        with self.autocast():
+            loss = self.objective.denoising(unet, self.train, rows)
+            loss = loss + self.objective.inverse(self.inverse, self.train, rows)
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
+        self.optimiser.step()
+        step = self.progress.step
+        decay = min(settings.ema_decay, (1 + step) / (10 + step))
+        averaged = [weight.data for module in self.average.values() for weight in module.parameters()]
+        torch._foreach_lerp_(averaged, [weight.data for weight in self.parameters], 1 - decay)
+
+    def autocast(self) -> torch.autocast:
+        """Return the precision context: bfloat16 where asked for, or by default on a GPU."""
+        precision = self.settings.precision
+        wanted = precision == "bfloat16" or (precision == "auto" and self.device.type == "cuda")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+
+    @torch.no_grad()
+    def evaluate(self) -> None:
+        """Append held-out losses and design quality to the history; keep the averaged model if its designs are best."""
+        for module in self.average.values():
+            module.eval()
+        # A generator of its own, so that evaluating more or less often does not change the training.
+        generator = torch.Generator(self.device).manual_seed(self.seed + 1)
+        objective = Objective(self.settings, self.objective.schedule, generator)
+        rows = torch.arange(len(self.validation), device=self.device)
+        unet, inverse = self.average["unet"], self.average["inverse"]
+        entry = {"step": float(self.progress.step),
+                 "held_out_loss": float(objective.denoising(unet, self.validation, rows)),
+                 "held_out_inverse_loss": float(objective.inverse(inverse, self.validation, rows)),
+                 **held_out_quality(self.pipeline(self.average), self.held_out, self.seed)}
+        if not math.isfinite(entry["held_out_loss"]):
+            raise ModelError(f"Training diverged: at step {self.progress.step} the held-out loss is "
+                             f"{entry['held_out_loss']}. Lower train.learning_rate (given "
+                             f"{self.settings.learning_rate:g}) or train.gradient_clip, then run the stage again.")
+        self.progress.history.append(entry)
+        if entry["normalised_return_pooled"] > self.progress.score:
+            self.progress.score = entry["normalised_return_pooled"]
+            for name, module in self.average.items():
+                self.best[name].load_state_dict(module.state_dict())
+
+    def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignPipeline:
+        """Return a pipeline around the given networks."""
+        pipeline = DesignPipeline(modules["unet"].eval(), modules["inverse"].eval(), self.objective.schedule,
+                                  self.design)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+
+def networks(data: Examples, settings: TrainSettings) -> tuple[TemporalUNet, InverseDynamics]:
+    """Build the networks for the sizes of the data."""
+    shape = settings.network
+    unet = TemporalUNet(data.states.shape[2], data.known.shape[1], data.conditions.shape[1], shape.channels,
+                        list(shape.multipliers), shape.kernel, shape.embedding, shape.groups)
+    head = InverseDynamics(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden)
+    return unet, head
+
+
+def learning_rate(settings: TrainSettings, step: int) -> float:
+    """Return the rate at a step: linear warm-up, then half a cosine down to zero."""
+    if step < settings.warmup:
+        return settings.learning_rate * (step + 1) / settings.warmup
+    share = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def describe(store: TrajectoryStore, settings: TrainSettings, normaliser: Normaliser, conditions: Conditions,
+             behaviours: Sequence[str] | None, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what travels with the model as JSON: scenario, plan length, normaliser, conditions, provenance."""
+    return {"scenario": store.scenario.spec(), "horizon": store.scenario.horizon, "stride": settings.stride,
+            "normaliser": normaliser.to_json(), "conditions": conditions.to_json(),
+            "behaviours": list(behaviours) if behaviours is not None else "all",
+            "settings": settings.model_dump(mode="json"), "provenance": dict(provenance)}

@@ -1,0 +1,42 @@
+"""Errors a user can act on: where, what was given, what is allowed, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class AignError(Exception):
+    """Anything the user can mend; the command line prints its message alone and exits with status 2."""
+
+
+class ParameterError(AignError):
+    """A parameter is unknown, of the wrong type or out of range."""
+
+
+class ContextError(AignError):
+    """A context has the wrong size or holds values that no network of the scenario can have."""
+
+
+class ConstraintError(AignError):
+    """A constraint is malformed, names an unknown label, or contradicts another one."""
+
+
+class DatasetError(AignError):
+    """A dataset folder is missing, foreign, incomplete or damaged."""
+
+
+class ModelError(AignError):
+    """A model folder is missing, foreign, incomplete or damaged."""
+
+
+class StorageError(AignError):
+    """A file could not be written: the disk is full or the folder is read-only."""
+
+
+def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> str:
+    """Return the message for a name that does not exist, with the nearest one that does."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"Unknown {kind} {given!r}. Allowed: {', '.join(names)}.{hint}"

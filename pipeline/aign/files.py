@@ -1,0 +1,104 @@
+"""Writing files so that a reader never meets half of one: write aside, flush to disk, then rename."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from aign.errors import StorageError
+
+BLOCK = 1 << 20
+FAILURES = (OSError, SafetensorError)
+"""What a full disk raises; safetensors has an exception of its own for it."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to; it takes the place of `path` only when the block succeeds.
+
+    Raises:
+        StorageError: the folder is read-only or the disk is full; nothing is left behind.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        with aside.open("rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(aside, path)
+    except FAILURES as error:
+        raise _not_written(path, error) from error
+    finally:
+        with suppress(OSError):  # an error here would hide the one above
+            aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside `folder`; it replaces `folder` as a whole only when the block succeeds.
+
+    Raises:
+        StorageError: the parent is read-only or the disk is full; the old folder is kept as it was.
+    """
+    aside = folder.with_name(f".{folder.name}.part")
+    old = folder.with_name(f".{folder.name}.old")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        yield aside
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            os.replace(folder, old)
+        os.replace(aside, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except FAILURES as error:
+        raise _not_written(folder, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        if old.exists() and not folder.exists():  # stopped between the two renames, now or in an earlier run
+            with suppress(OSError):
+                os.replace(old, folder)
+
+
+def _not_written(path: Path, error: Exception) -> StorageError:
+    reason = getattr(error, "strerror", None) or error
+    return StorageError(f"{path}: cannot be written ({reason}). Free some disk space or choose a writable folder, "
+                        "then run the command again.")
+
+
+def json_text(value: Any) -> str:
+    """Return `value` as JSON with sorted keys, so that equal content is equal bytes; NaN is refused."""
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON, whole or not at all."""
+    with writing(path) as aside:
+        aside.write_text(json_text(value))
+
+
+def read_json(path: Path, error: type[Exception]) -> Any:
+    """Read a JSON file; raise `error`, naming the file, where it is missing or not JSON."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise error(f"{path}: missing. The folder is incomplete or not one of ours; make it again.") from None
+    except (OSError, ValueError) as problem:
+        raise error(f"{path}: not readable as JSON ({problem}). The file is damaged; make the folder again.") from None
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The networks: physics, decision process, labels, certificates, heuristics, pictures."""

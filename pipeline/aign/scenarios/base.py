@@ -1,0 +1,288 @@
+"""What every network must be able to say of itself.
+
+Batched first: each method takes and returns tensors with a leading batch axis, so that thousands of networks are
+simulated at once, on whatever device the tensors lie.
+
+Axes: B networks, C context values, S state values, D observation values, A action values, X design values,
+N decision makers, F values a decision maker observes. T is the horizon: an episode has T actions and T+1 states.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from aign.errors import ContextError, ParameterError
+from aign.scenarios.constraints import Constraint, Label
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Heuristic = Callable[[Tensor], Tensor]
+
+
+class ScenarioParameters(BaseModel):
+    """Base of every scenario's parameters: typed, bounded, no unknown names, frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ParametersT = TypeVar("ParametersT", bound=ScenarioParameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A named run of `size` values with one unit and common bounds."""
+
+    name: str
+    unit: str
+    low: float
+    high: float
+    size: int = 1
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What is known for sure about the best design of each context.
+
+    Attributes:
+        utility: (B,) upper bound on the utility of any design that meets the constraints; equal to the optimum where
+            the search was exhaustive; NaN where no design meets them.
+        design: (B, X) a design that meets the constraints and reaches, or nearly reaches, the bound.
+        feasible: (B,) whether any design meets the constraints.
+        kind: "exhaustive search", "upper bound" or "best known" (which is no bound).
+        statement: one sentence that says what the certificate proves, and under which premises.
+        prices: for each constraint (by its text) its (B,) shadow price: utility gained by one more unit of threshold.
+    """
+
+    utility: Tensor
+    design: Tensor
+    feasible: Tensor
+    kind: str
+    statement: str
+    prices: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Scenario(ABC, Generic[ParametersT]):
+    """A family of networks as a Markov decision process with labels, certificates and pictures.
+
+    An observation is laid out as [state (S) | what stays fixed in the episode | t/T (1)]; the first S values are what
+    the diffuser generates.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    Parameters: ClassVar[Any]
+    """The pydantic class of this scenario's parameters."""
+
+    horizon: int
+    context_features: tuple[Feature, ...]
+    state_features: tuple[Feature, ...]
+    observation_features: tuple[Feature, ...]
+    action_size: int
+    labels: tuple[Label, ...]
+    heuristics: Mapping[str, Heuristic]
+    """Baselines by name: context (B, C) -> design (B, X)."""
+    presets: Mapping[str, Tensor]
+    """Named contexts, each (C,)."""
+    agents: int = 1
+    """Decision makers N that share one policy; each handles action_size / N action values."""
+
+    def __init__(self, parameters: ParametersT) -> None:
+        self.parameters = parameters
+
+    @classmethod
+    def create(cls, **values: Any) -> Scenario[Any]:
+        """Build the scenario from plain parameter values.
+
+        Raises:
+            ParameterError: an unknown or out-of-range parameter.
+        """
+        try:
+            return cls(cls.Parameters(**values))
+        except ValidationError as error:
+            lines = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (given {problem['input']!r})"
+                              for problem in error.errors())
+            allowed = ", ".join(cls.Parameters.model_fields)
+            raise ParameterError(f"Scenario {cls.name}: {lines}. Parameters: {allowed}.") from None
+
+    @property
+    def context_size(self) -> int:
+        """C, the number of context values."""
+        return sum(feature.size for feature in self.context_features)
+
+    @property
+    def state_size(self) -> int:
+        """S, the number of evolving values at the head of an observation."""
+        return sum(feature.size for feature in self.state_features)
+
+    @property
+    def observation_size(self) -> int:
+        """D, the number of observation values."""
+        return sum(feature.size for feature in self.observation_features)
+
+    def spec(self) -> dict[str, Any]:
+        """Return name and parameters as JSON values; `registry.create(**spec)` builds the same scenario again."""
+        return {"name": self.name, **self.parameters.model_dump(mode="json")}
+
+    # --- what nature decides -------------------------------------------------------------------------------------
+    @abstractmethod
+    def draw_contexts(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw (count, C) float32 contexts on the CPU, in canonical order."""
+
+    def check_contexts(self, contexts: Tensor) -> Tensor:
+        """Return contexts as float32 (B, C) after checking size, finiteness and bounds.
+
+        Raises:
+            ContextError: naming the first value at fault, with what is allowed.
+        """
+        contexts = torch.as_tensor(contexts, dtype=torch.float32)
+        contexts = contexts[None] if contexts.ndim == 1 else contexts
+        if contexts.ndim != 2 or contexts.shape[1] != self.context_size:
+            parts = ", ".join(f"{f.size} x {f.name} [{f.unit}]" for f in self.context_features)
+            raise ContextError(f"Scenario {self.name} needs {self.context_size} context values ({parts}), "
+                               f"given {contexts.shape[-1]}.")
+        start = 0
+        for feature in self.context_features:
+            values = contexts[:, start:start + feature.size]
+            wrong = ~(torch.isfinite(values) & (values >= feature.low) & (values <= feature.high))
+            if bool(wrong.any()):
+                row, column = map(int, wrong.nonzero()[0])
+                raise ContextError(f"Context {row}: {feature.name}[{column}] = {float(values[row, column]):g} "
+                                   f"{feature.unit}; allowed: a finite number from {feature.low:g} to "
+                                   f"{feature.high:g}.")
+            start += feature.size
+        return contexts
+
+    def canonical_order(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
+        """Renumber exchangeable parts of a network (users, say) in a canonical way.
+
+        Returns:
+            contexts in canonical order (B, C), and the index (B, X) with
+            canonical_design = design.gather(1, index); scattering by it restores the given order.
+        """
+        index = torch.arange(self.state_size, device=contexts.device).expand(len(contexts), -1)
+        return contexts, index
+
+    # --- dynamics ------------------------------------------------------------------------------------------------
+    @abstractmethod
+    def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the usual first state (B, S), or with a generator a random one, for exploration."""
+
+    @abstractmethod
+    def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Apply actions (B, A), clipped to [-1, 1]; return the next states (B, S) and rewards (B,)."""
+
+    @abstractmethod
+    def observe(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        """Return what an agent sees after `time` steps, float32 (B, D)."""
+
+    @abstractmethod
+    def fixed_observation(self, contexts: Tensor) -> Tensor:
+        """Return the part of an observation that stays fixed in an episode, float32 (B, D - S - 1), of order 1."""
+
+    def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        """Return what each decision maker sees, float32 (B, N, F); by default one that sees everything."""
+        return self.observe(contexts, states, time)[:, None, :]
+
+    def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
+        """Return what each decision maker is trained on, float32 (B, N); by default the reward itself."""
+        return rewards[:, None].float()
+
+    # --- designs -------------------------------------------------------------------------------------------------
+    @abstractmethod
+    def design_of(self, states: Tensor) -> Tensor:
+        """Read the design (B, X) off states (B, S)."""
+
+    @abstractmethod
+    def action_towards(self, states: Tensor, designs: Tensor) -> Tensor:
+        """Return the action (B, A) that brings states (B, S) as near as one step can to designs (B, X)."""
+
+    @abstractmethod
+    def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
+        """Return the utility (B,) of designs (B, X), float64."""
+
+    @abstractmethod
+    def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+        """Return every label's value, each float64 (B,)."""
+
+    @abstractmethod
+    def reference_utility(self, contexts: Tensor) -> Tensor:
+        """Return the utility (B,) of the best cheap heuristic: the zero of the normalised return."""
+
+    @abstractmethod
+    def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
+        """Return a certified optimum or bound for every context, among designs that meet the constraints."""
+
+    @abstractmethod
+    def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
+        """Return admissible designs (B, X) near the given ones that meet every constraint with a closed form.
+
+        Constraints without one are left to verification. Where no design meets the constraints, the nearest
+        admissible design is returned.
+        """
+
+    @abstractmethod
+    def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
+        """Draw one design: context (C,), path of states (T+1, S)."""
+
+    def label(self, name: str) -> Label:
+        """Return the label of that name; KeyError where there is none."""
+        return {label.name: label for label in self.labels}[name]
+
+
+class DesignScenario(Scenario[ParametersT]):
+    """A static design problem whose state holds the design: an action changes it, the reward is the gain in utility.
+
+    x_{t+1} = admissible(x_t + step_size * a_t) and r_t = U(x_{t+1}) - U(x_t), undiscounted, so the return telescopes
+    to U(x_T) - U(x_0): it *is* the quality of the final design. A scenario states its physics; dynamics live here.
+    """
+
+    step_size: float
+    """Largest change of a design value in one step."""
+    step_integer: bool = False
+    """Whether changes are whole numbers."""
+
+    @abstractmethod
+    def admissible(self, designs: Tensor) -> Tensor:
+        """Return the nearest design within bounds (and on the grid, where there is one)."""
+
+    def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Apply actions (B, A), clipped to [-1, 1]; see the class for the equations."""
+        change = self.step_size * actions.clamp(-1.0, 1.0)
+        following = self.admissible(states + (change.round() if self.step_integer else change))
+        return following, self.utility(contexts, following) - self.utility(contexts, states)
+
+    def observe(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        """Return [state in its own unit | fixed part | t/T], float32 (B, D)."""
+        clock = torch.full((len(states), 1), time / self.horizon, device=states.device)
+        return torch.cat([states.float(), self.fixed_observation(contexts), clock], dim=1)
+
+    def design_of(self, states: Tensor) -> Tensor:
+        """Return the state itself: it is the design."""
+        return states
+
+    def action_towards(self, states: Tensor, designs: Tensor) -> Tensor:
+        """Return the clipped difference, in units of the largest step; float32 (B, A)."""
+        return ((designs - states) / self.step_size).clamp(-1.0, 1.0).float()
+
+
+def normalised_return(utility: Tensor, reference: Tensor, optimum: Tensor) -> Tensor:
+    """Return (U - U_ref) / (U* - U_ref), the score that compares designs across contexts: 0 is the cheap reference,
+    1 the certified optimum. The denominator is kept from vanishing where the reference is already optimal.
+    """
+    spread = (optimum - reference).clamp_min(1e-9 * (1.0 + optimum.abs()))
+    return (utility - reference) / spread
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return the value, or None where it is NaN or infinite, for JSON."""
+    return value if math.isfinite(value) else None

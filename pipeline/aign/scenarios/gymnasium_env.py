@@ -1,0 +1,251 @@
+"""Every scenario as a Gymnasium environment: one network, or many networks at once.
+
+    aign.scenarios.gymnasium_env.register_all()
+    env = gymnasium.make("aign/water-filling-v0", channels=4)
+    envs = gymnasium.make_vec("aign/water-filling-v0", num_envs=64, channels=4)
+
+Axes: B networks, C context values, D observation values, A action values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.spaces import Box, Space
+from gymnasium.utils import seeding
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aign.errors import ContextError, ParameterError, unknown_name
+from aign.scenarios import registry
+from aign.scenarios.base import Feature, Scenario
+from aign.scenarios.simulation import Floats, Simulation, Values
+
+Flags = NDArray[np.bool_]
+Info = dict[str, Any]
+RENDER_MODES = ("rgb_array",)
+
+
+def environment_id(name: str) -> str:
+    """Return the Gymnasium id of the scenario of that name."""
+    return f"aign/{name}-v0"
+
+
+def register_all() -> None:
+    """Register every scenario with Gymnasium, for `make` and `make_vec`; ids that exist already are left alone."""
+    for name in registry.scenarios():
+        if environment_id(name) not in gymnasium.registry:
+            gymnasium.register(environment_id(name), entry_point=f"{__name__}:ScenarioEnv",
+                               vector_entry_point=f"{__name__}:ScenarioVectorEnv", kwargs={"scenario": name})
+
+
+class ScenarioVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
+    """B networks of one scenario, simulated as one batch.
+
+    ## Action space
+    `Box(-1, 1, (B, A), float32)`. What the values mean is in the scenario's docstring. Values outside are clipped.
+
+    ## Observation space
+    `Box(low, high, (B, D), float32)`, unit and bounds of each value by `scenario.observation_features`:
+
+    | values | meaning |
+    |---|---|
+    | the first S | state: what evolves; the design can be read off it |
+    | the next D - S - 1 | what stays fixed in an episode, such as gains |
+    | the last | time t/T, from 0 to 1 |
+
+    ## Rewards
+    float64 (B,). In a design scenario the gain in utility, so that the undiscounted return is the utility of the final
+    design less that of the first.
+
+    ## Starting state
+    The scenario's usual first state, in a context drawn at random, or given by `options`.
+
+    ## Episode end
+    Termination after `scenario.horizon` steps; never truncation: the clock is observed, so the end is part of the
+    process. All networks are in step. The `step` after the end ignores its actions and resets
+    (`AutoresetMode.NEXT_STEP`): it returns first observations of new contexts, rewards 0 and terminations False.
+
+    ## Information
+    Of the current designs, at every reset and step: `utility` and each label by its name, float64 (B,), and `context`,
+    float32 (B, C). As in all vector environments `_name` holds the mask, (B,) bool, of the networks that have `name`.
+
+    ## Arguments
+    `scenario` is a name, with its parameters as further arguments, or a scenario; `num_envs` is B, at least 1;
+    `render_mode` is None or "rgb_array".
+
+    Raises:
+        ParameterError: an unknown scenario or parameter, or a value out of range.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {  # type: ignore[misc]
+        "render_modes": list(RENDER_MODES), "render_fps": 4, "autoreset_mode": AutoresetMode.NEXT_STEP}
+
+    def __init__(self, scenario: Scenario[Any] | str, num_envs: int = 1, render_mode: str | None = None,
+                 **parameters: Any) -> None:
+        self.scenario = _scenario(scenario, parameters)
+        if num_envs < 1:
+            raise ParameterError(f"num_envs: given {num_envs}; at least 1 network is needed.")
+        self.num_envs = num_envs
+        self.render_mode = _render_mode(render_mode)
+        self.single_observation_space = _observation_space(self.scenario.observation_features)
+        self.single_action_space = Box(-1.0, 1.0, (self.scenario.action_size,), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._simulation = Simulation(self.scenario)
+        self._generators: list[np.random.Generator] = []
+
+    def reset(self, *, seed: int | Sequence[int | None] | None = None,
+              options: dict[str, Any] | None = None) -> tuple[Floats, Info]:
+        """Start an episode of all networks.
+
+        Args:
+            seed: of the contexts. An integer s seeds network i with s + i, as `SyncVectorEnv` does, so that network i
+                is the single environment of seed s + i; a sequence seeds each; None goes on drawing.
+            options: {"context": array (C,) for all networks or (B, C)} fixes the contexts of this episode. Values are
+                taken in the order given; a policy trained on drawn contexts expects `scenario.canonical_order`.
+
+        Raises:
+            ContextError: a context of the wrong size or out of bounds.
+            ParameterError: an unknown option, or a sequence of seeds of the wrong length.
+        """
+        seed = int(seed) if isinstance(seed, np.integer) else seed
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        self._seed(seed)
+        given = _context_option(self.scenario, options, self.num_envs)
+        self._simulation.start(self._draw() if given is None else given)
+        return self._simulation.observation(), self._info()
+
+    def step(self, actions: Floats) -> tuple[Floats, Values, Flags, Flags, Info]:
+        """Apply actions (B, A) to all networks, or start anew where the episode has ended.
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first reset.
+            ParameterError: actions of the wrong shape, or not finite.
+        """
+        if self._simulation.ended:
+            self._simulation.start(self._draw())
+            rewards = np.zeros(self.num_envs)
+        else:
+            rewards = self._simulation.advance(actions)
+        ended = np.full(self.num_envs, self._simulation.ended)
+        return self._simulation.observation(), rewards, ended, np.zeros_like(ended), self._info()
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Return a picture of each network, (height, width, 3), or None without a render mode."""
+        if self.render_mode is None:
+            return None
+        return tuple(self._simulation.picture(index) for index in range(self.num_envs))
+
+    def _seed(self, seed: int | Sequence[int | None] | None) -> None:
+        seeds = [seed + index for index in range(self.num_envs)] if isinstance(seed, int) else seed
+        if seeds is None:
+            seeds = [None] * self.num_envs
+        if len(seeds) != self.num_envs:
+            raise ParameterError(f"seed: {len(seeds)} seeds for {self.num_envs} networks. Give one integer, or a seed "
+                                 "for each network.")
+        self._generators = self._generators or [seeding.np_random()[0] for _ in seeds]
+        self._generators = [old if one is None else seeding.np_random(one)[0]
+                            for one, old in zip(seeds, self._generators, strict=True)]
+
+    def _draw(self) -> Tensor:
+        return torch.cat([_draw_context(self.scenario, generator) for generator in self._generators])
+
+    def _info(self) -> Info:
+        info: Info = {}
+        for name, values in self._simulation.information().items():
+            info[name], info[f"_{name}"] = values, np.ones(self.num_envs, dtype=np.bool_)
+        return info
+
+
+class ScenarioEnv(gymnasium.Env[Floats, Floats]):
+    """One network of a scenario.
+
+    Spaces, rewards, starting state, episode end and arguments are those of `ScenarioVectorEnv` without the batch axis:
+    actions `Box(-1, 1, (A,), float32)`, observations `Box(low, high, (D,), float32)`, rewards float, infos with
+    `utility` and each label as a float and `context` as float32 (C,). There is no automatic reset.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # type: ignore[misc]
+
+    def __init__(self, scenario: Scenario[Any] | str, render_mode: str | None = None, **parameters: Any) -> None:
+        self.scenario = _scenario(scenario, parameters)
+        self.render_mode = _render_mode(render_mode)
+        self.observation_space = _observation_space(self.scenario.observation_features)
+        self.action_space = Box(-1.0, 1.0, (self.scenario.action_size,), np.float32)
+        self._simulation = Simulation(self.scenario)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Info]:
+        """Start an episode; {"context": array (C,)} as `options` fixes its context.
+
+        Raises:
+            ContextError: a context of the wrong size or out of bounds.
+            ParameterError: an unknown option.
+        """
+        super().reset(seed=seed)
+        given = _context_option(self.scenario, options, 1)
+        self._simulation.start(_draw_context(self.scenario, self.np_random) if given is None else given)
+        return self._simulation.observation()[0], self._info()
+
+    def step(self, action: Floats) -> tuple[Floats, float, bool, bool, Info]:
+        """Apply an action (A,).
+
+        Raises:
+            gymnasium.error.ResetNeeded: before the first reset, or after the end of the episode.
+            ParameterError: an action of the wrong shape, or not finite.
+        """
+        reward = float(self._simulation.advance(np.asarray(action)[None])[0])
+        return self._simulation.observation()[0], reward, self._simulation.ended, False, self._info()
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """Return the picture of the design and the path to it, (height, width, 3), or None without a render mode."""
+        return None if self.render_mode is None else self._simulation.picture(0)
+
+    def _info(self) -> Info:
+        return {name: float(values[0]) if values.ndim == 1 else values[0]
+                for name, values in self._simulation.information().items()}
+
+
+def _scenario(scenario: Scenario[Any] | str, parameters: dict[str, Any]) -> Scenario[Any]:
+    if isinstance(scenario, str):
+        return registry.create(scenario, **parameters)
+    if parameters:
+        raise ParameterError(f"Parameters {', '.join(parameters)} were given with a scenario that is built already. "
+                             "Give the scenario's name instead, or build it with them.")
+    return scenario
+
+
+def _render_mode(mode: str | None) -> str | None:
+    if mode is not None and mode not in RENDER_MODES:
+        raise ParameterError(unknown_name("render mode", mode, RENDER_MODES))
+    return mode
+
+
+def _observation_space(features: Sequence[Feature]) -> Space[Floats]:
+    low = np.concatenate([np.full(feature.size, feature.low, np.float32) for feature in features])
+    high = np.concatenate([np.full(feature.size, feature.high, np.float32) for feature in features])
+    return cast("Space[Floats]", Box(low, high, dtype=np.float32))
+
+
+def _draw_context(scenario: Scenario[Any], generator: np.random.Generator) -> Tensor:
+    """Draw one context (1, C) from the environment's own generator, so that a seed fixes it."""
+    return scenario.draw_contexts(1, torch.Generator().manual_seed(int(generator.integers(2**63))))
+
+
+def _context_option(scenario: Scenario[Any], options: dict[str, Any] | None, count: int) -> Tensor | None:
+    for name in options or {}:
+        if name != "context":
+            raise ParameterError(unknown_name("option", name, ["context"]))
+    if not options:
+        return None
+    contexts = scenario.check_contexts(torch.as_tensor(np.array(options["context"], dtype=np.float32)))
+    if len(contexts) not in (1, count):
+        raise ContextError(f"Option 'context': given {len(contexts)} contexts for {count} networks; allowed: one for "
+                           "all, or one for each.")
+    return contexts.expand(count, -1).clone()

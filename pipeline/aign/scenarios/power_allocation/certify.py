@@ -1,0 +1,150 @@
+"""Which certificate a power-allocation request gets, and a whole-level design that comes close to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.scenarios.base import Certificate, DesignScenario
+from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.power_allocation.certificate import Bound, silence_never_pays, upper_bound
+from aign.scenarios.power_allocation.heuristics import CLOSED_FORM, coordinate_ascent
+from aign.scenarios.power_allocation.physics import BANDWIDTH, P_MAX, RATE_FLOOR, sinr_target
+from aign.scenarios.power_allocation.requirements import Requirements, feasible, least_powers, repair, requirements
+
+CHUNK_VALUES = 2_000_000
+"""Matrix values (B*N*N) worked on at once, to bound memory."""
+SILENCE_MAY_PAY = f" and at {RATE_FLOOR:g} Mbit/s or more (at some of these gains silence may pay)"
+"""What the bound leaves open where `silence_never_pays` does not hold."""
+
+
+def certify(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
+    """Return the strongest certificate there is; see `Certificate` and the three functions below."""
+    users = scenario.parameters.users
+    chunk = max(1, CHUNK_VALUES // (P_MAX * P_MAX * 4 if users == 2 else users * users))
+    if users == 2:
+        method = exhaustive
+    elif scenario.parameters.utility == "log":
+        method = concave
+    else:
+        method = best_known
+    parts = [method(scenario, part, constraints) for part in torch.split(contexts, chunk)]
+    weakest = max(parts, key=lambda part: SILENCE_MAY_PAY in part.statement)
+    return Certificate(torch.cat([p.utility for p in parts]), torch.cat([p.design for p in parts]),
+                       torch.cat([p.feasible for p in parts]), weakest.kind, weakest.statement,
+                       {name: torch.cat([p.prices[name] for p in parts]) for name in parts[0].prices})
+
+
+def exhaustive(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
+    """Evaluate all 41 x 41 designs of two users, under any constraints on any labels."""
+    level = torch.arange(P_MAX + 1.0, device=contexts.device)
+    grid = torch.cartesian_prod(level, level)
+    repeated = contexts.repeat_interleave(len(grid), dim=0)
+    designs = grid.repeat(len(contexts), 1)
+    value = scenario.utility(repeated, designs)
+    if constraints:
+        allowed = satisfied(constraints, scenario.measure(repeated, designs), len(designs))
+        value = torch.where(allowed, value, -torch.inf)
+    best, index = value.reshape(len(contexts), len(grid)).max(dim=1)
+    possible = best > -torch.inf
+    return Certificate(torch.where(possible, best, torch.nan), grid[index], possible, "exhaustive search",
+                       f"The optimum over all {len(grid)} whole-level designs, found by evaluating every one.")
+
+
+def concave(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
+    """Bound log utility by concavity in log power, and round the maximiser to a near-optimal whole-level design."""
+    users = scenario.parameters.users
+    needs = requirements(constraints, users)
+    possible, _ = feasible(contexts, needs, users)
+    served = least_powers(contexts, torch.ones(len(contexts), users, device=contexts.device), needs.target)
+    bounded = possible & (served.amax(dim=1) <= needs.cap) & (served.sum(dim=1) <= needs.budget)
+    utility = torch.full((len(contexts),), torch.nan, dtype=torch.float64, device=contexts.device)
+    design = repair(contexts, CLOSED_FORM["fractional_control"](contexts, users), needs)
+    prices = {str(one): torch.full_like(utility, torch.nan) for one in constraints if one not in needs.rest}
+    if bool(bounded.any()):
+        bound = upper_bound(contexts[bounded], users, needs)
+        utility[bounded] = bound.utility
+        design[bounded] = rounded(contexts[bounded], bound.log_powers.exp(), needs)
+        for one in constraints:
+            if one not in needs.rest:
+                prices[str(one)][bounded] = shadow_price(one, bound, needs)
+    proven = bool(silence_never_pays(contexts, users).all())
+    return Certificate(utility, design, possible, "upper bound", statement(constraints, needs.rest, proven), prices)
+
+
+def rounded(contexts: Tensor, powers: Tensor, needs: Requirements) -> Tensor:
+    """Round continuous powers (B, N) to whole levels that meet the requirements; one sweep over neighbouring levels."""
+    def allowed(context: Tensor, design: Tensor) -> Tensor:
+        total = design.sum(dim=1) <= needs.budget
+        inside = design.amax(dim=1) <= needs.cap
+        if needs.target <= 0:
+            return total & inside
+        return total & inside & (least_powers(context, design, needs.target) == design).all(dim=1)
+
+    start = repair(contexts, powers.float(), needs)
+    return coordinate_ascent(contexts, start, "log", reach=1, sweeps=1, allowed=allowed)
+
+
+def shadow_price(constraint: Constraint, bound: Bound, needs: Requirements) -> Tensor:
+    """Return dU*/dthreshold (B,) of a constraint with a closed form, from the multipliers.
+
+    0 where another constraint, or the range of levels, is tighter.
+    """
+    label, threshold = constraint.label, constraint.threshold
+    if label == "total_power":
+        tightest = threshold < P_MAX * bound.log_powers.shape[1]
+        price = bound.budget_multiplier / needs.budget
+    elif label == "max_power":
+        tightest = threshold < P_MAX
+        price = bound.cap_multiplier.sum(dim=1) / needs.cap
+    else:
+        target = sinr_target(label, threshold)
+        tightest = 0 < target == needs.target
+        price = -bound.sinr_multiplier.sum(dim=1) * log_sinr_slope(label, target)
+    return price if tightest else torch.zeros_like(price)
+
+
+def log_sinr_slope(label: str, target: float) -> float:
+    """Return the derivative of ln SINR with respect to a threshold on `min_rate` or `min_sinr_db`, at a SINR."""
+    if label == "min_rate":
+        return (1 + target) / max(target, 1e-300) * math.log(2.0) / BANDWIDTH
+    return math.log(10.0) / 10
+
+
+def statement(constraints: Sequence[Constraint], rest: Sequence[Constraint], proven: bool) -> str:
+    """Return what the concave certificate proves, under which premises."""
+    text = "A Lagrangian tangent bound on the utility of every design, by concavity of log utility in log power"
+    if proven and not constraints:
+        text += "; silent users are excluded because raising one to level 1 always pays at these gains"
+    else:
+        text += ", for designs that keep every user at level 1 or more" + ("" if proven else SILENCE_MAY_PAY)
+    return text + ignored(rest, "it may be loose")
+
+
+def ignored(rest: Sequence[Constraint], consequence: str) -> str:
+    """Return the end of a statement, which names the constraints without a closed form."""
+    return f"; it ignores {', '.join(map(str, rest))}, so {consequence}." if rest else "."
+
+
+def best_known(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
+    """Return the best of several coordinate ascents for rate utility, which is NP-hard: no bound is claimed."""
+    users = scenario.parameters.users
+    needs = requirements(constraints, users)
+    possible, _ = feasible(contexts, needs, users)
+    generator = torch.Generator().manual_seed(0)
+    starts = [rule(contexts, users) for rule in CLOSED_FORM.values()]
+    starts += [scenario.initial_state(contexts, generator) for _ in range(4)]
+    found = []
+    for start in starts:
+        climbed = coordinate_ascent(contexts, start, scenario.parameters.utility, sweeps=3)
+        found.append(repair(contexts, climbed, needs))
+    values = torch.stack([scenario.utility(contexts, design) for design in found])
+    best, index = values.max(dim=0)
+    design = torch.stack(found)[index, torch.arange(len(contexts), device=contexts.device)]
+    return Certificate(torch.where(possible, best, torch.nan), design, possible, "best known",
+                       f"The best of {len(starts)} coordinate ascents; the problem is NP-hard and no bound is claimed"
+                       + ignored(needs.rest, "its design may break them"))

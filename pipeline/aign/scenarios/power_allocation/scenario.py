@@ -1,0 +1,214 @@
+"""Uplink power allocation: the case study of the AIGN paper (Huang et al., section IV) as a decision process.
+
+The paper publishes utilities and the two-user optimum (28, 31), but neither gains nor constants. The constants here are
+fitted to those published numbers (see `physics`), so agreement with them is calibration, not evidence.
+
+Axes: B networks, N users, M base stations, C = N*M gains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from aign.scenarios.base import Certificate, DesignScenario, Feature, Heuristic, ScenarioParameters
+from aign.scenarios.constraints import Constraint, Label
+from aign.scenarios.power_allocation import heuristics, physics
+from aign.scenarios.power_allocation.certify import certify
+from aign.scenarios.power_allocation.physics import MEAN_GAIN, P_MAX
+from aign.scenarios.power_allocation.requirements import repair, requirements
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LABELS = (
+    Label("total_power", "level", "lower", "Sum of all users' power levels."),
+    Label("max_power", "level", "lower", "Highest power level of any user."),
+    Label("min_rate", "Mbit/s", "higher", "Shannon rate of the worst user."),
+    Label("min_sinr_db", "dB", "higher", "SINR of the worst user; -100 dB where silent."),
+    Label("jain_fairness", "1", "higher", "Jain's index of the rates: 1/N (one user has all) to 1 (all equal)."),
+    Label("energy_efficiency", "Mbit/s/level", "higher", "Sum of rates per power level spent; 0 where nobody sends."),
+)
+GAIN_LOW, GAIN_HIGH = 1e-6, 1.0
+
+
+class PowerAllocationParameters(ScenarioParameters):
+    """Parameters of a power-allocation variant."""
+
+    users: Annotated[int, Field(ge=2, le=100)] = 20
+    """Number of users N."""
+    base_stations: Annotated[int, Field(ge=1, le=8)] = 1
+    """Number of base stations M; each user is served by the one it hears best."""
+    utility: Literal["log", "rate"] = "log"
+    """Revenue: logarithm of the rate (concave in log power) or the rate itself (NP-hard)."""
+    gains: Literal["preset", "general"] = "general"
+    """Log-normal spread of the gains: 0.1 (calibrated preset) or drawn from U(0.1, 1) for each context."""
+
+
+class PowerAllocation(DesignScenario[PowerAllocationParameters]):
+    """Choose whole power levels for N uplink users who interfere with each other.
+
+    | observation | meaning | low | high | unit |
+    |---|---|---|---|---|
+    | 0..N-1 | power of user i | 0 | 40 | level |
+    | N..N+NM-1 | log10(gain / mean gain), user by user | -4 | 4 | decade |
+    | last | time t/T | 0 | 1 | 1 |
+
+    Action i in [-1, 1] changes user i's power by round(4 a_i) levels, within 0..40. Reward: gain in utility. Start: all
+    powers 0. Episodes end after T = 16 steps. Users are numbered by falling serving gain, which loses nothing because
+    they are exchangeable.
+    """
+
+    name: ClassVar[str] = "power-allocation"
+    summary: ClassVar[str] = "Uplink power levels for N interfering users at one or several base stations"
+    Parameters: ClassVar[Any] = PowerAllocationParameters
+
+    horizon = 16
+    step_size = 4.0
+    step_integer = True
+    labels = LABELS
+
+    def __init__(self, parameters: PowerAllocationParameters) -> None:
+        super().__init__(parameters)
+        users, links = parameters.users, parameters.users * parameters.base_stations
+        self.context_features = (Feature("gain", "1/level", GAIN_LOW, GAIN_HIGH, links, "gain over noise power"),)
+        self.state_features = (Feature("power", "level", 0.0, float(P_MAX), users, "uplink power"),)
+        self.observation_features = (*self.state_features,
+                                     Feature("log_gain", "decade", -4.0, 4.0, links, "log10(gain / mean gain)"),
+                                     Feature("time", "1", 0.0, 1.0, 1, "t/T"))
+        self.action_size = self.agents = users
+        rules: dict[str, Heuristic] = {
+            name: partial(_closed_form, rule=rule, users=users) for name, rule in heuristics.CLOSED_FORM.items()}
+        self.heuristics: Mapping[str, Heuristic] = {**rules, "coordinate_ascent": self._coordinate_ascent}
+        self.presets = self._presets()
+
+    def _presets(self) -> dict[str, Tensor]:
+        if self.parameters.base_stations > 1:
+            return {}
+        if self.parameters.users == 2:
+            return {"aign-two-users": torch.tensor([2.8e-3, 3.5e-4])}
+        return {"aign-symmetric": torch.full((self.parameters.users,), MEAN_GAIN)}
+
+    # --- contexts --------------------------------------------------------------------------------------------------
+    def draw_contexts(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw (count, N*M) gains: log-normal about the mean gain; with several base stations also path loss.
+
+        Base stations and users are uniform in a unit square; path loss ((d + 0.1) / 0.35)^-3, shadowing 0.3 nepers
+        (a proposal: the paper publishes neither).
+        """
+        users, stations = self.parameters.users, self.parameters.base_stations
+        if stations == 1:
+            spread = torch.full((count, 1), 0.1)
+            if self.parameters.gains == "general":
+                spread = 0.1 + 0.9 * torch.rand(count, 1, generator=generator)
+            gains = MEAN_GAIN * torch.exp(spread * torch.randn(count, users, generator=generator))
+        else:
+            place = torch.rand(count, users + stations, 2, generator=generator)
+            distance = torch.cdist(place[:, :users], place[:, users:])
+            shadow = torch.exp(0.3 * torch.randn(count, users, stations, generator=generator))
+            gains = (MEAN_GAIN * ((distance + 0.1) / 0.35) ** -3 * shadow).flatten(1)
+        return self.canonical_order(gains.clamp(GAIN_LOW, GAIN_HIGH))[0]
+
+    def canonical_order(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
+        """Number users by falling serving gain; see `Scenario.canonical_order`."""
+        gains = contexts.reshape(len(contexts), self.parameters.users, -1)
+        index = gains.amax(dim=2).argsort(dim=1, descending=True, stable=True)
+        ordered = gains.gather(1, index[:, :, None].expand_as(gains))
+        return ordered.flatten(1), index
+
+    def fixed_observation(self, contexts: Tensor) -> Tensor:
+        """Return log10(gain / mean gain), float32 (B, N*M)."""
+        return (contexts.float() / MEAN_GAIN).log10()
+
+    def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return all powers 0, the published start; with a generator whole levels drawn uniformly."""
+        shape = (len(contexts), self.parameters.users)
+        if generator is None:
+            return torch.zeros(shape, device=contexts.device)
+        return torch.randint(0, P_MAX + 1, shape, generator=generator).float().to(contexts.device)
+
+    # --- what each user sees: one shared policy serves any number of users -----------------------------------------
+    def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        """Return (B, N, 5): own log gain, own power, its logarithm, total received power, total gain."""
+        gain = heuristics.serving_gain(contexts, self.parameters.users)
+        heard = torch.log1p((gain * states).sum(dim=1, keepdim=True)).expand_as(gain)
+        crowd = torch.log1p(15.0 * gain.sum(dim=1, keepdim=True)).expand_as(gain)
+        views = [(gain / MEAN_GAIN).log(), states.double() / 20 - 1, torch.log1p(states.double()) - 2,
+                 3 * heard - 1.5, 3 * crowd - 1.5]
+        return torch.stack(views, dim=2).float()
+
+    def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
+        """Return each user's difference reward (B, N): what its own move gained, all others moving as they did.
+
+        Compressed by a symmetric logarithm, because a user leaving silence gains hundreds of times what fine tuning
+        gains (Wolpert and Tumer 2001 for difference rewards).
+        """
+        users = self.parameters.users
+        stayed = torch.where(torch.eye(users, dtype=torch.bool, device=states.device), states[:, None],
+                             next_states[:, None]).flatten(0, 1)
+        without = self._training_utility(contexts.repeat_interleave(users, dim=0), stayed).reshape(-1, users)
+        gain = 0.25 * (self._training_utility(contexts, next_states)[:, None] - without)
+        return (gain.sign() * gain.abs().log1p()).clamp(-10, 10).float()
+
+    def _training_utility(self, contexts: Tensor, powers: Tensor) -> Tensor:
+        """Return the utility with silent users credited ten times the floor: milder cliffs for learners only."""
+        if self.parameters.utility == "rate":
+            return self.utility(contexts, powers)
+        revenue = physics.rates(contexts, powers).clamp_min(10 * physics.RATE_FLOOR).log().sum(dim=1)
+        return physics.REVENUE * revenue - physics.POWER_PRICE * powers.double().sum(dim=1)
+
+    # --- designs ---------------------------------------------------------------------------------------------------
+    def admissible(self, designs: Tensor) -> Tensor:
+        """Return whole levels within 0..40."""
+        return designs.round().clamp(0, P_MAX)
+
+    def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
+        """Return the utility (B,) of powers (B, N); see `physics.utility`."""
+        return physics.utility(contexts, designs, self.parameters.utility)
+
+    def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+        """Return all labels; see LABELS for meaning and units."""
+        ratio = physics.sinr(contexts, designs)
+        rate = physics.shannon(ratio)
+        total = designs.double().sum(dim=1)
+        squares = (rate**2).sum(dim=1) * self.parameters.users
+        return {
+            "total_power": total,
+            "max_power": designs.double().amax(dim=1),
+            "min_rate": rate.amin(dim=1),
+            "min_sinr_db": physics.decibels(ratio.amin(dim=1)),
+            "jain_fairness": torch.where(squares > 0, rate.sum(dim=1) ** 2 / squares.clamp_min(1e-300),
+                                         1.0 / self.parameters.users),
+            "energy_efficiency": torch.where(total > 0, rate.sum(dim=1) / total.clamp_min(1.0), 0.0),
+        }
+
+    def reference_utility(self, contexts: Tensor) -> Tensor:
+        """Return the better of the two rules that need no channel knowledge: full power and noise-limited power."""
+        values = [self.utility(contexts, self.heuristics[name](contexts)) for name in heuristics.GAIN_BLIND]
+        return torch.stack(values).amax(dim=0)
+
+    def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
+        """Return the exhaustive optimum for two users, the concave bound for log utility, else the best known."""
+        return certify(self, contexts, constraints)
+
+    def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
+        """Return whole levels that meet total_power<=, max_power<=, min_rate>= and min_sinr_db>= exactly."""
+        return repair(contexts, designs, requirements(constraints, self.parameters.users)).to(designs.dtype)
+
+    def _coordinate_ascent(self, contexts: Tensor) -> Tensor:
+        start = heuristics.fractional_control(contexts, self.parameters.users)
+        return heuristics.coordinate_ascent(contexts, start, self.parameters.utility)
+
+    def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
+        """Draw contours with the path for two users, powers and rates otherwise."""
+        from aign.scenarios.power_allocation.picture import draw
+        return draw(self, context, path, title)
+
+
+def _closed_form(contexts: Tensor, rule: Callable[[Tensor, int], Tensor], users: int) -> Tensor:
+    return rule(contexts, users)

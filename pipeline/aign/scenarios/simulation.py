@@ -1,0 +1,90 @@
+"""A batch of networks in the middle of an episode, with NumPy arrays at its surface.
+
+Axes: B networks, C context values, D observation values, A action values, S state values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+from torch import Tensor
+
+from aign.errors import ParameterError
+from aign.scenarios.base import Scenario
+
+Floats = NDArray[np.float32]
+Values = NDArray[np.float64]
+
+
+class Simulation:
+    """Networks that act in step: they start together, and end together after the scenario's horizon.
+
+    Attributes:
+        contexts: (B, C).
+        path: the states so far, each (B, S); as many as steps taken, and one.
+    """
+
+    def __init__(self, scenario: Scenario[Any]) -> None:
+        self.scenario = scenario
+        self.contexts = torch.empty(0, scenario.context_size)
+        self.path: list[Tensor] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether all steps of the episode were taken."""
+        return len(self.path) > self.scenario.horizon
+
+    def start(self, contexts: Tensor) -> None:
+        """Begin an episode in the usual first state of these contexts (B, C)."""
+        self.contexts, self.path = contexts, [self.scenario.initial_state(contexts)]
+
+    def advance(self, actions: NDArray[Any]) -> Values:
+        """Apply actions (B, A) and return the rewards (B,).
+
+        Raises:
+            ResetNeeded: no episode is under way.
+            ParameterError: actions of the wrong shape, or not finite.
+        """
+        if not self.path or self.ended:
+            raise ResetNeeded("No episode is under way: call reset() before step().")
+        shape = (len(self.contexts), self.scenario.action_size)
+        values = np.asarray(actions, dtype=np.float32)
+        if values.shape != shape or not np.isfinite(values).all():
+            given = f"shape {values.shape}" if values.shape != shape else "a value that is not a number, or infinite"
+            raise ParameterError(f"Actions of scenario {self.scenario.name}: given {given}; allowed: shape {shape} of "
+                                 "finite numbers, those outside -1..1 being clipped.")
+        state, rewards = self.scenario.step(self.contexts, self.path[-1], torch.tensor(values))
+        self.path.append(state)
+        return cast(Values, rewards.double().numpy())
+
+    def observation(self) -> Floats:
+        """Return what is observed now, (B, D), a new array each time."""
+        observed = self.scenario.observe(self.contexts, self.path[-1], len(self.path) - 1)
+        return cast(Floats, observed.float().numpy().copy())
+
+    def information(self) -> dict[str, NDArray[Any]]:
+        """Return `utility` and each label of the current designs, float64 (B,), and `context`, float32 (B, C)."""
+        design = self.scenario.design_of(self.path[-1])
+        values = {**self.scenario.measure(self.contexts, design),
+                  "utility": self.scenario.utility(self.contexts, design)}
+        numbers = {name: value.double().numpy().copy() for name, value in values.items()}
+        return {**numbers, "context": self.contexts.numpy().copy()}
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """Return the picture of one network's path so far, (height, width, 3).
+
+        Raises:
+            ResetNeeded: there is nothing to draw yet.
+        """
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        if not self.path:
+            raise ResetNeeded("There is nothing to draw yet: call reset() before render().")
+        states = torch.stack([state[index] for state in self.path])
+        canvas: Any = FigureCanvasAgg(self.scenario.picture(self.contexts[index], states))
+        canvas.draw()
+        return np.array(canvas.buffer_rgba(), dtype=np.uint8)[:, :, :3]

@@ -1,0 +1,1 @@
+"""What DVC runs: collect, train, sample, evaluate."""

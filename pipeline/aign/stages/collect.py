@@ -1,0 +1,122 @@
+"""Stage collect: agents explore a network, and their episodes become the trajectory dataset.
+
+Contexts are drawn and certified once. Then five sources act side by side, each a job of its own: two agents that
+learn, random actions, heuristics, and solver-guided experts. Their shards are assembled in a fixed order. A killed
+run keeps the jobs that had finished, and the outputs do not tell that it was interrupted.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+
+from aign.agents.contexts import ContextPool
+from aign.agents.libraries import Kind, planned_steps
+from aign.agents.settings import CollectSettings, RunSettings
+from aign.errors import DatasetError
+from aign.files import building, read_json, write_json
+from aign.params import Params
+from aign.scenarios.base import Scenario
+from aign.stages import journal
+from aign.stages.jobs import Job, run_jobs
+from aign.stages.scratch import code_version, fingerprint, scratch
+from aign.stages.sources import Task, act, held_out_counts, learn
+from aign.trajectories.assemble import assemble
+
+TRAJECTORIES = Path("data/trajectories")
+AGENTS = Path("data/agents")
+LEARNERS: tuple[Kind, ...] = get_args(Kind)
+ID_STRIDE = 1_000_000_000
+"""First episode of a source is its place times this, so identifiers do not depend on the size of other sources."""
+
+
+def collect(variant: str, params: Params) -> None:
+    """Make data/trajectories/<variant>/ (the dataset) and data/agents/<variant>/ (policies and learning curves).
+
+    Raises:
+        ParameterError: an unknown variant or scenario, or parameters that contradict each other.
+        StorageError: the disk is full or read-only.
+    """
+    settings, run = params.variant(variant), params.base
+    scenario = settings.create_scenario()
+    torch.set_num_threads(run.threads)
+    key = fingerprint(seed=run.seed, threads=run.threads, scenario=scenario.spec(), collect=settings.collect,
+                      code=code_version("agents", "scenarios", "trajectories", "files", "manifest", "stages/collect",
+                                        "stages/sources"))
+    with scratch("collect", variant, key) as folder:
+        contexts = folder / "contexts.safetensors"
+        _draw_contexts(variant, scenario, settings.collect, run.seed, contexts)
+        jobs = _jobs(scenario, settings.collect, run, contexts, folder)
+        run_jobs(jobs, run.workers, _title(variant), run.threads)
+        _assemble(variant, scenario, settings.collect, run, jobs, contexts)
+        _keep_agents(variant, folder)
+
+
+def _title(variant: str) -> str:
+    return f"collect {variant}"
+
+
+def _draw_contexts(variant: str, scenario: Scenario[Any], settings: CollectSettings, seed: int, path: Path) -> None:
+    counts = {"train": settings.train_contexts, "validation": settings.validation_contexts,
+              "test": settings.test_contexts}
+    if path.exists():
+        return
+    journal.say(_title(variant), f"draws and certifies {sum(counts.values())} contexts of {scenario.name}")
+    began = time.monotonic()
+    ContextPool.draw(scenario, counts, seed).save(path, scenario)
+    journal.say(_title(variant), f"contexts done in {journal.duration(time.monotonic() - began)}")
+
+
+def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, contexts: Path,
+          folder: Path) -> list[Job]:
+    """Return one job a source, those that take longest first; sources that would add nothing are left out."""
+    def task(name: str, place: int) -> Task:
+        return Task(scenario.spec(), settings, run.seed, contexts, folder / name, folder / f"{name}.json",
+                    place * ID_STRIDE)
+
+    jobs = []
+    for place, kind in enumerate(LEARNERS):
+        own = task(kind, place)
+        jobs.append(Job(kind, planned_steps(kind, settings, scenario.horizon), learn, {"task": own, "kind": kind},
+                        own.marker))
+    amounts = {"solver-guided": settings.sources.solver_guided, "random": settings.sources.random,
+               "heuristics": settings.sources.heuristics if scenario.heuristics else 0}
+    for place, (source, amount) in enumerate(amounts.items(), start=len(LEARNERS)):
+        own, counts = task(source, place), held_out_counts(amount, settings.held_out_share)
+        if amount:
+            jobs.append(Job(source, sum(counts.values()), act, {"task": own, "source": source, "counts": counts},
+                            own.marker))
+    return jobs
+
+
+def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, run: RunSettings,
+              jobs: Sequence[Job], contexts: Path) -> None:
+    markers = {job.name: read_json(job.result, DatasetError) for job in jobs}
+    parts = [job.result.parent / job.name / part for job in jobs for part in markers[job.name]["parts"]]
+    provenance = {
+        "author": "aign collect",
+        "variant": variant,
+        "seed": run.seed,
+        "threads": run.threads,
+        "collect": settings.model_dump(mode="json"),
+        "sources": {name: {"episodes": marker["episodes"]} for name, marker in markers.items()},
+    }
+    assemble(TRAJECTORIES / variant, parts, scenario, provenance, {"contexts.safetensors": contexts})
+    journal.made(_title(variant), TRAJECTORIES / variant)
+    journal.measured(_title(variant), **{f"{name} episodes": marker["episodes"] for name, marker in markers.items()})
+
+
+def _keep_agents(variant: str, folder: Path) -> None:
+    """Copy each learner's policy, and put the learning curves into one file."""
+    curves = {kind: read_json(folder / kind / "curve.json", DatasetError) for kind in LEARNERS}
+    with building(AGENTS / variant) as aside:
+        for kind in LEARNERS:
+            for suffix in ("json", "safetensors"):
+                shutil.copyfile(folder / kind / f"{kind}.{suffix}", aside / f"{kind}.{suffix}")
+        write_json(aside / "curves.json", curves)
+    journal.made(_title(variant), AGENTS / variant)

@@ -1,0 +1,142 @@
+"""Stage evaluate: every method on the same unseen contexts, against the certified optimum.
+
+Axes: B contexts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aign.agents.contexts import ContextPool, Contexts
+from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSettings
+from aign.designs.table import Answer, answer
+from aign.diffusion import device, store
+from aign.diffusion.pipeline import DesignPipeline
+from aign.errors import DatasetError, ModelError
+from aign.files import building, read_json, write_json
+from aign.params import Params
+from aign.scenarios.base import Scenario, finite_or_none, normalised_return
+from aign.stages import journal, methods, report
+from aign.stages.collect import AGENTS, LEARNERS, TRAJECTORIES
+from aign.stages.methods import Method
+from aign.stages.progress import Progress
+from aign.stages.sample import requested
+from aign.stages.score import Score
+from aign.stages.train import ABLATION, MODELS
+from aign.trajectories.reader import TrajectoryStore
+
+REPORTS = Path("data/reports")
+LEAST_CONTEXTS = 2
+
+
+def evaluate(variant: str, params: Params) -> None:
+    """Make data/reports/<variant>/: metrics.json, a page, plots and the data behind them.
+
+    Raises:
+        ModelError, DatasetError: a model or dataset is missing or damaged.
+    """
+    settings, run = params.variant(variant), params.base
+    title, dataset = f"evaluate {variant}", TRAJECTORIES / variant
+    torch.set_num_threads(run.threads)
+    stored = TrajectoryStore.open(dataset)
+    pipeline = store.load(MODELS / variant).to(device.choose(run.device))
+    settings.check_same(stored.scenario, dataset)
+    settings.check_same(pipeline.scenario, MODELS / variant)
+    journal.read(title, dataset)
+    journal.read(title, MODELS / variant)
+    contexts = unseen(stored, settings.evaluate.contexts)
+    candidates = competitors(variant, stored, pipeline, settings.evaluate, settings.sample.sampling, run.seed)
+    scores = compare(stored.scenario, contexts, candidates, title)
+    example = shown_answer(pipeline, settings.sample, run.seed)
+    certificate = stored.scenario.certify(contexts.values)
+    metrics = {
+        "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
+        "certificate": certificate.kind, "certificate_statement": certificate.statement,
+        "methods": {name: score.to_json() for name, score in scores.items()},
+        **preset_result(example),
+    }
+    curves = {"agents": read_json(AGENTS / variant / "curves.json", DatasetError),
+              "diffuser": read_json(MODELS / variant / "history.json", ModelError)}
+    with building(REPORTS / variant) as folder:
+        write_json(folder / "metrics.json", metrics)
+        report.write(folder, variant, metrics, scores, curves, example)
+    journal.made(title, REPORTS / variant)
+    for name, score in scores.items():
+        journal.measured(title, method=name, utility_ratio=float(score.ratio.mean()),
+                         normalised_return=float(score.normalised.mean()), milliseconds=score.milliseconds)
+
+
+def unseen(stored: TrajectoryStore, count: int) -> Contexts:
+    """Return up to `count` test contexts with their certified optima.
+
+    Raises:
+        DatasetError: the dataset has too few for a confidence interval.
+    """
+    test = ContextPool.load(stored.folder / "contexts.safetensors", stored.scenario)["test"]
+    if len(test) < LEAST_CONTEXTS:
+        raise DatasetError(f"{stored.folder}: {len(test)} test context; an interval needs at least {LEAST_CONTEXTS}. "
+                           "Raise collect.test_contexts and collect again.")
+    return test.take(torch.arange(min(count, len(test))))
+
+
+def competitors(variant: str, stored: TrajectoryStore, pipeline: DesignPipeline, settings: EvaluateSettings,
+                sampling: SamplingSettings, seed: int) -> dict[str, Method]:
+    """Return every method by the name it has in metrics.json."""
+    scenario, count = stored.scenario, settings.candidates
+    found: dict[str, Method] = {
+        "diffuser_single": methods.diffuser(pipeline, 1, sampling, seed),
+        f"diffuser_best_of_{count}": methods.diffuser(pipeline, count, sampling, seed),
+    }
+    ablation = store.load(MODELS / f"{variant}-{ABLATION}").to(pipeline.device)
+    found[f"diffuser_best_of_{count}_sac_only"] = methods.diffuser(ablation, count, sampling, seed)
+    found |= {name: methods.policy(scenario, AGENTS / variant, name) for name in LEARNERS}
+    found[f"no_learning_best_of_{count}"] = methods.without_learning(scenario, count)
+    found["best_training_trajectory"] = methods.memory(stored)
+    return {**found, **scenario.heuristics}
+
+
+def compare(scenario: Scenario[Any], contexts: Contexts, candidates: Mapping[str, Method],
+            title: str) -> dict[str, Score]:
+    """Let every method design for all contexts; measure quality, and time over the whole batch."""
+    scores = {}
+    with Progress(title) as progress:
+        for name in candidates:
+            progress.add(name, len(contexts))
+        for name, method in candidates.items():
+            progress.update(name, 0)
+            began = time.perf_counter()
+            designs = method(contexts.values)
+            seconds = time.perf_counter() - began
+            utility = scenario.utility(contexts.values, designs)
+            pooled = normalised_return(utility.sum(), contexts.reference.sum(), contexts.optimum.sum())
+            scores[name] = Score(utility / contexts.optimum, contexts.normalised(utility), float(pooled),
+                                 1000 * seconds / len(contexts))
+            progress.update(name, len(contexts))
+    return scores
+
+
+def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) -> Answer:
+    """Return the answer the report shows: to the first request of the stage sample."""
+    return answer(pipeline, requested(pipeline.scenario, settings.requests[0]), settings.sampling, seed)
+
+
+def preset_result(example: Answer) -> dict[str, Any]:
+    """Return what the report says of a preset: the best design and its path; nothing without a preset."""
+    if not example.request.origin.startswith("preset"):
+        return {}
+    best, path = example.rows()[0], example.candidates.paths[0, 0]
+    return {"preset": {"name": example.request.origin.removeprefix("preset "), "design": whole(best["design"]),
+                       "start": whole(path[0].tolist()), "utility": best["utility"],
+                       "certified_utility": finite_or_none(example.optimum), "certified_by": example.certificate.kind,
+                       "certified_design": whole(example.certificate.design[0].tolist()),
+                       "path": [whole(state) for state in path.tolist()]}}
+
+
+def whole(values: list[float]) -> list[float]:
+    """Return values with whole numbers as integers, for readers."""
+    return [int(value) if float(value).is_integer() else value for value in values]

@@ -1,0 +1,63 @@
+"""The methods that evaluate compares: each maps contexts to one design a context.
+
+Axes: B contexts, C context values, X design values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.agents.policy import SharedPolicy
+from aign.agents.rollout import rollout
+from aign.designs.baselines import best_of, best_training_design, no_learning
+from aign.designs.generation import generate
+from aign.designs.settings import SamplingSettings
+from aign.diffusion.pipeline import DesignPipeline
+from aign.scenarios.base import Scenario
+from aign.trajectories.reader import TrajectoryStore
+
+Method = Callable[[Tensor], Tensor]
+"""Contexts (B, C) to designs (B, X)."""
+
+
+def diffuser(pipeline: DesignPipeline, count: int, settings: SamplingSettings, seed: int) -> Method:
+    """Return the method "best of `count` generated designs, ranked by the simulator"."""
+    def design(contexts: Tensor) -> Tensor:
+        return generate(pipeline, contexts, (), count, settings, seed).designs[:, 0]
+    return design
+
+
+def policy(scenario: Scenario[Any], folder: Path, name: str) -> Method:
+    """Return an agent's final policy, acting deterministically from the usual start."""
+    trained = SharedPolicy.load(folder / name)
+
+    def act(contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        return trained.act(scenario, contexts, states, time)
+
+    def design(contexts: Tensor) -> Tensor:
+        states = rollout(scenario, contexts, act, scenario.initial_state(contexts)).states
+        return scenario.design_of(states[:, -1])
+    return design
+
+
+def without_learning(scenario: Scenario[Any], count: int) -> Method:
+    """Return the best of `count` evenly spaced designs that treat everybody alike."""
+    def design(contexts: Tensor) -> Tensor:
+        return best_of(scenario, contexts, no_learning(scenario, contexts, count))
+    return design
+
+
+def memory(store: TrajectoryStore) -> Method:
+    """Return the best final design of all training trajectories, when each is tried in the new context."""
+    scenario = store.scenario
+    final = store.gather("observations", store.rows("train"))[:, -1, :scenario.state_size]
+    designs = torch.unique(scenario.design_of(final), dim=0)
+
+    def design(contexts: Tensor) -> Tensor:
+        return best_training_design(scenario, contexts, designs)
+    return design

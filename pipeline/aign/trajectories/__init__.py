@@ -1,0 +1,1 @@
+"""The dataset: episodes, labels, statistics, storage."""

@@ -1,0 +1,113 @@
+"""Making the final dataset folder out of shards: data, descriptions, statistics, card and manifest, all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from aign import manifest
+from aign.errors import DatasetError
+from aign.files import building, sha256, write_json, writing
+from aign.scenarios.base import Scenario
+from aign.trajectories.card import CITATION, card
+from aign.trajectories.hugging_face import write_dataset_files
+from aign.trajectories.information import information
+from aign.trajectories.quality import quality
+from aign.trajectories.schema import SPLITS, arrow_schema
+from aign.trajectories.shard import Shard
+from aign.trajectories.statistics import statistics
+
+
+def assemble(folder: Path, parts: Sequence[Path], scenario: Scenario[Any], provenance: Mapping[str, Any],
+             extras: Mapping[str, Path] | None = None) -> None:
+    """Build a dataset folder from parts written by `ShardWriter`; it replaces `folder` only when it is whole.
+
+    The same parts, scenario, provenance and extras give the same bytes: no clock, path or machine enters.
+
+    Args:
+        folder: the dataset folder, for example data/trajectories/water-filling.
+        parts: shard files, in the order in which they shall be numbered; copied, not moved.
+        scenario: whose episodes these are.
+        provenance: how the episodes were made, as JSON values: parameters, seeds, code version, source of each.
+        extras: further files to copy in, by the name they get in the folder.
+
+    Raises:
+        DatasetError: a part is missing, damaged or of another scenario; no training episode; episode identifiers
+            repeat; a context occurs in two splits; an extra is missing or takes a name that is ours.
+        StorageError: the disk is full or read-only.
+    """
+    shards = [_opened(part, scenario) for part in parts]
+    if not shards:
+        raise DatasetError(f"{folder}: no shards were given; a dataset needs at least one episode.")
+    _check_identities(shards)
+    extras = dict(extras or {})
+    _check_extras(extras)
+    names = [f"data-{index:05d}-of-{len(shards):05d}.arrow" for index in range(len(shards))]
+    with building(folder) as aside:
+        for name, shard in zip(names, shards, strict=True):
+            _copy(shard.path, aside / name)
+        for name, source in extras.items():
+            _copy(source, aside / name)
+        _describe(aside, names, shards, scenario, provenance, sorted(extras))
+        manifest.build(aside, {name: len(shard) for name, shard in zip(names, shards, strict=True)})
+
+
+def _describe(folder: Path, names: Sequence[str], shards: Sequence[Shard], scenario: Scenario[Any],
+              provenance: Mapping[str, Any], extras: Sequence[str]) -> None:
+    """Write everything that is derived from the shards."""
+    info = information(shards, scenario, provenance)
+    stats = statistics(shards)
+    figures = quality(shards, scenario, stats)
+    for name, content in (("info", info), ("stats", stats), ("quality", figures)):
+        write_json(folder / "meta" / f"{name}.json", content)
+    with writing(folder / "README.md") as aside:
+        aside.write_text(card(scenario, info, figures, extras))
+    fingerprint = hashlib.sha256("".join(sha256(folder / name) for name in names).encode()).hexdigest()[:16]
+    write_dataset_files(folder, shards[0].schema, names, fingerprint,
+                        f"Trajectories of network design in the scenario {scenario.name}. {scenario.summary}", CITATION)
+
+
+def _opened(part: Path, scenario: Scenario[Any]) -> Shard:
+    shard = Shard(part)
+    expected = arrow_schema(scenario)
+    if not shard.schema.equals(expected):
+        wrong = sorted({field.name for field in set(shard.schema) ^ set(expected)}) or ["the order of columns"]
+        raise DatasetError(f"{part}: not episodes of scenario {scenario.name} with these parameters; different: "
+                           f"{', '.join(wrong)}. Collect the episodes again.")
+    return shard
+
+
+def _check_identities(shards: Sequence[Shard]) -> None:
+    episodes = np.concatenate([shard.view("episode_id").numpy() for shard in shards])
+    ids, counts = np.unique(episodes, return_counts=True)
+    if len(ids) < len(episodes):
+        raise DatasetError(f"episode_id {ids[counts > 1][0]} occurs {counts[counts > 1][0]} times. Give each "
+                           "ShardWriter its own range through first_episode_id.")
+    split = np.concatenate([shard.strings("split") for shard in shards])
+    context = np.concatenate([shard.view("context_id").numpy() for shard in shards])
+    met = np.concatenate([np.unique(context[split == one]) for one in SPLITS])
+    ids, counts = np.unique(met, return_counts=True)
+    if len(ids) < len(met):
+        raise DatasetError(f"context_id {ids[counts > 1][0]} occurs in more than one split. Splits are by context, so "
+                           "that training and test never meet: give every context to one split.")
+
+
+def _check_extras(extras: Mapping[str, Path]) -> None:
+    for name, source in extras.items():
+        parts = PurePosixPath(name).parts
+        ours = not parts or name in ("README.md", "state.json", "dataset_info.json") or parts[0] == "meta"
+        if ours or ".." in parts or PurePosixPath(name).is_absolute() or name.endswith(".arrow"):
+            raise DatasetError(f"Extra file {name!r}: choose a relative name outside meta/ that the dataset does not "
+                               "use itself, and no .arrow file.")
+        if not source.is_file():
+            raise DatasetError(f"Extra file {name!r}: {source} is missing.")
+
+
+def _copy(source: Path, target: Path) -> None:
+    with writing(target) as aside:
+        shutil.copyfile(source, aside)

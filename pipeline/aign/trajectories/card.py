@@ -1,0 +1,200 @@
+"""The dataset card: README.md of a dataset folder, in the form that the Hugging Face Hub reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from string import Template
+from typing import Any
+
+import yaml
+
+from aign.files import json_text
+from aign.scenarios.base import Scenario
+from aign.trajectories.layout import dtype_of, is_text, shape_of
+from aign.trajectories.schema import SPLITS, arrow_schema
+
+CITATION = """@article{huang_aign,
+  title  = {{AI}-Generated Network Design: A Diffusion Model-based Learning Approach},
+  author = {Huang, Yudong and Xu, Minrui and Zhang, Xinyuan and Niyato, Dusit and Xiong, Zehui and Wang, Shuo and
+            Huang, Tao},
+}"""
+
+SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
+         (10**8, "10M<n<100M"), (10**9, "100M<n<1B"))
+
+MEANINGS = {
+    "episode_id": "unique number of the episode",
+    "observations": "what the agent saw before each step and at the end: state, fixed part, time",
+    "actions": "what it did, each value in [-1, 1]",
+    "rewards": "reward of each step",
+    "length": "steps taken; what follows them is padding",
+    "terminated": "the episode came to its own end",
+    "truncated": "it was cut off",
+    "return_raw": "sum of the rewards",
+    "return_normalised": "(U - U_ref) / (U* - U_ref): 0 the cheap reference, 1 the certified optimum",
+    "utility": "utility U of the final design",
+    "behaviour": "who acted",
+    "agent_step": "environment steps the agent had learned from; 0 where nothing learns",
+    "agent_seed": "seed of the agent",
+    "env_seed": "seed of the episode",
+    "context_id": "number of the context, unique over all splits",
+    "context": "what nature decided: see Context",
+    "split": "train, validation or test",
+}
+
+UNITS = {"observations": "see Observation", "context": "see Context"}
+
+TEMPLATE = Template("""---
+$front_matter---
+
+# $title
+
+$summary.
+
+Each row is one complete episode in which an agent, a heuristic or a solver-guided walk designs a network step by
+step; the last state is the design. There are $episodes episodes of $horizon steps. Values are raw, in the units
+below; `meta/stats.json` has the numbers to normalise with.
+
+```python
+from datasets import load_from_disk
+dataset = load_from_disk("path/to/this/folder")
+
+from aign.trajectories.reader import TrajectoryStore  # checks every byte, then reads at the speed of memory
+store = TrajectoryStore.open("path/to/this/folder")
+```
+
+## Columns
+
+$columns
+
+### Context
+
+$context
+
+### State
+
+The first $state_size values of an observation.
+
+$state
+
+### Observation
+
+$observation
+
+## Splits
+
+Splits are by context: no context of one split occurs in another.
+
+$splits
+
+## Quality
+
+| figure | value |
+|---|---|
+| trajectory quality | $trajectory_quality |
+| state-action coverage | $coverage ($unique different cells of $total transitions) |
+| duplicate episodes | $duplicates |
+
+Trajectory quality: $convention
+State-action coverage: $binning
+
+$behaviours
+
+## Known biases
+
+- Contexts are drawn from one distribution, that of the scenario `$name`; other networks, and real measurements, are
+  not in it.
+- Episodes are not equally good: the table above says how many come from whom. Random and early ones are poor on
+  purpose; where solver-guided ones are many, the data look better than any agent that learns alone.
+- The behaviours see the same contexts, so that rows of one context are not independent: resample by `context_id`.
+- The normalised return is relative to the certificate of each context; where that is an upper bound that no design
+  reaches, even the best episode stays below 1.
+
+## How it was made
+
+By `aign` $version, with `scenario = $spec`. Packages, features and counts are in `meta/info.json`; the sum of each
+file in `meta/manifest.json`.$extras
+
+```json
+$provenance```
+
+## Citation
+
+```bibtex
+$citation
+```
+""")
+
+
+def card(scenario: Scenario[Any], info: Mapping[str, Any], figures: Mapping[str, Any], extras: Sequence[str]) -> str:
+    """Return the card as Markdown with YAML front matter.
+
+    Args:
+        scenario: whose episodes these are.
+        info: content of meta/info.json.
+        figures: content of meta/quality.json.
+        extras: names of further files in the folder.
+    """
+    title = f"AIGN trajectories: {scenario.name}"
+    coverage = figures["state_action_coverage"]
+    return TEMPLATE.substitute(
+        front_matter=_front_matter(title, scenario.name, info["episodes"]), title=title,
+        summary=scenario.summary.rstrip("."), episodes=f"{info['episodes']:,}", horizon=scenario.horizon,
+        columns=_columns(scenario), state_size=scenario.state_size,
+        context=_features(info["features"]["context"]), state=_features(info["features"]["state"]),
+        observation=_features(info["features"]["observation"]), splits=_splits(info["splits"]),
+        trajectory_quality=f"{figures['trajectory_quality']['value']:.3f}", coverage=f"{coverage['value']:.4f}",
+        unique=f"{coverage['unique']:,}", total=f"{coverage['total']:,}",
+        duplicates=f"{figures['duplicates']['count']:,} ({figures['duplicates']['share']:.1%})",
+        convention=figures["trajectory_quality"]["convention"], binning=coverage["binning"],
+        behaviours=_behaviours(figures["behaviours"]), name=scenario.name, version=info["versions"]["aign"],
+        spec=json_text(info["scenario"]).replace("\n", "").strip(), provenance=json_text(info["provenance"]),
+        extras=f" Further files: {', '.join(f'`{name}`' for name in extras)}." if extras else "", citation=CITATION)
+
+
+def _front_matter(title: str, name: str, episodes: int) -> str:
+    size = next((text for limit, text in SIZES if episodes < limit), "n>1B")
+    return yaml.safe_dump({
+        "license": "apache-2.0", "pretty_name": title, "size_categories": [size],
+        "task_categories": ["reinforcement-learning"],
+        "tags": ["offline-reinforcement-learning", "network-design", "trajectories", "decision-diffuser", name],
+    }, sort_keys=False)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _columns(scenario: Scenario[Any]) -> str:
+    labels = {label.name: label for label in scenario.labels}
+    rows = []
+    for field in arrow_schema(scenario):
+        kind = "str" if is_text(field.type) else str(dtype_of(field.type))
+        shape = "".join(f"[{size}]" for size in shape_of(field.type))
+        label = labels.get(field.name)
+        meaning = f"{label.description.rstrip('.')}; {label.better} is better" if label else MEANINGS[field.name]
+        unit = label.unit if label else UNITS.get(field.name, "")
+        rows.append((f"`{field.name}`", kind + shape, unit, meaning))
+    return _table(("column", "type", "unit", "meaning"), rows)
+
+
+def _features(features: Iterable[Mapping[str, Any]]) -> str:
+    def bound(value: float | None) -> str:
+        return "none" if value is None else f"{value:g}"
+
+    return _table(("feature", "values", "unit", "least", "largest", "meaning"),
+                  [(f"`{one['name']}`", one["size"], one["unit"], bound(one["low"]), bound(one["high"]),
+                    one["description"]) for one in features])
+
+
+def _splits(splits: Mapping[str, Any]) -> str:
+    return _table(("split", "episodes", "contexts"),
+                  [(name, splits[name]["episodes"], splits[name]["contexts"]) for name in SPLITS])
+
+
+def _behaviours(behaviours: Mapping[str, Any]) -> str:
+    return _table(("behaviour (training split)", "episodes", "share", "trajectory quality", "q10", "median", "q90"),
+                  [(f"`{name}`", one["episodes"], f"{one['share']:.1%}", f"{one['trajectory_quality']:.3f}",
+                    *(f"{one['return_normalised'][key]:.3f}" for key in ("q10", "q50", "q90")))
+                   for name, one in sorted(behaviours.items())])

@@ -1,0 +1,53 @@
+"""meta/info.json: what the columns mean, what is in the dataset, and what it was made with."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+import aign
+from aign.scenarios.base import Feature, Scenario, finite_or_none
+from aign.trajectories.schema import FORMAT_VERSION, SPLITS
+from aign.trajectories.shard import Shard
+
+PACKAGES = ("torch", "numpy", "pyarrow", "datasets")
+
+
+def information(shards: Sequence[Shard], scenario: Scenario[Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of meta/info.json; `scenario` in it is what `registry.create(**scenario)` takes."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "scenario": scenario.spec(),
+        "horizon": scenario.horizon,
+        "decision_makers": scenario.agents,
+        "action": {"kind": "continuous, rounded to whole steps" if getattr(scenario, "step_integer", False)
+                   else "continuous", "size": scenario.action_size, "low": -1.0, "high": 1.0},
+        "features": {"context": [_feature(one) for one in scenario.context_features],
+                     "state": [_feature(one) for one in scenario.state_features],
+                     "observation": [_feature(one) for one in scenario.observation_features]},
+        "labels": [asdict(label) for label in scenario.labels],
+        "splits": {split: _counts(shards, split) for split in SPLITS},
+        "episodes": sum(map(len, shards)),
+        "versions": {"python": platform.python_version(), "aign": aign.__version__,
+                     **{package: version(package) for package in PACKAGES}},
+        "provenance": dict(provenance),
+    }
+
+
+def _feature(feature: Feature) -> dict[str, Any]:
+    return {**asdict(feature), "low": finite_or_none(feature.low), "high": finite_or_none(feature.high)}
+
+
+def _counts(shards: Sequence[Shard], split: str) -> dict[str, Any]:
+    rows = [shard.rows_of(split) for shard in shards]
+    behaviour = np.concatenate([shard.strings("behaviour")[chosen] for shard, chosen in zip(shards, rows, strict=True)])
+    contexts = np.concatenate([shard.view("context_id").numpy()[chosen]
+                               for shard, chosen in zip(shards, rows, strict=True)])
+    names, counts = np.unique(behaviour, return_counts=True)
+    return {"episodes": len(behaviour), "contexts": len(np.unique(contexts)),
+            "behaviours": {str(name): int(count) for name, count in zip(names, counts, strict=True)}}

@@ -1,0 +1,165 @@
+"""Opening a dataset: a checked folder of memory-mapped shards, read as tensors at the speed of memory.
+
+Axes: N episodes, b rows picked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aign import manifest
+from aign.errors import DatasetError, unknown_name
+from aign.files import read_json
+from aign.scenarios import registry
+from aign.scenarios.base import Scenario
+from aign.trajectories.gathering import joined, pick_across, pick_rows
+from aign.trajectories.layout import dtype_of, is_text, shape_of
+from aign.trajectories.schema import FORMAT_VERSION, SPLITS, arrow_schema
+from aign.trajectories.shard import Shard, Strings
+
+
+class TrajectoryStore:
+    """A trajectory dataset, read-only. Open it with `TrajectoryStore.open(folder)`.
+
+    Attributes:
+        folder: where it lies.
+        info: content of meta/info.json: features, labels, counts, provenance.
+        stats: content of meta/stats.json: statistics of the training split.
+    """
+
+    def __init__(self, folder: Path, shards: Sequence[Shard], info: dict[str, Any], stats: dict[str, Any]) -> None:
+        self.folder = folder
+        self.info = info
+        self.stats = stats
+        self._shards = list(shards)
+        self._schema = shards[0].schema
+        self._columns: dict[str, Tensor] = {}
+
+    @classmethod
+    def open(cls, folder: Path, deep: bool = True) -> TrajectoryStore:
+        """Check a dataset folder against its manifest and map its shards.
+
+        Args:
+            folder: as built by `assemble`.
+            deep: compare every byte's SHA-256 (reads the whole dataset once); otherwise names and sizes only.
+
+        Raises:
+            DatasetError: the folder is missing, foreign, incomplete, damaged or of another format version.
+        """
+        folder = Path(folder)
+        files = manifest.check(folder, deep)
+        info = read_json(folder / "meta" / "info.json", DatasetError)
+        if info.get("format_version") != FORMAT_VERSION:
+            raise DatasetError(f"{folder}: format version {info.get('format_version')}, this program reads "
+                               f"{FORMAT_VERSION}. Make the dataset again, or use the version of aign that made it.")
+        names = [name for name, entry in sorted(files.items()) if "rows" in entry]
+        shards = [Shard(folder / name) for name in names]
+        for name, shard in zip(names, shards, strict=True):
+            if len(shard) != files[name]["rows"] or shard.schema != shards[0].schema:
+                raise DatasetError(f"{folder / name}: rows or columns are not the manifest's. {manifest.REMEDY}")
+        return cls(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError))
+
+    @cached_property
+    def scenario(self) -> Scenario[Any]:
+        """The scenario whose episodes these are.
+
+        Raises:
+            ParameterError: the scenario, or one of its parameters, no longer exists.
+            DatasetError: its columns have changed since.
+        """
+        scenario = registry.create(**self.info["scenario"])
+        if not self._schema.equals(arrow_schema(scenario)):
+            raise DatasetError(f"{self.folder}: the columns are not those of scenario {scenario.name} as it is now. "
+                               "Make the dataset again, or use the version of aign that made it.")
+        return scenario
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of all columns."""
+        return list(self._schema.names)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._shards))
+
+    def __repr__(self) -> str:
+        lines = [f"  {field.name}: {dtype_of(field.type) if not is_text(field.type) else 'str'} "
+                 f"{(len(self), *shape_of(field.type))}" for field in self._schema]
+        return "\n".join([f"TrajectoryStore({self.info['scenario']['name']}, {len(self)} episodes in "
+                          f"{len(self._shards)} shards)", *lines])
+
+    def views(self, name: str) -> list[Tensor]:
+        """Return a numeric column as one tensor a shard, (rows, ...), lying in the mapped files.
+
+        Never write to them: the files are mapped read-only. Booleans are unpacked copies.
+
+        Raises:
+            DatasetError: no such column, or one of text.
+        """
+        return [shard.view(name) for shard in self._shards]
+
+    def column(self, name: str) -> Tensor:
+        """Return a numeric column (N, ...): the mapped file itself for one shard, else a copy, kept for later calls.
+
+        Never write to it.
+
+        Raises:
+            DatasetError: no such column, or one of text.
+        """
+        if name not in self._columns:
+            views = self.views(name)
+            self._columns[name] = views[0] if len(views) == 1 else joined(views)
+        return self._columns[name]
+
+    def column_bytes(self, name: str) -> int:
+        """Return how much memory `column(name)` takes."""
+        return sum(view.nbytes for view in self.views(name))
+
+    def strings(self, name: str) -> Strings:
+        """Return a text column (N,).
+
+        Raises:
+            DatasetError: no such column, or one of numbers.
+        """
+        return np.concatenate([shard.strings(name) for shard in self._shards])
+
+    def rows(self, split: str | None = None, behaviours: Sequence[str] | None = None) -> Tensor:
+        """Return the rows of a split and of some behaviours, ascending, int64 (b,); None means all.
+
+        Raises:
+            DatasetError: no such split, or a behaviour that does not occur in the dataset.
+        """
+        chosen = np.ones(len(self), dtype=bool)
+        if split is not None:
+            if split not in SPLITS:
+                raise DatasetError(unknown_name("split", split, SPLITS))
+            chosen &= self.strings("split") == split
+        if behaviours is not None:
+            behaviour = self.strings("behaviour")
+            known = np.unique(behaviour).tolist()
+            for name in behaviours:
+                if name not in known:
+                    raise DatasetError(unknown_name("behaviour", name, known))
+            chosen &= np.isin(behaviour, list(behaviours))
+        return torch.from_numpy(np.flatnonzero(chosen))
+
+    def tensors(self, name: str) -> list[Tensor]:
+        """Return a numeric column as `pick_across` reads it: in one piece where `column` was called before or there is
+        one shard, else as one view a shard.
+        """
+        return [self._columns[name]] if name in self._columns else self.views(name)
+
+    def gather(self, name: str, rows: Tensor) -> Tensor:
+        """Return rows (b,) int64 of a numeric column, a copy (b, ...), in the order asked for.
+
+        Raises:
+            DatasetError: no such column, or one of text.
+            IndexError: a row out of range.
+        """
+        return pick_across(self.tensors(name), rows[:, None], pick_rows)

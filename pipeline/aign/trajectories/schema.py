@@ -1,0 +1,97 @@
+"""What an episode is: the columns of the trajectory dataset and the batch of episodes that fills them.
+
+Axes: E episodes, T steps (the horizon), D observation values, A action values, C context values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from aign.scenarios.base import Scenario
+
+FORMAT_VERSION = 1
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """A batch of complete, labelled episodes; every array has a leading axis E. All floats are float32.
+
+    Attributes:
+        observations: (E, T+1, D) in raw units; the first S values of each are the state.
+        actions: (E, T, A).
+        rewards: (E, T).
+        labels: label name -> (E,), of the final design.
+        utility: (E,) of the final design.
+        return_raw: (E,) sum of rewards.
+        return_normalised: (E,) (U - U_ref) / (U* - U_ref).
+        length: (E,) int32, steps taken.
+        terminated: (E,) bool, the episode came to its own end.
+        truncated: (E,) bool, it was cut off.
+        behaviour: (E,) str, who acted.
+        agent_step: (E,) int64, environment steps the agent had learned from; 0 where nothing learns.
+        agent_seed: (E,) int32.
+        env_seed: (E,) int64.
+        context_id: (E,) int64, unique over all splits.
+        context: (E, C).
+        split: (E,) str, one of SPLITS.
+    """
+
+    observations: np.ndarray[Any, np.dtype[np.float32]]
+    actions: np.ndarray[Any, np.dtype[np.float32]]
+    rewards: np.ndarray[Any, np.dtype[np.float32]]
+    labels: Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
+    utility: np.ndarray[Any, np.dtype[np.float32]]
+    return_raw: np.ndarray[Any, np.dtype[np.float32]]
+    return_normalised: np.ndarray[Any, np.dtype[np.float32]]
+    length: np.ndarray[Any, np.dtype[np.int32]]
+    terminated: np.ndarray[Any, np.dtype[np.bool_]]
+    truncated: np.ndarray[Any, np.dtype[np.bool_]]
+    behaviour: np.ndarray[Any, Any]
+    agent_step: np.ndarray[Any, np.dtype[np.int64]]
+    agent_seed: np.ndarray[Any, np.dtype[np.int32]]
+    env_seed: np.ndarray[Any, np.dtype[np.int64]]
+    context_id: np.ndarray[Any, np.dtype[np.int64]]
+    context: np.ndarray[Any, np.dtype[np.float32]]
+    split: np.ndarray[Any, Any]
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    def __repr__(self) -> str:
+        return (f"Episodes({len(self)} x {self.rewards.shape[1]} steps, observations {self.observations.shape}, "
+                f"actions {self.actions.shape}, labels {', '.join(self.labels)})")
+
+
+def arrow_schema(scenario: Scenario[Any]) -> pa.Schema:
+    """Return the Arrow schema of a scenario's episodes: one row an episode, nested fixed-size lists, no nulls."""
+    def matrix(rows: int, columns: int) -> pa.DataType:
+        return pa.list_(pa.list_(pa.float32(), columns), rows)
+
+    steps = scenario.horizon
+    columns: list[tuple[str, pa.DataType]] = [
+        ("episode_id", pa.int64()),
+        ("observations", matrix(steps + 1, scenario.observation_size)),
+        ("actions", matrix(steps, scenario.action_size)),
+        ("rewards", pa.list_(pa.float32(), steps)),
+        *((label.name, pa.float32()) for label in scenario.labels),
+        ("length", pa.int32()),
+        ("terminated", pa.bool_()),
+        ("truncated", pa.bool_()),
+        ("return_raw", pa.float32()),
+        ("return_normalised", pa.float32()),
+        ("utility", pa.float32()),
+        ("behaviour", pa.string()),
+        ("agent_step", pa.int64()),
+        ("agent_seed", pa.int32()),
+        ("env_seed", pa.int64()),
+        ("context_id", pa.int64()),
+        ("context", pa.list_(pa.float32(), scenario.context_size)),
+        ("split", pa.string()),
+    ]
+    return pa.schema([pa.field(name, kind) for name, kind in columns])

@@ -1,0 +1,83 @@
+"""One shard: a memory-mapped Arrow stream with a single record batch, seen as tensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from torch import Tensor
+
+from aign.errors import DatasetError, unknown_name
+from aign.trajectories.layout import is_text, to_tensor
+
+Strings = np.ndarray[Any, np.dtype[np.str_]]
+
+
+class Shard:
+    """Zero-copy access to one shard file. Tensors lie in the mapped file: read them, never write to them.
+
+    Attributes:
+        path: the file.
+        schema: its Arrow schema, without metadata.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Map a shard file.
+
+        Raises:
+            DatasetError: the file is missing, no Arrow stream, or not exactly one record batch.
+        """
+        self.path = path
+        try:
+            stream = pa.ipc.open_stream(pa.memory_map(str(path)))
+            batches = list(stream)
+        except FileNotFoundError:
+            raise DatasetError(f"{path}: missing. The dataset is incomplete; make it again.") from None
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{path}: not readable as an Arrow stream ({error}). The file is damaged or foreign; "
+                               "make the dataset again.") from None
+        if len(batches) != 1:
+            raise DatasetError(f"{path}: {len(batches)} record batches, a shard has exactly one. The file is foreign; "
+                               "write episodes with ShardWriter.")
+        self._batch = batches[0]
+        self._views: dict[str, Tensor] = {}
+        self._strings: dict[str, Strings] = {}
+        self.schema = stream.schema.remove_metadata()
+
+    def __len__(self) -> int:
+        return int(self._batch.num_rows)
+
+    def view(self, name: str) -> Tensor:
+        """Return a numeric column as a tensor (rows, ...), without copying (booleans are unpacked).
+
+        Raises:
+            DatasetError: no such column, or one of text.
+        """
+        if is_text(self._field(name).type):
+            raise DatasetError(f"Column {name!r} holds text; read it with strings({name!r}).")
+        if name not in self._views:
+            self._views[name] = to_tensor(self._batch.column(name))
+        return self._views[name]
+
+    def strings(self, name: str) -> Strings:
+        """Return a text column (rows,).
+
+        Raises:
+            DatasetError: no such column, or one of numbers.
+        """
+        if not is_text(self._field(name).type):
+            raise DatasetError(f"Column {name!r} holds numbers; read it with views({name!r}) or column({name!r}).")
+        if name not in self._strings:
+            self._strings[name] = np.asarray(self._batch.column(name).to_pylist(), dtype=np.str_)
+        return self._strings[name]
+
+    def rows_of(self, split: str) -> np.ndarray[Any, np.dtype[np.intp]]:
+        """Return the indices of the rows of a split, ascending."""
+        return np.flatnonzero(self.strings("split") == split)
+
+    def _field(self, name: str) -> pa.Field:
+        if name not in self.schema.names:
+            raise DatasetError(unknown_name("column", name, self.schema.names))
+        return self.schema.field(name)

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+
+from aign.agents import behaviours
+from aign.agents.behaviours import record
+from aign.agents.targets import SHARES
+from aign.errors import ParameterError
+from aign.scenarios import registry
+
+
+def test_random_actions_are_uniform_and_half_the_starts_random(scenario, pool) -> None:
+    episodes, = record("random", scenario, pool["train"], 1000, seed=1)
+    assert abs(episodes.actions.mean()) < 0.03
+    assert np.allclose(np.quantile(episodes.actions, [0.25, 0.75]), [-0.5, 0.5], atol=0.03)
+    at_zero = (episodes.observations[:, 0, :3] == 0).all(1)
+    assert 0.44 < at_zero.mean() < 0.56
+    assert set(episodes.behaviour) == {"random"}
+    assert set(episodes.env_seed) == {1}
+
+
+def test_batches_are_bounded_and_add_up(scenario, pool, monkeypatch) -> None:
+    monkeypatch.setattr(behaviours, "BATCH", 64)
+    batches = list(record("random", scenario, pool["train"], 150, seed=1))
+    assert [len(batch) for batch in batches] == [64, 64, 22]
+    used = np.bincount(np.concatenate([batch.context_id for batch in batches]), minlength=40)
+    assert used.min() == 3
+    assert used.max() == 4
+    assert list(record("random", scenario, pool["train"], 0, seed=1)) == []
+
+
+def test_heuristics_share_equally_and_reach_their_designs_but_for_slips(scenario, pool) -> None:
+    middle, none = record("heuristics", scenario, pool["test"], 301, seed=1)
+    assert {str(middle.behaviour[0]), str(none.behaviour[0])} == {"heuristic:middle", "heuristic:none"}
+    assert sorted([len(middle), len(none)]) == [150, 151]
+    arrived = (middle.observations[:, -1, :3] == 5).all(1).mean()
+    assert 0.7 < arrived < 0.99
+    # Most starts are at zero, where "none" stays unless it slips.
+    assert (none.observations[:, -1, :3] == 0).all(1).mean() > 0.7
+    assert set(middle.split) == {"test"}
+
+
+def test_a_scenario_without_heuristics_yields_nothing(scenario, pool) -> None:
+    scenario.heuristics = {}
+    assert list(record("heuristics", scenario, pool["test"], 10, seed=1)) == []
+
+
+def test_solver_guided_walks_arrive_at_their_targets(scenario, pool, monkeypatch) -> None:
+    target = torch.tensor([[10.0, 3.0, 0.0]])
+    monkeypatch.setattr(behaviours, "solver_guided_targets",
+                        lambda scenario, contexts, generator: target.repeat(len(contexts), 1))
+    episodes, = record("solver-guided", scenario, pool["train"], 500, seed=2)
+    assert (episodes.observations[:, -1, :3] == target.numpy()).all()
+    from_zero = episodes.observations[(episodes.observations[:, 0, :3] == 0).all(1)]
+    paths = np.unique(from_zero[:, :, 0], axis=0)
+    assert len(paths) >= 4
+    assert 0.7 < len(from_zero) / 500 < 0.8
+
+
+def test_solver_guided_quality_spans_mediocre_to_optimal(scenario, pool) -> None:
+    episodes, = record("solver-guided", scenario, pool["train"], 1000, seed=2)
+    assert SHARES["exact"] - 0.04 < (episodes.return_normalised > 0.999).mean() < 0.7
+    assert np.quantile(episodes.return_normalised, 0.1) < 0.3
+
+
+@pytest.mark.parametrize("source", ["random", "heuristics", "solver-guided"])
+def test_same_seed_same_bytes(source, scenario, pool) -> None:
+    first, again, other = (list(record(source, scenario, pool["train"], 40, seed)) for seed in (5, 5, 6))
+    for one, two in zip(first, again, strict=True):
+        assert one.observations.tobytes() == two.observations.tobytes()
+        assert one.actions.tobytes() == two.actions.tobytes()
+    assert first[0].observations.tobytes() != other[0].observations.tobytes()
+    actions = [np.concatenate([batch.actions for batch in run]) for run in (first, other)]
+    assert not np.array_equal(*actions)
+
+
+@pytest.mark.parametrize("source", ["random", "heuristics", "solver-guided"])
+def test_splits_do_not_share_their_noise(source, scenario, pool) -> None:
+    train = next(record(source, scenario, pool["train"], 20, seed=5))
+    test = next(record(source, scenario, pool["test"], 20, seed=5))
+    assert not np.array_equal(train.actions, test.actions)
+
+
+def test_exact_walks_end_at_the_optimum_of_a_continuous_network() -> None:
+    from aign.agents.contexts import ContextPool
+    network = registry.create("water-filling")
+    pool = ContextPool.draw(network, {"train": 30}, seed=0)
+    episodes, = record("solver-guided", network, pool["train"], 300, seed=2)
+    assert (episodes.return_normalised > 0.9999).mean() > 0.25
+
+
+def test_unknown_sources_are_refused(scenario, pool) -> None:
+    with pytest.raises(ParameterError, match="Did you mean 'heuristics'"):
+        list(record("heuristic", scenario, pool["train"], 10, seed=1))

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO, SAC
+
+from aign.agents import libraries
+from aign.agents.adapter import SharedPolicyVecEnv
+
+
+@pytest.fixture
+def environment(scenario, pool):
+    return SharedPolicyVecEnv(scenario, pool["train"], 4, 0, lambda episodes, contexts: None)
+
+
+@pytest.mark.parametrize("kind", ["sac", "ppo"])
+def test_the_extracted_policy_is_the_librarys_deterministic_one(kind, small, environment) -> None:
+    model = libraries.build(kind, small, environment, seed=1)
+    model.learn(libraries.planned_steps(kind, small, 4) * 3)
+    seen = 3 * np.random.default_rng(0).standard_normal((500, 2), np.float32)
+    expected, _ = model.predict(seen, deterministic=True)
+    assert np.abs(expected).max() > 0.1
+    assert np.allclose(libraries.extract_policy(model)(torch.from_numpy(seen)).numpy(), expected, atol=1e-6)
+
+
+def test_the_extracted_policy_is_a_copy(small, environment) -> None:
+    model = libraries.build("sac", small, environment, seed=1)
+    policy = libraries.extract_policy(model)
+    before = policy.layers[0].weight.clone()
+    model.learn(600)
+    assert torch.equal(policy.layers[0].weight, before)
+    assert not torch.equal(model.actor.latent_pi[0].weight, before)
+
+
+def test_settings_reach_the_library(small, environment) -> None:
+    sac, ppo = (libraries.build(kind, small, environment, seed=1) for kind in ("sac", "ppo"))
+    assert isinstance(sac, SAC)
+    assert isinstance(ppo, PPO)
+    assert (sac.gamma, sac.tau, sac.batch_size, sac.gradient_steps) == (0.0, 0.01, 32, 2)
+    assert sac.target_entropy == -1.0
+    assert (ppo.gamma, ppo.gae_lambda, ppo.batch_size, ppo.n_steps, ppo.n_epochs) == (0.0, 1.0, 48, 8, 2)
+    assert ppo.policy.log_std.tolist() == [-0.5]
+    for model in (sac, ppo):
+        assert [model.lr_schedule(remaining) for remaining in (1.0, 0.5, 0.0)] == pytest.approx([1e-3, 5e-4, 0])
+        assert [layer.out_features for layer in libraries.extract_policy(model).layers[::2]] == [64, 64, 1]
+
+
+def test_planned_steps_are_whole_episodes_and_rollouts(small) -> None:
+    assert libraries.planned_steps("sac", small, 4) == 256  # 250 up to a multiple of 8 networks x 4 steps
+    assert libraries.planned_steps("sac", small, 6) == 288
+    assert libraries.planned_steps("ppo", small, 4) == 256  # of 4 networks x lcm(4, 8) steps
+    assert libraries.planned_steps("ppo", small, 6) == 288
+
+
+def test_gradient_steps_count_optimiser_steps(small, environment) -> None:
+    for kind in ("sac", "ppo"):
+        model = libraries.build(kind, small, environment, seed=1)
+        assert libraries.gradient_steps(model) == 0
+        model.learn(256 * 3)
+        optimizer = model.actor.optimizer if kind == "sac" else model.policy.optimizer
+        steps = {int(state["step"]) for state in optimizer.state.values()}
+        assert steps == {libraries.gradient_steps(model)}

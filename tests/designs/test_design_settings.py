@@ -1,0 +1,56 @@
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from aign.designs.settings import EvaluateSettings, RequestSettings, SampleSettings, SamplingSettings
+from aign.diffusion.pipeline import Sampling
+
+
+def test_light_to_import():
+    script = "import sys, aign.designs.settings; assert not {'torch', 'numpy', 'diffusers'} & set(sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_sampling_defaults_are_those_of_the_pipeline():
+    shared = SamplingSettings().model_dump(exclude={"ladder", "constrained_ladder"})
+    assert shared == vars(Sampling())
+
+
+@pytest.mark.parametrize("values", [
+    {"steps": 0}, {"guidance": -0.1}, {"guidance": 10.1}, {"temperature": 2.1}, {"projected_steps": -1},
+    {"ladder": []}, {"ladder": [1.01]}, {"constrained_ladder": []}, {"constrained_ladder": [-1.01]}, {"stepz": 3},
+])
+def test_sampling_out_of_range_is_refused(values):
+    with pytest.raises(ValidationError):
+        SamplingSettings(**values)
+
+
+@pytest.mark.parametrize("name", ["", "Green", "a/b", "../up", "-a", "a b", ".hidden"])
+def test_a_request_name_is_a_safe_file_name(name):
+    with pytest.raises(ValidationError):
+        RequestSettings(name=name)
+
+
+@pytest.mark.parametrize("values", [{"count": 0}, {"seed": -1}, {"seed": 2**31}])
+def test_request_out_of_range_is_refused(values):
+    with pytest.raises(ValidationError):
+        RequestSettings(name="free", **values)
+
+
+def test_two_requests_of_one_name_are_refused_because_one_answer_would_be_lost():
+    one, other = RequestSettings(name="free", seed=1), RequestSettings(name="free", seed=2)
+    with pytest.raises(ValidationError, match="'free' stands twice"):
+        SampleSettings(requests=(one, other))
+    assert len(SampleSettings(requests=(one, RequestSettings(name="other"))).requests) == 2
+
+
+def test_an_evaluation_needs_two_contexts():
+    with pytest.raises(ValidationError):
+        EvaluateSettings(contexts=1)
+
+
+def test_settings_cannot_change():
+    with pytest.raises(ValidationError):
+        SamplingSettings().steps = 3

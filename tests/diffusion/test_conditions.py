@@ -1,0 +1,78 @@
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aign.diffusion.conditions import CLIP, GREATEST_GAP, LEAST_GAP, Conditions, encode_return
+from aign.scenarios.constraints import Constraint
+
+CONDITIONS = Conditions(["power", "rate"], [10.0, -1.0], [2.0, 0.5])
+
+
+@given(st.floats(-0.99, 0.997))
+def test_a_return_becomes_the_logarithm_of_its_gap(value):
+    assert float(encode_return(torch.tensor(value))) == pytest.approx(-math.log10(1 - value) / 1.5, abs=1e-4)
+
+
+def test_better_returns_are_told_apart_only_within_bounds():
+    gaps = torch.tensor([31.0, GREATEST_GAP, 1.0, 0.1, 0.01, LEAST_GAP, 0.0, -0.5], dtype=torch.float64)
+    values = encode_return(1 - gaps)
+    assert values.dtype == torch.float32
+    assert values[0] == values[1]
+    assert (values[1:6].diff() > 0.1).all()
+    torch.testing.assert_close(values[5:], torch.full((3,), -math.log10(LEAST_GAP) / 1.5), atol=1e-6, rtol=0)
+
+
+def test_statistics_are_those_of_the_population():
+    values = {"power": torch.tensor([1.0, 2.0, 6.0]), "rate": torch.tensor([4.0, 4.0, 4.0])}
+    fitted = Conditions.fit(values)
+    assert list(fitted.labels) == ["power", "rate"]
+    assert fitted.mean == pytest.approx([3.0, 4.0])
+    assert fitted.std == pytest.approx([np.std([1, 2, 6]), 1.0]), "a constant label is not blown up"
+    assert len(fitted) == 3
+
+
+def test_labels_become_clipped_standard_scores_and_missing_ones_zero():
+    labels = {"power": torch.tensor([10.0, 13.0, 1e9, -1e9], dtype=torch.float64)}
+    encoded = CONDITIONS.encode(torch.zeros(4), labels)
+    assert encoded.dtype == torch.float32
+    assert encoded[:, 0].tolist() == [0.0] * 4
+    assert encoded[:, 1].tolist() == [0.0, 1.5, CLIP, -CLIP]
+    assert encoded[:, 2].tolist() == [0.0] * 4
+    order = CONDITIONS.encode(torch.zeros(1), {"rate": torch.tensor([0.0]), "power": torch.tensor([8.0])})
+    assert order.tolist() == [[0.0, -1.0, 2.0]]
+
+
+def test_a_request_shows_the_return_and_the_thresholds():
+    returns = torch.tensor([0.9, 0.0])
+    encoded, visible = CONDITIONS.request(returns, [Constraint("rate", ">=", -0.5)])
+    assert torch.equal(encoded[:, 0], encode_return(returns))
+    assert encoded[:, 1:].tolist() == [[0.0, 1.0]] * 2
+    assert visible.tolist() == [[True, False, True]] * 2
+
+
+def test_each_row_may_show_constraints_of_its_own():
+    constraints = [Constraint("power", "<=", 12.0), Constraint("power", ">=", 8.0), Constraint("rate", "<=", 99.0)]
+    shown = torch.tensor([[1, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 0]], dtype=torch.bool)
+    encoded, visible = CONDITIONS.request(torch.zeros(4), constraints, shown)
+    assert encoded[:, 1:].tolist() == [[1.0, 0.0], [-1.0, 0.0], [-1.0, CLIP], [0.0, 0.0]], "the last bound shown counts"
+    assert visible.tolist() == [[True, True, False], [True, True, False], [True, True, True], [True, False, False]]
+
+
+def test_without_constraints_only_the_return_is_shown():
+    assert CONDITIONS.request(torch.zeros(2), [])[1].tolist() == [[True, False, False]] * 2
+
+
+def test_a_threshold_is_encoded_like_the_value_that_meets_it():
+    value = 11.3
+    request = CONDITIONS.request(torch.zeros(1), [Constraint("power", "<=", value)])[0]
+    achieved = CONDITIONS.encode(torch.zeros(1), {"power": torch.tensor([value])})
+    torch.testing.assert_close(request, achieved)
+
+
+def test_json_changes_nothing():
+    assert Conditions.from_json(json.loads(json.dumps(CONDITIONS.to_json()))) == CONDITIONS

@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+import torch
+
+from aign.diffusion import examples
+from aign.diffusion.conditions import Conditions
+from aign.diffusion.normaliser import Normaliser
+
+
+@pytest.fixture(scope="module")
+def rows(dataset):
+    return dataset.rows("train", ["solver-guided"])
+
+
+@pytest.fixture(scope="module")
+def statistics(dataset, rows):
+    return examples.statistics(dataset, rows)
+
+
+def test_statistics_are_those_of_the_given_rows_alone(dataset, rows, statistics):
+    normaliser, conditions = statistics
+    gains = dataset.column("context")[rows].double().numpy()
+    assert normaliser.fixed_mean == pytest.approx(gains.mean(0))
+    assert normaliser.fixed_std == pytest.approx(gains.std(0))
+    assert list(conditions.labels) == ["total_power", "max_power", "active_channels"]
+    values = [dataset.column(name)[rows].double().numpy() for name in conditions.labels]
+    assert conditions.mean == pytest.approx([value.mean() for value in values])
+    assert conditions.std == pytest.approx([value.std() for value in values])
+    everything = examples.statistics(dataset, dataset.rows("train"))
+    assert everything != statistics
+
+
+def test_whole_episodes_become_normalised_tensors(dataset, rows, statistics):
+    data = examples.load(dataset, rows, 8, *statistics)
+    assert len(data) == len(rows)
+    observations = dataset.column("observations")[rows]
+    np.testing.assert_allclose(data.states, observations[..., :4] / 1.5 - 1, atol=1e-6)
+    assert torch.equal(data.actions, dataset.column("actions")[rows])
+    gains = dataset.column("context")[rows]
+    np.testing.assert_allclose(data.fixed, (gains - gains.mean(0)) / gains.std(0, correction=0), atol=1e-5)
+    returns = dataset.column("return_normalised")[rows]
+    assert torch.equal(data.returns, returns)
+    labels = {name: dataset.column(name)[rows] for name in statistics[1].labels}
+    assert torch.equal(data.conditions, statistics[1].encode(returns, labels))
+    assert torch.equal(data.known, torch.cat([data.fixed, data.states[:, 0]], 1))
+    assert all(getattr(data, name).dtype == torch.float32 for name in ("states", "actions", "fixed", "conditions"))
+
+
+def test_shorter_windows_carry_the_labels_of_their_episode(dataset, rows, statistics):
+    data, whole = examples.load(dataset, rows, 6, *statistics), examples.load(dataset, rows, 8, *statistics)
+    assert len(data) == 3 * len(rows)
+    for start in range(3):
+        assert torch.equal(data.states[start::3], whole.states[:, start:start + 7])
+        assert torch.equal(data.actions[start::3], whole.actions[:, start:start + 6])
+        for name in ("fixed", "conditions", "returns"):
+            assert torch.equal(getattr(data, name)[start::3], getattr(whole, name)), name
+
+
+def test_reading_in_chunks_changes_nothing(dataset, rows, statistics, monkeypatch):
+    whole = examples.load(dataset, rows, 8, *statistics)
+    monkeypatch.setattr(examples, "CHUNK", 7)
+    chunked = examples.load(dataset, rows, 8, *statistics)
+    for name in ("states", "actions", "fixed", "conditions", "returns"):
+        assert torch.equal(getattr(chunked, name), getattr(whole, name)), name
+
+
+def test_only_the_labels_asked_for_are_read_in_the_order_asked_for(dataset, rows, statistics):
+    both = Conditions(["max_power", "total_power"], [0.0, 0.0], [1.0, 1.0])
+    data = examples.load(dataset, rows, 8, statistics[0], both)
+    assert torch.equal(data.conditions[:, 1], dataset.column("max_power")[rows].clamp(-4, 4))
+    assert torch.equal(data.conditions[:, 2], dataset.column("total_power")[rows].clamp(-4, 4))
+
+
+def test_moving_keeps_every_value(dataset, rows, statistics):
+    data = examples.load(dataset, rows, 8, *statistics)
+    moved = data.to(torch.device("meta"))
+    assert moved.states.is_meta
+    assert moved.returns.shape == data.returns.shape
+    assert isinstance(statistics[0], Normaliser)

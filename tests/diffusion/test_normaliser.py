@@ -1,0 +1,48 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aign.diffusion.normaliser import Normaliser
+
+NORMALISER = Normaliser([0.0, -5.0], [40.0, 5.0], [1.0, 2.0, 3.0], [0.5, 1.0, 4.0])
+
+
+def test_bounds_come_from_the_scenario_and_statistics_from_the_data(scenario):
+    fixed = torch.rand(50, 4, generator=torch.Generator().manual_seed(0))
+    fixed[:, 2] = 0.3
+    fitted = Normaliser.fit(scenario, fixed)
+    assert fitted.state_low == [0.0] * 4
+    assert fitted.state_high == [3.0] * 4
+    values = fixed.double().numpy()
+    assert fitted.fixed_mean == pytest.approx(values.mean(0))
+    assert fitted.fixed_std == pytest.approx(np.where(np.arange(4) == 2, 1.0, values.std(0)))
+    scores = fitted.fixed(fixed)
+    torch.testing.assert_close(scores.mean(0), torch.zeros(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(scores.std(0, correction=0), torch.tensor([1.0, 1.0, 0.0, 1.0]), atol=1e-5, rtol=0)
+
+
+def test_bounds_become_minus_one_and_one():
+    raw = torch.tensor([[0.0, -5.0], [40.0, 5.0], [20.0, 0.0], [30.0, 2.5]], dtype=torch.float64)
+    scaled = NORMALISER.states(raw)
+    assert scaled.tolist() == [[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [0.5, 0.5]]
+    assert scaled.dtype == torch.float32
+    assert NORMALISER.raw_states(scaled).tolist() == raw.tolist()
+
+
+@given(st.lists(st.floats(-1, 1, width=32), min_size=12, max_size=12))
+def test_scaling_back_undoes_scaling(values):
+    scaled = torch.tensor(values).reshape(2, 3, 2)
+    torch.testing.assert_close(NORMALISER.states(NORMALISER.raw_states(scaled)), scaled, atol=1e-6, rtol=0)
+
+
+def test_fixed_observations_become_standard_scores():
+    assert NORMALISER.fixed(torch.tensor([[1.0, 2.0, 3.0], [2.0, 1.0, 7.0]])).tolist() == [[0, 0, 0], [2, -1, 1]]
+
+
+def test_json_changes_nothing():
+    text = json.dumps(NORMALISER.to_json())
+    assert Normaliser.from_json(json.loads(text)) == NORMALISER

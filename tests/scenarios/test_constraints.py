@@ -1,0 +1,117 @@
+"""Constraints as an operator writes them: parsing, tightening, contradictions, slack."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from aign.errors import ConstraintError
+from aign.scenarios.constraints import Constraint, Label, parse, satisfied
+
+LABELS = (Label("total_power", "W", "lower", "Sum."), Label("min_rate", "bit/s", "higher", "Worst user."))
+NAMES = st.sampled_from([label.name for label in LABELS])
+SENSES = st.sampled_from(["<=", ">="])
+NUMBERS = st.floats(-1e12, 1e12, allow_nan=False)
+CONSTRAINTS = st.builds(Constraint, NAMES, SENSES, NUMBERS)
+
+
+def write(constraint):
+    return f"{constraint.label}{constraint.sense}{constraint.threshold!r}"
+
+
+@given(CONSTRAINTS)
+def test_what_is_written_is_read_back(constraint):
+    assert parse([write(constraint)], LABELS) == (constraint,)
+
+
+@given(NAMES, SENSES, st.integers(-10**5, 10**5))
+def test_the_printed_form_is_read_back(name, sense, threshold):
+    constraint = Constraint(name, sense, float(threshold) / 4)
+    assert parse([str(constraint)], LABELS)[0].threshold == pytest.approx(constraint.threshold, rel=1e-5)
+
+
+@pytest.mark.parametrize(("text", "threshold"), [("total_power<=300", 300), (" total_power  <=  3e2 ", 300),
+                                                 ("total_power<=+.5", 0.5), ("total_power<=-2.", -2)])
+def test_spaces_signs_and_exponents_are_allowed(text, threshold):
+    assert parse([text], LABELS) == (Constraint("total_power", "<=", threshold),)
+
+
+@pytest.mark.parametrize("text", ["", "total_power", "total_power<3", "total_power=3", "<=3", "total_power<=", "3>=2",
+                                  "total_power<=3 W", "total_power<=nan", "total_power<=inf", "total_power<=1,5",
+                                  "total_power<=1<=2"])
+def test_malformed_text_is_refused_with_an_example(text):
+    with pytest.raises(ConstraintError, match=r"cannot be read.*total_power<=1"):
+        parse([text], LABELS)
+
+
+def test_a_number_too_large_to_be_finite_is_refused():
+    with pytest.raises(ConstraintError, match="finite"):
+        parse(["total_power<=1e999"], LABELS)
+
+
+def test_an_unknown_label_is_answered_with_the_nearest():
+    with pytest.raises(ConstraintError, match="Did you mean 'total_power'"):
+        parse(["totl_power<=3"], LABELS)
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=5), NAMES, SENSES)
+def test_several_bounds_on_one_label_become_the_tightest(thresholds, name, sense):
+    tightest = min(thresholds) if sense == "<=" else max(thresholds)
+    assert parse([write(Constraint(name, sense, value)) for value in thresholds], LABELS) == (
+        Constraint(name, sense, tightest),)
+
+
+@given(NUMBERS, NUMBERS, NAMES)
+def test_an_empty_interval_is_refused_and_a_point_is_not(low, high, name):
+    texts = [write(Constraint(name, ">=", low)), write(Constraint(name, "<=", high))]
+    if low > high:
+        with pytest.raises(ConstraintError, match="contradict"):
+            parse(texts, LABELS)
+    else:
+        assert len(parse(texts, LABELS)) == 2
+
+
+@given(st.lists(CONSTRAINTS, max_size=6), st.lists(NUMBERS, min_size=2, max_size=2))
+def test_parsing_changes_no_verdict(constraints, numbers):
+    values = {label.name: torch.tensor([number], dtype=torch.float64)
+              for label, number in zip(LABELS, numbers, strict=True)}
+    try:
+        read = parse([write(constraint) for constraint in constraints], LABELS)
+    except ConstraintError:
+        assert not bool(satisfied(constraints, values, 1))
+    else:
+        assert bool(satisfied(read, values, 1)) == bool(satisfied(constraints, values, 1))
+
+
+@given(CONSTRAINTS, NUMBERS)
+def test_slack_is_the_distance_on_the_allowed_side(constraint, value):
+    slack = float(constraint.slack(torch.tensor(value, dtype=torch.float64)))
+    allowed = value <= constraint.threshold if constraint.sense == "<=" else value >= constraint.threshold
+    assert math.isclose(abs(slack), abs(value - constraint.threshold))
+    assert (slack >= 0) == allowed
+    assert bool(constraint.holds(torch.tensor(value, dtype=torch.float64))) == allowed
+
+
+@given(CONSTRAINTS, st.floats(1e-3, 1e3))
+def test_a_relaxed_constraint_holds_wherever_the_strict_one_does(constraint, step):
+    wider = Constraint(constraint.label, constraint.sense,
+                       constraint.threshold + (step if constraint.sense == "<=" else -step))
+    assume(wider.threshold != constraint.threshold)
+    values = constraint.threshold + torch.linspace(-2 * step, 2 * step, 41, dtype=torch.float64)
+    assert bool((wider.holds(values) | ~constraint.holds(values)).all())
+    assert int(wider.holds(values).sum()) > int(constraint.holds(values).sum())
+
+
+def test_satisfied_asks_for_all_constraints_at_zero_tolerance():
+    values = {"total_power": torch.tensor([1.0, 2.0, 2.0 + 1e-6]), "min_rate": torch.tensor([0.0, 5.0, 5.0])}
+    request = parse(["total_power<=2", "min_rate>=5"], LABELS)
+    assert satisfied(request, values, 3).tolist() == [False, True, False]
+    assert satisfied((), values, 3).tolist() == [True, True, True]
+
+
+def test_a_value_that_is_not_a_number_satisfies_nothing():
+    values = {"total_power": torch.tensor([math.nan])}
+    assert not bool(satisfied(parse(["total_power<=2"], LABELS), values, 1))
+    assert not bool(satisfied(parse(["total_power>=2"], LABELS), values, 1))

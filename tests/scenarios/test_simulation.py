@@ -1,0 +1,93 @@
+"""A running episode: what it holds, when it ends, what it refuses, and that its arrays are the caller's own."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.error import ResetNeeded
+
+from aign.errors import ParameterError
+from aign.scenarios.simulation import Simulation
+from aign.scenarios.water_filling import WaterFilling
+
+SCENARIO = WaterFilling.create(channels=3, budget=2.0)
+
+
+@pytest.fixture
+def simulation():
+    running = Simulation(SCENARIO)
+    running.start(SCENARIO.draw_contexts(4, torch.Generator().manual_seed(0)))
+    return running
+
+
+def test_it_ends_after_the_horizon_and_not_before(simulation):
+    for _ in range(SCENARIO.horizon):
+        assert not simulation.ended
+        simulation.advance(np.zeros((4, 3)))
+    assert simulation.ended
+    with pytest.raises(ResetNeeded):
+        simulation.advance(np.zeros((4, 3)))
+
+
+def test_it_takes_the_steps_of_the_scenario(simulation):
+    actions = np.full((4, 3), 0.25, np.float32)
+    rewards = simulation.advance(actions)
+    state, expected = SCENARIO.step(simulation.contexts, simulation.path[0], torch.tensor(actions))
+    assert rewards.tolist() == expected.tolist()
+    assert torch.equal(simulation.path[1], state)
+    np.testing.assert_array_equal(simulation.observation(), SCENARIO.observe(simulation.contexts, state, 1))
+
+
+def test_information_is_of_the_current_design(simulation):
+    simulation.advance(np.ones((4, 3)))
+    information = simulation.information()
+    assert set(information) == {label.name for label in SCENARIO.labels} | {"utility", "context"}
+    np.testing.assert_allclose(information["total_power"], 1.5, rtol=1e-5)  # three channels, half a watt each
+    np.testing.assert_array_equal(information["utility"], SCENARIO.utility(simulation.contexts, simulation.path[-1]))
+
+
+def test_what_is_handed_out_can_be_overwritten_without_harm(simulation):
+    before = simulation.observation(), simulation.information()
+    simulation.observation()[:] = np.nan
+    for values in simulation.information().values():
+        values[:] = np.nan
+    np.testing.assert_array_equal(simulation.observation(), before[0])
+    for name, values in simulation.information().items():
+        np.testing.assert_array_equal(values, before[1][name])
+
+
+def test_what_is_handed_in_is_copied(simulation):
+    actions = np.ones((4, 3), np.float32)
+    simulation.advance(actions)
+    first = simulation.path[-1].clone()
+    actions[:] = -1
+    assert torch.equal(simulation.path[-1], first)
+
+
+@pytest.mark.parametrize("actions", [np.zeros(3), np.zeros((4, 2)), np.zeros((3, 3)), np.zeros((4, 3, 1))])
+def test_actions_of_the_wrong_shape_are_refused(simulation, actions):
+    with pytest.raises(ParameterError, match=r"given shape .*allowed: shape \(4, 3\)"):
+        simulation.advance(actions)
+    assert len(simulation.path) == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_actions_that_are_no_numbers_are_refused(simulation, value):
+    actions = np.zeros((4, 3))
+    actions[2, 1] = value
+    with pytest.raises(ParameterError, match="not a number, or infinite"):
+        simulation.advance(actions)
+
+
+def test_nothing_can_be_done_before_the_start():
+    with pytest.raises(ResetNeeded):
+        Simulation(SCENARIO).advance(np.zeros((4, 3)))
+    with pytest.raises(ResetNeeded):
+        Simulation(SCENARIO).picture(0)
+
+
+def test_the_picture_changes_with_the_design(simulation):
+    empty = simulation.picture(1)
+    simulation.advance(np.ones((4, 3)))
+    assert empty.dtype == np.uint8
+    assert empty.shape[2] == 3
+    assert not np.array_equal(simulation.picture(1), empty)

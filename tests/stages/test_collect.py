@@ -1,0 +1,186 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from aign.agents.contexts import ContextPool
+from aign.agents.policy import SharedPolicy
+from aign.errors import ParameterError
+from aign.params import load
+from aign.scenarios.registry import create
+from aign.stages import collect as stage
+
+SMALL = {"environment_steps": 128, "networks": 4, "batch_size": 32, "hidden": [8]}
+BLOCK = {
+    "scenario": {"name": "water-filling", "channels": 4},
+    "collect": {
+        "train_contexts": 40, "validation_contexts": 6, "test_contexts": 5, "shard_rows": 16,
+        "sources": {"random": 20, "heuristics": 30, "solver_guided": 40, "snapshots": 2, "snapshot_episodes": 10},
+        "sac": {**SMALL, "learning_starts": 32, "updates_per_step": 1},
+        "ppo": {**SMALL, "rollout_steps": 8, "epochs": 1},
+    },
+}
+NONE = {"random": 0, "heuristics": 0, "solver_guided": 0}
+
+
+def write_params(folder, sources=None, seed=3):
+    block = json.loads(json.dumps(BLOCK))
+    block["collect"]["sources"].update(sources or {})
+    path = folder / "params.yaml"
+    path.write_text(yaml.safe_dump({"base": {"seed": seed, "workers": 2}, "variants": {"water-4": block}}))
+    return load(path)
+
+
+class JobsHere:
+    """Runs jobs in this process, one after another: fast, and can be made to stop after some."""
+
+    def __init__(self):
+        self.ran = {}
+        self.most = 99
+
+    def __call__(self, jobs, workers, title, threads=1):
+        for job in jobs:
+            if not job.result.exists():
+                if len(self.ran) == self.most:
+                    raise KeyboardInterrupt
+                reports = [0]
+                job.function(reports.append, **job.arguments)
+                self.ran[job.name] = (reports[-1], job.total)
+
+
+@pytest.fixture
+def jobs_here(monkeypatch):
+    runner = JobsHere()
+    monkeypatch.setattr(stage, "run_jobs", runner)
+    threads = torch.get_num_threads()
+    yield runner
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def room(tmp_path, monkeypatch):
+    """Makes and enters a fresh folder."""
+    def enter(name):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        return tmp_path / name
+
+    return enter
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted((folder / "data").rglob("*")) if path.is_file()}
+
+
+def test_all_sources_fill_the_dataset_and_the_agents_are_kept(room, jobs_here, capsys):
+    folder = room("one")
+    stage.collect("water-4", write_params(folder))
+    assert list(jobs_here.ran) == ["sac", "ppo", "solver-guided", "random", "heuristics"]
+    assert all(done == total for done, total in jobs_here.ran.values())
+
+    rows = datasets.load_from_disk(str(folder / "data/trajectories/water-4")).with_format("numpy")[:]
+    behaviours, counts = np.unique(rows["behaviour"], return_counts=True)
+    assert set(behaviours) == {"sac", "ppo", "random", "solver-guided", "heuristic:equal_power",
+                               "heuristic:best_channel"}
+    amounts = dict(zip(behaviours, counts, strict=True))
+    assert amounts["random"] == 20 + 1 + 1
+    assert amounts["solver-guided"] == 40 + 2 + 2
+    assert len(np.unique(rows["episode_id"])) == len(rows["episode_id"])
+    assert set(rows["episode_id"] // stage.ID_STRIDE) == {0, 1, 2, 3, 4}
+
+    pool = ContextPool.load(folder / "data/trajectories/water-4/contexts.safetensors",
+                            create("water-filling", channels=4))
+    assert {split: len(pool[split]) for split in pool.splits} == {"train": 40, "validation": 6, "test": 5}
+    for split in pool.splits:
+        assert set(rows["context_id"][rows["split"] == split]) <= set(pool[split].ids.tolist())
+
+    agents = folder / "data/agents/water-4"
+    assert sorted(path.name for path in agents.iterdir()) == ["curves.json", "ppo.json", "ppo.safetensors", "sac.json",
+                                                              "sac.safetensors"]
+    assert SharedPolicy.load(agents / "sac").hidden == (8,)
+    curves = json.loads((agents / "curves.json").read_text())
+    assert [point["environment_steps"] for point in curves["ppo"]] == [64, 128]
+    assert not any(path.is_dir() for path in (folder / ".scratch/collect").iterdir())
+    assert "collect water-4 | made data/trajectories/water-4" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_resumes_to_the_same_bytes(room, jobs_here):
+    whole = room("whole")
+    stage.collect("water-4", write_params(whole))
+    jobs_here.ran.clear()
+    broken = room("broken")
+    params = write_params(broken)
+    jobs_here.most = 2
+    with pytest.raises(KeyboardInterrupt):
+        stage.collect("water-4", params)
+    assert not (broken / "data").exists()
+    litter = next((broken / ".scratch/collect/water-4").iterdir()) / "random"
+    litter.mkdir()
+    (litter / "part-00007.arrow").write_bytes(b"half")
+    jobs_here.ran.clear()
+    jobs_here.most = 99
+    stage.collect("water-4", params)
+    assert list(jobs_here.ran) == ["solver-guided", "random", "heuristics"]
+    assert contents(broken) == contents(whole)
+
+
+def test_another_seed_shares_nothing_with_an_interrupted_run(room, jobs_here):
+    folder = room("one")
+    jobs_here.most = 1
+    with pytest.raises(KeyboardInterrupt):
+        stage.collect("water-4", write_params(folder))
+    jobs_here.ran.clear()
+    with pytest.raises(KeyboardInterrupt):
+        stage.collect("water-4", write_params(folder, seed=4))
+    assert list(jobs_here.ran) == ["sac"]
+
+
+def test_sources_that_add_nothing_are_left_out(room, jobs_here):
+    folder = room("one")
+    stage.collect("water-4", write_params(folder, NONE))
+    assert list(jobs_here.ran) == ["sac", "ppo"]
+    info = json.loads((folder / "data/trajectories/water-4/meta/info.json").read_text())
+    assert set(info["provenance"]["sources"]) == {"sac", "ppo"}
+
+
+def test_unknown_variant_is_refused_before_any_work(room, jobs_here):
+    folder = room("one")
+    with pytest.raises(ParameterError, match="water-4"):
+        stage.collect("water-5", write_params(folder))
+    assert not (folder / ".scratch").exists()
+
+
+SCRIPT = """
+from aign.params import load
+from aign.stages.collect import collect
+if __name__ == "__main__":
+    collect("water-4", load())
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_in_processes_resumes_to_the_same_bytes(room, jobs_here):
+    few = {"random": 0, "heuristics": 0}
+    whole = room("whole")
+    stage.collect("water-4", write_params(whole, few))
+    killed = room("killed")
+    write_params(killed, few)
+    (killed / "go.py").write_text(SCRIPT)
+    run = subprocess.Popen([sys.executable, "go.py"])
+    while not list(Path(".scratch").rglob("sac.json")) and run.poll() is None:
+        time.sleep(0.05)
+    os.kill(run.pid, signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    again = subprocess.run([sys.executable, "go.py"], capture_output=True, text=True, check=True)
+    assert "resumes the work" in again.stdout
+    assert contents(killed) == contents(whole)

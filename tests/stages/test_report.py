@@ -1,0 +1,90 @@
+import json
+import math
+
+import pytest
+import torch
+from smoke import WATER
+
+from aign.designs.requests import make_request
+from aign.designs.table import answer
+from aign.stages import report
+from aign.stages.score import Score, summary
+
+
+def score(ratios):
+    values = torch.tensor(ratios, dtype=torch.float64)
+    return Score(values, values - 0.5, float(values.mean()), 1.25)
+
+
+SCORES = {"equal_power": score([0.8, 0.9]), "diffuser_single": score([0.99, 1.0]), "sac": score([0.95, 0.97])}
+CURVES = {"agents": {"sac": [{"environment_steps": 10, "utility_ratio_mean": -3.0},
+                             {"environment_steps": 20, "utility_ratio_mean": None}],
+                     "ppo": [{"environment_steps": 10, "utility_ratio_mean": 0.5}]},
+          "diffuser": [{"step": 5.0, "utility_ratio_mean": 0.9}, {"step": 9.0, "utility_ratio_mean": 1.0}]}
+
+
+@pytest.fixture(scope="module")
+def example(water):
+    return answer(water, make_request(water.scenario, preset="ladder", count=2))
+
+
+@pytest.fixture(scope="module")
+def metrics(example):
+    return {"scenario": example.scenario.spec(), "contexts": 2, "split": "test",
+            "certificate": example.certificate.kind, "certificate_statement": example.certificate.statement,
+            "methods": {name: one.to_json() for name, one in SCORES.items()}}
+
+
+def test_the_page_ranks_methods_by_mean_ratio(metrics, example):
+    page = report.page("tiny", metrics, example)
+    lines = [line for line in page.splitlines() if line.startswith("| ")]
+    heading, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[0] for row in rows] == ["diffuser_single", "sac", "equal_power"]
+    assert all(len(row) == len(heading) for row in rows)
+    assert page.startswith("# tiny: water-filling\n")
+    assert "**diffuser_single**" in page
+    figures = summary(SCORES["sac"].ratio)
+    assert rows[1][1] == f"{figures['mean']:.5f} [{figures['mean_low']:.5f}, {figures['mean_high']:.5f}]"
+    assert rows[1][-1] == "1.25"
+    best = example.rows()[0]["utility"]
+    assert f"Best utility {best:.4f}; certified utility {example.optimum:.4f} (upper bound)" in page
+    assert "preset ladder" in page
+    assert "{" not in page
+
+
+def test_gaps_are_boxes_of_one_minus_the_ratio_worst_method_first():
+    axes = report.gaps(SCORES).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["equal_power", "sac", "diffuser_single"]
+    assert axes.get_xscale() == "log"
+    medians = [line.get_xdata()[0] for line in axes.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata())]
+    assert any(value == pytest.approx(0.15) for value in medians)
+
+
+def test_curves_show_gaps_and_leave_out_what_is_unknown():
+    agents, diffuser = report.convergence(CURVES).axes
+    sac, ppo = (line.get_ydata() for line in agents.lines)
+    assert sac[0] == 4.0
+    assert math.isnan(sac[1])
+    assert list(ppo) == [0.5]
+    assert list(diffuser.lines[0].get_ydata()) == pytest.approx([0.1, 1e-6])
+    assert list(diffuser.lines[0].get_xdata()) == [5, 9]
+    assert [text.get_text() for text in agents.get_legend().get_texts()] == ["sac", "ppo"]
+
+
+def test_equal_results_are_equal_bytes(tmp_path, metrics, example):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        report.write(tmp_path / name, "tiny", metrics, SCORES, CURVES, example)
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert [str(path) for path in files] == ["plots/convergence.png", "plots/design.png", "plots/gap.png", "report.md"]
+    assert all((tmp_path / "one" / path).read_bytes() == (tmp_path / "other" / path).read_bytes() for path in files)
+
+
+def test_the_report_of_a_real_run_shows_its_own_figures(smoke):
+    folder = smoke.folder / "data/reports" / WATER
+    metrics = json.loads((folder / "metrics.json").read_text())
+    page = (folder / "report.md").read_text()
+    for name, method in metrics["methods"].items():
+        assert f"| {name} | {method['utility_ratio']['mean']:.5f} [" in page
+    best = max(metrics["methods"], key=lambda name: metrics["methods"][name]["utility_ratio"]["mean"])
+    assert f"**{best}**" in page

@@ -1,0 +1,61 @@
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aign.agents.contexts import ContextPool
+from aign.agents.settings import CollectSettings
+from aign.errors import DatasetError
+from aign.scenarios.registry import create
+from aign.stages.sources import Task, act, held_out_counts
+from aign.trajectories.shard import Shard
+
+COUNTS = {"train": 12, "validation": 3, "test": 2}
+
+
+@pytest.fixture
+def task(tmp_path):
+    scenario = create("water-filling", channels=3)
+    contexts = tmp_path / "contexts.safetensors"
+    ContextPool.draw(scenario, {"train": 9, "validation": 3, "test": 3}, seed=1).save(contexts, scenario)
+    return Task(scenario.spec(), CollectSettings(shard_rows=8), 5, contexts, tmp_path / "random",
+                tmp_path / "random.json", 700)
+
+
+def test_the_marker_lists_what_lies_in_the_folder(task):
+    reports = []
+    act(reports.append, task, "random", COUNTS)
+    marker = json.loads(task.marker.read_text())
+    assert marker["episodes"] == 17
+    assert sorted(marker["parts"]) == sorted(path.name for path in task.folder.iterdir())
+    shards = [Shard(task.folder / part) for part in marker["parts"]]
+    assert [number for shard in shards for number in shard.view("episode_id").tolist()] == list(range(700, 717))
+    splits = [split for shard in shards for split in shard.strings("split")]
+    assert {split: splits.count(split) for split in COUNTS} == COUNTS
+    assert reports[-1] == 17
+    assert reports == sorted(reports)
+
+
+def test_an_interrupted_attempt_leaves_no_trace(task):
+    act(lambda done: None, task, "heuristics", COUNTS)
+    clean = {path.name: path.read_bytes() for path in task.folder.iterdir()}
+    (task.folder / "part-00099.arrow").write_bytes(b"half")
+    act(lambda done: None, task, "heuristics", COUNTS)
+    assert {path.name: path.read_bytes() for path in task.folder.iterdir()} == clean
+
+
+def test_without_contexts_there_is_no_marker(task):
+    task.contexts.unlink()
+    with pytest.raises(DatasetError, match=r"contexts\.safetensors"):
+        act(lambda done: None, task, "random", COUNTS)
+    assert not task.marker.exists()
+
+
+@given(st.integers(0, 10**6), st.floats(0.001, 0.499))
+def test_held_out_counts_are_the_share_rounded_up(train, share):
+    counts = held_out_counts(train, share)
+    assert counts["train"] == train
+    assert counts["validation"] == counts["test"] == math.ceil(share * train)
+    assert (counts["test"] > 0) == (train > 0)

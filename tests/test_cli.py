@@ -1,0 +1,346 @@
+import errno
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from smoke import PARAMS, POWER, WATER, aign, contents, flip_byte, jobs_here, write_params
+
+from aign import __version__, params
+from aign.stages import collect, evaluate, sample, train
+
+STAGES = ("collect", "train", "sample", "evaluate")
+DESIGN = ("design", "water-filling", "--count", "2")
+
+
+def refused(outcome, *words):
+    """Check that a command ended as it shall where the user can mend something: status 2 and one message alone."""
+    assert outcome.code == 2, outcome
+    assert outcome.err.startswith("error: ")
+    assert "\nerror: " not in outcome.err
+    assert "Traceback" not in outcome.err
+    for word in words:
+        assert str(word) in outcome.err
+
+
+@pytest.fixture
+def untouched(workplace):
+    """The damaged workplace is the same after the command as before it."""
+    def check(damage, *arguments):
+        damage(workplace)
+        before = contents(workplace)
+        with jobs_here():
+            outcome = aign(*arguments)
+        assert contents(workplace) == before
+        return outcome
+
+    return check
+
+
+def nothing(folder):
+    pass
+
+
+# --- what there is ---------------------------------------------------------------------------------------------------
+
+def test_help_is_light_and_names_every_command():
+    script = ("import sys\nfrom aign.cli import app\ntry:\n    app(['--help'])\nexcept SystemExit as ended:\n"
+              "    assert not ended.code\n"
+              "heavy = {'torch', 'diffusers', 'datasets', 'pyarrow', 'numpy', 'matplotlib', 'stable_baselines3'}\n"
+              "sys.exit(f'imported {heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)")
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    for name in (*STAGES, "design", "scenarios"):
+        assert name in run.stdout
+
+
+@pytest.mark.slow
+def test_the_installed_command_ends_with_two_and_no_traceback(tmp_path):
+    command = Path(sys.executable).with_name("aign")
+    run = subprocess.run([command, "sample", WATER], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr.startswith("error: params.yaml: missing")
+    assert "Traceback" not in run.stderr
+
+
+def test_scenarios_are_listed_with_parameters_and_labels():
+    outcome = aign("scenarios")
+    assert outcome.code == 0
+    for word in ("power-allocation", "water-filling", "channels", "total_power"):
+        assert word in outcome.out
+
+
+@pytest.mark.parametrize("arguments", [("nope",), ("collect",), ("design", "water-filling", "--count", "many"),
+                                       (*DESIGN, "--seed", "-1"), (*DESIGN, "--seed", str(2**64)), (*DESIGN, "--what")])
+def test_wrong_usage_ends_with_two(arguments):
+    outcome = aign(*arguments)
+    assert outcome.code == 2
+    assert "Usage" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_an_interrupt_says_how_to_go_on(workplace, monkeypatch):
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(params, "load", interrupt)
+    outcome = aign("sample", WATER)
+    assert outcome.code == 130
+    assert outcome.err == "stopped; run the command again to resume\n"
+
+
+# --- parameters ------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_unknown_variant_is_refused_with_the_nearest(untouched, stage):
+    refused(untouched(nothing, stage, "water-5"), "Unknown variant 'water-5'", f"Did you mean '{WATER}'?")
+
+
+@pytest.mark.parametrize(("place", "value", "words"), [
+    (f"variants.{WATER}.train.stepz", 3, ("train.stepz", "Did you mean 'steps'")),
+    (f"variants.{WATER}.train.steps", 0, ("train.steps", "given 0")),
+    (f"variants.{WATER}.train.steps", "many", ("train.steps", "'many'")),
+    (f"variants.{WATER}.sample.sampling", {"guidance": 11}, ("sampling.guidance", "given 11")),
+    (f"variants.{WATER}.evaluate.contexts", 1, ("evaluate.contexts", "given 1")),
+    ("base.device", "tpu", ("base.device", "'tpu'")),
+    ("base.seed", -1, ("base.seed", "given -1")),
+    (f"variants.{WATER}.scenario", {"name": "water-fling"}, ("Unknown scenario", "Did you mean 'water-filling'")),
+    (f"variants.{WATER}.scenario.channels", 1, ("channels", "greater than or equal to 2")),
+    (f"variants.{WATER}.scenario.users", 3, ("users", "Parameters: channels")),
+])
+def test_a_parameter_out_of_place_or_range_is_named(untouched, place, value, words):
+    refused(untouched(lambda folder: write_params(folder, {place: value}), "collect", WATER), *words)
+
+
+@pytest.mark.parametrize(("text", "word"), [("a: [1", "not valid YAML"), ("", "must hold the blocks"),
+                                            ("base: {}\nbase: {}", "twice"), ("base: {}", "variants: missing"),
+                                            ("- 1", "must hold the blocks"), ("base: {seed: .nan}", "base.seed")])
+def test_a_broken_parameter_file_is_refused(untouched, text, word):
+    refused(untouched(lambda folder: (folder / "params.yaml").write_text(text), "train", WATER), "params.yaml", word)
+
+
+def test_a_parameter_file_elsewhere_can_be_named(untouched, tmp_path):
+    refused(untouched(nothing, "sample", WATER, "--params", tmp_path / "none.yaml"), tmp_path / "none.yaml", "missing")
+    (tmp_path / "folder").mkdir()
+    refused(untouched(nothing, "sample", WATER, "--params", tmp_path / "folder"), "folder")
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--where", "totl_power<=1"), ("Unknown label 'totl_power'", "Did you mean 'total_power'")),
+    (("--where", "total_power<1"), ("cannot be read", "LABEL<=NUMBER")),
+    (("--where", "total_power<=1e999"), ("finite",)),
+    (("--where", "total_power<=1", "--where", "total_power>=2"), ("contradict",)),
+    (("--preset", "lader"), ("Unknown preset 'lader'", "ladder")),
+    (("--count", "0"), ("count = 0",)),
+    (("--count", "1000000000"), ("count = 1000000000",)),
+    (("--preset", "ladder", "--context", "context.json"), ("give one of them",)),
+    (("--context", "none.json"), ("none.json", "missing")),
+    (("--save", "."), ("--save .", "names no file")),
+    (("--users", "3"), ("no model for water-filling, users=3", "models/water-4")),
+])
+def test_a_request_that_cannot_be_is_refused(untouched, arguments, words):
+    refused(untouched(nothing, *DESIGN, *arguments, *(() if "--save" in arguments else ("--save", "out"))), *words)
+
+
+@pytest.mark.parametrize(("content", "words"), [("[1, 1]", ("needs 4 context values", "given 2")),
+                                                ("[1, .nan, 1, 1]", ("gain[1] = nan",)),
+                                                ("[1, 1, -1, 1]", ("gain[2] = -1", "allowed")),
+                                                ("[1, 1, 1, 1", ("YAML",)), ("{gian: [1, 1, 1, 1]}", ("'gain'",))])
+def test_a_context_that_fits_no_network_is_refused(untouched, content, words):
+    damage = lambda folder: (folder / "context.yaml").write_text(content)  # noqa: E731
+    refused(untouched(damage, *DESIGN, "--context", "context.yaml", "--save", "out"), "context.yaml", *words)
+
+
+def test_a_design_is_shown_and_saved(workplace):
+    outcome = aign(*DESIGN, "--preset", "ladder", "--where", "total_power<=1", "--save", "new/green")
+    assert (outcome.code, outcome.err) == (0, "")
+    stored = json.loads((workplace / "new/green.json").read_text())
+    assert len(stored["designs"]) == 2
+    assert f"{stored['designs'][0]['utility']:.4f}" in outcome.out
+    assert stored["where"] == ["total_power<=1"]
+    for ending in ("json", "parquet", "png"):
+        assert f"made new/green.{ending}" in outcome.out
+    assert len(list((workplace / "new").iterdir())) == 3
+
+
+def test_users_and_model_choose_the_model_and_the_seed_the_design(workplace):
+    for number, arguments in enumerate([("--users", 2), ("--model", f"models/{POWER}"), ("--seed", 1)]):
+        assert aign("design", "power-allocation", "--count", 2, *arguments, "--save", f"out-{number}").code == 0
+    by_users, by_model, other = (Path(f"out-{number}.json").read_text() for number in range(3))
+    assert by_users == by_model != other
+
+
+@pytest.mark.slow
+def test_a_process_of_its_own_opens_a_model_and_says_nothing_on_stderr(workplace):
+    command = Path(sys.executable).with_name("aign")
+    run = subprocess.run([command, *DESIGN, "--preset", "ladder"], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "certified utility" in run.stdout
+
+
+# --- models and datasets ---------------------------------------------------------------------------------------------
+
+MODEL = f"models/{WATER}"
+DAMAGES = {
+    "missing": (lambda model: shutil.rmtree(model), "no such model folder"),
+    "empty": (lambda model: [shutil.rmtree(model), model.mkdir()], "no model_index.json"),
+    "foreign": (lambda model: [shutil.rmtree(model), model.mkdir(),
+                               (model / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')],
+                "manifest.json: missing"),
+    "no JSON": (lambda model: (model / "meta/manifest.json").write_text("{"), "not readable as JSON"),
+    "incomplete": (lambda model: (model / "unet/config.json").unlink(), "unet/config.json: missing"),
+    "added": (lambda model: (model / "unet/extra.bin").write_text("x"), "unet/extra.bin: foreign"),
+    "altered": (lambda model: flip_byte(model / "inverse/diffusion_pytorch_model.safetensors"), "altered"),
+    "truncated": (lambda model: os.truncate(model / "unet/diffusion_pytorch_model.safetensors", 100), "truncated"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("arguments", [("sample", WATER), ("evaluate", WATER), (*DESIGN, "--model", MODEL)])
+def test_a_model_that_is_not_whole_is_refused(untouched, damage, arguments):
+    make, words = DAMAGES[damage]
+    refused(untouched(lambda folder: make(folder / MODEL), *arguments), MODEL, words)
+
+
+def test_a_strange_neighbour_does_not_hide_a_model(workplace):
+    for number, text in enumerate(("[]", "{}", '{"design": null}', '{"design": {"scenario": 3}}')):
+        (workplace / "models" / f"other-{number}").mkdir()
+        (workplace / "models" / f"other-{number}" / "model_index.json").write_text(text)
+    assert aign(*DESIGN).code == 0
+
+
+def test_without_any_model_the_way_to_one_is_said(untouched):
+    refused(untouched(lambda folder: shutil.rmtree(folder / "models"), *DESIGN), "Models there: none", "dvc repro")
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate"])
+@pytest.mark.parametrize("name", ["data-00000-of-00007.arrow", "contexts.safetensors", "meta/info.json"])
+def test_one_altered_byte_of_a_dataset_is_found(untouched, stage, name):
+    dataset = Path("data/trajectories") / WATER
+    refused(untouched(lambda folder: flip_byte(folder / dataset / shard_like(folder / dataset, name)), stage, WATER),
+            dataset, "altered")
+
+
+def shard_like(dataset, name):
+    return name if (dataset / name).exists() else next(dataset.glob("*.arrow")).name
+
+
+@pytest.mark.parametrize("stage", ["train", "evaluate"])
+def test_a_missing_dataset_is_named(untouched, stage):
+    refused(untouched(lambda folder: shutil.rmtree(folder / "data/trajectories"), stage, WATER),
+            f"data/trajectories/{WATER}: no such folder")
+
+
+# --- disks -----------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("stage", "place"), [("collect", "data/agents"), ("collect", "data/trajectories"),
+                                              ("collect", ".scratch"), ("train", "models"), ("train", ".scratch"),
+                                              ("sample", "data/designs"), ("evaluate", "data/reports")])
+def test_where_no_folder_can_be_made_it_is_said(workplace, stage, place):
+    if (workplace / place).exists():
+        shutil.rmtree(workplace / place)
+    (workplace / place).write_text("in the way")
+    with jobs_here():
+        refused(aign(stage, WATER), place, "writable folder")
+    assert (workplace / place).read_text() == "in the way"
+
+
+def test_a_design_under_a_file_cannot_be_saved(untouched):
+    refused(untouched(nothing, *DESIGN, "--save", "params.yaml/out"), "params.yaml/out.json", "cannot be written")
+
+
+@contextmanager
+def largest_file(size):
+    """Let writing beyond a size fail in every library, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size", [500, 20_000])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_disk_that_fills_up_costs_no_result(workplace, stage, size):
+    before = contents(workplace)
+    with jobs_here(), largest_file(size):
+        refused(aign(stage, WATER), "cannot be written", "Free some disk space")
+    assert contents(workplace) == before
+    with jobs_here():
+        assert aign(stage, WATER).code == 0
+    if stage != "evaluate":  # whose report holds times
+        assert contents(workplace) == before
+
+
+@pytest.mark.parametrize("arguments", [("sample", WATER), ("evaluate", WATER), (*DESIGN, "--save", "out")])
+def test_a_disk_found_full_at_the_flush_costs_no_result(untouched, monkeypatch, arguments):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused(untouched(nothing, *arguments), "No space left on device", "Free some disk space")
+
+
+# --- the file that runs the stages -----------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def dvc():
+    return yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def test_dvc_runs_the_commands_of_this_program_on_all_variants(dvc):
+    variants = list(params.load(ROOT / "params.yaml").variants)
+    assert list(dvc) == list(STAGES)
+    for name, stage in dvc.items():
+        assert stage["cmd"] == f"aign {name} ${{item.variant}}"
+        assert stage["matrix"]["variant"] == variants
+
+
+def test_dvc_finds_every_parameter_it_tracks(dvc):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for stage in dvc.values():
+        for variant in stage["matrix"]["variant"]:
+            for path in stage["params"]:
+                value = content
+                for key in path.replace("${item.variant}", variant).split("."):
+                    value = value[key]
+
+
+def test_dvc_tracks_what_the_stages_write(dvc):
+    def outputs(name):
+        found = [*dvc[name].get("outs", []), *dvc[name].get("metrics", []), *dvc[name].get("plots", [])]
+        return {(next(iter(one)) if isinstance(one, dict) else one).replace("${item.variant}", "V") for one in found}
+
+    report = evaluate.REPORTS / "V"
+    assert outputs("collect") == {str(collect.TRAJECTORIES / "V"), str(collect.AGENTS / "V")}
+    assert outputs("train") == {str(train.MODELS / "V"), str(train.MODELS / f"V-{train.ABLATION}")}
+    assert outputs("sample") == {str(sample.DESIGNS / "V")}
+    assert outputs("evaluate") == {str(report / name) for name in ("metrics.json", "plots", "report.md")}
+
+
+def test_dvc_watches_parameters_that_exist(dvc):
+    known = params.load(ROOT / "params.yaml")
+    content = known.model_dump(mode="json")
+    for stage in dvc.values():
+        for name in stage["params"]:
+            value = content
+            for part in name.replace("${item.variant}", next(iter(known.variants))).split("."):
+                value = value[part]
+    assert set(PARAMS["base"]) <= set(content["base"])
+
+
+def test_the_version_is_a_number():
+    assert __version__.split(".")[0].isdigit()
