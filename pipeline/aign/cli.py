@@ -93,6 +93,17 @@ def design(
 
 
 @app.command()
+def study(
+    part: Annotated[str, typer.Argument(help="tables, constraints, rate, or all of them.")] = "all",
+    params: ParamsFile = DEFAULT,
+) -> None:
+    """Rebuild the paper's tables with certificates and error bars; hours, but a stopped run resumes."""
+    from aign.studies.study import study as run
+
+    run(part, _params(params))
+
+
+@app.command()
 def scenarios() -> None:
     """List the networks there are, with their parameters and labels."""
     from rich.table import Table

@@ -1,6 +1,7 @@
 """Every parameter of `params.yaml`: typed, bounded, no unknown names. Light to import: no torch here.
 
-The file holds `base`, shared by all, and `variants`: name -> scenario and one block of settings for each stage.
+The file holds `base`, shared by all, `variants`: name -> scenario and one block of settings for each stage, and
+`studies`, the comparisons over many seeds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from aign.agents.settings import CollectSettings, RunSettings, Settings
 from aign.designs.settings import EvaluateSettings, SampleSettings
 from aign.diffusion.settings import TrainSettings
 from aign.errors import ParameterError, unknown_name
+from aign.studies.settings import StudySettings
 
 if TYPE_CHECKING:
     from aign.scenarios.base import Scenario
@@ -83,6 +85,7 @@ class Params(Settings):
 
     base: RunSettings = RunSettings()
     variants: Annotated[dict[VariantName, Variant], Field(min_length=1)]
+    studies: StudySettings = StudySettings()
 
     def variant(self, name: str) -> Variant:
         """Return the variant of that name.

@@ -1,0 +1,66 @@
+"""Cells: the pieces a study is computed in. A finished cell is a folder with a result; it is never computed twice.
+
+A cell's folder is `data/studies/<part>/<name>-<key>/`. The key covers everything the cell is given, but not the code:
+a study takes hours, and a sentence mended in a docstring must not void them. Each result therefore carries the version
+of the code that made it, and pages say so where it is not the present one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aign.errors import DatasetError
+from aign.files import read_json, write_json
+from aign.stages.jobs import Job
+from aign.stages.scratch import code_version, fingerprint
+
+STUDIES = Path("data/studies")
+RESULT = "result.json"
+ROOMS = ("agents", "designs", "diffusion", "scenarios", "trajectories")
+KEY_LENGTH = 12
+
+
+def cell(part: str, name: str, total: int, function: Callable[..., None], arguments: Mapping[str, Any]) -> Job:
+    """Return the job that computes a cell.
+
+    Args:
+        part: which study.
+        name: unique within the study; readable.
+        total: units of work, for the progress bar.
+        function: called as `function(report, folder=..., **arguments)`, at the top level of a module; its last act is
+            `finish(folder, ...)`.
+        arguments: what the cell depends on: numbers, texts, paths, settings. What lies behind a path is not looked at,
+            so a path that may change must carry a digest beside it.
+    """
+    key = fingerprint(part=part, name=name, **arguments)[:KEY_LENGTH]
+    folder = STUDIES / part / f"{name}-{key}"
+    return Job(name, total, function, {**arguments, "folder": folder}, folder / RESULT)
+
+
+def begin(folder: Path) -> None:
+    """Make a cell's folder anew, without what an interrupted attempt left."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def finish(folder: Path, **result: Any) -> None:
+    """Write a cell's result: JSON values, beside the version of the code."""
+    write_json(folder / RESULT, {"code": code_version(*ROOMS)[:KEY_LENGTH], **result})
+
+
+def result(job: Job) -> dict[str, Any]:
+    """Return what a finished cell found.
+
+    Raises:
+        DatasetError: it is not finished, or its file is damaged.
+    """
+    found: dict[str, Any] = read_json(job.result, DatasetError)
+    return found
+
+
+def stale(job: Job) -> bool:
+    """Return whether another version of the code made this cell's result."""
+    return bool(result(job)["code"] != code_version(*ROOMS)[:KEY_LENGTH])
