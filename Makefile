@@ -25,6 +25,10 @@ pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro
 
+.PHONY: tables
+tables: $(INSTALLED)  ## Set up, then rebuild the paper's tables with certificates; hours, a stopped run resumes.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/aign study
+
 .PHONY: test
 test: $(TEST_INSTALLED)  ## Set up, then run the tests.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest

@@ -136,9 +136,10 @@ def test_a_parameter_file_elsewhere_can_be_named(untouched, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (("--where", "totl_power<=1"), ("Unknown label 'totl_power'", "Did you mean 'total_power'")),
-    (("--where", "total_power<1"), ("cannot be read", "LABEL<=NUMBER")),
+    (("--where", "total_power=1"), ("cannot be read", "LABEL<=NUMBER")),
     (("--where", "total_power<=1e999"), ("finite",)),
     (("--where", "total_power<=1", "--where", "total_power>=2"), ("contradict",)),
+    (("--where", "total_power<=1", "--where", "total_power>1"), ("contradict",)),
     (("--preset", "lader"), ("Unknown preset 'lader'", "ladder")),
     (("--count", "0"), ("count = 0",)),
     (("--count", "1000000000"), ("count = 1000000000",)),
@@ -167,9 +168,34 @@ def test_a_design_is_shown_and_saved(workplace):
     assert len(stored["designs"]) == 2
     assert f"{stored['designs'][0]['utility']:.4f}" in outcome.out
     assert stored["where"] == ["total_power<=1"]
-    for ending in ("json", "parquet", "png"):
-        assert f"made new/green.{ending}" in outcome.out
-    assert len(list((workplace / "new").iterdir())) == 3
+    for ending in (".json", ".parquet", ".png", "-why.png"):
+        assert f"made new/green{ending}" in outcome.out
+    assert len(list((workplace / "new").iterdir())) == 4
+    assert "total_power<=1 binds" in outcome.out
+    assert "Path: utility" in outcome.out
+    assert len(stored["diversity"]["novelty"]) == 2  # the miniature data set of this network lies at hand
+
+
+def test_any_sense_negation_and_a_spread_choice_through_the_command(workplace):
+    outcome = aign("design", "power-allocation", "--users", 2, "--count", 6, "--where", "total_power<40", "--where",
+                   "not jain_fairness<=0.9", "--spread", 3, "--save", "any")
+    assert (outcome.code, outcome.err) == (0, "")
+    stored = json.loads((workplace / "any.json").read_text())
+    assert stored["where"] == ["total_power<40", "jain_fairness>0.9"]
+    assert 1 <= len(stored["designs"]) <= 3
+    assert all(row["feasible"] and row["total_power"] < 40 and row["jain_fairness"] > 0.9 for row in stored["designs"])
+
+
+def test_an_infeasible_request_names_the_cause_and_the_nearest_design(workplace):
+    outcome = aign("design", "power-allocation", "--users", 2, "--count", 2, "--where", "min_rate>=8000", "--where",
+                   "total_power<=30", "--save", "none")
+    assert (outcome.code, outcome.err) == (0, "")
+    stored = json.loads((workplace / "none.json").read_text())
+    assert stored["diagnosis"]["cause"] == "min_rate>=8000"
+    assert stored["diagnosis"]["nearest_labels"]["total_power"] <= 30
+    assert stored["explanation"] is None
+    assert "because of min_rate>=8000" in " ".join(outcome.out.split())
+    assert not (workplace / "none-why.png").exists()
 
 
 def test_users_and_model_choose_the_model_and_the_seed_the_design(workplace):

@@ -64,7 +64,8 @@ def evaluate(variant: Variant, params: ParamsFile = DEFAULT) -> None:
 @app.command()
 def design(
     scenario: Annotated[str, typer.Argument(help="A scenario, such as power-allocation.")],
-    where: Annotated[list[str] | None, typer.Option(help='A constraint: "total_power<=300"; repeatable.')] = None,
+    where: Annotated[list[str] | None, typer.Option(help='A constraint: "total_power<=300", also with >=, < or >, or '
+                                                        '"not min_rate>=8"; repeatable.')] = None,
     count: Annotated[int, typer.Option(help="Designs to generate.")] = 16,
     users: Annotated[int | None, typer.Option(help="Number of users, where the scenario has that parameter.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model folder; found under models/ by default.")] = None,
@@ -72,9 +73,12 @@ def design(
     preset: Annotated[str | None, typer.Option(help="A context the scenario knows by name.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of a drawn context and of the generator.", min=0,
                                       max=2**31 - 1)] = 0,
-    save: Annotated[Path | None, typer.Option(help="Write PATH.json, PATH.parquet and PATH.png.")] = None,
+    spread: Annotated[int | None, typer.Option(help="Show only this many good designs, as different as can be.",
+                                               min=1)] = None,
+    save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png and PATH-why.png.")] = None,
 ) -> None:
-    """Generate, verify and rank designs for one request."""
+    """Generate, verify, rank and explain designs for one request; say why where none can be."""
+    from aign.designs.baselines import training_designs
     from aign.designs.requests import make_request
     from aign.designs.table import answer
     from aign.diffusion import store
@@ -85,16 +89,20 @@ def design(
     given = {"users": users} if users is not None else {}
     pipeline = store.load(model) if model is not None else store.find(Path("models"), scenario, given)
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
-    found = answer(pipeline, request, seed=seed)
+    memory = training_designs(Path("data/trajectories"), pipeline.scenario)
+    found = answer(pipeline, request, seed=seed, memory=memory)
+    if spread is not None:
+        found = found.spread(spread)
     journal.console.print(found)
     if save is not None:
-        for path in found.save(save):
+        for path in [*found.save(save), *found.save_explanation(save)]:
             journal.made("design", path)
 
 
 @app.command()
 def study(
-    part: Annotated[str, typer.Argument(help="tables, constraints, rate, or all of them.")] = "all",
+    part: Annotated[str, typer.Argument(help="tables, bias, constraints, rate, or all of them; training: only "
+                                             "the models of the tables.")] = "all",
     params: ParamsFile = DEFAULT,
 ) -> None:
     """Rebuild the paper's tables with certificates and error bars; hours, but a stopped run resumes."""

@@ -126,7 +126,7 @@ def designs_a_second(unet: TemporalUNet, scenario: Scenario, stride: int, settin
     inverse = InverseDynamics(scenario.state_size, fixed.shape[1], scenario.action_size)
     design = {"scenario": scenario.spec(), "horizon": scenario.horizon, "stride": stride,
               "normaliser": Normaliser.fit(scenario, fixed).to_json(),
-              "conditions": Conditions(names, [0.0] * len(names), [1.0] * len(names)).to_json()}
+              "conditions": Conditions(names, [0.0] * len(names), [1.0] * len(names), ["lower"] * len(names)).to_json()}
     pipeline = DesignPipeline(unet.eval(), inverse.eval(), noise_schedule(settings), design).to(device)
     for count in (32, 256) if device.type == "cpu" else (32, 256, 4096):
         taken = medians({"": lambda count=count: pipeline(contexts[:count], torch.ones(count))}, 3, device)[""]

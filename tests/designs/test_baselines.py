@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aign.designs import baselines
-from aign.designs.baselines import best_of, best_training_design, no_learning
+from aign.designs.baselines import best_of, best_training_design, no_learning, training_designs
 from aign.scenarios import registry
 from aign.scenarios.constraints import parse
 
@@ -62,3 +62,16 @@ def test_memory_of_every_design_reaches_the_certified_optimum():
     memory = torch.cartesian_prod(torch.arange(41.0), torch.arange(41.0))
     utility = POWER.utility(given, best_training_design(POWER, given, memory))
     torch.testing.assert_close(utility, POWER.certify(given).utility)
+
+
+def test_training_designs_are_found_by_their_scenario_and_left_out_where_there_are_none(smoke, tmp_path):
+    small = registry.create("water-filling", channels=4)
+    found = training_designs(smoke.folder / "data" / "trajectories", small)
+    assert found.shape[1] == 4
+    assert len(found) > 40
+    torch.testing.assert_close(small.admissible(found), found)
+    assert training_designs(smoke.folder / "data" / "trajectories", WATER) is None
+    assert training_designs(tmp_path / "none", small) is None
+    (tmp_path / "broken" / "meta").mkdir(parents=True)
+    (tmp_path / "broken" / "meta" / "info.json").write_text("{")
+    assert training_designs(tmp_path, small) is None

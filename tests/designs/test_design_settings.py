@@ -14,13 +14,14 @@ def test_light_to_import():
 
 
 def test_sampling_defaults_are_those_of_the_pipeline():
-    shared = SamplingSettings().model_dump(exclude={"ladder", "constrained_ladder"})
+    shared = SamplingSettings().model_dump(exclude={"ladder", "constrained_ladder", "margins"})
     assert shared == vars(Sampling())
 
 
 @pytest.mark.parametrize("values", [
     {"steps": 0}, {"guidance": -0.1}, {"guidance": 10.1}, {"temperature": 2.1}, {"projected_steps": -1},
     {"ladder": []}, {"ladder": [1.01]}, {"constrained_ladder": []}, {"constrained_ladder": [-1.01]}, {"stepz": 3},
+    {"margins": []}, {"margins": [-0.1]},
 ])
 def test_sampling_out_of_range_is_refused(values):
     with pytest.raises(ValidationError):

@@ -108,6 +108,44 @@ def test_where_only_the_best_known_is_certified_impossibility_is_not_claimed(wat
     assert "no design is known" in shown(found)
 
 
+def test_the_best_known_design_is_at_least_the_best_generated_one(power, green):
+    found = ask(power, ["jain_fairness>0.9", "total_power<40"], "aign-two-users", count=3)
+    assert all(row["feasible"] for row in found.rows())
+    assert found.best_known == found.optimum >= found.rows()[0]["utility"]
+    assert found.summary()["where"] == ["jain_fairness>0.9", "total_power<40"]
+    assert green.optimum == pytest.approx(green.best_known, rel=1e-5)
+    assert "total_power<=1.5 binds" in shown(green)
+
+
+def test_a_spread_choice_keeps_the_best_and_shows_fewer(water):
+    found = ask(water, ["total_power<=2"], count=8)
+    few = found.spread(3)
+    assert 1 <= len(few.rows()) <= 3
+    assert few.rows()[0] == found.rows()[0]
+    designs = [row["design"] for row in found.rows()]
+    assert all(row["design"] in designs for row in few.rows())
+    assert few.diversity.distinct == len(few.rows())
+
+
+def test_novelty_is_told_where_there_is_memory(green):
+    designs = green.candidates.designs[0]
+    assert green.diversity.novelty is None
+    assert "not measured" in shown(green)
+    known = dataclasses.replace(green, memory=designs[:2])
+    assert known.diversity.novelty[:2] == [0, 0]
+    assert known.summary()["diversity"]["novelty"] == known.diversity.novelty
+    assert "are no training design" in shown(known)
+
+
+def test_the_explanation_is_a_picture_beside_the_others(green, impossible, tmp_path):
+    path, = green.save_explanation(tmp_path / "green")
+    assert path.name == "green-why.png"
+    assert plt.imread(path).shape[1] > 500
+    assert impossible.save_explanation(tmp_path / "none") == []
+    assert "because of min_rate>=500" in shown(impossible, 300)
+    assert "Nearest feasible design, with min_rate>=500 relaxed" in shown(impossible, 300)
+
+
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_the_table_shows_every_figure_whole_at_any_width(green, width):
     text = shown(green, width)

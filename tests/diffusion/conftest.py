@@ -65,7 +65,7 @@ def make_settings():
 @pytest.fixture(scope="session")
 def make_trainer(dataset, held_out, make_settings):
     def make(seed=1, behaviours=None, **changes):
-        return Trainer(dataset, make_settings(**changes), seed, CPU, held_out, behaviours, {"dataset": "small"})
+        return Trainer([dataset], make_settings(**changes), seed, CPU, [held_out], behaviours, {"dataset": "small"})
     return make
 
 

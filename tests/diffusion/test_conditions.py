@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 
@@ -8,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.diffusion.conditions import CLIP, GREATEST_GAP, LEAST_GAP, Conditions, encode_return
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.constraints import Constraint, Label
 
-CONDITIONS = Conditions(["power", "rate"], [10.0, -1.0], [2.0, 0.5])
+CONDITIONS = Conditions(["power", "rate"], [10.0, -1.0], [2.0, 0.5], ["lower", "higher"])
 
 
 @given(st.floats(-0.99, 0.997))
@@ -29,7 +30,7 @@ def test_better_returns_are_told_apart_only_within_bounds():
 
 def test_statistics_are_those_of_the_population():
     values = {"power": torch.tensor([1.0, 2.0, 6.0]), "rate": torch.tensor([4.0, 4.0, 4.0])}
-    fitted = Conditions.fit(values)
+    fitted = Conditions.fit([Label("power", "W", "lower", ""), Label("rate", "bit/s", "higher", "")], values)
     assert list(fitted.labels) == ["power", "rate"]
     assert fitted.mean == pytest.approx([3.0, 4.0])
     assert fitted.std == pytest.approx([np.std([1, 2, 6]), 1.0]), "a constant label is not blown up"
@@ -76,3 +77,26 @@ def test_a_threshold_is_encoded_like_the_value_that_meets_it():
 
 def test_json_changes_nothing():
     assert Conditions.from_json(json.loads(json.dumps(CONDITIONS.to_json()))) == CONDITIONS
+
+
+def test_a_hidden_return_is_zero_and_not_shown():
+    encoded, shown = CONDITIONS.request(torch.tensor([0.99, math.nan]), [])
+    assert shown[:, 0].tolist() == [True, False]
+    assert encoded[1].tolist() == [0.0, 0.0, 0.0]
+    assert torch.isfinite(encoded).all()
+
+
+def test_margins_ask_for_more_than_the_threshold():
+    constraints = [Constraint("power", "<=", 14.0), Constraint("rate", ">=", -1.0)]
+    encoded, _ = CONDITIONS.request(torch.zeros(2), constraints, margins=torch.tensor([0.0, 0.5]))
+    assert encoded[:, 1].tolist() == [2.0, 1.5], "(14 - 10) / 2, then half a standard deviation lower"
+    assert encoded[:, 2].tolist() == [0.0, 0.5]
+
+
+def test_the_one_hot_says_on_which_side_of_the_mean_a_label_lies():
+    one_hot = dataclasses.replace(CONDITIONS, kind="one_hot")
+    achieved = torch.tensor([[0.3, -2.0, -2.0], [0.3, 1.0, 1.0]])
+    sides = one_hot.in_training(achieved, achieved)[:, 1:]
+    assert sides.tolist() == [[1.0, -1.0], [-1.0, 1.0]]
+    asked = [Constraint("power", "<=", 3.0), Constraint("rate", "<=", 3.0)]
+    assert one_hot.request(torch.zeros(1), asked)[0][0, 1:].tolist() == [1.0, -1.0], "whatever the threshold"

@@ -4,6 +4,7 @@ import torch
 from aign.diffusion import schedulers
 from aign.diffusion.pipeline import DesignPipeline, Plans, Sampling, interpolated
 from aign.errors import ContextError, ParameterError
+from aign.scenarios import registry
 from aign.scenarios.constraints import Constraint, satisfied
 
 LIMITS = (Constraint("total_power", "<=", 1.7), Constraint("max_power", "<=", 0.6))
@@ -227,3 +228,23 @@ def test_a_pipeline_knows_its_scenario_and_statistics(pipeline, scenario):
     assert pipeline.scenario.spec() == scenario.spec()
     assert pipeline.normaliser.state_high == [3.0] * 4
     assert list(pipeline.conditions.labels) == [label.name for label in scenario.labels]
+
+
+def test_composition_guides_by_each_label_alone_in_one_pass(plan, watch, contexts):
+    """Ajay et al. (2023), eq. 9: nothing + w sum over labels of (that label alone - nothing)."""
+    weight = 1.5
+    plans = plan(LIMITS, guidance=weight, composed=True, steps=1, projected_steps=0)
+    assert [len(call.inputs[0]) for call in watch] == [3 * COUNT]
+    views = watch[0].inputs[4].chunk(3)
+    assert [view[0].tolist() for view in views] == [[True, True, False, False], [True, False, True, False],
+                                                    [True, False, False, False]]
+    total, greatest, nothing = watch[0].output.double().chunk(3)
+    expected = (nothing + weight * (total - nothing) + weight * (greatest - nothing)).clamp(-1, 1)
+    strongest_first = contexts.argsort(1, descending=True)[:, None].expand(COUNT, 3, 4)
+    made = plans.states[:, 2:-1:2].gather(2, strongest_first)
+    torch.testing.assert_close(made, ((expected[:, :-1] + 1) * 1.5).float(), atol=1e-4, rtol=0)
+
+
+def test_a_temporal_model_serves_its_own_scenario_only(pipeline):
+    with pytest.raises(ParameterError, match=r"serves no other scenario. Train one with train.network.kind: set"):
+        pipeline.at(registry.create("water-filling", channels=5))

@@ -13,11 +13,11 @@ def rows(dataset):
 
 
 @pytest.fixture(scope="module")
-def statistics(dataset, rows):
-    return examples.statistics(dataset, rows)
+def statistics(dataset, rows, make_settings):
+    return examples.statistics([dataset], [rows], make_settings())
 
 
-def test_statistics_are_those_of_the_given_rows_alone(dataset, rows, statistics):
+def test_statistics_are_those_of_the_given_rows_alone(dataset, rows, statistics, make_settings):
     normaliser, conditions = statistics
     gains = dataset.column("context")[rows].double().numpy()
     assert normaliser.fixed_mean == pytest.approx(gains.mean(0))
@@ -26,7 +26,7 @@ def test_statistics_are_those_of_the_given_rows_alone(dataset, rows, statistics)
     values = [dataset.column(name)[rows].double().numpy() for name in conditions.labels]
     assert conditions.mean == pytest.approx([value.mean() for value in values])
     assert conditions.std == pytest.approx([value.std() for value in values])
-    everything = examples.statistics(dataset, dataset.rows("train"))
+    everything = examples.statistics([dataset], [dataset.rows("train")], make_settings())
     assert everything != statistics
 
 
@@ -65,7 +65,7 @@ def test_reading_in_chunks_changes_nothing(dataset, rows, statistics, monkeypatc
 
 
 def test_only_the_labels_asked_for_are_read_in_the_order_asked_for(dataset, rows, statistics):
-    both = Conditions(["max_power", "total_power"], [0.0, 0.0], [1.0, 1.0])
+    both = Conditions(["max_power", "total_power"], [0.0, 0.0], [1.0, 1.0], ["lower", "lower"])
     data = examples.load(dataset, rows, 8, statistics[0], both)
     assert torch.equal(data.conditions[:, 1], dataset.column("max_power")[rows].clamp(-4, 4))
     assert torch.equal(data.conditions[:, 2], dataset.column("total_power")[rows].clamp(-4, 4))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.diffusion.normaliser import Normaliser
+from aign.scenarios import registry
 
 NORMALISER = Normaliser([0.0, -5.0], [40.0, 5.0], [1.0, 2.0, 3.0], [0.5, 1.0, 4.0])
 
@@ -46,3 +47,18 @@ def test_fixed_observations_become_standard_scores():
 def test_json_changes_nothing():
     text = json.dumps(NORMALISER.to_json())
     assert Normaliser.from_json(json.loads(text)) == NORMALISER
+
+
+def test_shared_statistics_measure_all_users_alike_and_fit_any_number():
+    small, large = (registry.create("power-allocation", users=users, base_stations=2) for users in (3, 5))
+    generator = torch.Generator().manual_seed(0)
+    fixed = [one.fixed_observation(one.draw_contexts(40, generator)) for one in (small, large)]
+    shared = Normaliser.fit_shared([small, large], fixed)
+    values = np.concatenate([part.double().numpy().ravel() for part in fixed])
+    assert shared.fixed_mean == pytest.approx([values.mean()] * 6)
+    assert shared.fixed_std == pytest.approx([values.std()] * 6)
+    other = shared.at(small, large)
+    again = Normaliser.fit_shared([large, small], fixed[::-1])
+    for name, values in other.to_json().items():
+        assert getattr(again, name) == pytest.approx(values, rel=1e-12), name
+    assert len(other.state_high) == 5

@@ -1,12 +1,15 @@
+import dataclasses
 import math
 
 import pytest
 import torch
 from torch import nn
 
+from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
 from aign.diffusion.objective import Objective, noise_schedule
 
+CONDITIONS = Conditions(["power", "rate", "fairness"], [0.0] * 3, [1.0] * 3, ["lower", "higher", "higher"])
 KINDS = ("sample", "epsilon", "v_prediction")
 
 
@@ -30,7 +33,7 @@ def data():
 
 
 def objective(settings, seed=7):
-    return Objective(settings, noise_schedule(settings), torch.Generator().manual_seed(seed))
+    return Objective(settings, noise_schedule(settings), CONDITIONS, torch.Generator().manual_seed(seed))
 
 
 def test_the_schedule_is_the_squared_cosine(make_settings):
@@ -162,3 +165,37 @@ def test_the_generator_decides_everything(make_settings, data):
     losses = [float(objective(make_settings(prediction="epsilon"), seed).denoising(Recorder(), data, rows))
               for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_one_label_at_a_time(make_settings, data):
+    recorder, rows = Recorder(), torch.arange(len(data))
+    objective(make_settings(one_at_a_time=True, label_dropout=0.2)).denoising(recorder, data, rows)
+    shown = recorder.shown[:, 1:].sum(1)
+    assert shown.max() == 1
+    # A label stays where it drew the greatest of three numbers and that one is at least 0.2.
+    assert float(shown.double().mean()) == pytest.approx(1 - 0.2**3, abs=0.01)
+    assert recorder.shown[:, 1:].double().mean(0).std() < 0.02, "each as often as the others"
+
+
+def test_held_out_pairs_are_never_shown_together(make_settings, data):
+    recorder, rows = Recorder(), torch.arange(len(data)).repeat(5)
+    settings = make_settings(label_dropout=0.3, never_together=(("fairness", "power"),))
+    objective(settings).denoising(recorder, data, rows)
+    power, rate, fairness = recorder.shown[:, 1], recorder.shown[:, 2], recorder.shown[:, 3]
+    assert not (power & fairness).any()
+    assert float((power & rate).double().mean()) == pytest.approx((0.7 - 0.49 / 2) * 0.7, abs=0.02)
+    for alone in (power, fairness):
+        assert float(alone.double().mean()) == pytest.approx(0.7 - 0.49 / 2, abs=0.02)
+
+
+def test_hindsight_draws_thresholds_that_the_design_meets(make_settings, data):
+    hindsight = dataclasses.replace(CONDITIONS, kind="hindsight")
+    settings = make_settings()
+    recorder, rows = Recorder(), torch.arange(len(data))
+    Objective(settings, noise_schedule(settings), hindsight, torch.Generator().manual_seed(1)).denoising(
+        recorder, data, rows)
+    achieved, seen = data.conditions[rows], recorder.conditions
+    assert torch.equal(seen[:, 0], achieved[:, 0]), "the return stays as it is"
+    assert (seen[:, 1] >= achieved[:, 1]).all(), "power: lower is better, so thresholds lie above"
+    assert (seen[:, 2:] <= achieved[:, 2:]).all()
+    assert ((seen != achieved)[:, 1:].double().mean(0) > 0.4).all(), "the other trajectory is worse half of the time"

@@ -194,10 +194,10 @@ def test_precision_is_chosen_by_device(make_trainer):
 
 def test_a_model_may_learn_from_some_sources_only(make_trainer, dataset):
     some = make_trainer(behaviours=["random", "solver-guided"])
-    assert len(some.train) == len(dataset.rows("train", ["random", "solver-guided"])) == 120
-    assert len(some.validation) == len(dataset.rows("validation")), "all models face the same validation episodes"
+    assert len(some.train[0]) == len(dataset.rows("train", ["random", "solver-guided"])) == 120
+    assert len(some.validation[0]) == len(dataset.rows("validation")), "all models face the same validation episodes"
     assert some.design["behaviours"] == ["random", "solver-guided"]
-    assert len(make_trainer().train) == 180
+    assert len(make_trainer().train[0]) == 180
     with pytest.raises(DatasetError, match="Unknown behaviour 'rnadom'"):
         make_trainer(behaviours=["rnadom"])
 
@@ -224,11 +224,12 @@ def test_what_a_model_is_travels_as_json(make_trainer, scenario, dataset):
 
 def test_a_short_training_beats_the_mean_of_the_data(trained, make_trainer):
     assert [entry["step"] for entry in trained.history] == [50, 100]
-    data = make_trainer()
-    mean = data.train.states.mean(0)
-    variance = float((data.validation.states - mean)[:, 2::2].square().mean())
+    trainer = make_trainer()
+    train, validation = trainer.train[0], trainer.validation[0]
+    mean = train.states.mean(0)
+    variance = float((validation.states - mean)[:, 2::2].square().mean())
     assert trained.history[-1]["held_out_loss"] < 0.8 * variance
-    steadiness = float((data.validation.actions - data.train.actions.mean(0)).square().mean())
+    steadiness = float((validation.actions - train.actions.mean(0)).square().mean())
     assert trained.history[-1]["held_out_inverse_loss"] < 0.3 * steadiness
     assert isinstance(trained.pipeline, DesignPipeline)
     assert not trained.pipeline.unet.training
@@ -241,7 +242,7 @@ def test_training_on_a_gpu_learns_and_resumes(dataset, held_out, make_settings, 
                              precision="auto", compile=True)
 
     def trainer():
-        return training.Trainer(dataset, settings, 1, torch.device("cuda"), held_out, None, {})
+        return training.Trainer([dataset], settings, 1, torch.device("cuda"), [held_out], None, {})
 
     with pytest.raises(StoppedError):
         trainer().run(tmp_path / "c", stopping(30))

@@ -1,6 +1,7 @@
 """Constraints as an operator writes them: parsing, tightening, contradictions, slack."""
 
 import math
+import operator
 
 import pytest
 import torch
@@ -8,11 +9,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aign.errors import ConstraintError
-from aign.scenarios.constraints import Constraint, Label, parse, satisfied
+from aign.scenarios.constraints import Constraint, Label, parse, satisfied, violation
 
 LABELS = (Label("total_power", "W", "lower", "Sum."), Label("min_rate", "bit/s", "higher", "Worst user."))
 NAMES = st.sampled_from([label.name for label in LABELS])
 SENSES = st.sampled_from(["<=", ">="])
+EVERY_SENSE = st.sampled_from(["<=", ">=", "<", ">"])
+COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 NUMBERS = st.floats(-1e12, 1e12, allow_nan=False)
 CONSTRAINTS = st.builds(Constraint, NAMES, SENSES, NUMBERS)
 
@@ -38,7 +41,8 @@ def test_spaces_signs_and_exponents_are_allowed(text, threshold):
     assert parse([text], LABELS) == (Constraint("total_power", "<=", threshold),)
 
 
-@pytest.mark.parametrize("text", ["", "total_power", "total_power<3", "total_power=3", "<=3", "total_power<=", "3>=2",
+@pytest.mark.parametrize("text", ["", "total_power", "not total_power", "total_power=3", "not not total_power<=3",
+                                  "<=3", "total_power<=", "3>=2",
                                   "total_power<=3 W", "total_power<=nan", "total_power<=inf", "total_power<=1,5",
                                   "total_power<=1<=2"])
 def test_malformed_text_is_refused_with_an_example(text):
@@ -115,3 +119,47 @@ def test_a_value_that_is_not_a_number_satisfies_nothing():
     values = {"total_power": torch.tensor([math.nan])}
     assert not bool(satisfied(parse(["total_power<=2"], LABELS), values, 1))
     assert not bool(satisfied(parse(["total_power>=2"], LABELS), values, 1))
+
+
+# --- strict bounds and negation --------------------------------------------------------------------------------------
+@given(NAMES, EVERY_SENSE, NUMBERS, NUMBERS)
+def test_every_sense_is_the_comparison_of_the_same_name(name, sense, threshold, number):
+    constraint = Constraint(name, sense, threshold)
+    for value in (number, threshold, math.nextafter(threshold, math.inf), math.nextafter(threshold, -math.inf)):
+        truth = COMPARE[sense](value, threshold)
+        tensor = torch.tensor([value], dtype=torch.float64)
+        assert bool(constraint.holds(tensor)) == bool(constraint.closed.holds(tensor)) == truth
+        assert bool(constraint.negated.holds(tensor)) == (not truth)
+        assert bool(violation([constraint], {name: tensor}, 1) == 0) == truth
+
+
+@given(NAMES, EVERY_SENSE, NUMBERS)
+def test_negation_is_written_with_not(name, sense, threshold):
+    constraint = Constraint(name, sense, threshold)
+    read, = parse([f"not {name}{sense}{threshold!r}"], LABELS)
+    assert read == constraint.negated
+    assert read.negated == constraint
+    assert parse([f"{name}{sense}{threshold!r}"], LABELS) == (constraint,)
+    assert constraint.closed.sense in ("<=", ">=")
+
+
+def test_a_strict_bound_is_printed_as_written_and_is_tighter_than_the_closed_one():
+    strict, closed = "total_power<3", "total_power<=3"
+    assert [str(one) for one in parse([closed, strict], LABELS)] == [strict]
+    assert [str(one) for one in parse([strict, closed, "min_rate>1"], LABELS)] == [strict, "min_rate>1"]
+    assert str(parse(["not min_rate>=8"], LABELS)[0]) == "min_rate<8"
+
+
+@pytest.mark.parametrize("texts", [["total_power<=300", "total_power>300"], ["total_power<300", "total_power>=300"],
+                                   ["total_power<=300", "not total_power<=300"], ["total_power<1", "total_power>1"]])
+def test_an_empty_intersection_is_refused_whatever_the_senses(texts):
+    with pytest.raises(ConstraintError, match="contradict"):
+        parse(texts, LABELS)
+
+
+def test_violation_is_relative_to_the_threshold_and_never_rounds_to_none():
+    constraints = parse(["total_power<=200", "min_rate>=4"], LABELS)
+    values = {"total_power": torch.tensor([100.0, 220.0, 200.0]), "min_rate": torch.tensor([5.0, 3.0, 4.0 - 1e-6])}
+    torch.testing.assert_close(violation(constraints, values, 3)[:2], torch.tensor([0.0, 0.35], dtype=torch.float64))
+    assert 0 < float(violation(constraints, values, 3)[2]) < 1e-6
+    assert float(violation(constraints, {"total_power": torch.tensor([math.nan]), "min_rate": torch.ones(1)}, 1)) > 1e9

@@ -197,3 +197,32 @@ def test_jobs_die_with_a_killed_parent(tmp_path):
         time.sleep(0.05)
     os.kill(pid, signal.SIGKILL)
     pytest.fail("the job outlived its parent")
+
+
+class Gone:
+    """A process that has ended."""
+
+    exitcode = 0
+
+    def is_alive(self):
+        return False
+
+    def join(self):
+        pass
+
+
+@pytest.mark.parametrize("news", [{"ended": True}, {"failed": "ContextError", "message": "no such gain"}])
+def test_what_a_job_says_as_it_ends_is_heard_after_it_has_gone(tmp_path, news):
+    here, there = jobs_module.get_context("spawn").Pipe(duplex=False)
+    one = jobs_module.Running(job(tmp_path, "late", do_nothing), Gone(), here)
+    one.job.result.write_text("done")
+    jobs_module._tell(there, **news)
+    there.close()
+    with jobs_module.Progress("test") as progress:
+        progress.add("late", 1)
+        progress.update("late", 0)
+        if "failed" in news:
+            with pytest.raises(ContextError, match="no such gain"):
+                jobs_module._reap(one, "test", progress)
+        else:
+            assert jobs_module._reap(one, "test", progress)

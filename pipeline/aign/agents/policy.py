@@ -5,10 +5,10 @@ Axes: B networks, N decision makers, F values one observes, A action values of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +21,7 @@ from aign.scenarios.base import Scenario
 
 Bounding = Literal["tanh", "clip"]
 KEYS = {"features", "actions", "hidden", "bounding"}
+PolicyT = TypeVar("PolicyT", bound=nn.Module)
 
 
 class SharedPolicy(nn.Module):
@@ -36,10 +37,7 @@ class SharedPolicy(nn.Module):
     def __init__(self, features: int, actions: int, hidden: Sequence[int], bounding: Bounding) -> None:
         super().__init__()
         self.features, self.actions, self.hidden, self.bounding = features, actions, tuple(hidden), bounding
-        layers: list[nn.Module] = []
-        for width_in, width_out in pairwise((features, *hidden)):
-            layers += [nn.Linear(width_in, width_out), nn.SiLU()]
-        self.layers = nn.Sequential(*layers, nn.Linear((features, *hidden)[-1], actions))
+        self.layers = nn.Sequential(*hidden_layers(features, hidden), nn.Linear((features, *hidden)[-1], actions))
 
     def forward(self, seen: Tensor) -> Tensor:
         """Return actions (..., A / N) in [-1, 1] for what is seen (..., F)."""
@@ -66,10 +64,8 @@ class SharedPolicy(nn.Module):
 
     def save(self, path: Path) -> None:
         """Write `<path>.json` (shape) and `<path>.safetensors` (weights)."""
-        with writing(_file(path, "safetensors")) as aside:
-            save_file(self.state_dict(), aside)
-        write_json(_file(path, "json"), {"features": self.features, "actions": self.actions,
-                                         "hidden": list(self.hidden), "bounding": self.bounding})
+        save(path, self, {"features": self.features, "actions": self.actions, "hidden": list(self.hidden),
+                          "bounding": self.bounding})
 
     @classmethod
     def load(cls, path: Path) -> SharedPolicy:
@@ -78,17 +74,41 @@ class SharedPolicy(nn.Module):
         Raises:
             ModelError: a file is missing, damaged or not a shared policy.
         """
-        shape = read_json(_file(path, "json"), ModelError)
-        if not isinstance(shape, dict) or set(shape) != KEYS:
-            raise ModelError(f"{_file(path, 'json')}: not a shared policy; it must hold {', '.join(sorted(KEYS))}. "
-                             "Train the agent again.")
-        weights = _file(path, "safetensors")
-        try:
-            policy = cls(**shape)
-            policy.load_state_dict(load_file(weights))
-        except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
-            raise ModelError(f"{weights}: weights cannot be read ({error}). Train the agent again.") from None
-        return policy.eval().requires_grad_(False)
+        return load(path, cls, KEYS, "a shared policy")
+
+
+def hidden_layers(features: int, hidden: Sequence[int]) -> list[nn.Module]:
+    """Return linear layers from `features` through the widths `hidden`, each followed by SiLU."""
+    layers: list[nn.Module] = []
+    for width_in, width_out in pairwise((features, *hidden)):
+        layers += [nn.Linear(width_in, width_out), nn.SiLU()]
+    return layers
+
+
+def save(path: Path, policy: nn.Module, shape: Mapping[str, Any]) -> None:
+    """Write `<path>.json` (what the policy is built from) and `<path>.safetensors` (weights)."""
+    with writing(_file(path, "safetensors")) as aside:
+        save_file(policy.state_dict(), aside)
+    write_json(_file(path, "json"), dict(shape))
+
+
+def load(path: Path, build: Callable[..., PolicyT], keys: set[str], kind: str) -> PolicyT:
+    """Read what `save` wrote, ready to act: `build(**shape)` with the weights.
+
+    Raises:
+        ModelError: a file is missing, damaged or holds other keys than these.
+    """
+    shape = read_json(_file(path, "json"), ModelError)
+    if not isinstance(shape, dict) or set(shape) != keys:
+        raise ModelError(f"{_file(path, 'json')}: not {kind}; it must hold {', '.join(sorted(keys))}. "
+                         "Train the agent again.")
+    weights = _file(path, "safetensors")
+    try:
+        policy = build(**shape)
+        policy.load_state_dict(load_file(weights))
+    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
+        raise ModelError(f"{weights}: weights cannot be read ({error}). Train the agent again.") from None
+    return policy.eval().requires_grad_(False)
 
 
 def _file(path: Path, suffix: str) -> Path:

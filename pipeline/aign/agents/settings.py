@@ -59,6 +59,31 @@ class PPOSettings(Settings):
     discount: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
+class BCQSettings(Settings):
+    """Discrete batch-constrained deep Q-learning, offline, shared policy (Fujimoto et al. 2019, arXiv 1910.01708)."""
+
+    gradient_steps: Positive = 6_000
+    transitions: Positive = 2_000_000
+    """Most transitions of single decision makers held in memory; whole networks' are drawn evenly from the data."""
+    levels: Positive = 4
+    """Steps each way where the scenario's are not whole: 2 levels + 1 actions; else its own whole steps count."""
+    threshold: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """An action is allowed where its imitated probability exceeds this share of the most likely action's."""
+    penalty: Annotated[float, Field(ge=0)] = 0.01
+    """Weight of the mean squared logarithm of imitated probabilities in the loss: keeps the imitation unsure."""
+    learning_rate: Rate = 1e-3
+    """Start of a linear decay to zero."""
+    batch_size: Positive = 1_024
+    tau: Rate = 0.01
+    """Polyak factor of the target network."""
+    hidden: tuple[Positive, ...] = (64, 64)
+    """Trunk shared by values and imitation."""
+    discount: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """0 makes it a contextual bandit, as for the agents that learn online."""
+    curve_points: Positive = 10
+    """How often in training the policy is scored on held-out contexts."""
+
+
 class SourceSettings(Settings):
     """How many episodes each source adds to the training split, beside those the learning agents make in training."""
 

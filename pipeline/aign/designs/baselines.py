@@ -6,13 +6,17 @@ Axes: B contexts, K candidates, X design values, E training episodes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from aign.errors import DatasetError
+from aign.files import read_json
 from aign.scenarios.base import Scenario
 from aign.scenarios.constraints import Constraint
+from aign.trajectories.reader import TrajectoryStore
 
 ROWS = 200_000
 """Designs simulated at once: bounds memory."""
@@ -47,3 +51,20 @@ def best_training_design(scenario: Scenario[Any], contexts: Tensor, memory: Tens
         parts = [scenario.utility(context.expand(len(part), -1), part) for part in torch.split(memory, ROWS)]
         found.append(memory[torch.cat(parts).argmax()])
     return torch.stack(found)
+
+
+def training_designs(folder: Path, scenario: Scenario[Any]) -> Tensor | None:
+    """Return the final training designs (E, X), in canonical order, of the first data set of a scenario under `folder`.
+
+    None where there is no sound data set of it: only what is at hand can be compared with.
+    """
+    for place in sorted(folder.glob("[!.]*/meta/info.json")):
+        try:
+            if read_json(place, DatasetError).get("scenario") != scenario.spec():
+                continue
+            store = TrajectoryStore.open(place.parent.parent, deep=False)
+            final = store.gather("observations", store.rows("train"))[:, -1, :scenario.state_size]
+        except DatasetError:
+            continue
+        return scenario.design_of(final)
+    return None

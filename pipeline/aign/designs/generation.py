@@ -47,7 +47,7 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
     """Generate, verify and rank `count` designs for each context (B, C)."""
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
-    sampling = Sampling(**settings.model_dump(exclude={"ladder", "constrained_ladder"}))
+    sampling = Sampling(**settings.model_dump(exclude={"ladder", "constrained_ladder", "margins"}))
     chunk = max(1, ROWS // count)
     parts = []
     for part in torch.split(contexts, chunk):
@@ -55,8 +55,10 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
         targets = settings.constrained_ladder if constraints else settings.ladder
         ladder = torch.tensor(targets if count > 1 else targets[:1])
         returns = ladder.repeat(-(-count // len(ladder)))[:count].repeat(len(part))
+        margins = torch.tensor(settings.margins).repeat(count)[:count].repeat(len(part))
         repeated = part.repeat_interleave(count, dim=0)
-        plans = pipeline(repeated, returns, constraints, shown.repeat_interleave(count, dim=0), sampling, generator)
+        plans = pipeline(repeated, returns, constraints, shown.repeat_interleave(count, dim=0), sampling, generator,
+                         margins)
         verified = verify(pipeline, repeated, plans, constraints)
         fields = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
                   "target_returns": returns}

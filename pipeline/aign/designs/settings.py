@@ -26,11 +26,17 @@ class SamplingSettings(Settings):
     steps: Positive = 10
     guidance: Annotated[float, Field(ge=0, le=10)] = 1.0
     """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model."""
+    composed: bool = False
+    """Guide by each shown label alone and add the changes, for models trained on one label at a time."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
-    projected_steps: Annotated[int, Field(ge=0)] = 2
-    """Last denoising steps in which the design is projected on the constraints."""
+    projected_steps: Annotated[int, Field(ge=0)] = 0
+    """Last denoising steps in which the design is projected on the constraints; 0 leaves it to the end, which is as
+    good where the closed form decides, and several times faster where a search has to."""
     ladder: Ladder = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
     """Target returns, cycled over the candidates of a request without constraints: just below the best in the data."""
+    margins: Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)] = (0.0,)
+    """How much tighter than a threshold the network is asked for, in standard deviations of the label; cycled over the
+    candidates, so that some keep clear of the threshold and others use it up."""
     constrained_ladder: Ladder = (0.98, 0.9, 0.998, 0.95, 0.7, 0.99, 0.8, 0.4)
     """The same where constraints hold: they cost an unknown share of the return, so the targets are spread."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,12 @@ from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
+from torch import Tensor
 
+from aign.designs import diversity, explanation_picture
+from aign.designs.diagnosis import Diagnosis, diagnose
+from aign.designs.diversity import Diversity
+from aign.designs.explanation import Explanation, explain
 from aign.designs.generation import Candidates, generate
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
@@ -24,13 +30,17 @@ from aign.scenarios.base import Certificate, Scenario, finite_or_none, normalise
 
 @dataclass(frozen=True)
 class Answer:
-    """Ranked designs for one request, with the certificate they are judged by."""
+    """Ranked designs for one request, with the certificate they are judged by.
+
+    `memory` holds the training designs (E, X) in canonical order, where novelty shall be measured against them.
+    """
 
     scenario: Scenario[Any]
     request: Request
     candidates: Candidates
     certificate: Certificate
     reference: float
+    memory: Tensor | None = None
 
     @property
     def optimum(self) -> float:
@@ -41,6 +51,38 @@ class Answer:
     def feasible(self) -> bool:
         """Whether any design can meet the request, as far as the certificate or a generated design can tell."""
         return bool(self.certificate.feasible[0]) or bool(self.candidates.feasible[0].any())
+
+    @cached_property
+    def diagnosis(self) -> Diagnosis | None:
+        """Why no design is known that meets the request; None where one is."""
+        if self.feasible:
+            return None
+        return diagnose(self.scenario, self.request.context, self.request.constraints)
+
+    @cached_property
+    def explanation(self) -> Explanation | None:
+        """Why the best design looks as it does; None where none meets the request."""
+        found = self.candidates
+        if not bool(found.feasible[0, 0]):
+            return None
+        return explain(self.scenario, self.request.context, self.request.constraints, found.designs[0, 0],
+                       found.paths[0, 0], self.certificate)
+
+    @cached_property
+    def diversity(self) -> Diversity:
+        """How different the designs are from each other and from the training designs."""
+        found = self.candidates
+        designs = found.designs[0]
+        _, index = self.scenario.canonical_order(self.request.context[None])
+        return diversity.measure(self.scenario, designs, found.utility[0], found.feasible[0], self.memory,
+                                 designs.gather(1, index.expand(len(designs), -1)))
+
+    def spread(self, count: int) -> Answer:
+        """Return the answer with up to `count` good designs that differ as much as can be; see `diversity.spread`."""
+        found = self.candidates
+        chosen = sorted(diversity.spread(found.designs[0], found.utility[0], found.feasible[0], count))
+        kept = {one.name: _picked(getattr(found, one.name), chosen) for one in fields(found)}
+        return replace(self, candidates=Candidates(**kept))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one dictionary a design, best first; None where a figure does not exist."""
@@ -58,6 +100,14 @@ class Answer:
             "design": found.designs[0, rank].tolist(),
             "path": found.paths[0, rank].tolist(),
         } for rank in range(found.utility.shape[1])]
+
+    @property
+    def best_known(self) -> float | None:
+        """The highest utility of any design known to meet the request: certified or generated; None without one."""
+        certified = self.scenario.utility(self.request.context[None], self.certificate.design)
+        known = certified[self.certificate.feasible].tolist()
+        known += self.candidates.utility[0][self.candidates.feasible[0]].tolist()
+        return max(known, default=None)
 
     def _gap(self, utility: float) -> float | None:
         """Return how far a utility is from the certified one, relative to it; None without one, or where it is 0."""
@@ -77,8 +127,12 @@ class Answer:
                 "origin": self.request.origin, "where": [str(one) for one in self.request.constraints],
                 "feasible": self.feasible, "certified_utility": finite_or_none(self.optimum),
                 "certificate": self.certificate.kind, "statement": self.certificate.statement,
+                "best_known_utility": self.best_known,
                 "shadow_prices": {name: finite_or_none(float(price[0]))
-                                  for name, price in self.certificate.prices.items()}}
+                                  for name, price in self.certificate.prices.items()},
+                "diagnosis": None if self.diagnosis is None else self.diagnosis.to_json(),
+                "explanation": None if self.explanation is None else self.explanation.to_json(),
+                "diversity": self.diversity.to_json()}
 
     def save(self, stem: Path) -> list[Path]:
         """Write `stem`.json, .parquet and .png; return their paths."""
@@ -90,21 +144,37 @@ class Answer:
             self.picture().savefig(aside, dpi=120, format="png", metadata={"Software": None})
         return paths
 
+    def save_explanation(self, stem: Path) -> list[Path]:
+        """Write `stem`-why.png where a design meets the request; return its path."""
+        if self.explanation is None:
+            return []
+        path = stem.with_name(f"{stem.name}-why.png")
+        figure = explanation_picture.draw(self.scenario, self.request.context, self.candidates.designs[0, 0],
+                                          self.explanation, self._title())
+        with writing(path) as aside:
+            figure.savefig(aside, dpi=120, format="png", metadata={"Software": None})
+        return [path]
+
     def picture(self) -> Figure:
         """Draw the best design and the path to it."""
+        return self.scenario.picture(self.request.context, self.candidates.paths[0, 0], self._title())
+
+    def _title(self) -> str:
         where = ", ".join(str(one) for one in self.request.constraints) or "no constraints"
-        title = f"{self.scenario.name}, {self.request.origin}, {where}"
-        return self.scenario.picture(self.request.context, self.candidates.paths[0, 0], title.replace("$", r"\$"))
+        return f"{self.scenario.name}, {self.request.origin}, {where}".replace("$", r"\$")
 
     @property
     def verdict(self) -> str:
         """What is certified, in one line."""
-        if self.feasible:
-            known = finite_or_none(self.optimum) is not None
-            return f"certified utility {self.optimum:.4f} ({self.certificate.kind})" if known else "no certificate"
-        if self.certificate.kind == "best known":
-            return "no design is known that meets these constraints; the nearest designs follow"
-        return "infeasible: no design meets these constraints; the nearest designs follow"
+        if self.diagnosis is None:
+            if finite_or_none(self.optimum) is None:
+                return "no certificate"
+            known = f", best known {self.best_known:.4f}" if self.certificate.kind == "upper bound" else ""
+            return f"certified utility {self.optimum:.4f} ({self.certificate.kind}){known}"
+        cause = str(self.diagnosis)
+        if self.certificate.proven_infeasible[0] or self.diagnosis.proven:
+            return f"infeasible: no design meets these constraints, {cause}; the nearest designs follow"
+        return f"no design is known that meets these constraints (not proven infeasible), {cause}; the nearest follow"
 
     def __rich__(self) -> Table:
         where = " and ".join(str(one) for one in self.request.constraints) or "no constraints"
@@ -122,10 +192,22 @@ class Answer:
         return table
 
     def _caption(self) -> str:
-        """Return units, the best design in full, and what the certificate proves."""
+        """Return units, the best design in full, what the certificate proves, and the explanation."""
         units = ", ".join(f"{name} [{self.scenario.label(name).unit}]" for name in self.candidates.labels)
         best = " ".join(f"{value:g}" for value in self.rows()[0]["design"])
-        return f"Units: {units}.\nBest design: {best}.\n{self.certificate.statement}"
+        return "\n".join([f"Units: {units}.", f"Best design: {best}.", self.certificate.statement, *self._why()])
+
+    def _why(self) -> list[str]:
+        """Return the explanation, or where the request is not met the nearest design that is, and the diversity."""
+        unit = self.scenario.state_features[0].unit
+        lines = [] if self.explanation is None else self.explanation.sentences()
+        found = self.diagnosis
+        if found is not None and found.design is not None:
+            labels = ", ".join(f"{name} {value:.4g}" for name, value in found.labels.items())
+            nearest = " ".join(f"{value:g}" for value in found.design.tolist())
+            lines.append(f"Nearest feasible design, with {found.cause} relaxed as said: {nearest}; utility "
+                         f"{found.utility:.4f}, {labels}.")
+        return lines + self.diversity.sentences(unit)
 
     def _figures(self, row: Mapping[str, Any]) -> list[str]:
         """Return what the table shows of one design, except the design itself."""
@@ -134,10 +216,18 @@ class Answer:
                 *(f"{row[name]:.4g}" for name in self.candidates.labels)]
 
 
+def _picked(value: Any, places: list[int]) -> Any:
+    """Return the candidates at some places of a field (1, K, ...), or of each of its values."""
+    if isinstance(value, Mapping):
+        return {name: one[:, places] for name, one in value.items()}
+    return value[:, places]
+
+
 def answer(pipeline: DesignPipeline, request: Request, settings: SamplingSettings | None = None,
-           seed: int = 0) -> Answer:
-    """Generate, verify, certify and rank designs for one request."""
+           seed: int = 0, memory: Tensor | None = None) -> Answer:
+    """Generate, verify, certify and rank designs for one request; `memory` is what novelty is measured against."""
     scenario, contexts = pipeline.scenario, request.context[None]
     candidates = generate(pipeline, contexts, request.constraints, request.count, settings, seed)
     certificate = scenario.certify(contexts, request.constraints)
-    return Answer(scenario, request, candidates, certificate, float(scenario.reference_utility(contexts)[0]))
+    return Answer(scenario, request, candidates, certificate, float(scenario.reference_utility(contexts)[0]),
+                  memory)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from aign.diffusion.conditions import RETURN, Conditions
 from aign.diffusion.normaliser import Normaliser
+from aign.diffusion.settings import TrainSettings
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.windows import Windows
 
@@ -50,12 +51,17 @@ class Examples:
         return Examples(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
 
-def statistics(store: TrajectoryStore, rows: Tensor) -> tuple[Normaliser, Conditions]:
-    """Fit normaliser and conditions on the given rows of a dataset."""
-    scenario = store.scenario
-    fixed = scenario.fixed_observation(store.gather("context", rows))
-    labels = {label.name: store.gather(label.name, rows) for label in scenario.labels}
-    return Normaliser.fit(scenario, fixed), Conditions.fit(labels)
+def statistics(stores: Sequence[TrajectoryStore], rows: Sequence[Tensor], settings: TrainSettings,
+               ) -> tuple[Normaliser, Conditions]:
+    """Fit normaliser and conditions on the given rows of datasets of one family; the normaliser is the first's."""
+    scenarios = [store.scenario for store in stores]
+    pairs = list(zip(stores, rows, strict=True))
+    fixed = [store.scenario.fixed_observation(store.gather("context", own)) for store, own in pairs]
+    shared = settings.network.kind == "set"
+    normaliser = Normaliser.fit_shared(scenarios, fixed) if shared else Normaliser.fit(scenarios[0], fixed[0])
+    labels = {label.name: torch.cat([store.gather(label.name, own) for store, own in pairs])
+              for label in scenarios[0].labels}
+    return normaliser, Conditions.fit(scenarios[0].labels, labels, settings.condition)
 
 
 def load(store: TrajectoryStore, rows: Tensor, horizon: int, normaliser: Normaliser,

@@ -34,12 +34,38 @@ class Normaliser:
 
     @classmethod
     def fit(cls, scenario: Scenario[Any], fixed_BK: Tensor) -> Normaliser:
-        """Take bounds from the scenario and statistics from fixed observations (B, K) of the training split."""
-        bounds = [(feature.low, feature.high) for feature in scenario.state_features for _ in range(feature.size)]
+        """Take bounds from the scenario and statistics of each value from fixed observations (B, K) of training."""
         std = fixed_BK.double().std(dim=0, correction=0)
         std = torch.where(std > LEAST_SPREAD, std, 1.0)
-        return cls([low for low, _ in bounds], [high for _, high in bounds], fixed_BK.double().mean(dim=0).tolist(),
-                   std.tolist())
+        return cls(*bounds(scenario), fixed_BK.double().mean(dim=0).tolist(), std.tolist())
+
+    @classmethod
+    def fit_shared(cls, scenarios: Sequence[Scenario[Any]], fixed: Sequence[Tensor]) -> Normaliser:
+        """Take one mean and spread for all values of a feature, over several datasets of one family.
+
+        Every user is then measured alike, which a network that treats users as a set needs. The result is that of the
+        first scenario; `at` gives it for another number of users.
+        """
+        mean, std = [], []
+        parts = [one.split([feature.size for feature in scenario.fixed_features], dim=1)
+                 for scenario, one in zip(scenarios, fixed, strict=True)]
+        for feature, runs in zip(scenarios[0].fixed_features, zip(*parts, strict=True), strict=True):
+            values = torch.cat([run.double().flatten() for run in runs])
+            spread = float(values.std(correction=0))
+            mean += [float(values.mean())] * feature.size
+            std += [spread if spread > LEAST_SPREAD else 1.0] * feature.size
+        return cls(*bounds(scenarios[0]), mean, std)
+
+    def at(self, trained: Scenario[Any], scenario: Scenario[Any]) -> Normaliser:
+        """Return shared statistics, fitted on `trained`, for another scenario of its family."""
+        mean: list[float] = []
+        std: list[float] = []
+        start = 0
+        for old, new in zip(trained.fixed_features, scenario.fixed_features, strict=True):
+            mean += [self.fixed_mean[start]] * new.size
+            std += [self.fixed_std[start]] * new.size
+            start += old.size
+        return Normaliser(*bounds(scenario), mean, std)
 
     def states(self, raw: Tensor) -> Tensor:
         """Map raw states (..., S) to [-1, 1], float32."""
@@ -67,3 +93,9 @@ class Normaliser:
     def from_json(cls, values: Mapping[str, Any]) -> Normaliser:
         """Build the normaliser from `to_json`'s values."""
         return cls(**values)
+
+
+def bounds(scenario: Scenario[Any]) -> tuple[list[float], list[float]]:
+    """Return the lower and upper bound of every state value."""
+    pairs = [(feature.low, feature.high) for feature in scenario.state_features for _ in range(feature.size)]
+    return [low for low, _ in pairs], [high for _, high in pairs]

@@ -11,6 +11,7 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
+from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
 from aign.diffusion.settings import TrainSettings
 
@@ -30,28 +31,49 @@ class Objective:
 
     settings: TrainSettings
     schedule: DDPMScheduler
+    conditions: Conditions
     generator: torch.Generator
 
     def denoising(self, unet: nn.Module, examples: Examples, rows: Tensor) -> Tensor:
-        """Return the weighted mean squared error of the network's prediction on the given examples.
-
-        Each condition is hidden independently of the others, so that any subset can be asked for (anchors of
-        classifier-free guidance: Ho and Salimans 2022; independent masks: Ajay et al. 2023, eq. 9).
-        """
+        """Return the weighted mean squared error of the network's prediction on the given examples."""
         settings, device = self.settings, examples.states.device
         clean = examples.states[rows][:, settings.stride::settings.stride]
         step = torch.randint(settings.noise_steps, (len(rows),), generator=self.generator, device=device)
         noise = torch.randn(clean.shape, generator=self.generator, device=device)
-        conditions = examples.conditions[rows]
-        drop = torch.full((conditions.shape[1],), settings.label_dropout, device=device)
-        drop[0] = settings.return_dropout
-        shown = torch.rand(conditions.shape, generator=self.generator, device=device) >= drop
+        conditions, shown = self.conditions_shown(examples.conditions[rows])
         known = torch.cat([examples.fixed[rows], examples.states[rows, 0]], dim=1)
         predicted = unet(self.schedule.add_noise(clean, noise, step), step, known, conditions, shown)
         error = (predicted - self.target(clean, noise, step)).float().square().mean(dim=(1, 2))
         weight = torch.exp(settings.return_focus * (examples.returns[rows].clamp(-1.0, 1.0) - 1.0))
         loss: Tensor = (weight * error).sum() / weight.sum()
         return loss
+
+    def conditions_shown(self, conditions_BQ: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the network sees of encoded conditions (B, Q), and which of them (B, Q) bool.
+
+        Each condition is hidden independently of the others, so that any subset can be asked for (classifier-free
+        guidance: Ho and Salimans 2022), except where the settings ask for one label at a time, or for pairs of labels
+        that never meet.
+        """
+        settings, device = self.settings, conditions_BQ.device
+        if self.conditions.kind == "hindsight":
+            order = torch.randperm(len(conditions_BQ), generator=self.generator, device=device)
+            conditions_BQ = self.conditions.in_training(conditions_BQ, conditions_BQ[order])
+        else:
+            conditions_BQ = self.conditions.in_training(conditions_BQ, conditions_BQ)
+        drop = torch.full((conditions_BQ.shape[1],), settings.label_dropout, device=device)
+        drop[0] = settings.return_dropout
+        chance = torch.rand(conditions_BQ.shape, generator=self.generator, device=device)
+        shown = chance >= drop
+        if settings.one_at_a_time:
+            # The label with the greatest draw stays: it is any of them with equal probability.
+            shown[:, 1:] &= chance[:, 1:] == chance[:, 1:].amax(dim=1, keepdim=True)
+        for first, second in settings.never_together:
+            one, other = self.conditions.column(first), self.conditions.column(second)
+            both, keeps_one = shown[:, one] & shown[:, other], chance[:, one] > chance[:, other]
+            shown[:, one] &= ~(both & ~keeps_one)
+            shown[:, other] &= ~(both & keeps_one)
+        return conditions_BQ, shown
 
     def target(self, clean: Tensor, noise: Tensor, step: Tensor) -> Tensor:
         """Return what the network should predict, (B, L, S)."""

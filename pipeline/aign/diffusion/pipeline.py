@@ -15,9 +15,10 @@ import torch
 from diffusers import DDPMScheduler, DiffusionPipeline
 from torch import Tensor, nn
 
-from aign.diffusion import inverse_dynamics, schedulers, unet
+from aign.diffusion import inverse_dynamics, schedulers, set_network, unet
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.normaliser import Normaliser
+from aign.errors import ParameterError
 from aign.scenarios import registry
 from aign.scenarios.base import Scenario
 from aign.scenarios.constraints import Constraint
@@ -48,6 +49,7 @@ class Sampling:
         guidance: weight of classifier-free guidance on the shown labels; 1 is the plain conditional model. The return
             is never amplified: that asks for designs no data supports.
         temperature: standard deviation of the initial noise.
+        composed: guide by each shown label alone and add the changes (Ajay et al. 2023, eq. 9): n labels, n + 1 passes.
         projected_steps: how many of the last steps project the design on the constraints; 0 leaves it to the end.
     """
 
@@ -55,10 +57,12 @@ class Sampling:
     steps: int = 10
     guidance: float = 1.0
     temperature: float = 1.0
-    projected_steps: int = 2
+    composed: bool = False
+    projected_steps: int = 0
 
 
-PARTS = (unet.TemporalUNet, inverse_dynamics.InverseDynamics)
+PARTS = (unet.TemporalUNet, inverse_dynamics.InverseDynamics, set_network.SetDenoiser,
+         set_network.SharedInverseDynamics)
 """What a model folder names by its module: diffusers opens only modules that were imported before."""
 
 
@@ -68,8 +72,8 @@ class DesignPipeline(DiffusionPipeline):
     `DesignPipeline.from_pretrained(folder)` opens a model folder without network access and without pickle.
 
     Args:
-        unet: the denoiser, a `TemporalUNet`.
-        inverse: the inverse-dynamics head, an `InverseDynamics`.
+        unet: the denoiser, a `TemporalUNet` or a `SetDenoiser`.
+        inverse: the inverse-dynamics head, an `InverseDynamics` or a `SharedInverseDynamics`.
         scheduler: the forward process the denoiser was trained with.
         design: JSON values: scenario, horizon, stride, normaliser, conditions, provenance.
     """
@@ -95,19 +99,42 @@ class DesignPipeline(DiffusionPipeline):
         """Names and statistics of the conditions."""
         return Conditions.from_json(self.config.design["conditions"])
 
+    def at(self, scenario: Scenario[Any]) -> DesignPipeline:
+        """Return this model for another scenario of its family, such as another number of users.
+
+        Raises:
+            ParameterError: the model is not of the set kind, or the scenario is of another family.
+        """
+        design, trained = dict(self.config.design), self.scenario
+        if not isinstance(self.unet, set_network.SetDenoiser):
+            raise ParameterError(f"A temporal model of {trained.spec()} serves no other scenario. Train one with "
+                                 "train.network.kind: set.")
+        layouts = [(one.name, one.horizon, [label.name for label in one.labels],
+                    set_network.user_widths(one, one.state_features), set_network.user_widths(one, one.fixed_features))
+                   for one in (trained, scenario)]
+        if layouts[0] != layouts[1]:
+            raise ParameterError(f"The model was trained on {trained.spec()}, which differs from {scenario.spec()} in "
+                                 "more than the number of users.")
+        design["scenario"] = scenario.spec()
+        design["normaliser"] = self.normaliser.at(trained, scenario).to_json()
+        other = DesignPipeline(self.unet, self.inverse, self.scheduler, design)
+        other.set_progress_bar_config(disable=True)
+        return other
+
     @torch.no_grad()
     def __call__(self, contexts: Tensor, returns: Tensor, constraints: Sequence[Constraint] = (),
                  shown: Tensor | None = None, sampling: Sampling | None = None,
-                 generator: torch.Generator | None = None) -> Plans:
+                 generator: torch.Generator | None = None, margins: Tensor | None = None) -> Plans:
         """Generate one plan a row.
 
         Args:
             contexts: (B, C), users in any order.
-            returns: (B,) wanted normalised returns.
+            returns: (B,) wanted normalised returns; NaN hides the return from the network.
             constraints: what every design has to meet; those with a closed form are enforced by projection.
             shown: (B, number of constraints) bool, those the network is conditioned on; all of them where None.
             sampling: how to denoise.
             generator: on this pipeline's device; makes the plans reproducible.
+            margins: (B,) how much tighter than a threshold the network is asked for, in standard deviations.
 
         Raises:
             ContextError: a context the scenario does not have.
@@ -119,7 +146,7 @@ class DesignPipeline(DiffusionPipeline):
         first = scenario.initial_state(contexts)
         known = torch.cat([self.normaliser.fixed(scenario.fixed_observation(contexts)), self.normaliser.states(first)],
                           dim=1)
-        wanted, visible = self.conditions.request(returns.to(self.device), constraints, shown)
+        wanted, visible = self.conditions.request(returns.to(self.device), constraints, shown, margins)
         shape = (len(contexts), design["horizon"] // design["stride"], scenario.state_size)
         start = torch.randn(shape, generator=generator, device=self.device) * sampling.temperature
 
@@ -146,7 +173,7 @@ class DesignPipeline(DiffusionPipeline):
         chance = {"generator": generator} if "generator" in signature(scheduler.step).parameters else {}
         for number, step in enumerate(scheduler.timesteps):
             scaled = scheduler.scale_model_input(noisy, step)
-            prediction = self._predict(scaled, step, known, wanted, visible, sampling.guidance)
+            prediction = self._predict(scaled, step, known, wanted, visible, sampling)
             clean = schedulers.clean_sample(prediction, scaled, self.scheduler.config.prediction_type,
                                             alphas[step.long()])
             if number >= len(scheduler.timesteps) - sampling.projected_steps:
@@ -155,17 +182,19 @@ class DesignPipeline(DiffusionPipeline):
         return clean
 
     def _predict(self, noisy: Tensor, step: Tensor, known: Tensor, wanted: Tensor, visible: Tensor,
-                 guidance: float) -> Tensor:
-        """Return the network's prediction, guided by one doubled batch where labels are shown and guidance is not 1."""
+                 sampling: Sampling) -> Tensor:
+        """Return the network's prediction, guided in one batch where labels are shown and guidance asks for it."""
         times = step.expand(len(noisy))
-        if guidance == 1.0 or not bool(visible[:, 1:].any()):
+        plain_enough = sampling.guidance == 1.0 and not sampling.composed
+        if plain_enough or not bool(visible[:, 1:].any()):
             plain: Tensor = self.unet(noisy, times, known, wanted, visible)
             return plain
         hidden = visible.clone()
         hidden[:, 1:] = False
-        twice = [torch.cat([value, value]) for value in (noisy, times, known, wanted)]
-        with_labels, without = self.unet(*twice, torch.cat([visible, hidden])).chunk(2)
-        guided: Tensor = without + guidance * (with_labels - without)
+        views = [*(_alone(visible, hidden) if sampling.composed else [visible]), hidden]
+        many = [torch.cat([value] * len(views)) for value in (noisy, times, known, wanted)]
+        *with_labels, without = self.unet(*many, torch.cat(views)).chunk(len(views))
+        guided: Tensor = without + sampling.guidance * sum(one - without for one in with_labels)
         return guided
 
     @torch.no_grad()
@@ -174,6 +203,16 @@ class DesignPipeline(DiffusionPipeline):
         fixed = self.normaliser.fixed(self.scenario.fixed_observation(contexts))
         actions: Tensor = self.inverse(self.normaliser.states(states), self.normaliser.states(next_states), fixed)
         return actions
+
+
+def _alone(visible: Tensor, hidden: Tensor) -> list[Tensor]:
+    """Return one view for each label that is shown to anyone, in which it is the only one shown."""
+    views = []
+    for column in (visible[:, 1:].any(dim=0).nonzero()[:, 0] + 1).tolist():
+        view = hidden.clone()
+        view[:, column] = visible[:, column]
+        views.append(view)
+    return views
 
 
 def interpolated(waypoints: Tensor, stride: int) -> Tensor:

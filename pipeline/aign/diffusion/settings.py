@@ -19,18 +19,23 @@ class Settings(BaseModel):
 
 
 class NetworkSettings(Settings):
-    """Size of the temporal U-Net."""
+    """Kind and size of the denoiser."""
 
+    kind: Literal["temporal", "set"] = "temporal"
+    """temporal: a U-Net along time, for any scenario. set: users as a set, for scenarios whose decision makers are
+    exchangeable; one model then serves any number of them."""
+    depth: Positive = 4
+    """Blocks of the set network."""
     channels: Annotated[int, Field(ge=8, multiple_of=8)] = 64
-    """Channels at the top level."""
+    """Channels at the top level; width of a token of the set network."""
     multipliers: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)] = (1, 2)
-    """Channels of each level, as multiples; each level after the first halves the length."""
+    """temporal: channels of each level, as multiples; each level after the first halves the length."""
     kernel: Literal[1, 3, 5, 7, 9] = 3
-    """Length of the temporal convolutions."""
+    """temporal: length of the convolutions."""
     embedding: Annotated[int, Field(ge=16, multiple_of=2)] = 256
     """Width of the time, context and condition embeddings."""
     groups: Literal[1, 2, 4, 8] = 8
-    """Groups of the group normalisation; they divide every width, a multiple of 8."""
+    """temporal: groups of the group normalisation; they divide every width, a multiple of 8."""
 
 
 class TrainSettings(Settings):
@@ -59,6 +64,13 @@ class TrainSettings(Settings):
     """How often the return is hidden from the network."""
     label_dropout: Share = 0.75
     """How often each label is hidden, independently of all others."""
+    condition: Literal["achieved", "hindsight", "one_hot"] = "achieved"
+    """What a label's input holds in training. achieved: the value the design has, so that a request asks for the value
+    at its threshold. hindsight: a threshold the design meets. one_hot: on which side of a fixed threshold it lies."""
+    one_at_a_time: bool = False
+    """Show at most one label of a trajectory, as composition by eq. 9 of Ajay et al. (2023) presumes."""
+    never_together: tuple[tuple[str, str], ...] = ()
+    """Pairs of labels of which one is always hidden: combinations held out of training."""
     return_focus: Annotated[float, Field(ge=0)] = 0.0
     """Loss weight exp(focus * (normalised return - 1)), return clipped to [-1, 1]: 0 treats all trajectories alike."""
     inverse_hidden: Positive = 128

@@ -21,7 +21,7 @@ tags: [aign, decision-diffuser, network-design]
 ---
 # AIGN design model for {scenario}
 
-A conditional Decision Diffuser (temporal U-Net) trained on trajectories of `{scenario}`; open it with
+A conditional Decision Diffuser ({network}) trained on trajectories of `{scenario}`; open it with
 
     from aign.diffusion.pipeline import DesignPipeline
     pipeline = DesignPipeline.from_pretrained("{folder}")
@@ -37,8 +37,8 @@ def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
     with building(folder) as aside:
         pipeline.save_pretrained(aside, safe_serialization=True)
         write_json(aside / "history.json", list(history))
-        text = CARD.format(scenario=design["scenario"]["name"], folder=folder.name,
-                           labels=", ".join(design["conditions"]["labels"]))
+        text = CARD.format(scenario=design["scenario"]["name"], network=type(pipeline.unet).__name__,
+                           folder=folder.name, labels=", ".join(design["conditions"]["labels"]))
         (aside / "README.md").write_text(text)
         manifest.build(aside)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from aign.diffusion import checkpoint, examples
 from aign.diffusion.checkpoint import Progress
@@ -21,9 +22,11 @@ from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.objective import Objective, noise_schedule
 from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.quality import HeldOut, held_out_quality
+from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics, user_widths
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.unet import TemporalUNet
-from aign.errors import ModelError, ParameterError
+from aign.errors import ModelError, ParameterError, unknown_name
+from aign.scenarios.base import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
 HELD_OUT_ROWS = 2_048
@@ -44,32 +47,38 @@ class Trainer:
     """Everything a training consists of, built the same way for a fresh start and for a resumption.
 
     Args:
-        store: the trajectory dataset.
+        stores: trajectory datasets; several of one family need a network of kind "set".
         settings: all numbers of the training.
         seed: makes weights, batches and noise reproducible.
         device: where to train.
+        held_out: for each dataset, validation contexts on which design quality decides which model is kept.
         behaviours: sources to learn from; all where None.
-        held_out: validation contexts on which design quality decides which model is kept.
         provenance: JSON values saved with the model.
+        rows: for each dataset, training episodes to learn from; those of the behaviours where None.
+
+    Raises:
+        ParameterError: settings that contradict each other or the scenario.
     """
 
-    def __init__(self, store: TrajectoryStore, settings: TrainSettings, seed: int, device: torch.device,
-                 held_out: HeldOut, behaviours: Sequence[str] | None, provenance: Mapping[str, Any]) -> None:
-        scenario = store.scenario
-        if scenario.horizon % settings.stride:
-            raise ParameterError(f"train.stride = {settings.stride}: it must divide the horizon {scenario.horizon} "
-                                 f"of {scenario.name}.")
+    def __init__(self, stores: Sequence[TrajectoryStore], settings: TrainSettings, seed: int, device: torch.device,
+                 held_out: Sequence[HeldOut], behaviours: Sequence[str] | None, provenance: Mapping[str, Any],
+                 rows: Sequence[Tensor] | None = None) -> None:
+        check(stores, settings)
         self.settings, self.seed, self.device, self.held_out = settings, seed, device, held_out
-        rows = store.rows("train", behaviours)
-        normaliser, conditions = examples.statistics(store, rows)
-        self.train = examples.load(store, rows, scenario.horizon, normaliser, conditions).to(device)
-        self.validation = examples.load(store, store.rows("validation")[:HELD_OUT_ROWS], scenario.horizon, normaliser,
-                                        conditions).to(device)
+        self.scenarios = [store.scenario for store in stores]
+        rows = rows if rows is not None else [store.rows("train", behaviours) for store in stores]
+        normaliser, conditions = examples.statistics(stores, rows, settings)
+        first, parts = self.scenarios[0], []
+        for store, own in zip(stores, rows, strict=True):
+            scaled = normaliser if store is stores[0] else normaliser.at(first, store.scenario)
+            parts.append([examples.load(store, chosen, first.horizon, scaled, conditions).to(device)
+                          for chosen in (own, store.rows("validation")[:HELD_OUT_ROWS])])
+        self.train, self.validation = [part[0] for part in parts], [part[1] for part in parts]
         torch.manual_seed(seed)
-        self.unet, self.inverse = networks(self.train, settings)
-        spread = slice(None, None, max(1, len(self.train) // LINEAR_FIT_ROWS))
-        self.inverse.fit_linear(self.train.states[spread].diff(dim=1).flatten(0, 1).cpu(),
-                                self.train.actions[spread].flatten(0, 1).cpu())
+        self.unet, self.inverse = networks(first, self.train[0], settings)
+        spread = slice(None, None, max(1, len(self.train[0]) // LINEAR_FIT_ROWS))
+        self.inverse.fit_linear(self.train[0].states[spread].diff(dim=1).flatten(0, 1).cpu(),
+                                self.train[0].actions[spread].flatten(0, 1).cpu())
         self.unet.to(device), self.inverse.to(device)
         self.average = {name: copy.deepcopy(module) for name, module in self.modules().items()}
         self.best = {name: copy.deepcopy(module) for name, module in self.average.items()}
@@ -77,8 +86,8 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self.parameters, settings.learning_rate,
                                            weight_decay=settings.weight_decay, fused=True)
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.objective = Objective(settings, noise_schedule(settings), self.generator)
-        self.design = describe(store, settings, normaliser, conditions, behaviours, provenance)
+        self.objective = Objective(settings, noise_schedule(settings), conditions, self.generator)
+        self.design = describe(stores, settings, normaliser, conditions, behaviours, provenance)
         self.progress = Progress()
 
     def modules(self) -> dict[str, nn.Module]:
@@ -113,11 +122,12 @@ class Trainer:
         settings = self.settings
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(settings, self.progress.step)
-        rows = torch.randint(len(self.train), (settings.batch_size,), generator=self.generator, device=self.device)
+        data = self.train[self.progress.step % len(self.train)]
+        rows = torch.randint(len(data), (settings.batch_size,), generator=self.generator, device=self.device)
         self.unet.train(), self.inverse.train()
         with self.autocast():
-            loss = self.objective.denoising(unet, self.train, rows)
-            loss = loss + self.objective.inverse(self.inverse, self.train, rows)
+            loss = self.objective.denoising(unet, data, rows)
+            loss = loss + self.objective.inverse(self.inverse, data, rows)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
@@ -138,15 +148,13 @@ class Trainer:
         """Append held-out losses and design quality to the history; keep the averaged model if its designs are best."""
         for module in self.average.values():
             module.eval()
-        # A generator of its own, so that evaluating more or less often does not change the training.
-        generator = torch.Generator(self.device).manual_seed(self.seed + 1)
-        objective = Objective(self.settings, self.objective.schedule, generator)
-        rows = torch.arange(len(self.validation), device=self.device)
-        unet, inverse = self.average["unet"], self.average["inverse"]
-        entry = {"step": float(self.progress.step),
-                 "held_out_loss": float(objective.denoising(unet, self.validation, rows)),
-                 "held_out_inverse_loss": float(objective.inverse(inverse, self.validation, rows)),
-                 **held_out_quality(self.pipeline(self.average), self.held_out, self.seed)}
+        found = [self._evaluated(place) for place in range(len(self.train))]
+        own = {f"normalised_return_mean_{place}": one["normalised_return_mean"] for place, one in enumerate(found)}
+        entry = {"step": float(self.progress.step), **(own if len(found) > 1 else {}),
+                 **{name: sum(one[name] for one in found) / len(found) for name in found[0]}}
+        if len(found) > 1:
+            entry |= {f"normalised_return_mean_{place}": one["normalised_return_mean"]
+                      for place, one in enumerate(found)}
         if not math.isfinite(entry["held_out_loss"]):
             raise ModelError(f"Training diverged: at step {self.progress.step} the held-out loss is "
                              f"{entry['held_out_loss']}. Lower train.learning_rate (given "
@@ -157,6 +165,19 @@ class Trainer:
             for name, module in self.average.items():
                 self.best[name].load_state_dict(module.state_dict())
 
+    def _evaluated(self, place: int) -> dict[str, float]:
+        """Return held-out losses and design quality on one of the datasets."""
+        # A generator of its own, so that evaluating more or less often does not change the training.
+        generator = torch.Generator(self.device).manual_seed(self.seed + 1)
+        objective = dataclasses.replace(self.objective, generator=generator)
+        data = self.validation[place]
+        rows = torch.arange(len(data), device=self.device)
+        pipeline = self.pipeline(self.average)
+        pipeline = pipeline if place == 0 else pipeline.at(self.scenarios[place])
+        return {"held_out_loss": float(objective.denoising(self.average["unet"], data, rows)),
+                "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows)),
+                **held_out_quality(pipeline, self.held_out[place], self.seed)}
+
     def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignPipeline:
         """Return a pipeline around the given networks."""
         pipeline = DesignPipeline(modules["unet"].eval(), modules["inverse"].eval(), self.objective.schedule,
@@ -165,10 +186,32 @@ class Trainer:
         return pipeline
 
 
-def networks(data: Examples, settings: TrainSettings) -> tuple[TemporalUNet, InverseDynamics]:
-    """Build the networks for the sizes of the data."""
-    shape = settings.network
-    unet = TemporalUNet(data.states.shape[2], data.known.shape[1], data.conditions.shape[1], shape.channels,
+def check(stores: Sequence[TrajectoryStore], settings: TrainSettings) -> None:
+    """Raise ParameterError where settings contradict each other or the scenario."""
+    scenario = stores[0].scenario
+    if scenario.horizon % settings.stride:
+        raise ParameterError(f"train.stride = {settings.stride}: it must divide the horizon {scenario.horizon} of "
+                             f"{scenario.name}.")
+    if len(stores) > 1 and settings.network.kind != "set":
+        raise ParameterError(f"train.network.kind = {settings.network.kind}: learning from {len(stores)} datasets "
+                             "together needs the kind set.")
+    names = [label.name for label in scenario.labels]
+    for name in [name for pair in settings.never_together for name in pair]:
+        if name not in names:
+            raise ParameterError(f"train.never_together: {unknown_name('label', name, names)}")
+
+
+def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
+             ) -> tuple[TemporalUNet | SetDenoiser, InverseDynamics | SharedInverseDynamics]:
+    """Build denoiser and inverse-dynamics head for the sizes of a scenario and its data."""
+    shape, conditions = settings.network, data.conditions.shape[1]
+    if shape.kind == "set":
+        states = user_widths(scenario, scenario.state_features)
+        fixed = user_widths(scenario, scenario.fixed_features)
+        return (SetDenoiser(scenario.horizon // settings.stride, states, fixed, conditions, shape.channels, shape.depth,
+                            shape.embedding),
+                SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden))
+    unet = TemporalUNet(data.states.shape[2], data.known.shape[1], conditions, shape.channels,
                         list(shape.multipliers), shape.kernel, shape.embedding, shape.groups)
     head = InverseDynamics(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden)
     return unet, head
@@ -182,10 +225,12 @@ def learning_rate(settings: TrainSettings, step: int) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def describe(store: TrajectoryStore, settings: TrainSettings, normaliser: Normaliser, conditions: Conditions,
+def describe(stores: Sequence[TrajectoryStore], settings: TrainSettings, normaliser: Normaliser, conditions: Conditions,
              behaviours: Sequence[str] | None, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return what travels with the model as JSON: scenario, plan length, normaliser, conditions, provenance."""
-    return {"scenario": store.scenario.spec(), "horizon": store.scenario.horizon, "stride": settings.stride,
+    first = stores[0].scenario
+    others = {"trained_on": [store.scenario.spec() for store in stores]} if len(stores) > 1 else {}
+    return {"scenario": first.spec(), **others, "horizon": first.horizon, "stride": settings.stride,
             "normaliser": normaliser.to_json(), "conditions": conditions.to_json(),
             "behaviours": list(behaviours) if behaviours is not None else "all",
             "settings": settings.model_dump(mode="json"), "provenance": dict(provenance)}

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.constraints import Constraint, Label
+from aign.scenarios.constraints import Constraint, Label, satisfied
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,12 +55,15 @@ class Certificate:
 
     Attributes:
         utility: (B,) upper bound on the utility of any design that meets the constraints; equal to the optimum where
-            the search was exhaustive; NaN where no design meets them.
-        design: (B, X) a design that meets the constraints and reaches, or nearly reaches, the bound.
-        feasible: (B,) whether any design meets the constraints.
+            the search was exhaustive; with kind "best known" the utility of `design`, no bound; NaN where there is
+            neither.
+        design: (B, X) the best design found; it meets the constraints where `feasible`.
+        feasible: (B,) whether a design is known that meets the constraints.
         kind: "exhaustive search", "upper bound" or "best known" (which is no bound).
         statement: one sentence that says what the certificate proves, and under which premises.
         prices: for each constraint (by its text) its (B,) shadow price: utility gained by one more unit of threshold.
+        impossible: (B,) whether it is proven that no design meets the constraints; None where everything that is not
+            `feasible` is impossible, unless the kind is "best known", which proves nothing.
     """
 
     utility: Tensor
@@ -69,6 +72,34 @@ class Certificate:
     kind: str
     statement: str
     prices: Mapping[str, Tensor] = field(default_factory=dict)
+    impossible: Tensor | None = None
+
+    @property
+    def proven_infeasible(self) -> Tensor:
+        """(B,) whether it is proven that no design meets the constraints."""
+        if self.impossible is not None:
+            return self.impossible
+        return ~self.feasible if self.kind != "best known" else torch.zeros_like(self.feasible)
+
+
+@dataclass(frozen=True, slots=True)
+class Feasibility:
+    """What is known about whether each context has a design that meets a request; neither flag means: unknown.
+
+    Attributes:
+        known: (B,) a design is known that meets it: the witness.
+        impossible: (B,) proven that there is none.
+        witness: (B, X) designs; they meet the request where `known`.
+    """
+
+    known: Tensor
+    impossible: Tensor
+    witness: Tensor
+
+    @property
+    def unknown(self) -> Tensor:
+        """(B,) no design was found, and none is proven not to exist."""
+        return ~(self.known | self.impossible)
 
 
 class Scenario(ABC, Generic[ParametersT]):
@@ -93,6 +124,8 @@ class Scenario(ABC, Generic[ParametersT]):
     """Baselines by name: context (B, C) -> design (B, X)."""
     presets: Mapping[str, Tensor]
     """Named contexts, each (C,)."""
+    whole_labels: frozenset[str] = frozenset()
+    """Labels that only take whole values."""
     agents: int = 1
     """Decision makers N that share one policy; each handles action_size / N action values."""
 
@@ -128,6 +161,11 @@ class Scenario(ABC, Generic[ParametersT]):
     def observation_size(self) -> int:
         """D, the number of observation values."""
         return sum(feature.size for feature in self.observation_features)
+
+    @property
+    def fixed_features(self) -> tuple[Feature, ...]:
+        """The features of an observation that stay fixed in an episode: between the state and the time."""
+        return self.observation_features[len(self.state_features):-1]
 
     def spec(self) -> dict[str, Any]:
         """Return name and parameters as JSON values; `registry.create(**spec)` builds the same scenario again."""
@@ -214,6 +252,14 @@ class Scenario(ABC, Generic[ParametersT]):
     def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return every label's value, each float64 (B,)."""
 
+    def shares(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+        """Return what each part of the network (user, channel, link) gives or gets, by name and unit, each (B, parts).
+
+        For explanations, the benefit last. By default the design values themselves.
+        """
+        parts = designs.double().split([feature.size for feature in self.state_features], dim=1)
+        return {f"{one.name} [{one.unit}]": part for one, part in zip(self.state_features, parts, strict=True)}
+
     @abstractmethod
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the utility (B,) of the best cheap heuristic: the zero of the normalised return."""
@@ -224,11 +270,29 @@ class Scenario(ABC, Generic[ParametersT]):
 
     @abstractmethod
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
-        """Return admissible designs (B, X) near the given ones that meet every constraint with a closed form.
+        """Return admissible designs (B, X) near the given ones that meet the constraints.
 
-        Constraints without one are left to verification. Where no design meets the constraints, the nearest
-        admissible design is returned.
+        Exactly for constraints with a closed form; the others wherever a search finds a design that meets them, and are
+        verified anyway. Where no design meets the constraints, an admissible design near to that is returned.
         """
+
+    def feasible(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Feasibility:
+        """Return, for each context (B, C), whether a design is known to meet the constraints, or proven not to exist.
+
+        By default the certificate's word, then a search for a witness among heuristic, certified and random designs,
+        projected.
+        """
+        certificate = self.certify(contexts, constraints)
+        generator = torch.Generator().manual_seed(0)
+        starts = [certificate.design, self.certify(contexts).design,
+                  *(rule(contexts) for rule in self.heuristics.values()),
+                  *(self.design_of(self.initial_state(contexts, generator)) for _ in range(4))]
+        known, witness = certificate.feasible.clone(), certificate.design.clone()
+        for start in starts:
+            design = self.project(contexts, start, constraints).to(witness.dtype)
+            new = satisfied(constraints, self.measure(contexts, design), len(design)) & ~known
+            witness, known = torch.where(new[:, None], design, witness), known | new
+        return Feasibility(known, certificate.proven_infeasible & ~known, witness)
 
     @abstractmethod
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:

@@ -78,7 +78,7 @@ class WaterFilling(DesignScenario[WaterFillingParameters]):
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         """Return the nearest powers within the budget and the upper limits of total and single power."""
-        bounds = ([c.threshold for c in constraints if str(c).startswith(limit)] for limit in self.solved)
+        bounds = ([c.closed.threshold for c in constraints if str(c.closed).startswith(limit)] for limit in self.solved)
         return nearest_within(designs, *(min([self.budget, *thresholds]) for thresholds in bounds))
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
@@ -86,7 +86,7 @@ class WaterFilling(DesignScenario[WaterFillingParameters]):
         optimum = self.project(contexts, self.budget + 1e3 / self.gain - 1 / contexts.double(), constraints)
         design = self.project(contexts, optimum.float(), constraints)
         feasible = satisfied(constraints, self.measure(contexts, design), len(design))
-        kind = "upper bound" if all(str(c).startswith(self.solved) for c in constraints) else "best known"
+        kind = "upper bound" if all(str(c.closed).startswith(self.solved) for c in constraints) else "best known"
         return Certificate(self.utility(contexts, optimum).where(feasible, torch.nan), design, feasible, kind,
                            "Exact under power limits (Karush-Kuhn-Tucker); other constraints are only checked on it.")
 

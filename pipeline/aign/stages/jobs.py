@@ -125,8 +125,10 @@ def _listen(running: Sequence[Running], progress: Progress) -> None:
 
 def _reap(one: Running, title: str, progress: Progress) -> bool:
     """Return whether the job is over and well; raise where it ended without a result."""
-    if not one.ended and one.process.is_alive():
-        return False
+    if not one.ended:
+        if one.process.is_alive():
+            return False
+        _listen([one], progress)  # it may have said how it ended, and gone, since the last look at its line
     one.process.join()
     one.line.close()
     if one.ended and one.job.result.exists():

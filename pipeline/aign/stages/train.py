@@ -73,8 +73,8 @@ def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettin
     stored = TrajectoryStore.open(dataset, deep=False)  # the parent process has checked every byte
     pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
     provenance = {"dataset_sha256": digest, "seed": run.seed, "threads": run.threads}
-    trainer = Trainer(stored, settings, run.seed, device.choose(run.device),
-                      held_out(pool["validation"], settings.evaluate_contexts), behaviours, provenance)
+    trainer = Trainer([stored], settings, run.seed, device.choose(run.device),
+                      [held_out(pool["validation"], settings.evaluate_contexts)], behaviours, provenance)
     trained = trainer.run(checkpoint, report)
     store.save(trained.pipeline, model, trained.history)
     write_json(marker, list(trained.history))

@@ -18,9 +18,12 @@ from aign.stages.jobs import Job
 from aign.stages.scratch import code_version, fingerprint
 
 STUDIES = Path("data/studies")
+PAGES = Path("data/reports/tables")
+"""Where all studies write their tables, plots and the page."""
 RESULT = "result.json"
 ROOMS = ("agents", "designs", "diffusion", "scenarios", "trajectories")
 KEY_LENGTH = 12
+LOCK = ".lock"
 
 
 def cell(part: str, name: str, total: int, function: Callable[..., None], arguments: Mapping[str, Any]) -> Job:
@@ -41,9 +44,13 @@ def cell(part: str, name: str, total: int, function: Callable[..., None], argume
 
 
 def begin(folder: Path) -> None:
-    """Make a cell's folder anew, without what an interrupted attempt left."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    """Make a cell's folder anew, without what an interrupted attempt left; locks stay, for they are held."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix != LOCK:
+            path.unlink()
 
 
 def finish(folder: Path, **result: Any) -> None:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from aign.errors import ParameterError, unknown_name
 from aign.params import Params
+from aign.studies import bias, constraints, page, rate, table_two, tables
+from aign.studies.cells import PAGES as PAGES
 
-PAGES = Path("data/reports/tables")
-PARTS: dict[str, Callable[[Params], None]] = {}
-"""The studies by name; each computes its missing cells and writes its JSON and plots under PAGES."""
+
+def training(params: Params) -> None:
+    """Collect the datasets and train the models of the tables, and no more."""
+    tables.train(params)
+
+
+PARTS: dict[str, Callable[[Params], None]] = {
+    "training": training,
+    "bias": bias.run,
+    "tables": tables.run,
+    "constraints": constraints.run,
+    "rate": rate.rate,
+}
+"""The studies by name; each computes its missing cells and writes its JSON and plots under PAGES. `training`, datasets
+and models, is the long first half of `tables`."""
 
 
 def study(part: str, params: Params) -> None:
@@ -24,3 +37,6 @@ def study(part: str, params: Params) -> None:
     for name, run in PARTS.items():
         if part in ("all", name):
             run(params)
+    if part != "training":
+        table_two.write(PAGES)
+        page.write(PAGES)

@@ -239,12 +239,21 @@ def test_projection_meets_a_request_in_the_designs_own_precision(scenario):
         assert bool(satisfied(constraints, scenario.measure(contexts, design), 4).all())
 
 
+def test_strong_gains_are_general_ones_a_hundredfold():
+    for stations in (1, 3):
+        general, strong = network(base_stations=stations), network(base_stations=stations, gains="strong")
+        torch.testing.assert_close(drawn(strong), 100 * drawn(general), rtol=1e-5, atol=0)
+        torch.testing.assert_close(strong.fixed_observation(drawn(strong)), general.fixed_observation(drawn(general)),
+                                   rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(strong.check_contexts(drawn(strong)), drawn(strong))
+        assert strong.presets == {}
+
+
 # --- what single users see and are paid -------------------------------------------------------------------------------
-@BOTH
-def test_users_see_themselves_and_the_crowd(scenario):
-    contexts = drawn(scenario)
-    state = scenario.initial_state(contexts, torch.Generator().manual_seed(1))
-    views = scenario.agent_observations(contexts, state, 3)
+def test_users_see_themselves_and_the_crowd():
+    contexts = drawn(FIVE)
+    state = FIVE.initial_state(contexts, torch.Generator().manual_seed(1))
+    views = FIVE.agent_observations(contexts, state, 3)
     assert views.shape == (4, 5, 5)
     assert views.dtype == torch.float32
     gain = contexts.double().reshape(4, 5, -1).amax(dim=2).numpy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,12 +13,18 @@ from torch import Tensor
 from aign.scenarios.base import Certificate, DesignScenario
 from aign.scenarios.constraints import Constraint, satisfied
 from aign.scenarios.power_allocation.certificate import Bound, silence_never_pays, upper_bound
+from aign.scenarios.power_allocation.feasibility import proven_impossible
 from aign.scenarios.power_allocation.heuristics import CLOSED_FORM, coordinate_ascent
+from aign.scenarios.power_allocation.local_repair import best_design
+from aign.scenarios.power_allocation.multi_start import best_of_starts
 from aign.scenarios.power_allocation.physics import BANDWIDTH, P_MAX, RATE_FLOOR, sinr_target
+from aign.scenarios.power_allocation.rate_problem import RateProblem
 from aign.scenarios.power_allocation.requirements import Requirements, feasible, least_powers, repair, requirements
 
 CHUNK_VALUES = 2_000_000
 """Matrix values (B*N*N) worked on at once, to bound memory."""
+RANDOM_STARTS = 28
+"""Random starting points of each local search where nothing is proven, beside the rules'."""
 SILENCE_MAY_PAY = f" and at {RATE_FLOOR:g} Mbit/s or more (at some of these gains silence may pay)"
 """What the bound leaves open where `silence_never_pays` does not hold."""
 
@@ -34,9 +41,31 @@ def certify(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequen
         method = best_known
     parts = [method(scenario, part, constraints) for part in torch.split(contexts, chunk)]
     weakest = max(parts, key=lambda part: SILENCE_MAY_PAY in part.statement)
-    return Certificate(torch.cat([p.utility for p in parts]), torch.cat([p.design for p in parts]),
-                       torch.cat([p.feasible for p in parts]), weakest.kind, weakest.statement,
-                       {name: torch.cat([p.prices[name] for p in parts]) for name in parts[0].prices})
+    certificate = Certificate(torch.cat([p.utility for p in parts]), torch.cat([p.design for p in parts]),
+                              torch.cat([p.feasible for p in parts]), weakest.kind, weakest.statement,
+                              {name: torch.cat([p.prices[name] for p in parts]) for name in parts[0].prices})
+    if users == 2:
+        return certificate
+    impossible = proven_impossible(contexts, constraints, users)
+    if not requirements(constraints, users).rest:
+        return replace(certificate, impossible=impossible)
+    return searched(scenario, contexts, constraints, certificate, impossible)
+
+
+def searched(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint],
+             certificate: Certificate, impossible: Tensor) -> Certificate:
+    """Complete a certificate that ignores the constraints without a closed form: the design becomes the best found that
+    meets them all. An upper bound stays one, since it ignores constraints; a best known utility is the design's.
+    """
+    known, open_, design = torch.zeros_like(impossible), ~impossible, certificate.design.clone()
+    if bool(open_.any()):
+        known[open_], found = best_design(scenario, contexts[open_], constraints, design[open_])
+        design[open_] = found.to(design.dtype)
+    utility = certificate.utility.where(open_, torch.nan)
+    if certificate.kind == "best known":
+        utility = scenario.utility(contexts, design).where(known, torch.nan)
+    text = f"{certificate.statement} The design is the best that a local search found to meet them all."
+    return replace(certificate, utility=utility, design=design, feasible=known, statement=text, impossible=impossible)
 
 
 def exhaustive(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
@@ -94,7 +123,7 @@ def shadow_price(constraint: Constraint, bound: Bound, needs: Requirements) -> T
 
     0 where another constraint, or the range of levels, is tighter.
     """
-    label, threshold = constraint.label, constraint.threshold
+    label, threshold = constraint.label, constraint.closed.threshold
     if label == "total_power":
         tightest = threshold < P_MAX * bound.log_powers.shape[1]
         price = bound.budget_multiplier / needs.budget
@@ -131,20 +160,16 @@ def ignored(rest: Sequence[Constraint], consequence: str) -> str:
 
 
 def best_known(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
-    """Return the best of several coordinate ascents for rate utility, which is NP-hard: no bound is claimed."""
+    """Return the best of many local searches for rate utility, which is NP-hard: no bound is claimed."""
     users = scenario.parameters.users
     needs = requirements(constraints, users)
     possible, _ = feasible(contexts, needs, users)
-    generator = torch.Generator().manual_seed(0)
-    starts = [rule(contexts, users) for rule in CLOSED_FORM.values()]
-    starts += [scenario.initial_state(contexts, generator) for _ in range(4)]
-    found = []
-    for start in starts:
-        climbed = coordinate_ascent(contexts, start, scenario.parameters.utility, sweeps=3)
-        found.append(repair(contexts, climbed, needs))
-    values = torch.stack([scenario.utility(contexts, design) for design in found])
-    best, index = values.max(dim=0)
-    design = torch.stack(found)[index, torch.arange(len(contexts), device=contexts.device)]
+    problem = RateProblem.of(contexts, users, needs)
+    rules = torch.stack([rule(contexts, users) for rule in CLOSED_FORM.values()], dim=1).double()
+    random = problem.starts(RANDOM_STARTS, torch.Generator().manual_seed(0))
+    design = best_of_starts(problem, torch.cat([rules, random], dim=1)).to(contexts.dtype)
+    best = scenario.utility(contexts, design)
     return Certificate(torch.where(possible, best, torch.nan), design, possible, "best known",
-                       f"The best of {len(starts)} coordinate ascents; the problem is NP-hard and no bound is claimed"
-                       + ignored(needs.rest, "its design may break them"))
+                       f"The best of {rules.shape[1] + RANDOM_STARTS} projected-gradient searches, rounded and "
+                       "improved by coordinate ascent; the problem is NP-hard and no bound is claimed"
+                       + ignored(needs.rest, "designs that meet them are searched for next"))

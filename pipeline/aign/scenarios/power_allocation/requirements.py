@@ -42,13 +42,14 @@ def requirements(constraints: Sequence[Constraint], users: int) -> Requirements:
     """Sort a request's constraints into those with a closed form and the rest."""
     cap, budget, target, rest = float(P_MAX), float(P_MAX * users), 0.0, []
     for constraint in constraints:
-        match constraint.label, constraint.sense:
+        closed = constraint.closed
+        match closed.label, closed.sense:
             case "max_power", "<=":
-                cap = min(cap, constraint.threshold)
+                cap = min(cap, closed.threshold)
             case "total_power", "<=":
-                budget = min(budget, constraint.threshold)
+                budget = min(budget, closed.threshold)
             case ("min_rate" | "min_sinr_db"), ">=":
-                target = max(target, sinr_target(constraint.label, constraint.threshold))
+                target = max(target, sinr_target(closed.label, closed.threshold))
             case _:
                 rest.append(constraint)
     return Requirements(int(cap // 1), float(budget // 1), target, tuple(rest))

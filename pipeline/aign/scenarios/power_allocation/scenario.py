@@ -16,25 +16,22 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, DesignScenario, Feature, Heuristic, ScenarioParameters
-from aign.scenarios.constraints import Constraint, Label
-from aign.scenarios.power_allocation import heuristics, physics
+from aign.scenarios.base import Certificate, DesignScenario, Feasibility, Feature, Heuristic, ScenarioParameters
+from aign.scenarios.constraints import Constraint
+from aign.scenarios.power_allocation import heuristics, local_repair, physics
+from aign.scenarios.power_allocation import labels as label_values
+from aign.scenarios.power_allocation.cell_view import seen_in_cells
 from aign.scenarios.power_allocation.certify import certify
+from aign.scenarios.power_allocation.feasibility import feasibility
+from aign.scenarios.power_allocation.labels import LABELS
 from aign.scenarios.power_allocation.physics import MEAN_GAIN, P_MAX
-from aign.scenarios.power_allocation.requirements import repair, requirements
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LABELS = (
-    Label("total_power", "level", "lower", "Sum of all users' power levels."),
-    Label("max_power", "level", "lower", "Highest power level of any user."),
-    Label("min_rate", "Mbit/s", "higher", "Shannon rate of the worst user."),
-    Label("min_sinr_db", "dB", "higher", "SINR of the worst user; -100 dB where silent."),
-    Label("jain_fairness", "1", "higher", "Jain's index of the rates: 1/N (one user has all) to 1 (all equal)."),
-    Label("energy_efficiency", "Mbit/s/level", "higher", "Sum of rates per power level spent; 0 where nobody sends."),
-)
 GAIN_LOW, GAIN_HIGH = 1e-6, 1.0
+STRONG = 100.0
+"""Factor on all gains where they are strong. At the calibrated gains rate utility shows a single local optimum."""
 
 
 class PowerAllocationParameters(ScenarioParameters):
@@ -46,8 +43,9 @@ class PowerAllocationParameters(ScenarioParameters):
     """Number of base stations M; each user is served by the one it hears best."""
     utility: Literal["log", "rate"] = "log"
     """Revenue: logarithm of the rate (concave in log power) or the rate itself (NP-hard)."""
-    gains: Literal["preset", "general"] = "general"
-    """Log-normal spread of the gains: 0.1 (calibrated preset) or drawn from U(0.1, 1) for each context."""
+    gains: Literal["preset", "general", "strong"] = "general"
+    """Log-normal spread of the gains: 0.1 (calibrated preset) or drawn from U(0.1, 1) for each context; strong: as
+    general, but all gains 20 dB higher, so that interference and not noise limits the rates."""
 
 
 class PowerAllocation(DesignScenario[PowerAllocationParameters]):
@@ -72,11 +70,15 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
     step_size = 4.0
     step_integer = True
     labels = LABELS
+    whole_labels = label_values.WHOLE
 
     def __init__(self, parameters: PowerAllocationParameters) -> None:
         super().__init__(parameters)
         users, links = parameters.users, parameters.users * parameters.base_stations
-        self.context_features = (Feature("gain", "1/level", GAIN_LOW, GAIN_HIGH, links, "gain over noise power"),)
+        self.gain_scale = STRONG if parameters.gains == "strong" else 1.0
+        self.mean_gain = MEAN_GAIN * self.gain_scale
+        self.context_features = (Feature("gain", "1/level", GAIN_LOW * self.gain_scale, GAIN_HIGH * self.gain_scale,
+                                         links, "gain over noise power"),)
         self.state_features = (Feature("power", "level", 0.0, float(P_MAX), users, "uplink power"),)
         self.observation_features = (*self.state_features,
                                      Feature("log_gain", "decade", -4.0, 4.0, links, "log10(gain / mean gain)"),
@@ -88,7 +90,7 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         self.presets = self._presets()
 
     def _presets(self) -> dict[str, Tensor]:
-        if self.parameters.base_stations > 1:
+        if self.parameters.base_stations > 1 or self.parameters.gains == "strong":
             return {}
         if self.parameters.users == 2:
             return {"aign-two-users": torch.tensor([2.8e-3, 3.5e-4])}
@@ -104,15 +106,15 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         users, stations = self.parameters.users, self.parameters.base_stations
         if stations == 1:
             spread = torch.full((count, 1), 0.1)
-            if self.parameters.gains == "general":
+            if self.parameters.gains != "preset":
                 spread = 0.1 + 0.9 * torch.rand(count, 1, generator=generator)
-            gains = MEAN_GAIN * torch.exp(spread * torch.randn(count, users, generator=generator))
+            gains = self.mean_gain * torch.exp(spread * torch.randn(count, users, generator=generator))
         else:
             place = torch.rand(count, users + stations, 2, generator=generator)
             distance = torch.cdist(place[:, :users], place[:, users:])
             shadow = torch.exp(0.3 * torch.randn(count, users, stations, generator=generator))
-            gains = (MEAN_GAIN * ((distance + 0.1) / 0.35) ** -3 * shadow).flatten(1)
-        return self.canonical_order(gains.clamp(GAIN_LOW, GAIN_HIGH))[0]
+            gains = (self.mean_gain * ((distance + 0.1) / 0.35) ** -3 * shadow).flatten(1)
+        return self.canonical_order(gains.clamp(GAIN_LOW * self.gain_scale, GAIN_HIGH * self.gain_scale))[0]
 
     def canonical_order(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Number users by falling serving gain; see `Scenario.canonical_order`."""
@@ -123,7 +125,7 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
 
     def fixed_observation(self, contexts: Tensor) -> Tensor:
         """Return log10(gain / mean gain), float32 (B, N*M)."""
-        return (contexts.float() / MEAN_GAIN).log10()
+        return (contexts.float() / self.mean_gain).log10()
 
     def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return all powers 0, the published start; with a generator whole levels drawn uniformly."""
@@ -134,11 +136,16 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
 
     # --- what each user sees: one shared policy serves any number of users -----------------------------------------
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
-        """Return (B, N, 5): own log gain, own power, its logarithm, total received power, total gain."""
+        """Return (B, N, 5): own log gain, own power, its logarithm, total received power, total gain.
+
+        With several base stations (B, N, 12), see `cell_view.seen_in_cells`.
+        """
+        if self.parameters.base_stations > 1:
+            return seen_in_cells(contexts, states, self.mean_gain)
         gain = heuristics.serving_gain(contexts, self.parameters.users)
         heard = torch.log1p((gain * states).sum(dim=1, keepdim=True)).expand_as(gain)
         crowd = torch.log1p(15.0 * gain.sum(dim=1, keepdim=True)).expand_as(gain)
-        views = [(gain / MEAN_GAIN).log(), states.double() / 20 - 1, torch.log1p(states.double()) - 2,
+        views = [(gain / self.mean_gain).log(), states.double() / 20 - 1, torch.log1p(states.double()) - 2,
                  3 * heard - 1.5, 3 * crowd - 1.5]
         return torch.stack(views, dim=2).float()
 
@@ -172,20 +179,12 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         return physics.utility(contexts, designs, self.parameters.utility)
 
     def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
-        """Return all labels; see LABELS for meaning and units."""
-        ratio = physics.sinr(contexts, designs)
-        rate = physics.shannon(ratio)
-        total = designs.double().sum(dim=1)
-        squares = (rate**2).sum(dim=1) * self.parameters.users
-        return {
-            "total_power": total,
-            "max_power": designs.double().amax(dim=1),
-            "min_rate": rate.amin(dim=1),
-            "min_sinr_db": physics.decibels(ratio.amin(dim=1)),
-            "jain_fairness": torch.where(squares > 0, rate.sum(dim=1) ** 2 / squares.clamp_min(1e-300),
-                                         1.0 / self.parameters.users),
-            "energy_efficiency": torch.where(total > 0, rate.sum(dim=1) / total.clamp_min(1.0), 0.0),
-        }
+        """Return all labels; see `labels.LABELS` for meaning and units."""
+        return label_values.measure(contexts, designs)
+
+    def shares(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+        """Return each user's power and rate."""
+        return {"power [level]": designs.double(), "rate [Mbit/s]": physics.rates(contexts, designs)}
 
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the better of the two rules that need no channel knowledge: full power and noise-limited power."""
@@ -197,8 +196,19 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         return certify(self, contexts, constraints)
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
-        """Return whole levels that meet total_power<=, max_power<=, min_rate>= and min_sinr_db>= exactly."""
-        return repair(contexts, designs, requirements(constraints, self.parameters.users)).to(designs.dtype)
+        """Return whole levels that meet total_power<=, max_power<=, min_rate>= and min_sinr_db>= exactly, and every
+        other bound wherever a local search finds levels that do.
+        """
+        return local_repair.project(self, contexts, designs, constraints).to(designs.dtype)
+
+    def feasible(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Feasibility:
+        """Return what is known about the request: decided by trying every design of two users, exactly by least powers
+        where each constraint has a closed form, else by proofs and a search for a witness; see `feasibility`.
+        """
+        if self.parameters.users == 2:
+            certificate = self.certify(contexts, constraints)
+            return Feasibility(certificate.feasible, ~certificate.feasible, certificate.design)
+        return feasibility(self, contexts, constraints)
 
     def _coordinate_ascent(self, contexts: Tensor) -> Tensor:
         start = heuristics.fractional_control(contexts, self.parameters.users)

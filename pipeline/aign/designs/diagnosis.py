@@ -1,0 +1,186 @@
+"""Why a request cannot be met: the smallest relaxation of each constraint alone, the cause, and the nearest design.
+
+For each constraint the others are kept, and its threshold is moved until a design is known that meets them all: by
+bisection on `Scenario.feasible` between the threshold asked for and the label value of a witness without it. Every
+threshold reported has a witness; whether a smaller relaxation is proven not to help is said (`exact`).
+
+Axes: B = 1 context, X design values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.scenarios.base import Scenario
+from aign.scenarios.constraints import Constraint, satisfied
+
+BISECTIONS = 40
+TOLERANCE, SEARCH_TOLERANCE = 1e-4, 5e-3
+"""Where a label is not whole, bisection ends at this relative width: the second where only a search decides."""
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """The least change of one constraint that makes the request feasible, all others kept.
+
+    Attributes:
+        constraint: as asked.
+        relaxed: the nearest constraint found that can be met; None where relaxing this one alone was not seen to help.
+        exact: whether every smaller relaxation (beyond the tolerance) is proven not to help.
+        design: (X,) a design that meets the relaxed request.
+    """
+
+    constraint: Constraint
+    relaxed: Constraint | None
+    exact: bool
+    design: Tensor | None
+
+    @property
+    def share(self) -> float:
+        """Size of the relaxation relative to the threshold; infinite where none helps or the threshold is 0."""
+        if self.relaxed is None:
+            return math.inf
+        moved = abs(self.relaxed.threshold - self.constraint.threshold)
+        return moved / abs(self.constraint.threshold) if self.constraint.threshold else math.inf
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        found = self.relaxed
+        return {"constraint": str(self.constraint), "relaxed": None if found is None else str(found),
+                "change": None if found is None else found.threshold - self.constraint.threshold,
+                "share": self.share if math.isfinite(self.share) else None, "exact": self.exact,
+                "design": None if self.design is None else self.design.tolist()}
+
+    def __str__(self) -> str:
+        """Return the relaxed constraint, rounded to the feasible side, with its relative change."""
+        if self.relaxed is None:
+            return f"relaxing {self.constraint} alone does not help"
+        shown, change = self.relaxed.at(_rounded(self.relaxed)), ""
+        if math.isfinite(self.share):
+            grown = (self.relaxed.threshold - self.constraint.threshold) / abs(self.constraint.threshold)
+            change = f" ({grown:+.1%})"
+        return f"{shown}{change}"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is the matter with a request that was not met.
+
+    Attributes:
+        proven: whether it is proven that no design meets the request.
+        relaxations: one for each constraint, in the order asked.
+        cause: the constraint with the smallest relative relaxation; None where relaxing one alone never helps, or a
+            design that meets the request was found after all.
+        design: (X,) the best design found for the request with the cause relaxed.
+        utility: its utility.
+        labels: its labels by name.
+    """
+
+    proven: bool
+    relaxations: tuple[Relaxation, ...]
+    cause: Constraint | None
+    design: Tensor | None
+    utility: float | None
+    labels: dict[str, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"proven": self.proven, "cause": None if self.cause is None else str(self.cause),
+                "relaxations": [one.to_json() for one in self.relaxations],
+                "nearest_design": None if self.design is None else self.design.tolist(),
+                "nearest_utility": self.utility, "nearest_labels": self.labels}
+
+    def __str__(self) -> str:
+        """Return the cause and what would be feasible, in one line."""
+        if self.cause is None and self.design is not None:
+            return "a search found one that does: nothing needs relaxing"
+        helpful = sorted((one for one in self.relaxations if one.relaxed is not None), key=lambda one: one.share)
+        if not helpful:
+            return "no single constraint is the cause: relaxing one alone does not help"
+        first, *others = map(str, helpful)
+        text = f"because of {self.cause}; {first} would be feasible"
+        return text + (f", or {', or '.join(others)}" if others else "")
+
+
+def diagnose(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> Diagnosis:
+    """Explain why no design is known that meets the constraints in a context (C,)."""
+    contexts = context[None]
+    known = scenario.feasible(contexts, constraints)
+    if bool(known.known[0]):
+        return _met(scenario, contexts, constraints, known.witness)
+    proven = bool(known.impossible[0])
+    relaxations = tuple(relax(scenario, contexts, constraints, number) for number in range(len(constraints)))
+    helpful = [one for one in relaxations if one.relaxed is not None]
+    if not helpful:
+        return Diagnosis(proven, relaxations, None, None, None, {})
+    least = min(helpful, key=lambda one: one.share)
+    request = [least.relaxed or one if one == least.constraint else one for one in constraints]
+    design = scenario.certify(contexts, request).design
+    if least.design is not None and not _meets(scenario, contexts, design, request):
+        design = least.design[None]
+    return Diagnosis(proven, relaxations, least.constraint, design[0], *_figures(scenario, contexts, design))
+
+
+def _met(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], design: Tensor) -> Diagnosis:
+    """Return the diagnosis of a request that a design (1, X) is known to meet: nothing needs relaxing."""
+    kept = tuple(Relaxation(one, one, True, design[0]) for one in constraints)
+    return Diagnosis(False, kept, None, design[0], *_figures(scenario, contexts, design))
+
+
+def _figures(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple[float, dict[str, float]]:
+    labels = {name: float(value[0]) for name, value in scenario.measure(contexts, design).items()}
+    return float(scenario.utility(contexts, design)[0]), labels
+
+
+def relax(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], number: int) -> Relaxation:
+    """Return the smallest relaxation of one constraint alone that makes the request feasible in one context (1, C)."""
+    asked = constraints[number]
+    others = [one for place, one in enumerate(constraints) if place != number]
+    without = scenario.feasible(contexts, others)
+    if not bool(without.known[0]):
+        return Relaxation(asked, None, bool(without.impossible[0]), None)
+    label, whole = asked.label, asked.label in scenario.whole_labels
+    start = asked.closed
+    design, near, exact = without.witness, start.threshold, True
+    far = float(scenario.measure(contexts, design)[label][0])
+    if bool(start.holds(torch.tensor(far, dtype=torch.float64))):  # the witness meets the whole request
+        return Relaxation(asked, asked, True, design[0])
+    for _ in range(BISECTIONS):
+        if _closed_in(near, far, whole, start.upper, TOLERANCE if exact else SEARCH_TOLERANCE):
+            break
+        middle = near + (far - near) / 2
+        trial = scenario.feasible(contexts, [*others, start.at(middle)])
+        if bool(trial.known[0]):
+            design = trial.witness
+            far = float(scenario.measure(contexts, design)[label][0])
+        else:
+            near, exact = middle, exact and bool(trial.impossible[0])
+    return Relaxation(asked, start.at(far), exact, design[0])
+
+
+def _closed_in(near: float, far: float, whole: bool, upper: bool, tolerance: float) -> bool:
+    """Return whether nothing of interest lies between the threshold that fails and the one that is met."""
+    if whole:
+        return far <= math.floor(near) + 1 if upper else far >= math.ceil(near) - 1
+    return abs(far - near) <= tolerance * max(abs(far), abs(near))
+
+
+def _meets(scenario: Scenario[Any], contexts: Tensor, design: Tensor, constraints: Sequence[Constraint]) -> bool:
+    return bool(satisfied(constraints, scenario.measure(contexts, design), 1)[0])
+
+
+def _rounded(constraint: Constraint) -> float:
+    """Return the threshold in four digits, rounded to the side on which it stays feasible."""
+    value = constraint.threshold
+    if value == 0 or not math.isfinite(value):
+        return value
+    if value == round(value) and abs(value) < 1e6:
+        return value
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 3)
+    return (math.ceil if constraint.upper else math.floor)(value / step) * step

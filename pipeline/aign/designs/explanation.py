@@ -1,0 +1,188 @@
+"""Why a design looks as it does, in words a network engineer can check: constraints, prices, who pays, the path.
+
+Axes: X design values, P parts of the network (users, channels), T horizon, S state values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.scenarios.base import Certificate, Scenario, finite_or_none
+from aign.scenarios.constraints import Constraint
+
+STEP = 0.01
+"""Where a label is not whole, "one unit more" is this share of the threshold."""
+CLOSE = 0.005
+"""A constraint binds where the label is within this share of its threshold."""
+PRICELESS = 1e-6
+"""Shadow prices below this count as zero: the barrier leaves every constraint a trace."""
+SHOWN = 3
+"""Users named in the text."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What one constraint does to the best design.
+
+    Attributes:
+        constraint: its text; value: the label of the design; binds: whether it holds the design back.
+        price: utility gained by one more unit of threshold, from the multipliers; None where there are none.
+        step: the loosening tried, in the label's unit and direction; loosened: the constraint after it.
+        predicted: price times step; measured: utility gained by certifying again with the loosened constraint.
+    """
+
+    constraint: str
+    unit: str
+    value: float
+    binds: bool
+    price: float | None
+    step: float
+    loosened: str
+    predicted: float | None
+    measured: float | None
+
+    def sentence(self) -> str:
+        """Return this in words."""
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {self.value:.5g}{unit})"
+        if not self.binds and not (self.measured and abs(self.measured) > PRICELESS):
+            return f"{text}."
+        if self.predicted is not None:
+            way = "more" if self.step > 0 else "less"
+            text += f"; by its shadow price {abs(self.step):.4g}{unit} {way} would add {self.predicted:.4f} utility"
+        if self.measured is not None:
+            text += f"; certified again with {self.loosened}: {self.measured:+.4f}"
+        return f"{text}."
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of the network (a user, a channel) has here and in the unconstrained optimum, by figure."""
+
+    number: int
+    here: dict[str, float]
+    free: dict[str, float]
+
+    def sentence(self) -> str:
+        """Return this in words."""
+        return f"{self.number}: " + ", ".join(f"{name.partition(' [')[0]} {self.free[name]:.4g} -> {value:.4g}"
+                                              for name, value in self.here.items())
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why the best design looks as it does.
+
+    Attributes:
+        bounds: one for each constraint.
+        parts: every part whose last figure (its benefit) differs from the unconstrained optimum, most affected first;
+            empty without constraints.
+        utility: (T+1) utility along the executed path.
+        settled: for each design value the step from which it keeps its final value.
+    """
+
+    bounds: tuple[Bound, ...]
+    parts: tuple[Part, ...]
+    utility: list[float]
+    settled: list[int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"constraints": [asdict(one) for one in self.bounds], "affected": [asdict(one) for one in self.parts],
+                "path_utility": self.utility, "settled_at_step": self.settled}
+
+    def sentences(self) -> list[str]:
+        """Return the lines for the terminal."""
+        lines = [one.sentence() for one in self.bounds]
+        if self.parts:
+            name = list(self.parts[0].here)[-1]
+            lost = [one for one in self.parts if one.here[name] < one.free[name]]
+            text = f"Against the unconstrained optimum {len(lost)} pay in {name.partition(' [')[0]}"
+            gained = sum(one.here[name] > one.free[name] for one in self.parts)
+            worst = "; ".join(one.sentence() for one in lost[:SHOWN])
+            lines.append(f"{text} and {gained} gain" + (f". Most affected: {worst}." if worst else "."))
+        order = sorted(self.settled)
+        lines.append(f"Path: utility {self.utility[0]:.4g} at the start, {self.utility[len(self.utility) // 2]:.4g} "
+                     f"half way, {self.utility[-1]:.4f} at the end; half of the values are final after step "
+                     f"{order[(len(order) - 1) // 2]}, all after step {order[-1]}.")
+        return lines
+
+
+def explain(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint], design: Tensor, path: Tensor,
+            certificate: Certificate) -> Explanation:
+    """Explain a design.
+
+    Args:
+        scenario: whose design it is.
+        context: (C,).
+        constraints: of the request.
+        design: (X,) the best design.
+        path: (T+1, S) the executed path towards it.
+        certificate: of the request, for this one context.
+    """
+    contexts = context[None]
+    labels = scenario.measure(contexts, design[None])
+    bounds = tuple(_bound(scenario, contexts, constraints, number, float(labels[one.label][0]), certificate)
+                   for number, one in enumerate(constraints))
+    parts = _parts(scenario, contexts, design) if constraints else ()
+    utility = scenario.utility(contexts.expand(len(path), -1), scenario.design_of(path)).tolist()
+    return Explanation(bounds, parts, utility, settled(scenario.design_of(path)))
+
+
+def settled(path: Tensor) -> list[int]:
+    """Return for each design value of a path (T+1, X) the first step from which it keeps its final value."""
+    same = (path == path[-1]).flip(0).int().cumprod(dim=0).sum(dim=0)
+    return (len(path) - same).tolist()
+
+
+def _bound(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], number: int, value: float,
+           certificate: Certificate) -> Bound:
+    """Explain one constraint: price and measured gain of loosening it by one unit."""
+    one = constraints[number]
+    whole = one.label in scenario.whole_labels
+    size = 1.0 if whole else STEP * (abs(one.threshold) or 1.0)
+    step = size if one.upper else -size
+    loosened = one.at(one.threshold + step)
+    request = [loosened if place == number else other for place, other in enumerate(constraints)]
+    priced = certificate.prices.get(str(one))
+    price = None if priced is None else finite_or_none(float(priced[0]))
+    if price is not None and abs(price * step) < PRICELESS:
+        price = 0.0
+    measured = gain(scenario, contexts, certificate, scenario.certify(contexts, request), price is not None)
+    distance = one.slack(torch.tensor(value, dtype=torch.float64)).item()
+    near = distance < 1 if whole else distance <= CLOSE * (abs(one.threshold) or 1.0)
+    return Bound(str(one), scenario.label(one.label).unit, value, near or bool(price), price, step, str(loosened),
+                 None if price is None else price * step, measured)
+
+
+def gain(scenario: Scenario[Any], contexts: Tensor, before: Certificate, after: Certificate,
+         bound: bool) -> float | None:
+    """Return the utility gained from one certificate to another: of their bounds, or of the best designs known."""
+    if bound:
+        return finite_or_none(float(after.utility[0] - before.utility[0]))
+    if not (bool(before.feasible[0]) and bool(after.feasible[0])):
+        return None
+    return float(scenario.utility(contexts, after.design)[0] - scenario.utility(contexts, before.design)[0])
+
+
+def _parts(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple[Part, ...]:
+    """Return who is affected by the request, most affected first."""
+    here = scenario.shares(contexts, design[None])
+    free = scenario.shares(contexts, scenario.certify(contexts).design)
+    name = list(here)[-1]
+    scale = float(free[name].abs().amax()) or 1.0
+    change = ((here[name] - free[name]) / free[name].abs().clamp_min(1e-9 * scale))[0]
+    found = []
+    for index in change.argsort(stable=True).tolist():
+        if not math.isclose(float(here[name][0, index]), float(free[name][0, index]), rel_tol=1e-6, abs_tol=1e-9):
+            # A figure of another number of parts (a second state feature, say) does not belong to this part.
+            belongs = [key for key in here if here[key].shape == here[name].shape]
+            found.append(Part(index + 1, {key: float(here[key][0, index]) for key in belongs},
+                              {key: float(free[key][0, index]) for key in belongs}))
+    return tuple(found)

@@ -1,0 +1,68 @@
+"""The explanation as a figure: who pays, what a unit more would give, the path of decisions.
+
+Axes: X design values, T horizon, S state values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from aign.designs.explanation import Explanation
+from aign.scenarios.base import Scenario
+
+INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
+
+
+def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, found: Explanation, title: str = "") -> Figure:
+    """Return a figure with one panel for each figure of the network's parts, one for prices, one for the path."""
+    contexts = context[None]
+    here = scenario.shares(contexts, design[None])
+    free = scenario.shares(contexts, scenario.certify(contexts).design)
+    count = len(here) + bool(found.bounds) + 1
+    figure = Figure(figsize=(4.2 * count, 3.8), layout="constrained")
+    axes = list(figure.subplots(1, count, squeeze=False)[0])
+    for name, place in zip(here, axes, strict=False):
+        compare(place, here[name][0], free[name][0], name)
+    if found.bounds:
+        prices(axes[len(here)], found)
+    climb(axes[-1], found)
+    figure.suptitle(title)
+    return figure
+
+
+def compare(axes: Axes, here: Tensor, free: Tensor, name: str) -> None:
+    """Draw a figure of every part here beside the unconstrained optimum."""
+    place = np.arange(1, len(here) + 1)
+    axes.bar(place - 0.2, free.numpy(), width=0.4, color=SOFT, label="unconstrained optimum")
+    axes.bar(place + 0.2, here.numpy(), width=0.4, color=INK, label="this design")
+    axes.set(xlabel="user or channel", ylabel=name, title="who pays")
+    axes.legend(fontsize=8)
+
+
+def prices(axes: Axes, found: Explanation) -> None:
+    """Draw what loosening each constraint by one unit gives: by its price, and certified again."""
+    place = np.arange(len(found.bounds))
+    figures: Mapping[str, list[float | None]] = {"by shadow price": [one.predicted for one in found.bounds],
+                                                 "certified again": [one.measured for one in found.bounds]}
+    for (name, values), shift, colour in zip(figures.items(), (-0.2, 0.2), (SOFT, ACCENT), strict=True):
+        axes.barh(place + shift, [value or 0.0 for value in values], height=0.4, color=colour, label=name)
+    axes.set_yticks(place, [f"{one.constraint}\nto {one.loosened}" for one in found.bounds], fontsize=8)
+    axes.set(xlabel="utility gained", title="one more unit")
+    axes.legend(fontsize=8)
+
+
+def climb(axes: Axes, found: Explanation) -> None:
+    """Draw the utility along the executed path, and the share of values that are final."""
+    step = np.arange(len(found.utility))
+    axes.plot(step, found.utility, "-o", color=ACCENT, markersize=4)
+    axes.set(xlabel="step", ylabel="utility", title="the path of decisions")
+    other = axes.twinx()
+    final = [sum(one <= now for one in found.settled) / len(found.settled) for now in step]
+    other.step(step, final, where="post", color=SOFT)
+    other.set(ylim=(0, 1.05), ylabel="share of values that are final")

@@ -1,0 +1,151 @@
+"""The denoiser that treats users as a set: the same network serves any number of them, in any order.
+
+One token a user holds its part of the noisy plan, of the first state and of what is fixed. Each block transforms all
+tokens alike and lets every token see the mean over all (Deep Sets: Zaheer et al. 2017), so that the cost grows linearly
+with the users and the network is equivariant to their order. Time, return, labels and the number of users reach every
+block as an embedding.
+
+Axes: B trajectories, L planned states, S state values, K known values, N users, Q conditions, C channels, E embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+from aign.diffusion.inverse_dynamics import InverseDynamics
+from aign.diffusion.unet import mlp, sinusoidal
+from aign.errors import ParameterError
+from aign.scenarios.base import Feature, Scenario
+
+WIDENING = 2
+"""Hidden width of a block's perceptron, as a multiple of its channels."""
+
+
+class SetBlock(nn.Module):
+    """A residual perceptron on every token, which also sees the mean token and the embedding."""
+
+    def __init__(self, channels: int, embedding: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+        self.own = nn.Linear(channels, WIDENING * channels)
+        self.mean = nn.Linear(channels, WIDENING * channels, bias=False)
+        self.embed = nn.Linear(embedding, WIDENING * channels, bias=False)
+        self.leave = nn.Linear(WIDENING * channels, channels)
+
+    def forward(self, tokens_BNC: Tensor, embedding_BE: Tensor) -> Tensor:
+        """Return new tokens (B, N, C)."""
+        seen = self.norm(tokens_BNC)
+        common = self.mean(seen.mean(dim=1)) + self.embed(embedding_BE)
+        output: Tensor = tokens_BNC + self.leave(nn.functional.mish(self.own(seen) + common[:, None]))
+        return output
+
+
+class SetDenoiser(ModelMixin, ConfigMixin):
+    """Predict the clean states, the noise or the velocity of a noisy plan, users as a set.
+
+    Values that belong to users come in runs of N equal parts, user by user, one run a feature.
+
+    Args:
+        plan_length: L, planned states.
+        state_widths: values a user has in each state feature.
+        fixed_widths: values a user has in each fixed feature.
+        condition_count: Q, conditions (return, then labels), each of which may be hidden.
+        channels: C, width of a token.
+        depth: number of blocks.
+        embedding: E.
+    """
+
+    @register_to_config
+    def __init__(self, plan_length: int, state_widths: Sequence[int], fixed_widths: Sequence[int],
+                 condition_count: int, channels: int = 128, depth: int = 4, embedding: int = 128) -> None:
+        super().__init__()
+        state, fixed = sum(state_widths), sum(fixed_widths)
+        self.embedding_size = embedding
+        self.time = mlp(embedding, embedding)
+        self.condition = mlp(2 * condition_count, embedding)
+        self.count = nn.Linear(1, embedding, bias=False)
+        self.enter = nn.Linear((plan_length + 1) * state + fixed, channels)
+        self.layers = nn.ModuleList(SetBlock(channels, embedding) for _ in range(depth))
+        self.leave = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, plan_length * state))
+
+    def forward(self, sample_BLS: Tensor, timestep_B: Tensor, known_BK: Tensor, conditions_BQ: Tensor,
+                shown_BQ: Tensor) -> Tensor:
+        """Return the prediction (B, L, S); arguments as in `TemporalUNet.forward`."""
+        states, fixed = self.config.state_widths, self.config.fixed_widths
+        users = sample_BLS.shape[2] // sum(states)
+        fixed_BK, first_BS = known_BK.split([users * sum(fixed), users * sum(states)], dim=1)
+        plan_BNV = by_user(sample_BLS, states, users).transpose(1, 2).flatten(2)
+        tokens = self.enter(torch.cat([plan_BNV, by_user(first_BS, states, users), by_user(fixed_BK, fixed, users)],
+                                      dim=2))
+        seen = torch.cat([conditions_BQ.masked_fill(~shown_BQ, 0.0), shown_BQ.to(sample_BLS.dtype)], dim=1)
+        count = sample_BLS.new_full((len(sample_BLS), 1), float(users)).log10()
+        embedding = self.time(sinusoidal(timestep_B, self.embedding_size).to(sample_BLS.dtype)) + self.count(count)
+        embedding = nn.functional.mish(embedding + self.condition(seen))
+        for layer in self.layers:
+            tokens = layer(tokens, embedding)
+        values = self.leave(tokens).unflatten(2, (sample_BLS.shape[1], sum(states)))
+        return in_runs(values.transpose(1, 2), states)
+
+
+class SharedInverseDynamics(ModelMixin, ConfigMixin):
+    """The inverse-dynamics head of every user: one `InverseDynamics` that sees a user's own values only.
+
+    Args:
+        state_widths, fixed_widths: values a user has in each feature, as in `SetDenoiser`.
+        action_size: action values of a user.
+        hidden: hidden width.
+    """
+
+    @register_to_config
+    def __init__(self, state_widths: Sequence[int], fixed_widths: Sequence[int], action_size: int,
+                 hidden: int = 128) -> None:
+        super().__init__()
+        self.head = InverseDynamics(sum(state_widths), sum(fixed_widths), action_size, hidden)
+
+    @torch.no_grad()
+    def fit_linear(self, changes_BS: Tensor, actions_BA: Tensor) -> None:
+        """Set the linear path to the least-squares map, over all users alike."""
+        widths = self.config.state_widths
+        users = changes_BS.shape[1] // sum(widths)
+        self.head.fit_linear(by_user(changes_BS, widths, users).flatten(0, 1),
+                             actions_BA.unflatten(1, (users, -1)).flatten(0, 1))
+
+    def forward(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor) -> Tensor:
+        """Return actions (B, A) for normalised states and fixed observations."""
+        states, fixed = self.config.state_widths, self.config.fixed_widths
+        users = states_BS.shape[1] // sum(states)
+        parts = [by_user(states_BS, states, users), by_user(next_states_BS, states, users),
+                 by_user(fixed_BK, fixed, users)]
+        actions: Tensor = self.head(*(part.flatten(0, 1) for part in parts))
+        return actions.reshape(len(states_BS), -1)
+
+
+def user_widths(scenario: Scenario[Any], features: Sequence[Feature]) -> list[int]:
+    """Return how many values of each feature belong to one user.
+
+    Raises:
+        ParameterError: a feature cannot be shared out among the scenario's decision makers.
+    """
+    for feature in features:
+        if feature.size % scenario.agents:
+            raise ParameterError(f"train.network.kind = set: {scenario.name} has {scenario.agents} decision makers, "
+                                 f"and {feature.size} values of {feature.name} cannot be shared out among them. "
+                                 "Use kind: temporal.")
+    return [feature.size // scenario.agents for feature in features]
+
+
+def by_user(values: Tensor, widths: Sequence[int], users: int) -> Tensor:
+    """Regroup runs (..., sum of N * width) to (..., N, sum of widths)."""
+    runs = values.split([users * width for width in widths], dim=-1)
+    return torch.cat([run.unflatten(-1, (users, width)) for run, width in zip(runs, widths, strict=True)], dim=-1)
+
+
+def in_runs(values: Tensor, widths: Sequence[int]) -> Tensor:
+    """Undo `by_user`: (..., N, sum of widths) to runs (..., sum of N * width)."""
+    return torch.cat([part.flatten(-2) for part in values.split(list(widths), dim=-1)], dim=-1)

@@ -1,0 +1,63 @@
+"""The labels of a power-allocation design, computed from its rates; only those asked for.
+
+Axes: B networks, N users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+from aign.scenarios.constraints import Label
+from aign.scenarios.power_allocation import physics
+from aign.scenarios.power_allocation.physics import Utility
+
+LABELS = (
+    Label("total_power", "level", "lower", "Sum of all users' power levels."),
+    Label("max_power", "level", "lower", "Highest power level of any user."),
+    Label("min_rate", "Mbit/s", "higher", "Shannon rate of the worst user."),
+    Label("min_sinr_db", "dB", "higher", "SINR of the worst user; -100 dB where silent."),
+    Label("jain_fairness", "1", "higher", "Jain's index of the rates: 1/N (one user has all) to 1 (all equal)."),
+    Label("energy_efficiency", "Mbit/s/level", "higher", "Sum of rates per power level spent; 0 where nobody sends."),
+)
+WHOLE = frozenset({"total_power", "max_power"})
+NAMES = tuple(label.name for label in LABELS)
+
+
+def measure(contexts: Tensor, designs: Tensor, names: Collection[str] = NAMES) -> dict[str, Tensor]:
+    """Return the labels named, each float64 (B,), of designs (B, N)."""
+    ratio = physics.sinr(contexts, designs)
+    return _values(designs, ratio, physics.shannon(ratio), names)
+
+
+def assess(contexts: Tensor, designs: Tensor, kind: Utility,
+           names: Collection[str]) -> tuple[dict[str, Tensor], Tensor]:
+    """Return the labels named, as `measure` does, and the utility (B,), with the rates computed once."""
+    ratio = physics.sinr(contexts, designs)
+    rate = physics.shannon(ratio)
+    values = _values(designs, ratio, rate, names)
+    revenue = rate.clamp_min(physics.RATE_FLOOR).log_().sum(dim=1) if kind == "log" else rate.sum(dim=1)
+    return values, physics.REVENUE * revenue - physics.POWER_PRICE * designs.double().sum(dim=1)
+
+
+def _values(designs: Tensor, ratio: Tensor, rate: Tensor, names: Collection[str]) -> dict[str, Tensor]:
+    total = designs.double().sum(dim=1)
+    result = {}
+    for name in names:
+        if name == "total_power":
+            result[name] = total
+        elif name == "max_power":
+            result[name] = designs.double().amax(dim=1)
+        elif name == "min_rate":
+            result[name] = rate.amin(dim=1)
+        elif name == "min_sinr_db":
+            result[name] = physics.decibels(ratio.amin(dim=1))
+        elif name == "jain_fairness":
+            users = designs.shape[1]
+            squares = (rate**2).sum(dim=1) * users
+            result[name] = torch.where(squares > 0, rate.sum(dim=1) ** 2 / squares.clamp_min(1e-300), 1.0 / users)
+        else:
+            result[name] = torch.where(total > 0, rate.sum(dim=1) / total.clamp_min(1.0), 0.0)
+    return result

@@ -1,0 +1,103 @@
+"""How well a method answers requests: raw satisfaction, satisfaction and utility after projection, diversity.
+
+Axes: K designs of an answer, N users, E training designs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from aign.designs.diversity import NEAR_BEST, measure
+from aign.scenarios.base import Scenario, finite_or_none
+from aign.scenarios.constraints import satisfied, violation
+from aign.studies.request_sets import FAMILIES, Asked
+
+Row = dict[str, Any]
+"""One request's scores as JSON values."""
+AVERAGED = ("raw_violation", "distinct", "mean_distance", "good", "novelty", "new", "milliseconds", "training_seconds",
+            "environment_steps")
+"""Scores of which a family shows the mean, where rows have them. `good`: different feasible designs within 0.5 % of the
+best; `novelty`: L1 distance to the nearest training design, in levels; `new`: share of designs that are none."""
+
+
+def projected(scenario: Scenario[Any], asked: Asked, raw: Tensor) -> Row:
+    """Return the scores of designs (K, N) before projection, and of what the projection makes of them."""
+    contexts = asked.context.expand(len(raw), -1)
+    values = scenario.measure(contexts, raw)
+    broken = violation(asked.constraints, values, len(raw))
+    designs = scenario.project(contexts, raw, asked.constraints)
+    return {**judged(scenario, asked, designs, satisfied(asked.constraints, values, len(raw))),
+            "raw_violation": finite_or_none(float(broken.mean()))}
+
+
+def judged(scenario: Scenario[Any], asked: Asked, designs: Tensor, met: Tensor, memory: Tensor | None = None) -> Row:
+    """Return the scores of an answer.
+
+    Args:
+        scenario: the simulator.
+        asked: the request.
+        designs: (K, N) as returned, after projection.
+        met: (K,) bool, whether each met the request before projection.
+        memory: (E, N) training designs, for novelty; in canonical order, as the request's context.
+    """
+    contexts = asked.context.expand(len(designs), -1)
+    feasible = satisfied(asked.constraints, scenario.measure(contexts, designs), len(designs))
+    utility = scenario.utility(contexts, designs)
+    best = float(utility.where(feasible, -math.inf).max())
+    found = measure(scenario, designs, utility, feasible, memory)
+    row = {"family": asked.family, "certified": asked.certified, "raw_share": float(met.double().mean()),
+           "raw_any": bool(met.any()), "all_feasible": bool(feasible.all()),
+           "utility_ratio": finite_or_none(best / asked.optimum), "distinct": found.distinct,
+           "mean_distance": found.mean_distance, "good": found.near_best[f"{NEAR_BEST[-1]:g}"]}
+    if found.novelty is not None:
+        row |= {"novelty": share(found.novelty), "new": share(distance > 0 for distance in found.novelty)}
+    return row
+
+
+def summary(rows: Iterable[Row]) -> dict[str, Any]:
+    """Return one family's figures, in the shape of `constraints.json`.
+
+    satisfied_raw: share of requests that at least one design met before projection. satisfied_raw_single: share of all
+    designs. satisfied: share of requests that every design meets after projection. Utility ratios are the best design's
+    over the constrained optimum, also apart for requests with a certified optimum and with a best known one only.
+    """
+    rows = list(rows)
+    found = {"satisfied_raw": share(row["raw_any"] for row in rows),
+             "satisfied_raw_single": share(row["raw_share"] for row in rows),
+             "satisfied": share(row["all_feasible"] for row in rows), **ratios(rows)}
+    for name, certified in (("certified_optimum", True), ("best_known_optimum", False)):
+        found[name] = ratios([row for row in rows if row["certified"] == certified])
+    for name in AVERAGED:
+        known = [float(row[name]) for row in rows if row.get(name) is not None]
+        if known:
+            found[name] = share(known)
+    return found
+
+
+def ratios(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return mean and worst utility ratio; a request without a feasible answer counts in neither, but is counted."""
+    known = [row["utility_ratio"] for row in rows if row["utility_ratio"] is not None]
+    return {"requests": len(rows), "unanswered": len(rows) - len(known), "utility_ratio_mean": share(known),
+            "utility_ratio_worst": min(known, default=None)}
+
+
+def share(values: Iterable[float]) -> float | None:
+    """Return the mean; None of nothing."""
+    known = [float(value) for value in values]
+    return sum(known) / len(known) if known else None
+
+
+def by_family(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the figures of each family that occurs."""
+    return {family: summary(row for row in rows if row["family"] == family) for family in FAMILIES
+            if any(row["family"] == family for row in rows)}
+
+
+def mean_over(families: Mapping[str, Mapping[str, Any]], names: Iterable[str], figure: str) -> float | None:
+    """Return a figure's mean over those of the families that occur; None where one of them lacks it."""
+    values = [families[name][figure] for name in names if name in families]
+    return None if None in values else share(values)

@@ -1,0 +1,195 @@
+"""The study "constraints that combine": which cells it is made of, and the order in which these are computed.
+
+First models and requests; then, on validation contexts, which way of showing labels and of sampling is best; then the
+winner's answers on test contexts beside every control; last constraints.json and the plots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aign.designs.settings import SamplingSettings
+from aign.diffusion import device
+from aign.files import sha256
+from aign.params import Params
+from aign.stages import journal
+from aign.stages.jobs import Job, run_jobs
+from aign.studies import cells, constraint_cells, constraint_files
+from aign.studies.constraint_models import CONDITIONED, CONTROLS, PART, model_of, training
+from aign.studies.repetitions import Repetition, collected
+from aign.studies.request_sets import FAMILIES, INFEASIBLE, SIZES
+from aign.studies.settings import ConstraintsSettings
+
+EXPECTED = "achieved"
+"""The way of showing labels that is expected to win: its full training need not wait for the comparison."""
+LEARNED_CONTROLS = (*CONDITIONED, *CONTROLS)
+PLAIN_CONTROLS = ("no_learning", "random_training_designs")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What won on validation contexts: how training shows labels, and how to sample."""
+
+    model: str
+    sampling: SamplingSettings
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The cells that draw one repetition's requests: test and validation contexts, by family."""
+
+    test: Mapping[str, Job]
+    validation: Mapping[str, Job]
+
+
+def run(params: Params) -> None:
+    """Compute everything that is missing and write constraints.json and its plots."""
+    repetitions = datasets(params)
+    models = train(params, repetitions)
+    drawn = {one.seed: requests(params, one) for one in repetitions}
+    compute([job for one in drawn.values() for job in (*one.test.values(), *one.validation.values())], params,
+            "requests")
+    first = [_compared(params, one, models[one.seed][name], f"guidance-{name}", drawn[one.seed],
+                       ways(params.studies.constraints)) for one in repetitions for name in CONDITIONED]
+    compute(first, params, "ways of showing labels and of guidance")
+    rows = constraint_files.choices(first, [name for _ in repetitions for name in CONDITIONED])
+    name, guided = _decided(params, rows)
+    final = {one.seed: training(name, one, params, params.studies.constraints.train.steps) for one in repetitions}
+    compute(list(final.values()), params, "model of the final figures", training=True)
+    second = [_compared(params, one, final[one.seed], "ladder", drawn[one.seed],
+                        ladders(params.studies.constraints, guided)) for one in repetitions]
+    compute(second, params, "target returns and margins")
+    more = constraint_files.choices(second, [f"{name} (full training)" for _ in repetitions])
+    choice = Choice(name, _decided(params, more)[1])
+    answers = {one.seed: answering(params, one, final[one.seed], models[one.seed], drawn[one.seed], choice.sampling)
+               for one in repetitions}
+    compute([job for group in answers.values() for job in group.values()], params, "answers and controls")
+    constraint_files.write(params, [*final.values(), *(job for one in models.values() for job in one.values())],
+                           [one.test for one in drawn.values()], rows + more, choice.model, choice.sampling,
+                           list(answers.values()))
+
+
+def datasets(params: Params) -> list[Repetition]:
+    """Return the repetitions learned from; datasets that are missing are collected."""
+    settings = params.studies.constraints
+    return [collected(params, settings.users, seed) for seed in settings.seeds]
+
+
+def train(params: Params, repetitions: Sequence[Repetition] | None = None) -> dict[int, dict[str, Job]]:
+    """Train every model that is compared, and the one expected to win in full; return the former by seed and name."""
+    repetitions = datasets(params) if repetitions is None else repetitions
+    settings = params.studies.constraints
+    full = [training(EXPECTED, one, params, settings.train.steps) for one in repetitions]
+    models = {one.seed: {name: training(name, one, params, settings.variant_steps) for name in LEARNED_CONTROLS}
+              for one in repetitions}
+    compute([*full, *(job for group in models.values() for job in group.values())], params, "models", training=True)
+    return models
+
+
+def compute(jobs: Sequence[Job], params: Params, what: str, training: bool = False) -> None:
+    """Run the cells that are missing; trainings one after another on a GPU, which one fills."""
+    missing = [job for job in jobs if not job.result.exists()]
+    journal.say(f"study {PART}", f"{what}: {len(jobs) - len(missing)} of {len(jobs)} cells are there")
+    alone = training and device.choose(params.base.device).type == "cuda"
+    run_jobs(missing, 1 if alone else params.base.workers, f"study {PART}", params.base.threads)
+
+
+def digests(*jobs: Job) -> list[str]:
+    """Return what identifies the results of finished cells: whoever reads them depends on them."""
+    return [sha256(job.result) for job in jobs]
+
+
+def requests(params: Params, one: Repetition) -> Drawn:
+    """Return the cells that draw a repetition's share of the requests."""
+    settings = params.studies.constraints
+
+    def draw(split: str, family: str, count: int) -> Job:
+        arguments = {"dataset": one.dataset, "digest": one.digests()["dataset"], "split": split, "family": family,
+                     "count": count, "seed": one.seed}
+        return cells.cell(PART, f"requests-{split}-{family}-{one.name}", count, constraint_cells.drawn, arguments)
+
+    counts = {family: -(-getattr(settings.requests, family) // len(settings.seeds))
+              for family in (*FAMILIES, INFEASIBLE)}
+    return Drawn({family: draw("test", family, count) for family, count in counts.items()},
+                 {family: draw("validation", family, settings.choice_requests) for family in SIZES})
+
+
+# --- choices ---------------------------------------------------------------------------------------------------------
+
+def ways(settings: ConstraintsSettings) -> list[SamplingSettings]:
+    """Return the ways of guidance that are compared, with the first ladder and margins."""
+    plain = {"constrained_ladder": settings.ladders[0], "margins": settings.margins[0], "projected_steps": 0}
+    guided = [SamplingSettings(**plain, guidance=weight) for weight in settings.guidance]
+    return [*guided, *(one.model_copy(update={"composed": True}) for one in guided)]
+
+
+def ladders(settings: ConstraintsSettings, sampling: SamplingSettings) -> list[SamplingSettings]:
+    """Return every ladder with every margin, guided as given."""
+    return [sampling.model_copy(update={"constrained_ladder": ladder, "margins": margins})
+            for ladder in settings.ladders for margins in settings.margins]
+
+
+def _decided(params: Params, rows: Sequence[Mapping[str, Any]]) -> tuple[str, SamplingSettings]:
+    """Return the model and the sampling of the best row."""
+    best = constraint_files.best(rows, params.studies.constraints.least_ratio)
+    return str(best["model"]).split(" ")[0], SamplingSettings(
+        guidance=best["guidance"], composed=best["composed"], constrained_ladder=tuple(best["ladder"]),
+        margins=tuple(best["margins"]), projected_steps=0)
+
+
+def _compared(params: Params, one: Repetition, model: Job, name: str, drawn: Drawn,
+              options: Sequence[SamplingSettings]) -> Job:
+    arguments = {"model": model_of(model), "requests": [job.result for job in drawn.validation.values()],
+                 "digests": digests(model, *drawn.validation.values()),
+                 "candidates": params.studies.constraints.candidates, "options": list(options), "seed": one.seed}
+    return cells.cell(PART, f"choice-{name}-{one.name}", len(options), constraint_cells.compared, arguments)
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+def answering(params: Params, one: Repetition, final: Job, models: Mapping[str, Job], drawn: Drawn,
+              sampling: SamplingSettings) -> dict[str, Job]:
+    """Return the cells that answer a repetition's requests: "main", the controls, agents trained for one request."""
+    settings = params.studies.constraints
+    asked = [drawn.test[family] for family in FAMILIES]
+    dataset = one.digests()["dataset"]
+    every = sum(getattr(settings.requests, family) for family in FAMILIES) // len(settings.seeds)
+    common = {"candidates": settings.candidates, "sampling": sampling, "seed": one.seed}
+
+    def control(name: str, method: str, model: Job | None) -> Job:
+        behind = [*asked, model] if model else asked
+        arguments = {"method": method, "model": model_of(model) if model else None, "dataset": one.dataset,
+                     "digests": [dataset, *digests(*behind)], "limit": settings.control_requests,
+                     "requests": [job.result for job in asked], **common}
+        total = min(every, settings.control_requests * len(FAMILIES))
+        return cells.cell(PART, f"answers-{name}-{one.name}", total, constraint_cells.controlled, arguments)
+
+    main = cells.cell(PART, f"answers-main-{one.name}", every + settings.requests.infeasible,
+                      constraint_cells.answered,
+                      {"model": model_of(final), "dataset": one.dataset,
+                       "requests": [job.result for job in drawn.test.values()],
+                       "digests": [dataset, *digests(final, *drawn.test.values())], **common})
+    jobs = {"main": main, "masked": control("masked", "masked", final),
+            **{name: control(name, "model", job) for name, job in models.items()},
+            **{name: control(name, name, None) for name in PLAIN_CONTROLS},
+            "convex_solver": cells.cell(PART, f"answers-convex-solver-{one.name}", every, constraint_cells.solved,
+                                        {"requests": [job.result for job in asked], "digests": digests(*asked)})}
+    return jobs | _retrained(params, one, drawn)
+
+
+def _retrained(params: Params, one: Repetition, drawn: Drawn) -> dict[str, Job]:
+    """Return one cell an agent and sampled request; requests are taken from the families in turn."""
+    settings = params.studies.constraints
+    wanted = -(-settings.retraining.requests // len(settings.seeds))
+    there = {family: cells.result(drawn.test[family])["statistics"]["requests"] for family in FAMILIES}
+    turns = [(family, place) for place in range(max(there.values())) for family in FAMILIES if place < there[family]]
+    jobs = {}
+    for number, (family, place) in enumerate(turns[:wanted]):
+        for kind in constraint_cells.LEARNERS:
+            arguments = {"kind": kind, "requests": drawn.test[family].result, "place": place,
+                         "digests": digests(drawn.test[family]), "settings": settings.retraining, "seed": one.seed}
+            name = f"{kind}_retrained-{number}"
+            jobs[name] = cells.cell(PART, f"answers-{name}-{one.name}", 1, constraint_cells.retrained, arguments)
+    return jobs

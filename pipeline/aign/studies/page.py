@@ -1,0 +1,171 @@
+"""The studies' page: data/reports/tables/README.md, made from the JSON files and plots beside it alone.
+
+A section stands where its file exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aign.errors import DatasetError
+from aign.files import read_json, writing
+from aign.stages import journal
+from aign.studies import convergence, table_one
+from aign.studies.markdown import block, number, table, text
+
+NAME = "README.md"
+HEAD = """# The paper's tables, with certificates and error bars
+
+Huang et al. (AIGN, section IV) print one figure for each of three methods at 20, 50 and 80 users: no optimum, no seeds,
+no spread. Here every method meets the same unseen networks, a certificate says what the best possible design is worth,
+and everything is repeated over seeds. Made by `aign study`; every number stands in a JSON file in this folder.
+"""
+GAINS = {
+    "preset": "The gains of the calibrated preset (spread 0.1). The network's constants were fitted to the paper's "
+              "published utilities, so nearness to its figures is calibration, not evidence.",
+    "general": "Gains whose spread is drawn anew for each network, from 0.1 to 1.",
+}
+COLUMNS = {"method": "method", "utility": "utility", "paper": "paper's figure", "utility_ratio": "U/U*",
+           "normalised_return": "normalised return", "training_seconds": "seconds to train",
+           "milliseconds_per_design": "ms a design", "environment_steps": "environment steps"}
+TRANSFER = {"method": "method", "utility": "utility", "utility_ratio": "U/U*",
+            "normalised_return": "normalised return", "worst_ratio": "worst U/U*",
+            "milliseconds_per_design": "ms a design"}
+OTHERS = {"constraints": "Constraints that combine", "rate": "Rate utility, where the problem is hard",
+          "bias": "Biased and small datasets"}
+
+
+def write(folder: Path) -> None:
+    """Write the page of a folder; sections of studies that were not made are left out.
+
+    Raises:
+        DatasetError: a JSON file is damaged.
+        StorageError: the page cannot be written.
+    """
+    with writing(folder / NAME) as aside:
+        aside.write_text(page(folder))
+    journal.made("study", folder / NAME)
+
+
+def page(folder: Path) -> str:
+    """Return the page."""
+    made = {path.stem: read_json(path, DatasetError) for path in sorted(folder.glob("*.json"))}
+    parts = [HEAD]
+    if "table1" in made:
+        parts += [first_table(made["table1"]), converged(made.get("convergence", []), folder)]
+    if "table2" in made:
+        parts.append(second_table(made["table2"]))
+    if made.get("transfer"):
+        parts.append(transferred(made["transfer"]))
+    for name, title in OTHERS.items():
+        if name in made:
+            parts.append(other(name, title, made[name], folder))
+    parts.append(computed(made.get("tables")))
+    return "\n".join(part.rstrip() + "\n" for part in parts if part)
+
+
+def first_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return Table I: a block for each kind of gains and number of users, its winner in words."""
+    parts = ["## Table I", "U* is a certified upper bound. Normalised return: 0 is the better of full power and "
+             "noise-limited power, 1 the bound. Brackets: 95 % Student-t interval of the mean over seeds. `rounded_"
+             "optimum` is the design the certificate comes with. Environment steps are those an online method took, or "
+             "those in the dataset an offline method learned from."]
+    for gains, meaning in GAINS.items():
+        sizes = sorted({row["users"] for row in rows if row["gains"] == gains})
+        if sizes:
+            parts += [f"### {gains.capitalize()} gains", meaning]
+        for users in sizes:
+            chosen = table_one.block(rows, users, gains)
+            parts += [f"#### {users} users, {gains} gains", won(chosen), table(chosen, COLUMNS)]
+    return "\n\n".join(parts)
+
+
+def won(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return a sentence that names the best competing method and whether the runner-up can be told from it."""
+    best = table_one.winner(rows)
+    rest = [row for row in rows if row["method"] not in (best["method"], *table_one.BOUNDS)]
+    sentence = f"Best: **{best['method']}**, {text(best['utility_ratio'])} of the certified optimum"
+    if not rest:
+        return f"{sentence}."
+    second = max(rest, key=lambda row: float(row["utility_ratio"]["mean"]))
+    low, high = best["utility_ratio"]["low"], second["utility_ratio"]["high"]
+    apart = low is not None and high is not None and low > high
+    return (f"{sentence}; next {second['method']}, {text(second['utility_ratio'])}: the intervals "
+            f"{'do not overlap' if apart else 'overlap, so no order is claimed'}.")
+
+
+def converged(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
+    """Return the section on convergence: the plot and where each learner first reaches the goals."""
+    if not rows:
+        return ""
+    flat = []
+    for row in rows:
+        goals = {f"{axis.replace('_', ' ')} to {goal}": places[axis] for goal, places in row["reached"].items()
+                 for axis in ("gradient_steps", "seconds")}
+        flat.append({"learner": convergence.NAMES.get(row["method"], row["method"]), "users": row["users"],
+                     "final": row["final"], **goals, "largest fall": row["largest_fall"]})
+    return "\n\n".join([
+        "## Convergence", "Mean normalised return of single designs on the same 64 validation networks; mean over "
+        "seeds, bands span all seeds. A dash: not every seed gets there. Largest fall: how far the quality drops below "
+        "its best so far, worst seed. Offline learners need the dataset first: a diamond marks its environment steps. "
+        "Seconds of SAC and PPO are those of one repetition, timed without keeping episodes.",
+        *pictures(folder, "convergence"), table(flat)])
+
+
+def second_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return Table II: every claim with its verdict and the figure that decides."""
+    return "\n\n".join(["## Table II: the paper's claims", "Each verdict follows from a rule in "
+                        "`aign/studies/claims.py`: supported where it holds at every number of users, not supported "
+                        "where at none, else mixed.", table(rows, {"claim": "claim", "verdict": "verdict",
+                                                                   "figure": "figure that decides"})])
+
+
+def transferred(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the section on numbers of users nobody trained on."""
+    parts = ["## Numbers of users never trained on", "The set diffuser learned the trained numbers together; SAC, PPO "
+             "and BCQ policies are shared by all users, so they can be applied as they are; the temporal U-Net cannot."]
+    for users in sorted({row["users"] for row in rows}):
+        chosen = sorted((row for row in rows if row["users"] == users),
+                        key=lambda row: -float(row["utility_ratio"]["mean"]))
+        parts += [f"### {users} users", won(chosen), table(chosen, TRANSFER)]
+    return "\n\n".join(parts)
+
+
+def other(name: str, title: str, content: Any, folder: Path) -> str:
+    """Return the section of another study, from its JSON and plots."""
+    return "\n\n".join([f"## {title}", f"From `{name}.json`.", *pictures(folder, name), block(content, 3)])
+
+
+def pictures(folder: Path, stem: str) -> list[str]:
+    """Return links to the plots whose names start with a study's name."""
+    return [f"![{path.stem.replace('_', ' ')}]({path.relative_to(folder).as_posix()})"
+            for path in sorted(folder.rglob(f"{stem}*.png"))]
+
+
+def computed(about: Mapping[str, Any] | None) -> str:
+    """Return how the tables were computed."""
+    command = "To compute what is missing and rebuild everything here: `aign study` (or `make tables`)."
+    if about is None:
+        return f"## How it was computed\n\n{command}"
+    stale, again, machine = about["stale"], about["same_policy_again"], about["machine"]
+    same = sum(again.values())
+    lines = [
+        f"Seeds: {text(about['seeds'])}. Each repeats contexts, exploration, training and sampling.",
+        f"Networks behind each figure of a seed: {about['contexts']}, never seen in training. Best of "
+        f"{about['candidates']} where the name says so.",
+        f"Certificate: {about['statement']}",
+        f"Gradient steps: {text(about['gradient_steps'])}. Weights: {text(about['parameters'])}.",
+        "Offline methods are given the same training episodes. BCQ holds as many of their steps in memory as its "
+        f"settings allow, drawn evenly; environment steps by number of users: {text(about['bcq_steps_drawn'])}.",
+        f"Exploring again with the same seed gives the same policy, bit for bit, in {same} of {len(again)} cases.",
+        "Seconds to train begin when the first gradient step can be taken; loading data is not in them "
+        f"(at most {number(max(about['preparation_seconds'].values()))} s). Collecting the data is not in those of "
+        "offline methods.",
+        f"Machine: {text(machine)}. {machine['workers']} cells ran side by side.",
+        f"Code that computed the cells: {text(about['code'])}. "
+        + (f"Computed by another version than the present one: {text(stale)}." if stale else
+           "All cells were computed by the present version."),
+        command]
+    return "\n\n".join(["## How it was computed", "\n".join(f"- {line}" for line in lines)])

@@ -1,0 +1,336 @@
+"""Random requests on contexts no model has seen: feasible ones whose every constraint costs something, and impossible
+ones.
+
+A threshold lies between the label's value at the unconstrained optimum (tightness 0) and the most extreme value that
+designs reach (tightness 1); see `Anchors`. A request counts as feasible where a design is known that meets it, and as
+infeasible where it is proven that none does; others are drawn again.
+
+Axes: B contexts, C context values, N users.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.agents.contexts import Contexts
+from aign.scenarios.base import Scenario
+from aign.scenarios.constraints import Constraint, parse, satisfied
+from aign.scenarios.power_allocation.physics import P_MAX
+from aign.scenarios.power_allocation.requirements import feasible, least_powers, requirements
+
+SIZES = {"single": 1, "pair": 2, "triple": 3}
+"""Constraints of a request in the families that training may have shown together."""
+HELD_OUT = "held_out_pair"
+INFEASIBLE = "infeasible"
+FAMILIES = (*SIZES, HELD_OUT)
+"""Families of feasible requests."""
+WORST_USER = ("min_rate", "min_sinr_db")
+"""Two labels that say the same at one base station: never both in one request."""
+HELD_OUT_PAIRS = tuple((label, "max_power") for label in WORST_USER)
+"""Pairs that training never shows together, and that therefore only the family `held_out_pair` contains."""
+POWER = ("total_power", "max_power")
+TIGHTNESS = (0.1, 0.9)
+BEYOND = (0.01, 0.3)
+"""How far beyond what is feasible an impossible threshold lies, as a share of it (dB: of the SINR itself)."""
+HALVINGS = 24
+ATTEMPTS, SEARCHES = 2_000, 20
+"""Draws for one request, and searches for a design that meets one, before giving up a set of labels."""
+LEAST_OPTIMUM = 0.5
+"""Requests that cost more than this share of the unconstrained utility are drawn again: near 0, ratios mean nothing."""
+CERTAIN = ("upper bound", "exhaustive search")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request of the study with what is known of its best answer.
+
+    Attributes:
+        family: one of FAMILIES, or INFEASIBLE.
+        context_id: of the dataset's context.
+        context: (C,) float32.
+        constraints: what every design has to meet.
+        tightness: of each constraint; for the impossible one, the share it lies beyond.
+        free: certified utility without the constraints.
+        optimum: utility under the constraints, certified or best known; NaN where the request is infeasible.
+        certified: whether `optimum` is a bound that no design exceeds.
+    """
+
+    family: str
+    context_id: int
+    context: Tensor
+    constraints: tuple[Constraint, ...]
+    tightness: tuple[float, ...]
+    free: float
+    optimum: float
+    certified: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values; `from_json` builds the same request again."""
+        return {"family": self.family, "context_id": self.context_id, "context": self.context.tolist(),
+                "where": [str(one) for one in self.constraints], "tightness": list(self.tightness), "free": self.free,
+                "optimum": None if math.isnan(self.optimum) else self.optimum, "certified": self.certified}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], scenario: Scenario[Any]) -> Asked:
+        """Build the request from `to_json`'s values."""
+        optimum = math.nan if values["optimum"] is None else values["optimum"]
+        return cls(values["family"], values["context_id"], torch.tensor(values["context"], dtype=torch.float32),
+                   parse(values["where"], scenario.labels), tuple(values["tightness"]), values["free"], optimum,
+                   values["certified"])
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Label values of each context between which thresholds are drawn.
+
+    Attributes:
+        optimum: label -> (B,), at the certified unconstrained design.
+        extreme: label -> (B,). Powers: everybody at level 1. Worst user: the greatest value any design reaches. Jain's
+            index: 1. Energy efficiency: the best that a coordinate search finds with nobody silent.
+        utility: (B,) certified, unconstrained.
+    """
+
+    optimum: Mapping[str, Tensor]
+    extreme: Mapping[str, Tensor]
+    utility: Tensor
+
+    @classmethod
+    def of(cls, scenario: Scenario[Any], contexts: Tensor) -> Anchors:
+        """Compute the anchors of power-allocation contexts (B, C)."""
+        certificate = scenario.certify(contexts)
+        fair = torch.stack([fairest(scenario, context) for context in contexts])
+        lowest = scenario.measure(contexts, torch.ones_like(fair))
+        worst = scenario.measure(contexts, fair)
+        efficient = scenario.measure(contexts, most_efficient(scenario, contexts))
+        extreme = {**{name: lowest[name] for name in POWER}, **{name: worst[name] for name in WORST_USER},
+                   "jain_fairness": torch.ones_like(certificate.utility),
+                   "energy_efficiency": efficient["energy_efficiency"]}
+        return cls(scenario.measure(contexts, certificate.design), extreme, certificate.utility)
+
+    def threshold(self, label: str, row: int, tightness: float) -> float:
+        """Return the value at a tightness between 0 and 1."""
+        start, end = float(self.optimum[label][row]), float(self.extreme[label][row])
+        return start + tightness * (end - start)
+
+
+def fairest(scenario: Scenario[Any], context: Tensor) -> Tensor:
+    """Return the whole-level design (N,) of least power whose worst user fares as well as in any design."""
+    users, low = scenario.state_size, 0.0
+    high = float(P_MAX * context.max())
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        powers = least_powers(context[None], torch.zeros(1, users), middle)
+        low, high = (middle, high) if float(powers.max()) <= P_MAX else (low, middle)
+    return least_powers(context[None], torch.ones(1, users), low)[0].float().clamp(max=P_MAX)
+
+
+def most_efficient(scenario: Scenario[Any], contexts: Tensor, sweeps: int = 2) -> Tensor:
+    """Return designs (B, N) of high energy efficiency with nobody silent, by coordinate search from level 1."""
+    levels = torch.arange(1.0, P_MAX + 1)
+    designs = torch.ones(len(contexts), scenario.state_size)
+    repeated = contexts.repeat_interleave(len(levels), dim=0)
+    for user in [*range(scenario.state_size)] * sweeps:
+        trial = designs.repeat_interleave(len(levels), dim=0)
+        trial[:, user] = levels.repeat(len(contexts))
+        value = scenario.measure(repeated, trial)["energy_efficiency"].reshape(-1, len(levels))
+        designs[:, user] = levels[value.argmax(dim=1)]
+    return designs
+
+
+def label_sets(scenario: Scenario[Any], family: str) -> list[tuple[str, ...]]:
+    """Return the sets of labels that requests of a family bound, each set equally often."""
+    if family == HELD_OUT:
+        return [*HELD_OUT_PAIRS]
+    names = [label.name for label in scenario.labels]
+    apart = [set(WORST_USER), *map(set, HELD_OUT_PAIRS)]
+    return [chosen for chosen in combinations(names, SIZES[family]) if not any(pair <= set(chosen) for pair in apart)]
+
+
+def bound(scenario: Scenario[Any], label: str, threshold: float) -> Constraint:
+    """Return the constraint on the side that costs something, its threshold rounded to what an operator would type."""
+    lower = scenario.label(label).better == "lower"
+    whole = label in scenario.whole_labels
+    return Constraint(label, "<=" if lower else ">=", float(math.floor(threshold)) if whole else
+                      float(f"{threshold:.4g}"))
+
+
+def draw(scenario: Scenario[Any], contexts: Contexts, family: str, count: int, generator: torch.Generator,
+         report: Callable[[int], None] = lambda done: None) -> tuple[list[Asked], int]:
+    """Draw `count` feasible requests of a family; the unconstrained optimum breaks every constraint of each.
+
+    Sets of labels take turns; one of which hardly any request is feasible drops out.
+
+    Returns:
+        the requests, fewer than asked for where every set of labels dropped out, and how many draws were made.
+    """
+    anchors, chosen = Anchors.of(scenario, contexts.values), label_sets(scenario, family)
+    found: list[Asked] = []
+    draws = turn = 0
+    while len(found) < count and chosen:
+        report(len(found))
+        labels = chosen[turn % len(chosen)]
+        asked, taken = _drawn(scenario, contexts, family, labels, anchors, generator)
+        draws += taken
+        if asked is None:
+            chosen.remove(labels)
+        else:
+            found.append(asked)
+            turn += 1
+    return found, draws
+
+
+def _drawn(scenario: Scenario[Any], contexts: Contexts, family: str, labels: Sequence[str], anchors: Anchors,
+           generator: torch.Generator) -> tuple[Asked | None, int]:
+    """Return a request on these labels, None after too many failures, and how many draws were made."""
+    searches = 0
+    for draws in range(1, ATTEMPTS + 1):
+        row = _index(len(contexts), generator)
+        tightness = [_uniform(TIGHTNESS, generator) for _ in labels]
+        constraints = tuple(bound(scenario, label, anchors.threshold(label, row, share))
+                            for label, share in zip(labels, tightness, strict=True))
+        context = contexts.values[row:row + 1]
+        binding = not any(bool(one.holds(anchors.optimum[one.label][row])) for one in constraints)
+        if not binding or not closed_form_feasible(scenario, context, constraints):
+            continue
+        optimum, certified = best_answer(scenario, context, constraints)
+        if optimum >= LEAST_OPTIMUM * float(anchors.utility[row]):
+            return Asked(family, int(contexts.ids[row]), context[0], constraints, tuple(tightness),
+                         float(anchors.utility[row]), optimum, certified), draws
+        searches += 1
+        if searches == SEARCHES:
+            break
+    return None, draws
+
+
+def best_answer(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> tuple[float, bool]:
+    """Return the best utility under constraints in a context (1, C) and whether that is certified; NaN where no design
+    is known that meets them.
+    """
+    certificate = scenario.certify(context, constraints)
+    if certificate.kind in CERTAIN and exact(scenario, constraints):
+        return float(certificate.utility[0]), True
+    known = best_known(scenario, context, constraints, certificate.design)
+    if math.isnan(known):
+        known = best_known(scenario, context, constraints, scenario.feasible(context, constraints).witness)
+    return known, False
+
+
+def exact(scenario: Scenario[Any], constraints: Sequence[Constraint]) -> bool:
+    """Return whether the certificate takes every constraint into account: all have a closed form, or few users."""
+    return scenario.state_size == 2 or not requirements(constraints, scenario.state_size).rest
+
+
+def closed_form_feasible(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> bool:
+    """Return whether a design in a context (1, C) meets those of the constraints that have a closed form; exact."""
+    users = scenario.state_size
+    return bool(feasible(context, requirements(constraints, users), users)[0][0])
+
+
+def best_known(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint], design: Tensor) -> float:
+    """Return the utility of a design (1, N) that meets the constraints; NaN where it does not."""
+    if bool(satisfied(constraints, scenario.measure(context, design), 1)):
+        return float(scenario.utility(context, design))
+    return math.nan
+
+
+# --- what no design can meet -----------------------------------------------------------------------------------------
+
+def infeasible_sets(scenario: Scenario[Any]) -> list[tuple[str, ...]]:
+    """Return sets of labels whose requests can be impossible: the worst user, power limits, perhaps one label more."""
+    extras = [(), *((label.name,) for label in scenario.labels if label.name not in (*WORST_USER, *POWER))]
+    powers = [limits for size in range(len(POWER) + 1) for limits in combinations(POWER, size)]
+    return [(worst, *limits, *extra) for limits in powers for extra in extras for worst in WORST_USER]
+
+
+def draw_infeasible(scenario: Scenario[Any], contexts: Contexts, count: int, generator: torch.Generator,
+                    report: Callable[[int], None] = lambda done: None) -> tuple[list[Asked], int]:
+    """Draw `count` requests that provably no design meets; each would be feasible in its closed-form part if one
+    threshold, the first of the request, were laxer by 1 to 30 %.
+
+    Returns:
+        the requests, and how many draws they took.
+    """
+    anchors, chosen = Anchors.of(scenario, contexts.values), infeasible_sets(scenario)
+    found: list[Asked] = []
+    draws = 0
+    while len(found) < count:
+        report(len(found))
+        draws += 1
+        row, labels = _index(len(contexts), generator), chosen[len(found) % len(chosen)]
+        context = contexts.values[row:row + 1]
+        closed = [label for label in labels if label in (*WORST_USER, *POWER)]
+        first = closed[_index(len(closed), generator)]
+        others = [label for label in labels if label != first]
+        tightness = [_uniform(TIGHTNESS, generator) for _ in others]
+        rest = tuple(bound(scenario, label, anchors.threshold(label, row, share))
+                     for label, share in zip(others, tightness, strict=True))
+        share = _uniform(BEYOND, generator)
+        edge = _edge(scenario, context, first, rest)
+        if edge is None:
+            continue
+        constraints = (bound(scenario, first, beyond(first, edge, share)), *rest)
+        if not closed_form_feasible(scenario, context, constraints):
+            found.append(Asked(INFEASIBLE, int(contexts.ids[row]), context[0], constraints, (share, *tightness),
+                               float(anchors.utility[row]), math.nan, False))
+    return found, draws
+
+
+def beyond(label: str, edge: float, share: float) -> float:
+    """Return a threshold harder than the hardest feasible one by a share of it."""
+    if label == "min_sinr_db":
+        return edge + 10 * math.log10(1 + share)
+    return edge * (1 - share) if label in POWER else edge * (1 + share)
+
+
+def _edge(scenario: Scenario[Any], context: Tensor, label: str, rest: Sequence[Constraint]) -> float | None:
+    """Return the hardest threshold of a label that is feasible beside the closed-form part of the rest, by bisection;
+    None where the laxest threshold is too hard already, or the hardest thinkable is feasible.
+    """
+    lax, hard = {"total_power": (float(P_MAX * scenario.state_size), 0.0), "max_power": (float(P_MAX), 0.0),
+                 "min_rate": (0.0, 1e4), "min_sinr_db": (-99.0, 60.0)}[label]
+
+    def possible(threshold: float) -> bool:
+        one = Constraint(label, "<=" if label in POWER else ">=", threshold)
+        return closed_form_feasible(scenario, context, (one, *rest))
+
+    if not possible(lax) or possible(hard):
+        return None
+    for _ in range(HALVINGS):
+        middle = (lax + hard) / 2
+        lax, hard = (middle, hard) if possible(middle) else (lax, middle)
+    return lax
+
+
+# --- what the requests are like --------------------------------------------------------------------------------------
+
+def statistics(requests: Sequence[Asked], draws: int) -> dict[str, Any]:
+    """Return how hard requests are: tightness, constrained over unconstrained utility, share of draws accepted."""
+    found: dict[str, Any] = {"requests": len(requests), "accepted_draws": len(requests) / max(1, draws)}
+    values = {"tightness": [share for one in requests for share in one.tightness],
+              "constrained_over_free_utility": [one.optimum / one.free for one in requests
+                                                if math.isfinite(one.optimum)]}
+    found |= {name: distribution(known) for name, known in values.items() if known}
+    sets = [" and ".join(constraint.label for constraint in one.constraints) for one in requests]
+    return found | {"sets_of_labels": {name: sets.count(name) for name in sorted(set(sets))}}
+
+
+def distribution(values: Sequence[float]) -> dict[str, float]:
+    """Return mean, quantiles and extremes."""
+    tensor = torch.tensor(list(values), dtype=torch.float64)
+    quantiles = {f"q{int(100 * share):02d}": float(tensor.quantile(share)) for share in (0.05, 0.25, 0.5, 0.75, 0.95)}
+    return {"mean": float(tensor.mean()), "least": float(tensor.min()), **quantiles, "greatest": float(tensor.max())}
+
+
+def _uniform(bounds: tuple[float, float], generator: torch.Generator) -> float:
+    return bounds[0] + (bounds[1] - bounds[0]) * float(torch.rand(1, generator=generator, dtype=torch.float64))
+
+
+def _index(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(count, (1,), generator=generator))

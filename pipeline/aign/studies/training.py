@@ -1,0 +1,118 @@
+"""Cells that learn: the diffusers, batch-constrained Q-learning, and the agents once more, to time them.
+
+A cell's folder keeps the model, so that evaluation finds it, and what a stopped training needs to go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from aign.agents import bcq as batch_constrained
+from aign.agents.contexts import ContextPool
+from aign.agents.learners import explore
+from aign.agents.libraries import Kind
+from aign.agents.policy import SharedPolicy
+from aign.agents.settings import BCQSettings, CollectSettings, RunSettings
+from aign.diffusion import device, store
+from aign.diffusion.settings import TrainSettings
+from aign.diffusion.training import Trainer
+from aign.errors import ModelError
+from aign.files import read_json, sha256
+from aign.stages.jobs import Report
+from aign.stages.scratch import fingerprint
+from aign.stages.train import held_out
+from aign.studies.cells import begin, finish
+from aign.studies.stopwatch import Clock, Stopwatch, seconds_at
+from aign.trajectories.reader import TrajectoryStore
+
+MODEL = "model"
+"""Folder, or stem of the files, of a trained model inside its cell."""
+SCORED_CONTEXTS = 64
+"""Validation contexts behind each point of a learning curve, the same for every method."""
+
+
+def diffuser(report: Report, folder: Path, datasets: Sequence[Path], digests: Sequence[str], settings: TrainSettings,
+             run: RunSettings) -> None:
+    """Train a diffuser on one dataset, or on several of different sizes; keeps the model, history and seconds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.perf_counter()
+    stores = [TrajectoryStore.open(dataset) for dataset in datasets]
+    pools = [ContextPool.load(one.folder / "contexts.safetensors", one.scenario) for one in stores]
+    known = [held_out(pool["validation"], settings.evaluate_contexts) for pool in pools]
+    provenance = {"datasets_sha256": list(digests), "seed": run.seed, "threads": run.threads}
+    trainer = Trainer(stores, settings, run.seed, device.choose(run.device), known, None, provenance)
+    preparation = time.perf_counter() - began
+    watch = Stopwatch(folder / "seconds.json", settings.evaluate_every)
+
+    def progress(step: int) -> None:
+        watch.tell(step)
+        report(step)
+
+    trained = trainer.run(folder / "checkpoint.safetensors", progress)
+    seconds = watch.total()
+    store.save(trained.pipeline, folder / MODEL, trained.history)
+    users = [one.scenario.agents for one in stores]
+    curve = [{**by_users(point, users), "seconds": seconds_at(watch.marks, int(point["step"]))}
+             for point in trained.history]
+    finish(folder, training_seconds=seconds, preparation_seconds=preparation, curve=curve,
+           environment_steps=sum(map(steps_seen, stores)), gradient_steps=settings.steps,
+           parameters=sum(weight.numel() for weight in trainer.parameters),
+           model_sha256=read_json(folder / MODEL / "meta/manifest.json", ModelError)["digest"])
+
+
+def by_users(point: Mapping[str, float], users: Sequence[int]) -> dict[str, float]:
+    """Return a point of a diffuser's history with its quality on each dataset named by the number of users."""
+    own = {f"normalised_return_mean_{count}_users": point[f"normalised_return_mean_{place}"]
+           for place, count in enumerate(users) if f"normalised_return_mean_{place}" in point}
+    return {"gradient_steps": point["step"], "normalised_return_mean": point["normalised_return_mean"], **own}
+
+
+def bcq(report: Report, folder: Path, dataset: Path, digest: str, settings: BCQSettings, run: RunSettings) -> None:
+    """Train discrete batch-constrained Q-learning on a dataset; keeps the policy, its curve and the seconds.
+
+    `steps_drawn` of the dataset's environment steps are held in memory, drawn evenly.
+    """
+    begin(folder)
+    stored = TrajectoryStore.open(dataset)
+    pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
+    known = pool["validation"].take(torch.arange(min(SCORED_CONTEXTS, len(pool["validation"]))))
+    clock = Clock(report)
+    learned = batch_constrained.learn(stored, settings, run.seed, stored.rows("train"), known, clock.tell)
+    seconds = clock.now()
+    learned.policy.save(folder / MODEL)
+    curve = [{**point, "seconds": seconds_at(clock.marks, int(point["gradient_steps"]))} for point in learned.curve]
+    files = {path.name: sha256(path) for path in sorted(folder.glob(f"{MODEL}.*"))}
+    finish(folder, training_seconds=seconds, preparation_seconds=clock.preparation, curve=curve,
+           environment_steps=steps_seen(stored), gradient_steps=settings.gradient_steps,
+           steps_drawn=min(steps_seen(stored), settings.transitions // stored.scenario.agents),
+           parameters=sum(weight.numel() for weight in learned.policy.parameters()),
+           model_sha256=fingerprint(**files))
+
+
+def agent_again(report: Report, folder: Path, dataset: Path, agents: Path, digests: Mapping[str, str], kind: Kind,
+                settings: CollectSettings, seed: int) -> None:
+    """Let an agent explore once more without keeping episodes: how long it takes, and whether it learns the same.
+
+    The seconds include the labelling of episodes and the scoring of snapshots, as exploration does.
+    """
+    begin(folder)
+    stored = TrajectoryStore.open(dataset, deep=False)
+    pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
+    clock = Clock(report)
+    learned = explore(kind, stored.scenario, pool, settings, seed, lambda episodes: None, clock.tell)
+    seconds = clock.now()
+    kept, again = SharedPolicy.load(agents / kind).state_dict(), learned.policy.state_dict()
+    same = kept.keys() == again.keys() and all(torch.equal(kept[name], again[name]) for name in kept)
+    curve = [{**point, "seconds": seconds_at(clock.marks, int(point["environment_steps"]))} for point in learned.curve]
+    finish(folder, training_seconds=seconds, preparation_seconds=clock.preparation,
+           environment_steps=clock.marks[-1][0], curve=curve,
+           parameters=sum(weight.numel() for weight in again.values()), same_policy=same)
+
+
+def steps_seen(stored: TrajectoryStore) -> int:
+    """Return the environment steps in the training episodes of a dataset."""
+    return len(stored.rows("train")) * stored.scenario.horizon

@@ -1,0 +1,109 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics, by_user, in_runs, user_widths
+from aign.errors import ParameterError
+from aign.scenarios import registry
+
+LENGTH, CONDITIONS = 4, 3
+STATES, FIXED = [1, 2], [2]
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return SetDenoiser(LENGTH, STATES, FIXED, CONDITIONS, channels=16, depth=2, embedding=16).eval()
+
+
+def batch(users, count=3, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    state, known = users * sum(STATES), users * (sum(FIXED) + sum(STATES))
+    return (torch.randn(count, LENGTH, state, generator=generator), torch.arange(count) * 7,
+            torch.randn(count, known, generator=generator), torch.randn(count, CONDITIONS, generator=generator),
+            torch.rand(count, CONDITIONS, generator=generator) < 0.5)
+
+
+def reordered(values, widths, order):
+    return in_runs(by_user(values, widths, len(order))[..., order, :], widths)
+
+
+@given(st.permutations(range(5)), st.integers(0, 5))
+@settings(deadline=None)
+def test_users_in_another_order_get_the_same_plan_in_that_order(network, order, seed):
+    noisy, step, known, conditions, shown = batch(5, seed=seed)
+    fixed, first = known.split([5 * sum(FIXED), 5 * sum(STATES)], dim=1)
+    moved = torch.cat([reordered(fixed, FIXED, order), reordered(first, STATES, order)], dim=1)
+    with torch.no_grad():
+        expected = reordered(network(noisy, step, known, conditions, shown), STATES, order)
+        found = network(reordered(noisy, STATES, order), step, moved, conditions, shown)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("users", [1, 2, 9])
+def test_any_number_of_users(network, users):
+    noisy, *rest = batch(users)
+    assert network(noisy, *rest).shape == noisy.shape
+
+
+def test_every_user_hears_of_every_other_and_of_their_number(network):
+    noisy, step, known, conditions, shown = batch(4)
+    changed = noisy.clone()
+    changed[:, :, 3] += 1.0
+    with torch.no_grad():
+        before = network(noisy, step, known, conditions, shown)
+        moved = (network(changed, step, known, conditions, shown) - before).abs()
+        assert (moved[:, :, :4].sum(dim=1) > 1e-6).all()
+        doubled = in_runs(by_user(noisy, STATES, 4).repeat(1, 1, 2, 1), STATES)
+        parts = known.split([4 * sum(FIXED), 4 * sum(STATES)], dim=1)
+        twice = torch.cat([in_runs(by_user(part, widths, 4).repeat(1, 2, 1), widths)
+                           for part, widths in zip(parts, (FIXED, STATES), strict=True)], dim=1)
+        plan = network(doubled, step, twice, conditions, shown)[:, :, :4]
+    assert (plan - before[:, :, :4]).abs().max() > 1e-6
+
+
+def test_hidden_conditions_change_nothing_and_shown_ones_do(network):
+    noisy, step, known, conditions, _ = batch(3)
+    hidden = torch.zeros_like(conditions, dtype=torch.bool)
+    with torch.no_grad():
+        assert torch.equal(network(noisy, step, known, conditions, hidden),
+                           network(noisy, step, known, conditions + 5, hidden))
+        assert not torch.equal(network(noisy, step, known, conditions, ~hidden),
+                               network(noisy, step, known, conditions + 5, ~hidden))
+
+
+def test_regrouping_is_undone():
+    values = torch.arange(24.0).reshape(2, 12)
+    grouped = by_user(values, [1, 2], 4)
+    assert grouped[0, 1].tolist() == [1.0, 6.0, 7.0], "one value of the first run, two of the second"
+    assert torch.equal(in_runs(grouped, [1, 2]), values)
+
+
+def test_one_head_serves_every_user():
+    head = SharedInverseDynamics(STATES, FIXED, 2, hidden=8).eval()
+    torch.nn.init.normal_(head.head.refine[-1].weight)
+    generator = torch.Generator().manual_seed(3)
+    now, following = (torch.randn(4, 15, generator=generator) for _ in range(2))
+    fixed = torch.randn(4, 10, generator=generator)
+    together = head(now, following, fixed).unflatten(1, (5, 2))
+    for user in range(5):
+        own = [by_user(values, widths, 5)[:, user] for values, widths in ((now, STATES), (following, STATES),
+                                                                          (fixed, FIXED))]
+        torch.testing.assert_close(together[:, user], head.head(*own))
+
+
+def test_the_linear_path_is_fitted_over_all_users():
+    head = SharedInverseDynamics([1], [1], 1, hidden=8).eval()
+    changes = torch.linspace(-0.1, 0.1, 24).reshape(8, 3)
+    head.fit_linear(changes, 4 * changes)
+    found = head(torch.zeros(8, 3), changes, torch.zeros(8, 3))
+    torch.testing.assert_close(found, 4 * changes, atol=1e-5, rtol=0)
+
+
+def test_features_that_belong_to_nobody_are_refused():
+    scenario = registry.create("power-allocation", users=3, base_stations=2)
+    assert user_widths(scenario, scenario.fixed_features) == [2]
+    odd = registry.create("power-allocation", users=4).fixed_features
+    with pytest.raises(ParameterError, match=r"log_gain cannot be shared out among them. Use kind: temporal"):
+        user_widths(scenario, odd)

@@ -1,0 +1,105 @@
+import copy
+
+import pytest
+from study_fixtures import evidence, table
+
+from aign.studies import claims, convergence
+
+
+def verdict(row):
+    return row["verdict"]
+
+
+def test_every_claim_has_a_verdict_and_a_figure():
+    rows = claims.claims(evidence())
+    assert len(rows) == len({row["claim"] for row in rows}) == 13
+    for row in rows:
+        assert set(row) == {"claim", "verdict", "figure"}
+        assert row["verdict"] in ("supported", "not supported", "mixed", "not measured")
+        assert row["figure"]
+
+
+def test_times_decide_who_is_fast():
+    # seconds to 0.98: SAC 60, PPO 10, BCQ 2, U-Net 12
+    found = evidence()
+    assert verdict(claims.slow(found)) == "supported"
+    assert verdict(claims.fast(found, "bcq", "BCQ")) == "supported"
+    assert verdict(claims.fast(found, "unet", "Proposed")) == "supported"
+    assert verdict(claims.offline_faster(found)) == "mixed"  # the U-Net is slower than PPO
+    assert "6 of 8 pairs" in claims.offline_faster(found)["figure"]
+    assert "sac 60 / 60" in claims.fast(found, "bcq", "BCQ")["figure"]
+
+
+def test_a_learner_that_never_arrives_is_not_fast():
+    rows = copy.deepcopy(evidence().convergence)
+    for row in rows:
+        if row["method"] == "unet":
+            row["reached"][claims.GOAL]["seconds"] = None
+    found = claims.fast(evidence(convergence=rows), "unet", "Proposed")
+    assert verdict(found) == "not supported"
+    assert "unet never / never" in found["figure"]
+
+
+def test_sizes_that_disagree_are_mixed():
+    rows = copy.deepcopy(evidence().convergence)
+    next(row for row in rows if (row["method"], row["users"]) == ("sac", 20))["largest_fall"] = 0.3
+    assert verdict(claims.unstable(evidence())) == "not supported"
+    assert verdict(claims.unstable(evidence(convergence=rows))) == "mixed"
+
+
+def test_rewards_are_close_within_a_thousandth():
+    rows = table()
+    # U-Net .994 and .999 against SAC .995 and BCQ .990: up to 0.9 % apart
+    assert verdict(claims.close(evidence(table=rows))) == "not supported"
+    for row in rows:
+        if row["method"] in ("sac", "bcq", "diffuser_unet_best_of_4"):
+            row["utility"] = 10.0 * row["users"]
+    assert verdict(claims.close(evidence(table=rows))) == "mixed"
+    for row in rows:
+        if row["method"] == "diffuser_unet_single":
+            row["utility"] = 10.0 * row["users"] * (1 - 0.9 * claims.CLOSE)
+    assert verdict(claims.close(evidence(table=rows))) == "supported"
+
+
+def test_training_times():
+    assert verdict(claims.time_consuming(evidence())) == "supported"
+    assert verdict(claims.less_time(evidence())) == "supported"
+    rows = [{**row, "training_seconds": 100.0} if row["method"] == "bcq" and row["users"] == 20 else row
+            for row in table()]
+    assert verdict(claims.less_time(evidence(table=rows))) == "mixed"
+
+
+def test_a_bound_that_is_all_but_reached_refutes_hardness():
+    assert verdict(claims.np_hard(evidence())) == "not supported"
+
+
+def test_transfer_decides_about_changing_environments():
+    assert verdict(claims.changing(evidence())) == "supported"
+    broken = [{**row, "normalised_return": {"mean": 0.1, "low": 0, "high": 0.2}} for row in evidence().transfer]
+    found = claims.changing(evidence(transfer=broken))
+    assert verdict(found) == "mixed"
+    assert "35 users with sac_trained_on_20: 0.1000" in found["figure"]
+    assert verdict(claims.user_numbers(evidence())) == "supported"
+    assert verdict(claims.user_numbers(evidence(transfer=broken))) == "mixed"
+    assert verdict(claims.user_numbers(evidence(transfer=[]))) == "supported"
+
+
+@pytest.mark.parametrize(("shown", "hidden", "expected"), [
+    ((0.98, 0.9), (0.5, 0.2), "supported"), ((0.98, 0.25), (0.5, 0.2), "mixed"),
+    ((0.5, 0.2), (0.5, 0.2), "not supported")])
+def test_conditions_must_do_more_than_masked_ones(shown, hidden, expected):
+    def groups(values):
+        return {name: {"satisfied_raw": value} for name, value in zip(("single", "pair"), values, strict=True)}
+
+    constraints = {"feasible": groups(shown), "controls": {"constraints_masked": groups(hidden)}}
+    assert verdict(claims.conditional(evidence(constraints=constraints))) == expected
+
+
+def test_what_was_not_studied_is_not_measured():
+    assert verdict(claims.conditional(evidence())) == "not measured"
+    assert verdict(claims.conditional(evidence(constraints={"feasible": {}, "controls": {}}))) == "not measured"
+    assert verdict(claims.tuning()) == "not measured"
+
+
+def test_the_goal_is_one_that_is_timed():
+    assert float(claims.GOAL) in convergence.GOALS
