@@ -87,7 +87,8 @@ def design(
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
     given = {"users": users} if users is not None else {}
-    pipeline = store.load(model) if model is not None else store.find(Path("models"), scenario, given)
+    pipeline = store.serving(store.load(model), given) if model is not None else \
+        store.find(Path("models"), scenario, given)
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
     memory = training_designs(Path("data/trajectories"), pipeline.scenario)
     found = answer(pipeline, request, seed=seed, memory=memory)

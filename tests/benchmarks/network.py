@@ -123,10 +123,11 @@ def designs_a_second(unet: TemporalUNet, scenario: Scenario, stride: int, settin
     contexts = scenario.draw_contexts(4096, torch.Generator().manual_seed(0))
     fixed = scenario.fixed_observation(contexts)
     names = [label.name for label in scenario.labels]
+    scale = [[-1.0, 1.0]] * len(names)
     inverse = InverseDynamics(scenario.state_size, fixed.shape[1], scenario.action_size)
     design = {"scenario": scenario.spec(), "horizon": scenario.horizon, "stride": stride,
               "normaliser": Normaliser.fit(scenario, fixed).to_json(),
-              "conditions": Conditions(names, [0.0] * len(names), [1.0] * len(names), ["lower"] * len(names)).to_json()}
+              "conditions": Conditions(names, scale, scale, ["lower"] * len(names)).to_json()}
     pipeline = DesignPipeline(unet.eval(), inverse.eval(), noise_schedule(settings), design).to(device)
     for count in (32, 256) if device.type == "cpu" else (32, 256, 4096):
         taken = medians({"": lambda count=count: pipeline(contexts[:count], torch.ones(count))}, 3, device)[""]

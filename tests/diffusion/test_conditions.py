@@ -1,17 +1,19 @@
 import dataclasses
 import json
 import math
+from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.diffusion.conditions import CLIP, GREATEST_GAP, LEAST_GAP, Conditions, encode_return
+from aign.diffusion.conditions import CLIP, GREATEST_GAP, LEAST_GAP, Conditions, encode_return, scale_of
 from aign.scenarios.constraints import Constraint, Label
 
-CONDITIONS = Conditions(["power", "rate"], [10.0, -1.0], [2.0, 0.5], ["lower", "higher"])
+LINEAR = {"labels": ["power", "rate"], "mean": [10.0, -1.0], "std": [2.0, 0.5], "better": ["lower", "higher"]}
+CONDITIONS = Conditions.from_json(LINEAR)
+"""Scores as earlier models had them: standard scores."""
 
 
 @given(st.floats(-0.99, 0.997))
@@ -28,13 +30,31 @@ def test_better_returns_are_told_apart_only_within_bounds():
     torch.testing.assert_close(values[5:], torch.full((3,), -math.log10(LEAST_GAP) / 1.5), atol=1e-6, rtol=0)
 
 
-def test_statistics_are_those_of_the_population():
-    values = {"power": torch.tensor([1.0, 2.0, 6.0]), "rate": torch.tensor([4.0, 4.0, 4.0])}
+def test_scores_are_standard_normal_in_training_whatever_the_tails():
+    generator = torch.Generator().manual_seed(0)
+    values = {"power": torch.randn(20_000, generator=generator).exp() ** 3, "rate": torch.full((20_000,), 4.0)}
     fitted = Conditions.fit([Label("power", "W", "lower", ""), Label("rate", "bit/s", "higher", "")], values)
     assert list(fitted.labels) == ["power", "rate"]
-    assert fitted.mean == pytest.approx([3.0, 4.0])
-    assert fitted.std == pytest.approx([np.std([1, 2, 6]), 1.0]), "a constant label is not blown up"
     assert len(fitted) == 3
+    encoded = fitted.encode(torch.zeros(20_000), values)
+    share = torch.special.ndtr(encoded[:, 1].double()).sort().values
+    torch.testing.assert_close(share, torch.linspace(0, 1, 20_000, dtype=torch.float64), atol=0.01, rtol=0)
+    assert encoded[:, 2].tolist() == [0.0] * 20_000, "a constant label is not blown up"
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=40).filter(lambda values: max(values) > min(values) + 1e-3),
+       st.floats(-2e6, 2e6), st.floats(-2e6, 2e6))
+def test_a_greater_value_never_scores_less(values, one, other):
+    fitted = Conditions.fit([Label("power", "W", "lower", "")], {"power": torch.tensor(values, dtype=torch.float64)})
+    low, high = fitted.score(0, torch.tensor([min(one, other), max(one, other)], dtype=torch.float64)).tolist()
+    assert -CLIP <= low <= high <= CLIP
+
+
+def test_a_value_that_many_share_gets_one_score():
+    knots, scores = scale_of(torch.tensor([-100.0] * 50 + [float(value) for value in range(50)]))
+    assert knots[0] == -100.0
+    assert scores[0] == pytest.approx(-0.79, abs=0.05), "the mean of the lower half of a normal distribution"
+    assert all(a < b for a, b in pairwise(scores))
 
 
 def test_labels_become_clipped_standard_scores_and_missing_ones_zero():

@@ -9,7 +9,8 @@ from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
 from aign.diffusion.objective import Objective, noise_schedule
 
-CONDITIONS = Conditions(["power", "rate", "fairness"], [0.0] * 3, [1.0] * 3, ["lower", "higher", "higher"])
+CONDITIONS = Conditions(["power", "rate", "fairness"], [[-1.0, 1.0]] * 3, [[-1.0, 1.0]] * 3,
+                        ["lower", "higher", "higher"])
 KINDS = ("sample", "epsilon", "v_prediction")
 
 

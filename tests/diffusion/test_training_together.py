@@ -82,6 +82,16 @@ def test_a_model_of_several_sizes_serves_yet_another_one(trained, tmp_path):
     assert moved.scenario.spec()["gains"] == "preset", "contexts may be drawn in another way"
 
 
+def test_a_model_of_sets_is_found_for_any_number_of_users(trained, tmp_path):
+    models.save(trained.pipeline, tmp_path / "sets", trained.history)
+    assert models.find(tmp_path, "power-allocation", {"users": 3}).scenario.state_size == 3
+    found = models.find(tmp_path, "power-allocation", {"users": 7})
+    assert found.scenario.state_size == 7
+    assert models.serving(found, {"users": 7}) is found
+    with pytest.raises(ParameterError, match="more than the number of users"):
+        models.find(tmp_path, "power-allocation", {"base_stations": 2})
+
+
 def test_another_family_is_refused(trained):
     for other in (registry.create("power-allocation", users=3, base_stations=2), registry.create("water-filling")):
         with pytest.raises(ParameterError, match="more than the number of users"):

@@ -101,7 +101,7 @@ def test_two_labels_of_one_meaning_and_the_held_out_pairs_are_never_in_ordinary_
 
 
 def test_held_out_pairs_are_drawn_on_many_users():
-    scenario, requests, draws = drawn(20, HELD_OUT, 2)
+    _, requests, draws = drawn(20, HELD_OUT, 2)
     assert [tuple(one.label for one in asked.constraints) for asked in requests] == list(HELD_OUT_PAIRS)
     assert draws >= 2
     assert all(asked.certified and asked.optimum <= asked.free for asked in requests)
@@ -149,7 +149,7 @@ def test_an_infeasible_request_survives_json():
 
 def test_a_family_without_feasible_requests_ends_with_fewer(monkeypatch):
     monkeypatch.setattr(request_sets, "ATTEMPTS", 20)
-    scenario, requests, draws = drawn(2, HELD_OUT, 3)
+    _, requests, draws = drawn(2, HELD_OUT, 3)
     assert len(requests) < 3
     assert draws >= 2 * 20
     statistics = request_sets.statistics(requests, draws)

@@ -17,16 +17,21 @@ from torch import Tensor
 from aign.agents.contexts import Contexts
 from aign.scenarios.base import DesignScenario, Scenario
 
-SHARES = {"exact": 0.30, "noisy": 0.12, "blended": 0.08, "perturbed": 0.17, "scaled": 0.165, "capped": 0.165}
+SHARES = {"exact": 0.22, "noisy": 0.10, "blended": 0.08, "perturbed": 0.12, "reshaped": 0.48}
 """How the episodes are divided. Exact: the certified design itself. Noisy: with noise on it. Blended: somewhere between
-it and a heuristic's. Perturbed: the optimum of another problem. Scaled and capped: as if a budget, or a limit on each
-value, had been tightened; every other one starts from the optimum of another problem."""
+it and a heuristic's. Perturbed: the optimum of another problem. Reshaped: tilted, scaled and capped, each by chance, as
+if fairness, a budget or a limit had been asked for; every other one starts from the optimum of another problem."""
 NOISE = (0.02, 1.0)
 """Noise on a design, relative to its mean magnitude; log-uniform, so that near misses are as frequent as far ones."""
 CONTEXT_NOISE = (0.05, 1.0)
 """Noise on a context: standard deviation of its logarithm, or relative to its spread where it can be negative."""
-TIGHTENING = (0.4, 1.0)
+TIGHTENING = (0.25, 1.0)
 """Factor on a design, or cap relative to its largest value."""
+TILT = (0.4, 2.5)
+"""Exponent on a design relative to its mean, log-uniform: below 1 evens the values out, above 1 favours the large ones,
+which are those of users who need much."""
+RESHAPED = {"tilt": 0.7, "scale": 0.6, "cap": 0.4}
+"""How often each change is made to a reshaped design, independently."""
 
 
 def solver_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator: torch.Generator) -> Tensor:
@@ -35,16 +40,13 @@ def solver_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator
     kinds = torch.multinomial(torch.tensor(list(SHARES.values())), len(contexts), True, generator=generator)
     kind = {name: kinds == index for index, name in enumerate(SHARES)}
     targets = certified.clone()
-    tightened = kind["scaled"] | kind["capped"]
-    foreign = kind["perturbed"] | (tightened & (torch.rand(len(contexts), generator=generator) < 0.5))
+    foreign = kind["perturbed"] | (kind["reshaped"] & (torch.rand(len(contexts), generator=generator) < 0.5))
     if bool(foreign.any()):
         targets[foreign] = _foreign_optima(scenario, contexts.values[foreign], generator)
     targets[kind["noisy"]] = _noisy(certified[kind["noisy"]], generator)
     targets[kind["blended"]] = _blended(scenario, contexts.values[kind["blended"]], certified[kind["blended"]],
                                         generator)
-    factor = _uniform(TIGHTENING, len(contexts), generator)
-    targets[kind["scaled"]] = (targets * factor)[kind["scaled"]]
-    targets[kind["capped"]] = targets.minimum(targets.amax(1, keepdim=True) * factor)[kind["capped"]]
+    targets[kind["reshaped"]] = _reshaped(targets[kind["reshaped"]], generator)
     return scenario.admissible(targets) if isinstance(scenario, DesignScenario) else targets
 
 
@@ -97,6 +99,18 @@ def _blended(scenario: Scenario[Any], contexts: Tensor, designs: Tensor, generat
         if bool(rows.any()):
             other[rows] = heuristic(contexts[rows]).to(designs.dtype)
     return designs + _uniform((0.0, 1.0), len(contexts), generator) * (other - designs)
+
+
+def _reshaped(designs: Tensor, generator: torch.Generator) -> Tensor:
+    """Return designs (E, X) tilted, scaled and capped by chance; values below 0 count as 0."""
+    count = len(designs)
+    made = {name: torch.rand(count, 1, generator=generator) < share for name, share in RESHAPED.items()}
+    designs = designs.clamp_min(0.0)
+    mean = designs.mean(1, keepdim=True).clamp_min(1e-12)
+    designs = torch.where(made["tilt"], mean * (designs / mean) ** _log_uniform(TILT, count, generator), designs)
+    designs = torch.where(made["scale"], designs * _uniform(TIGHTENING, count, generator), designs)
+    cap = designs.amax(1, keepdim=True) * _uniform(TIGHTENING, count, generator)
+    return torch.where(made["cap"], designs.minimum(cap), designs)
 
 
 def _uniform(bounds: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:

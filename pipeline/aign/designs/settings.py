@@ -35,8 +35,8 @@ class SamplingSettings(Settings):
     ladder: Ladder = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
     """Target returns, cycled over the candidates of a request without constraints: just below the best in the data."""
     margins: Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)] = (0.0,)
-    """How much tighter than a threshold the network is asked for, in standard deviations of the label; cycled over the
-    candidates, so that some keep clear of the threshold and others use it up."""
+    """How much tighter than a threshold the network is asked for, in scores of the label (standard normal in training);
+    cycled over the candidates, so that some keep clear of the threshold and others use it up."""
     constrained_ladder: Ladder = (0.98, 0.9, 0.998, 0.95, 0.7, 0.99, 0.8, 0.4)
     """The same where constraints hold: they cost an unknown share of the return, so the targets are spread."""
 

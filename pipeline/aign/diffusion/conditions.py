@@ -21,8 +21,9 @@ from aign.scenarios.constraints import Constraint, Label
 RETURN = "return_normalised"
 LEAST_GAP, GREATEST_GAP = 5e-4, 2.0
 CLIP = 4.0
-"""Standard scores beyond this are clipped: a request far outside the data asks for the edge of the data."""
-LEAST_SPREAD = 1e-6
+"""Scores beyond this are clipped: a request far outside the data asks for the edge of the data."""
+QUANTILES = 65
+"""Knots of a label's scale, evenly spaced in probability."""
 
 
 def encode_return(normalised: Tensor) -> Tensor:
@@ -36,28 +37,30 @@ def encode_return(normalised: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Names and statistics of the label conditions; travels as JSON inside the model folder.
+    """Names and scales of the label conditions; travels as JSON inside the model folder.
+
+    A label's value becomes a score by a piecewise-linear scale through quantiles of the training data, drawn so that
+    scores are standard normal there: resolution goes where the data are, whatever the label's unit and tails.
 
     Attributes:
         labels: names in the order of the network's inputs, after the return.
-        mean, std: statistics of each label over the training split.
+        knots: of each label, increasing values.
+        scores: of each label, the scores of its knots.
         better: "lower" or "higher" for each label.
         kind: "achieved", "hindsight" or "one_hot"; see `TrainSettings.condition`.
     """
 
     labels: Sequence[str]
-    mean: Sequence[float]
-    std: Sequence[float]
+    knots: Sequence[Sequence[float]]
+    scores: Sequence[Sequence[float]]
     better: Sequence[str]
     kind: str = "achieved"
 
     @classmethod
     def fit(cls, labels: Sequence[Label], values: Mapping[str, Tensor], kind: str = "achieved") -> Conditions:
-        """Take statistics from label values, each (B,), of the training split."""
-        columns = [values[label.name].double() for label in labels]
-        spread = [float(column.std(correction=0)) for column in columns]
-        std = [value if value > LEAST_SPREAD else 1.0 for value in spread]
-        return cls([label.name for label in labels], [float(column.mean()) for column in columns], std,
+        """Take the scales from label values, each (B,), of the training split."""
+        scales = [scale_of(values[label.name]) for label in labels]
+        return cls([label.name for label in labels], [knots for knots, _ in scales], [scores for _, scores in scales],
                    [label.better for label in labels], kind)
 
     def __len__(self) -> int:
@@ -70,11 +73,20 @@ class Conditions:
     def encode(self, returns: Tensor, labels: Mapping[str, Tensor]) -> Tensor:
         """Return conditions (B, Q), float32, from returns (B,) and label values, each (B,); missing labels become 0."""
         columns = [encode_return(returns)]
-        for name, mean, std in zip(self.labels, self.mean, self.std, strict=True):
+        for place, name in enumerate(self.labels):
             value = labels.get(name)
-            score = torch.zeros_like(columns[0]) if value is None else ((value - mean) / std).clamp(-CLIP, CLIP)
-            columns.append(score.float())
+            columns.append(torch.zeros_like(columns[0]) if value is None else self.score(place, value))
         return torch.stack(columns, dim=1)
+
+    def score(self, place: int, values: Tensor) -> Tensor:
+        """Return the scores, float32, of values (any shape) of the label at a place; beyond the knots the outermost
+        slopes go on.
+        """
+        knots, scores = (torch.tensor(one[place], dtype=torch.float64, device=values.device)
+                         for one in (self.knots, self.scores))
+        after = torch.searchsorted(knots, values.double().contiguous()).clamp(1, len(knots) - 1)
+        share = (values - knots[after - 1]) / (knots[after] - knots[after - 1])
+        return (scores[after - 1] + share * (scores[after] - scores[after - 1])).clamp(-CLIP, CLIP).float()
 
     def in_training(self, conditions_BQ: Tensor, others_BQ: Tensor) -> Tensor:
         """Return what the network sees of trajectories (B, Q) in training.
@@ -101,7 +113,7 @@ class Conditions:
             returns: (B,) wanted normalised returns; NaN hides the return.
             constraints: the request; a label bounded from both sides is conditioned on the last bound shown.
             shown: (B, number of constraints) bool; all where None.
-            margins: (B,) how much tighter than the threshold to ask for, in standard deviations; 0 where None.
+            margins: (B,) how much tighter than the threshold to ask for, in scores; 0 where None.
         """
         encoded = self.encode(returns, {})
         visible = torch.zeros_like(encoded, dtype=torch.bool)
@@ -116,21 +128,40 @@ class Conditions:
 
     def _asked(self, column: int, constraint: Constraint, like: Tensor, margins: Tensor | None) -> Tensor:
         """Return what one constraint puts into its label's input, (B,)."""
-        below = constraint.sense.startswith("<")
         if self.kind == "one_hot":
-            return like.new_full((len(like),), 1.0 if below == (self.better[column - 1] == "lower") else -1.0)
-        score = (constraint.threshold - self.mean[column - 1]) / self.std[column - 1]
-        asked = like.new_full((len(like),), score)
+            good = constraint.upper == (self.better[column - 1] == "lower")
+            return like.new_full((len(like),), 1.0 if good else -1.0)
+        asked = self.score(column - 1, like.new_full((len(like),), constraint.threshold, dtype=torch.float64))
         if margins is not None:
-            asked = asked + margins.to(asked) * (-1.0 if below else 1.0)
+            asked = asked + margins.to(asked) * (-1.0 if constraint.upper else 1.0)
         return asked.clamp(-CLIP, CLIP)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` builds the same conditions again."""
-        return {"labels": list(self.labels), "mean": list(self.mean), "std": list(self.std),
-                "better": list(self.better), "kind": self.kind}
+        return {"labels": list(self.labels), "knots": [list(one) for one in self.knots],
+                "scores": [list(one) for one in self.scores], "better": list(self.better), "kind": self.kind}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Conditions:
-        """Build the conditions from `to_json`'s values."""
-        return cls(**values)
+        """Build the conditions from `to_json`'s values, or from the mean and standard deviation of earlier models."""
+        if "knots" in values:
+            return cls(**values)
+        knots = [[mean - std, mean + std] for mean, std in zip(values["mean"], values["std"], strict=True)]
+        better = values.get("better", ["lower"] * len(knots))
+        return cls(values["labels"], knots, [[-1.0, 1.0]] * len(knots), better, values.get("kind", "achieved"))
+
+
+def scale_of(values: Tensor) -> tuple[list[float], list[float]]:
+    """Return increasing knots and their scores for a label's values (B,): quantiles, and standard normal quantiles.
+
+    A value that many trajectories share gets the mean of its quantiles' scores. A constant label gets scores that grow
+    by one a unit.
+    """
+    levels = (torch.arange(QUANTILES, dtype=torch.float64) + 0.5) / QUANTILES
+    quantiles = torch.quantile(values.double(), levels.to(values.device)).cpu()
+    normal = torch.special.ndtri(levels)
+    knots, place = torch.unique(quantiles, return_inverse=True)
+    scores = torch.zeros_like(knots).index_add(0, place, normal) / torch.bincount(place)
+    if len(knots) == 1:
+        return [float(knots[0]) - 1, float(knots[0]) + 1], [-1.0, 1.0]
+    return knots.tolist(), scores.tolist()

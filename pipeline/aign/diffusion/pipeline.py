@@ -134,7 +134,7 @@ class DesignPipeline(DiffusionPipeline):
             shown: (B, number of constraints) bool, those the network is conditioned on; all of them where None.
             sampling: how to denoise.
             generator: on this pipeline's device; makes the plans reproducible.
-            margins: (B,) how much tighter than a threshold the network is asked for, in standard deviations.
+            margins: (B,) how much tighter than a threshold the network is asked for, in scores of the label.
 
         Raises:
             ContextError: a context the scenario does not have.

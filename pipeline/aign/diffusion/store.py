@@ -13,6 +13,7 @@ from aign import manifest
 from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import ModelError
 from aign.files import building, read_json, write_json
+from aign.scenarios import registry
 
 CARD = """---
 license: apache-2.0
@@ -68,12 +69,13 @@ def load(folder: Path) -> DesignPipeline:
 
 
 def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPipeline:
-    """Open the model under `folder` that was trained on all data of a scenario with the given parameters.
+    """Open the model under `folder` that was trained on all data of a scenario with the given parameters; where there
+    is none, the one of users as a set that can serve another number of them.
 
     Raises:
         ModelError: there is none, or more than one; the message lists what there is.
     """
-    found, present = [], []
+    found, present, flexible = [], [], []
     for index in sorted(folder.glob("[!.]*/model_index.json")):  # hidden: half-written ones of a stopped process
         design = _design(read_json(index, ModelError))
         trained = design.get("scenario", {})
@@ -81,13 +83,35 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPi
         wanted = {"name": scenario, **parameters}
         if design.get("behaviours") == "all" and wanted.items() <= trained.items():
             found.append(index.parent)
+        elif design.get("behaviours") == "all" and trained.get("name") == scenario and _of_sets(design):
+            flexible.append(index.parent)
     if len(found) == 1:
         return load(found[0])
+    if not found and len(flexible) == 1:
+        return serving(load(flexible[0]), parameters)
     asked = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
     models = "; ".join(present) or "none"
     problem = "no model" if not found else f"{len(found)} models ({', '.join(map(str, found))})"
     raise ModelError(f"{folder}: {problem} for {asked}. Models there: {models}. "
                      "Train one with `dvc repro`, or name one with --model.")
+
+
+def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPipeline:
+    """Return a model for its scenario with some parameters changed; the model itself where that changes nothing.
+
+    Raises:
+        ParameterError: an unknown parameter, or a model that serves no such scenario; see `DesignPipeline.at`.
+    """
+    trained = pipeline.scenario.spec()
+    wanted = {**trained, **parameters}
+    return pipeline if wanted == trained else pipeline.at(registry.create(**wanted))
+
+
+def _of_sets(design: Mapping[str, Any]) -> bool:
+    """Return whether a model treats users as a set."""
+    settings = design.get("settings")
+    network = settings.get("network") if isinstance(settings, dict) else None
+    return isinstance(network, dict) and network.get("kind") == "set"
 
 
 def _design(index: Any) -> Mapping[str, Any]:

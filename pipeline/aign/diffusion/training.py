@@ -149,8 +149,7 @@ class Trainer:
         for module in self.average.values():
             module.eval()
         found = [self._evaluated(place) for place in range(len(self.train))]
-        own = {f"normalised_return_mean_{place}": one["normalised_return_mean"] for place, one in enumerate(found)}
-        entry = {"step": float(self.progress.step), **(own if len(found) > 1 else {}),
+        entry = {"step": float(self.progress.step),
                  **{name: sum(one[name] for one in found) / len(found) for name in found[0]}}
         if len(found) > 1:
             entry |= {f"normalised_return_mean_{place}": one["normalised_return_mean"]

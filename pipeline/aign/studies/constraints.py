@@ -13,12 +13,12 @@ from typing import Any
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import device
 from aign.files import sha256
-from aign.params import Params
+from aign.params import Params, ScenarioSettings
 from aign.stages import journal
 from aign.stages.jobs import Job, run_jobs
 from aign.studies import cells, constraint_cells, constraint_files
 from aign.studies.constraint_models import CONDITIONED, CONTROLS, PART, model_of, training
-from aign.studies.repetitions import Repetition, collected
+from aign.studies.repetitions import SCENARIO, Repetition, made
 from aign.studies.request_sets import FAMILIES, INFEASIBLE, SIZES
 from aign.studies.settings import ConstraintsSettings
 
@@ -74,7 +74,9 @@ def run(params: Params) -> None:
 def datasets(params: Params) -> list[Repetition]:
     """Return the repetitions learned from; datasets that are missing are collected."""
     settings = params.studies.constraints
-    return [collected(params, settings.users, seed) for seed in settings.seeds]
+    scenario = ScenarioSettings(name=SCENARIO, users=settings.users, gains="general")
+    return [made(params, f"study-constraints-{settings.users}-{seed}", scenario, settings.collect, seed)
+            for seed in settings.seeds]
 
 
 def train(params: Params, repetitions: Sequence[Repetition] | None = None) -> dict[int, dict[str, Job]]:

@@ -11,13 +11,12 @@ from typing import Any
 
 from aign.agents.settings import CollectSettings
 from aign.files import write_json
-from aign.params import Params, ScenarioSettings, Variant
-from aign.stages import collect as stage
+from aign.params import Params, ScenarioSettings
 from aign.stages import journal
 from aign.stages.jobs import Job, run_jobs
 from aign.studies import rate_methods, rate_plots, rate_verdict, training
 from aign.studies.cells import PAGES, cell, result
-from aign.studies.repetitions import SCENARIO, Repetition, is_collected
+from aign.studies.repetitions import SCENARIO, Repetition, made
 from aign.studies.settings import RateCase, RateSettings
 from aign.studies.tables import seeded
 
@@ -66,14 +65,9 @@ def comparisons(params: Params, settings: RateSettings) -> list[Job]:
 
 def collected(params: Params, collect: CollectSettings, case: RateCase, seed: int) -> Repetition:
     """Return the dataset of a case, collected where it is not there or was made with other settings."""
-    variant = f"study-rate-{case.name}" + (f"-{seed}" if seed else "")
-    found = Repetition(case.users, seed, stage.TRAJECTORIES / variant, stage.AGENTS / variant)
-    block = Variant(scenario=ScenarioSettings(name=SCENARIO, users=case.users, base_stations=case.base_stations,
-                                              gains=case.gains, utility="rate"), collect=collect)
-    if not is_collected(found, block.create_scenario(), collect):
-        base = params.base.model_copy(update={"seed": seed})
-        stage.collect(variant, Params(base=base, variants={variant: block}))
-    return found
+    scenario = ScenarioSettings(name=SCENARIO, users=case.users, base_stations=case.base_stations, gains=case.gains,
+                                utility="rate")
+    return made(params, f"study-rate-{case.name}" + (f"-{seed}" if seed else ""), scenario, collect, seed)
 
 
 def learner(params: Params, settings: RateSettings, one: Repetition, case: RateCase) -> Job:

@@ -77,11 +77,18 @@ def collected(params: Params, users: int, seed: int) -> Repetition:
         ParameterError: the study has no such number of users.
         StorageError: the disk is full or read-only.
     """
-    size = size_of(params, users)
-    variant = f"study-{users}-{seed}"
-    found = Repetition(users, seed, stage.TRAJECTORIES / variant, stage.AGENTS / variant)
-    block = Variant(scenario=ScenarioSettings(name=SCENARIO, users=users, gains="general"), collect=size.collect)
-    if not is_collected(found, block.create_scenario(), size.collect):
+    scenario = ScenarioSettings(name=SCENARIO, users=users, gains="general")
+    return made(params, f"study-{users}-{seed}", scenario, size_of(params, users).collect, seed)
+
+
+def made(params: Params, variant: str, scenario: ScenarioSettings, settings: CollectSettings, seed: int) -> Repetition:
+    """Return a dataset with its agents under a variant's name; collected where it is not there, or was made with other
+    settings.
+    """
+    block = Variant(scenario=scenario, collect=settings)
+    network = block.create_scenario()
+    found = Repetition(network.agents, seed, stage.TRAJECTORIES / variant, stage.AGENTS / variant)
+    if not is_collected(found, network, settings):
         base = params.base.model_copy(update={"seed": seed})
         stage.collect(variant, Params(base=base, variants={variant: block}))
     return found

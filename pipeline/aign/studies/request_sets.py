@@ -36,7 +36,7 @@ WORST_USER = ("min_rate", "min_sinr_db")
 HELD_OUT_PAIRS = tuple((label, "max_power") for label in WORST_USER)
 """Pairs that training never shows together, and that therefore only the family `held_out_pair` contains."""
 POWER = ("total_power", "max_power")
-TIGHTNESS = (0.1, 0.9)
+TIGHTNESS = (0.05, 0.5)
 BEYOND = (0.01, 0.3)
 """How far beyond what is feasible an impossible threshold lies, as a share of it (dB: of the SINR itself)."""
 HALVINGS = 24

@@ -1,0 +1,45 @@
+import pytest
+
+from aign.studies import constraint_files
+from aign.studies.constraint_files import average, best, choices, verdicts
+
+
+def row(raw, single, ratio, model="a"):
+    return {"model": model, "satisfied_raw": raw, "satisfied_raw_single": single, "utility_ratio_mean": ratio}
+
+
+def test_the_best_row_keeps_the_least_ratio():
+    rows = [row(0.99, 0.9, 0.9), row(0.8, 0.5, 0.999), row(0.8, 0.6, 0.999)]
+    assert best(rows, 0.998) is rows[2]
+    assert best(rows, 0.5) is rows[0]
+
+
+def test_where_none_keeps_it_the_highest_satisfaction_wins():
+    rows = [row(0.5, 0.1, 0.99), row(0.6, 0.1, None)]
+    assert best(rows, 0.998) is rows[1]
+
+
+def test_averages_of_what_is_missing_are_missing():
+    assert average([1.0, 2.0]) == 1.5
+    assert average([1.0, None]) is None
+
+
+def test_repetitions_are_averaged_way_by_way(monkeypatch):
+    def way(guidance, raw):
+        return {"guidance": guidance, "composed": False, "ladder": [0.9], "margins": [0.0], "satisfied_raw": raw,
+                "satisfied_raw_single": raw / 2, "raw_violation": 0.0, "utility_ratio_mean": 1.0,
+                "families": {"single": {"satisfied_raw": raw, "satisfied_raw_single": raw}}}
+
+    results = {"seed 0": [way(1.0, 0.5), way(1.5, 0.7)], "seed 1": [way(1.0, 0.7), way(1.5, 0.7)]}
+    monkeypatch.setattr(constraint_files, "result", lambda job: {"choices": results[job]})
+    found = choices(["seed 0", "seed 1"], ["a", "a"])
+    assert [one["guidance"] for one in found] == [1.0, 1.5]
+    assert [one["satisfied_raw"] for one in found] == pytest.approx([0.6, 0.7])
+    assert found[0]["families"]["single"]["satisfied_raw"] == pytest.approx(0.6)
+    assert len(choices(["seed 0", "seed 1"], ["a", "b"])) == 4
+
+
+def test_verdicts_are_counted_on_both_sides():
+    rows = [{"family": "infeasible", "called_infeasible": True}, {"family": "infeasible", "called_infeasible": False},
+            {"family": "pair", "called_infeasible": True}, {"family": "single", "called_infeasible": False}]
+    assert verdicts(rows) == {"infeasible": {"requests": 2, "named": 1}, "feasible_called_infeasible": 1}
