@@ -14,7 +14,8 @@ TRAIN = {"network": {"channels": 8, "multipliers": [1, 2], "embedding": 16, "dep
          "batch_size": 32, "warmup": 5, "inverse_hidden": 16, "evaluate_every": 10, "checkpoint_every": 10,
          "evaluate_contexts": 6}
 CONSTRAINTS = {
-    "users": 3, "collect": COLLECT, "train": TRAIN, "unet": {"channels": 8, "embedding": 16}, "variant_steps": 10, "candidates": 4,
+    "users": 3, "collect": COLLECT, "train": TRAIN, "unet": {"channels": 8, "embedding": 16}, "variant_steps": 10,
+    "candidates": 4,
     "requests": {"single": 4, "pair": 3, "triple": 1, "held_out_pair": 1, "infeasible": 4},
     "control_requests": 3, "choice_requests": 2, "ladders": [[0.98, 0.9], [0.95]], "margins": [[0.0], [0.0, 0.1]],
     "retraining": {"requests": 2, "sac": SAC, "ppo": PPO},
