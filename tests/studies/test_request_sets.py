@@ -51,7 +51,7 @@ def test_feasible_requests_are_feasible_and_every_constraint_costs_something(use
             assert best <= one.optimum * (1 + 1e-9)
         else:
             assert one.optimum <= best * (1 + 1e-9)  # best known: reached by some design
-        assert one.optimum >= 0.5 * one.free
+        assert one.optimum >= 0.9 * one.free
         free = scenario.certify(one.context[None]).design
         values = scenario.measure(one.context[None], free)
         assert not any(bool(constraint.holds(values[constraint.label])) for constraint in one.constraints)
@@ -102,7 +102,7 @@ def test_two_labels_of_one_meaning_and_the_held_out_pairs_are_never_in_ordinary_
 
 def test_held_out_pairs_are_drawn_on_many_users():
     _, requests, draws = drawn(20, HELD_OUT, 2)
-    assert [tuple(one.label for one in asked.constraints) for asked in requests] == list(HELD_OUT_PAIRS)
+    assert [{one.label for one in asked.constraints} for asked in requests] == [set(pair) for pair in HELD_OUT_PAIRS]
     assert draws >= 2
     assert all(asked.certified and asked.optimum <= asked.free for asked in requests)
 

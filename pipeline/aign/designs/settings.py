@@ -28,7 +28,8 @@ class SamplingSettings(Settings):
     """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model."""
     composed: bool = False
     """Guide by each shown label alone and add the changes, for models trained on one label at a time."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    """Standard deviation of the initial noise: less is more accurate, more is more diverse."""
     projected_steps: Annotated[int, Field(ge=0)] = 0
     """Last denoising steps in which the design is projected on the constraints; 0 leaves it to the end, which is as
     good where the closed form decides, and several times faster where a search has to."""
