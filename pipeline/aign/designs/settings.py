@@ -24,7 +24,7 @@ class SamplingSettings(Settings):
     scheduler: str = "DDIMScheduler"
     """Any scheduler of diffusers that can take a clean-sample prediction."""
     steps: Positive = 10
-    guidance: Annotated[float, Field(ge=0, le=10)] = 1.0
+    guidance: Annotated[float, Field(ge=0, le=10)] = 1.5
     """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model."""
     composed: bool = False
     """Guide by each shown label alone and add the changes, for models trained on one label at a time."""
@@ -35,10 +35,10 @@ class SamplingSettings(Settings):
     good where the closed form decides, and several times faster where a search has to."""
     ladder: Ladder = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
     """Target returns, cycled over the candidates of a request without constraints: just below the best in the data."""
-    margins: Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)] = (0.0,)
+    margins: Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)] = (0.0, 0.05, 0.1, 0.2, 0.3)
     """How much tighter than a threshold the network is asked for, in scores of the label (standard normal in training);
     cycled over the candidates, so that some keep clear of the threshold and others use it up."""
-    constrained_ladder: Ladder = (0.98, 0.9, 0.998, 0.95, 0.7, 0.99, 0.8, 0.4)
+    constrained_ladder: Ladder = (0.99, 0.97, 0.94, 0.9, 0.8, 0.65, 0.4, 0.1)
     """The same where constraints hold: they cost an unknown share of the return, so the targets are spread."""
 
 

@@ -55,7 +55,7 @@ class Sampling:
 
     scheduler: str = "DDIMScheduler"
     steps: int = 10
-    guidance: float = 1.0
+    guidance: float = 1.5
     temperature: float = 0.7
     composed: bool = False
     projected_steps: int = 0

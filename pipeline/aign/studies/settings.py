@@ -129,7 +129,7 @@ class ConstraintsSettings(Settings):
     design below the cheap unconstrained reference, whose return is 0."""
     margins: Annotated[tuple[tuple[float, ...], ...], Field(min_length=1)] = (
         (0.0,), (0.0, 0.05, 0.1, 0.2, 0.3), (0.05, 0.1, 0.2, 0.35, 0.6), (0.1, 0.2, 0.4, 0.7, 1.0))
-    """Tightenings of the thresholds shown, in standard deviations of the label, that are compared; each is cycled."""
+    """Tightenings of the thresholds shown, in scores of the label, that are compared; each is cycled."""
     least_ratio: Annotated[float, Field(ge=0, le=1)] = 0.998
     """What wins must keep this mean utility ratio, as long as anything does."""
     retraining: RetrainingSettings = RetrainingSettings()
