@@ -137,7 +137,7 @@ def test_guidance_goes_from_hidden_labels_through_shown_ones(plan, watch, contex
 
 def test_each_row_shows_the_labels_it_is_told_to(plan, watch):
     shown = torch.rand(COUNT, 2, generator=torch.Generator().manual_seed(0)) < 0.5
-    plan(LIMITS, shown, steps=1)
+    plan(LIMITS, shown, steps=1, guidance=1.0)
     assert torch.equal(watch[0].inputs[4], torch.cat([torch.ones(COUNT, 1, dtype=torch.bool), shown,
                                                       torch.zeros(COUNT, 1, dtype=torch.bool)], 1))
 

@@ -74,12 +74,12 @@ class TablesSettings(Settings):
 class RequestCounts(Settings):
     """How many requests a family has."""
 
-    single: Positive = 180
-    pair: Positive = 170
-    triple: Positive = 150
-    held_out_pair: Positive = 60
+    single: Positive = 230
+    pair: Positive = 160
+    triple: Positive = 70
+    held_out_pair: Positive = 40
     """Pairs of labels that training never showed together."""
-    infeasible: Positive = 120
+    infeasible: Positive = 100
     """Requests that no design can meet."""
 
 
@@ -114,7 +114,7 @@ class ConstraintsSettings(Settings):
     """Requests on test contexts, over all seeds."""
     control_requests: Positive = 40
     """Requests of each family, at most, that the controls with a network of their own answer."""
-    choice_requests: Positive = 20
+    choice_requests: Positive = 12
     """Requests of each family, on validation contexts, that decide between models and ways of sampling."""
     candidates: Annotated[int, Field(ge=2)] = 16
     """Designs of an answer."""
