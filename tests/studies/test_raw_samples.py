@@ -6,7 +6,7 @@ from aign.scenarios.constraints import Constraint
 from aign.studies.raw_samples import Unprojected, cycled, raw_designs, shown
 from aign.studies.request_sets import Asked
 
-SETTINGS = SamplingSettings(steps=4, constrained_ladder=(0.98, 0.9), margins=(0.0, 0.2, 0.4))
+SETTINGS = SamplingSettings(guidance=1.0, steps=4, constrained_ladder=(0.98, 0.9), margins=(0.0, 0.2, 0.4))
 GAINS = torch.tensor([2.8e-3, 3.5e-4])
 
 
@@ -59,7 +59,7 @@ def test_one_batch_serves_different_requests(power, monkeypatch):
     assert visible[:, budget].reshape(3, 4).all(dim=1).tolist() == [True, True, False]
     assert visible[:, rate].reshape(3, 4).any(dim=1).tolist() == [False, True, True]
     assert bool(visible[:, 0].all())
-    score = (30 - labels.mean[budget - 1]) / labels.std[budget - 1]
+    score = labels.score(budget - 1, torch.tensor(30.0))
     margins = torch.tensor([0.0, 0.2, 0.4, 0.0])
     asked_for = (score - margins).clamp(-4, 4).float()
     assert torch.allclose(wanted[rows[0], budget], asked_for)  # tighter means lower

@@ -121,8 +121,11 @@ def requests(params: Params, one: Repetition) -> Drawn:
 # --- choices ---------------------------------------------------------------------------------------------------------
 
 def ways(settings: ConstraintsSettings) -> list[SamplingSettings]:
-    """Return the ways of guidance that are compared, with the first ladder and margins."""
-    plain = {"constrained_ladder": settings.ladders[0], "margins": settings.margins[0], "projected_steps": 0}
+    """Return the ways of guidance that are compared, with the first ladder and the middle margins: what has no use for
+    margins, such as the one-hot, meets what has.
+    """
+    middle = settings.margins[len(settings.margins) // 2]
+    plain = {"constrained_ladder": settings.ladders[0], "margins": middle, "projected_steps": 0}
     guided = [SamplingSettings(**plain, guidance=weight) for weight in settings.guidance]
     return [*guided, *(one.model_copy(update={"composed": True}) for one in guided)]
 

@@ -118,7 +118,7 @@ class ConstraintsSettings(Settings):
     """Requests of each family, on validation contexts, that decide between models and ways of sampling."""
     candidates: Annotated[int, Field(ge=2)] = 16
     """Designs of an answer."""
-    guidance: Annotated[tuple[Annotated[float, Field(ge=0, le=10)], ...], Field(min_length=1)] = (1.0, 1.5, 2.0)
+    guidance: Annotated[tuple[Annotated[float, Field(ge=0, le=10)], ...], Field(min_length=1)] = (1.0, 2.0)
     """Weights of guidance on the constraints that are compared; composition per condition takes part as well."""
     ladders: Annotated[tuple[tuple[float, ...], ...], Field(min_length=1)] = (
         (0.98, 0.9, 0.998, 0.95, 0.7, 0.99, 0.8, 0.4),
