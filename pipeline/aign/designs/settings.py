@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Positive = Annotated[int, Field(ge=1)]
 Return = Annotated[float, Field(ge=-1, le=1)]
+Margins = Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)]
 Ladder = Annotated[tuple[Return, ...], Field(min_length=1)]
 
 
@@ -35,7 +36,7 @@ class SamplingSettings(Settings):
     good where the closed form decides, and several times faster where a search has to."""
     ladder: Ladder = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
     """Target returns, cycled over the candidates of a request without constraints: just below the best in the data."""
-    margins: Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)] = (0.0, 0.05, 0.1, 0.2, 0.3)
+    margins: Margins = (0.0, 0.05, 0.1, 0.2, 0.3)
     """How much tighter than a threshold the network is asked for, in scores of the label (standard normal in training);
     cycled over the candidates, so that some keep clear of the threshold and others use it up."""
     constrained_ladder: Ladder = (0.99, 0.97, 0.94, 0.9, 0.8, 0.65, 0.4, 0.1)

@@ -162,7 +162,7 @@ def computed(about: Mapping[str, Any] | None) -> str:
         f"Exploring again with the same seed gives the same policy, bit for bit, in {same} of {len(again)} cases.",
         "Seconds to train begin when the first gradient step can be taken; loading data is not in them "
         f"(at most {number(max(about['preparation_seconds'].values()))} s). Collecting the data is not in those of "
-        "offline methods.",
+        "offline methods. They are wall-clock seconds beside whatever else the machine did: compare them loosely.",
         f"Machine: {text(machine)}. {machine['workers']} cells ran side by side.",
         f"Code that computed the cells: {text(about['code'])}. "
         + (f"Computed by another version than the present one: {text(stale)}." if stale else
