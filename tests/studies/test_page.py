@@ -54,13 +54,14 @@ def test_other_studies_have_a_section_where_they_were_made(folder):
     (folder / "constraints.json").write_text(json.dumps({
         "feasible": {"single": group, "pair": group},
         "controls": {"constraints_masked": {"single": group, "pair": group}},
-        "infeasible": {"requests": 5, "named": 5}, "milliseconds_per_request": 12.0}))
+        "infeasible": {"requests": 5, "named": 4}, "feasible_called_infeasible": 0,
+        "milliseconds_per_request": 12.0}))
     (folder / "rate.json").write_text(json.dumps({"curves": [{"seconds": 1, "quality": 0.5}] * 100}))
     (folder / "rate-2-stations.png").write_bytes(b"")
     text = page.page(folder)
-    assert "| pair | 10 | 0.5 | 1 | 0.99000 | 0.9 |" in text
-    assert "### Controls" in text
-    assert "#### Constraints masked" in text
+    for method in ("diffuser", "constraints_masked"):
+        assert f"| {method} | pair | 10 | 0.5 | 1 | 0.99000 | 0.9 |" in text
+    assert "4 of 5 named as such" in text
     assert "100 rows" in text
     assert "![rate-2-stations](rate-2-stations.png)" in text
 

@@ -33,7 +33,8 @@ COLUMNS = {"method": "method", "utility": "utility", "paper": "paper's figure", 
 TRANSFER = {"method": "method", "utility": "utility", "utility_ratio": "U/U*",
             "normalised_return": "normalised return", "worst_ratio": "worst U/U*",
             "milliseconds_per_design": "ms a design"}
-OTHERS = {"constraints": "Constraints that combine", "rate": "Rate utility, where the problem is hard",
+ANSWERED = ("requests", "satisfied_raw", "satisfied", "utility_ratio_mean", "utility_ratio_worst")
+OTHERS = {"rate": "Rate utility, where the problem is hard",
           "bias": "Biased and small datasets"}
 
 
@@ -59,6 +60,8 @@ def page(folder: Path) -> str:
         parts.append(second_table(made["table2"]))
     if made.get("transfer"):
         parts.append(transferred(made["transfer"]))
+    if "constraints" in made:
+        parts.append(constrained(made["constraints"], folder))
     for name, title in OTHERS.items():
         if name in made:
             parts.append(other(name, title, made[name], folder))
@@ -131,6 +134,25 @@ def transferred(rows: Sequence[Mapping[str, Any]]) -> str:
                         key=lambda row: -float(row["utility_ratio"]["mean"]))
         parts += [f"### {users} users", won(chosen), table(chosen, TRANSFER)]
     return "\n\n".join(parts)
+
+
+def constrained(content: Mapping[str, Any], folder: Path) -> str:
+    """Return the section on constraints: every method by family; how models were chosen stays in the JSON."""
+    methods = {"diffuser": content["feasible"], **content["controls"]}
+    rows = [{"method": method, "family": family.replace("_", " "), **{name: found.get(name) for name in ANSWERED}}
+            for method, families in methods.items() for family, found in families.items()]
+    named = content["infeasible"]
+    return "\n\n".join([
+        "## Constraints that combine",
+        "Random requests on unseen networks, each feasible and binding. Satisfied raw: at least one of the generated "
+        "designs meets the request before any projection; satisfied: share of returned designs, after it. Utility "
+        "ratio: the best design's, to the certified optimum under the constraints, or to the best known where there is "
+        "no certificate. Controls answer fewer requests. Everything else, from tightness to the choices made on "
+        "validation networks, stands in `constraints.json`.",
+        *pictures(folder, "constraints"), table(rows),
+        f"Requests that no design can meet: {named['named']} of {named['requests']} named as such; feasible ones called "
+        f"infeasible: {content['feasible_called_infeasible']}. Milliseconds a request, median: "
+        f"{number(content['milliseconds_per_request'])}."])
 
 
 def other(name: str, title: str, content: Any, folder: Path) -> str:
