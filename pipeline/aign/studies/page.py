@@ -150,8 +150,8 @@ def constrained(content: Mapping[str, Any], folder: Path) -> str:
         "no certificate. Controls answer fewer requests. Everything else, from tightness to the choices made on "
         "validation networks, stands in `constraints.json`.",
         *pictures(folder, "constraints"), table(rows),
-        f"Requests that no design can meet: {named['named']} of {named['requests']} named as such; feasible ones called "
-        f"infeasible: {content['feasible_called_infeasible']}. Milliseconds a request, median: "
+        f"Requests that no design can meet: {named['named']} of {named['requests']} named as such; feasible ones "
+        f"called infeasible: {content['feasible_called_infeasible']}. Milliseconds a request, median: "
         f"{number(content['milliseconds_per_request'])}."])
 
 
