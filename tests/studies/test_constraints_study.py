@@ -84,7 +84,8 @@ def test_requests_are_on_contexts_of_their_split(done):
     scenario, asked = requests_in(results)
     assert scenario.state_size == 3
     assert {one.family for one in asked} == {"single", "pair", "triple", INFEASIBLE}
-    pool = collect.ContextPool.load(done.folder / "data/trajectories/study-constraints-3-0/contexts.safetensors", scenario)
+    dataset = done.folder / "data/trajectories/study-constraints-3-0"
+    pool = collect.ContextPool.load(dataset / "contexts.safetensors", scenario)
     assert {one.context_id for one in asked} <= set(pool["test"].ids.tolist())
     for path in done.folder.glob("data/studies/constraints/requests-validation-*/result.json"):
         assert {one.context_id for one in requests_in([path])[1]} <= set(pool["validation"].ids.tolist())
