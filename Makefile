@@ -30,8 +30,8 @@ tables: $(INSTALLED)  ## Set up, then rebuild the paper's tables with certificat
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/aign study
 
 .PHONY: test
-test: $(TEST_INSTALLED)  ## Set up, then run the tests.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+test: $(TEST_INSTALLED)  ## Set up, then run the tests, a process on each core.
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n logical --dist loadfile
 
 .PHONY: lint
 lint: $(TEST_INSTALLED)  ## Set up, then check style and types.

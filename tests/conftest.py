@@ -1,11 +1,13 @@
 """Property tests draw the same examples each run, and no timing decides a test."""
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 
 settings.register_profile("aign", deadline=None, derandomize=True, database=None, max_examples=60)
@@ -23,12 +25,21 @@ class Smoke:
 
 
 @pytest.fixture(scope="session")
-def smoke(tmp_path_factory):
-    """The whole pipeline, run once through the command line."""
-    from smoke import run_chain
+def smoke(tmp_path_factory, worker_id):
+    """The whole pipeline, run once through the command line, for all processes that test side by side."""
+    from smoke import Outcome, run_chain
 
-    folder = tmp_path_factory.mktemp("smoke")
-    return Smoke(folder, run_chain(folder))
+    root = tmp_path_factory.getbasetemp()
+    place = (root if worker_id == "master" else root.parent) / "smoke"
+    said = place / "said.json"
+    with FileLock(place.with_suffix(".lock")):
+        if not said.exists():
+            shutil.rmtree(place, ignore_errors=True)
+            (place / "chain").mkdir(parents=True)
+            ran = run_chain(place / "chain")
+            said.write_text(json.dumps([[*where, one.code, one.out, one.err] for where, one in ran.items()]))
+    outcomes = {(stage, variant): Outcome(*outcome) for stage, variant, *outcome in json.loads(said.read_text())}
+    return Smoke(place / "chain", outcomes)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from smoke import PARAMS, POWER, WATER, aign, contents, flip_byte, jobs_here, write_params
 
@@ -94,6 +95,14 @@ def test_an_interrupt_says_how_to_go_on(workplace, monkeypatch):
     outcome = aign("sample", WATER)
     assert outcome.code == 130
     assert outcome.err == "stopped; run the command again to resume\n"
+
+
+def test_a_shortage_of_memory_is_one_message(workplace, monkeypatch):
+    def ask(path):
+        torch.empty(2**60, dtype=torch.uint8)
+
+    monkeypatch.setattr(params, "load", ask)
+    refused(aign("sample", WATER), "too little memory", "Ask for less")
 
 
 # --- parameters ------------------------------------------------------------------------------------------------------

@@ -2,10 +2,13 @@
 
 import inspect
 
+import numpy as np
+import pyarrow as pa
 import pytest
+import torch
 
 from aign import errors
-from aign.errors import AignError, unknown_name
+from aign.errors import AignError, out_of_memory, unknown_name
 
 FAMILY = [member for _, member in inspect.getmembers(errors, inspect.isclass) if issubclass(member, Exception)]
 
@@ -22,6 +25,19 @@ def test_errors_of_different_kinds_are_told_apart():
     assert len(kinds) >= 6
     for kind in kinds:
         assert not any(issubclass(kind, other) for other in kinds if other is not kind)
+
+
+@pytest.mark.parametrize("ask", [lambda: np.empty(2**60, np.uint8), lambda: torch.empty(2**60, dtype=torch.uint8),
+                                 lambda: bytearray(2**60), lambda: pa.allocate_buffer(2**60)])
+def test_every_librarys_shortage_of_memory_is_known(ask):
+    with pytest.raises((MemoryError, RuntimeError)) as caught:
+        ask()
+    assert out_of_memory(caught.value)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes differ"), ValueError("no"), OSError(28, "disk full")])
+def test_other_errors_are_no_shortage_of_memory(error):
+    assert not out_of_memory(error)
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest_and_all_that_exist():

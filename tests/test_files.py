@@ -4,6 +4,8 @@ import errno
 import hashlib
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -57,6 +59,17 @@ def test_writing_shows_the_old_content_until_the_block_ends(tmp_path):
         aside.write_text("new")
         assert path.read_text() == "old"
     assert path.read_text() == "new"
+
+
+def test_writing_clears_what_killed_writers_of_that_file_left(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    alive = (f".a[1].txt.{os.getppid()}.part", f".b.txt.{dead.pid}.part", ".a[1].txt.part", ".a[1].txt.x.part")
+    for name in (*alive, f".a[1].txt.{dead.pid}.part", f".a[1].txt.{10**30}.part"):
+        (tmp_path / name).write_text("half")
+    with files.writing(tmp_path / "a[1].txt") as aside:
+        aside.write_text("whole")
+    assert names(tmp_path) == sorted((*alive, "a[1].txt"))
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt()], ids=["bug", "interrupt"])
@@ -190,3 +203,17 @@ def test_sha256_reads_every_block(tmp_path, size):
     content = bytes(range(256)) * (size // 256 + 1)
     (tmp_path / "blob").write_bytes(content[:size])
     assert files.sha256(tmp_path / "blob") == hashlib.sha256(content[:size]).hexdigest()
+
+
+def test_a_claimed_folder_is_refused_to_others_until_it_is_free(tmp_path):
+    folder = tmp_path / "deep" / "folder"
+    with files.claimed(folder):
+        with pytest.raises(StorageError, match="another process is writing there"), files.claimed(folder):
+            raise AssertionError("two hold it")
+        taken = subprocess.run([sys.executable, "-c", "import sys; from pathlib import Path; from aign.files import "
+                                "claimed\nwith claimed(Path(sys.argv[1])): pass", str(folder)], capture_output=True)
+        assert b"another process is writing there" in taken.stderr
+    with files.claimed(folder), pytest.raises(ZeroDivisionError), files.claimed(tmp_path / "other"):
+        1 / 0  # noqa: B018
+    with files.claimed(tmp_path / "other"):
+        assert list(folder.iterdir()) == []

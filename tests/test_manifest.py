@@ -106,3 +106,15 @@ def test_other_folders(tmp_path):
         (tmp_path / manifest.NAME).write_text(json.dumps(content))
         with pytest.raises(DatasetError, match="no manifest of ours"):
             manifest.check(tmp_path, deep=False)
+
+
+@pytest.mark.parametrize("name", [".gitattributes", ".git/config", ".cache/huggingface/CACHEDIR.TAG"])
+def test_what_a_client_leaves_at_the_top_is_no_part_of_the_folder(copy, name):
+    for place in (copy, copy / "meta"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+    (copy / name).write_text("text")
+    listed = manifest.check(copy, deep=True)
+    assert name not in listed
+    (copy / "meta" / name).write_text("text")
+    with pytest.raises(DatasetError, match="foreign"):
+        manifest.check(copy, deep=True)

@@ -9,10 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from aign.errors import AignError, StorageError
+from aign import dataset_commands, publish_commands
+from aign.errors import SMALLER, AignError, StorageError, out_of_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="AI-generated network design: collect trajectories, train a diffuser, sample certified designs.")
+app.add_typer(dataset_commands.app, name="dataset")
+app.add_typer(publish_commands.app, name="publish")
 
 Variant = Annotated[str, typer.Argument(help="A variant of params.yaml, such as power-20.")]
 ParamsFile = Annotated[Path, typer.Option("--params", help="The parameter file.")]
@@ -90,13 +93,14 @@ def design(
     pipeline = store.serving(store.load(model), given) if model is not None else \
         store.find(Path("models"), scenario, given)
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
-    memory = training_designs(Path("data/trajectories"), pipeline.scenario)
+    memory = training_designs(Path("data/trajectories"), pipeline.scenario,
+                              lambda error: _warn(f"left out of the novelty: {error}"))
     found = answer(pipeline, request, seed=seed, memory=memory)
     if spread is not None:
         found = found.spread(spread)
     journal.console.print(found)
     if save is not None:
-        for path in [*found.save(save), *found.save_explanation(save)]:
+        for path in found.save_all(save):
             journal.made("design", path)
 
 
@@ -128,13 +132,25 @@ def scenarios() -> None:
     journal.console.print(table)
 
 
+def _warn(message: str) -> None:
+    typer.secho(f"warning: {message}", err=True, fg="yellow")
+
+
+def _fail(message: str) -> None:
+    typer.secho(f"error: {message}", err=True, fg="red")
+    sys.exit(2)
+
+
 def main() -> None:
     """Run the command line; an error the user can mend is one message and exit status 2, without a traceback."""
     try:
         app()
     except AignError as error:
-        typer.secho(f"error: {error}", err=True, fg="red")
-        sys.exit(2)
+        _fail(str(error))
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        _fail(f"the machine has too little memory for that ({error}). {SMALLER}")
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # typer turned Ctrl-C into it
             typer.secho("stopped; run the command again to resume", err=True)

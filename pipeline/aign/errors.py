@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+SMALLER = "Ask for less (fewer or smaller networks, batches, workers or designs), or take a larger machine."
+"""What to do where memory runs out."""
+
 
 class AignError(Exception):
     """Anything the user can mend; the command line prints its message alone and exits with status 2."""
@@ -32,6 +35,16 @@ class ModelError(AignError):
 
 class StorageError(AignError):
     """A file could not be written: the disk is full or the folder is read-only."""
+
+
+class ResourceError(AignError):
+    """The machine has too little memory for what was asked, or stopped one of our processes."""
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether an exception, of whichever library, says that memory ran out."""
+    return (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+            or "allocate memory" in str(error) or "bad_alloc" in str(error))
 
 
 def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ def writing(path: Path) -> Iterator[Path]:
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_killed(path)
         yield aside
         with aside.open("rb") as handle:
             os.fsync(handle.fileno())
@@ -39,6 +42,24 @@ def writing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # an error here would hide the one above
             aside.unlink(missing_ok=True)
+
+
+def _clear_killed(path: Path) -> None:
+    """Remove what processes that were killed while they wrote `path` left beside it."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+        owner = left.name.split(".")[-2]
+        if owner.isdecimal() and not _runs(int(owner)):
+            left.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 @contextmanager
@@ -68,8 +89,28 @@ def building(folder: Path) -> Iterator[Path]:
                 os.replace(old, folder)
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold a folder, made if need be, for this process alone; a killed process holds nothing.
+
+    Raises:
+        StorageError: somebody else holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise StorageError(f"{folder}: another process is writing there. Give each a folder of its own, or wait for "
+                           "the other to end.") from None
+    finally:
+        os.close(handle)
+
+
 def _not_written(path: Path, error: Exception) -> StorageError:
-    reason = getattr(error, "strerror", None) or error
+    first = error.args[0][0][2] if isinstance(error, shutil.Error) else error  # it lists what failed: from, to, why
+    reason = getattr(error, "strerror", None) or first
     return StorageError(f"{path}: cannot be written ({reason}). Free some disk space or choose a writable folder, "
                         "then run the command again.")
 

@@ -11,6 +11,8 @@ from aign.errors import AignError, DatasetError
 from aign.files import json_text, read_json, sha256, write_json
 
 NAME = "meta/manifest.json"
+CLIENTS = (".git", ".gitattributes", ".cache")
+"""What git and the hub's client leave at the top of a folder that they fetched: no part of it."""
 REMEDY = "Make the dataset again (`aign collect`, or `dvc repro`), or fetch it again (`dvc pull`)."
 
 
@@ -44,18 +46,29 @@ def check(folder: Path, deep: bool, error: type[AignError] = DatasetError,
     files = _read(folder, error, remedy)
     present = set(_names(folder))
     for name in sorted(files.keys() - present):
-        raise error(f"{folder / name}: missing. {remedy}")
+        raise error(f"{folder / name}: missing, though {NAME} lists it. {remedy}")
     for name in sorted(present - files.keys()):
-        raise error(f"{folder / name}: foreign, the manifest does not list it. Nobody edits a finished folder: "
-                           "move the file elsewhere.")
+        raise error(f"{folder / name}: foreign, the manifest ({NAME}) does not list it. Nobody edits a finished "
+                        "folder: move the file elsewhere.")
     for name, entry in sorted(files.items()):
         size = (folder / name).stat().st_size
         if size != entry["bytes"]:
-            raise error(f"{folder / name}: {size} bytes, the manifest says {entry['bytes']}; the file is "
-                               f"truncated or altered. {remedy}")
-        if deep and sha256(folder / name) != entry["sha256"]:
-            raise error(f"{folder / name}: altered, its SHA-256 is not the manifest's. {remedy}")
+            raise error(f"{folder / name}: {size} bytes, the manifest ({NAME}) says {entry['bytes']}; the "
+                        f"file is truncated or altered. {remedy}")
+        if deep:
+            check_sum(folder, name, files, error, remedy)
     return files
+
+
+def check_sum(folder: Path, name: str, files: Mapping[str, Mapping[str, Any]], error: type[AignError] = DatasetError,
+              remedy: str = REMEDY) -> None:
+    """Compare one file's bytes with the manifest; `files` is what `check` returned.
+
+    Raises:
+        error: naming the file where it is altered or not listed.
+    """
+    if name not in files or sha256(folder / name) != files[name]["sha256"]:
+        raise error(f"{folder / name}: altered, its SHA-256 is not the manifest's ({NAME}). {remedy}")
 
 
 def _read(folder: Path, error: type[AignError], remedy: str) -> dict[str, dict[str, Any]]:
@@ -73,8 +86,8 @@ def _read(folder: Path, error: type[AignError], remedy: str) -> dict[str, dict[s
 def _names(folder: Path) -> list[str]:
     """Return the relative names of all files but the manifest itself, which cannot hold its own sum."""
     # A link to nothing, as a cleaned cache leaves behind, counts as missing.
-    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(name for name in names if name != NAME)
+    names = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(name.as_posix() for name in names if name.as_posix() != NAME and name.parts[0] not in CLIENTS)
 
 
 def _digest(files: Any) -> str:

@@ -1,9 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from aign.agents.contexts import ContextPool, Contexts
 from aign.errors import DatasetError, ParameterError
@@ -92,4 +94,14 @@ def test_foreign_missing_and_damaged_files_are_refused(scenario, scenario_with_f
         ContextPool.load(path, scenario_with_few_contexts)
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DatasetError, match="Collect the dataset again"):
+        ContextPool.load(path, scenario)
+
+
+def test_a_file_without_one_of_its_parts_is_refused(scenario, pool, tmp_path) -> None:
+    path = tmp_path / "contexts.safetensors"
+    tensors = {f"{split}.{name}": getattr(contexts, name) for split, contexts in pool.splits.items()
+               for name in ("ids", "values", "reference", "optimum")}
+    del tensors["test.optimum"]
+    save_file(tensors, path, metadata={"scenario": json.dumps(scenario.spec(), sort_keys=True)})
+    with pytest.raises(DatasetError, match=r"test\.optimum missing"):
         ContextPool.load(path, scenario)

@@ -108,3 +108,16 @@ def test_works_where_designs_share_a_budget() -> None:
     quality = drawn.normalised(network.utility(drawn.values, targets)).numpy()
     assert np.mean(quality > 0.999) > 0.2
     assert np.mean(quality < 0.5) > 0.1
+
+
+def test_raised_targets_lie_above_their_origin_by_a_share_of_a_heuristic(scenario, pool, monkeypatch) -> None:
+    monkeypatch.setattr(type(scenario), "admissible", lambda self, designs: designs)
+    origin, targets = reshaped(scenario, pool, monkeypatch, "floor")
+    assert bool((targets >= origin).all())
+    raised = targets > origin
+    assert bool(raised.any())
+    rules = [rule(torch.zeros(1, 3)) for rule in scenario.heuristics.values()]  # which ignore the context
+    for target, changed in zip(targets, raised, strict=True):
+        shares = [target[changed] / rule[0][changed] for rule in rules]
+        constant = [share for share in shares if changed.any() and float(share.max() - share.min()) < 1e-5]
+        assert not changed.any() or any(0.24 < float(share.max()) <= 1 for share in constant)

@@ -98,7 +98,7 @@ def compare(folder: Path, scenario) -> None:
     for horizon in (scenario.horizon, scenario.horizon // 2):
         windows = Windows(store, store.rows(), horizon)
         limit, windows_module.MEMORY_LIMIT = windows_module.MEMORY_LIMIT, 0
-        shard_by_shard = Windows(lean, lean.rows(), horizon)
+        in_the_files = Windows(lean, lean.rows(), horizon)
         windows_module.MEMORY_LIMIT = limit
         per_row = scenario.horizon - horizon + 1
 
@@ -122,7 +122,7 @@ def compare(folder: Path, scenario) -> None:
         for ours, theirs in zip(vars(windows.batch(probe)).values(), from_memmap(probe), strict=True):
             np.testing.assert_array_equal(ours.numpy(), theirs)
         rates = median_rates({MEMMAP: from_memmap, "TrajectoryStore windows": windows.batch,
-                              "  the same, shard by shard": shard_by_shard.batch,
+                              "  the same, in the mapped files": in_the_files.batch,
                               "datasets, row by row": row_by_row}, len(windows))
         print(f"\nwindows of {horizon} steps in episodes of {scenario.horizon}, batch {BATCH}")
         for name, rate in rates.items():

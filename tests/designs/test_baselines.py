@@ -1,7 +1,10 @@
 import itertools
+import shutil
 
 import pytest
 import torch
+from smoke import WATER as WATER_4
+from smoke import flip_byte
 
 from aign.designs import baselines
 from aign.designs.baselines import best_of, best_training_design, no_learning, training_designs
@@ -64,14 +67,28 @@ def test_memory_of_every_design_reaches_the_certified_optimum():
     torch.testing.assert_close(utility, POWER.certify(given).utility)
 
 
+def nothing_is_damaged(error):
+    raise error
+
+
 def test_training_designs_are_found_by_their_scenario_and_left_out_where_there_are_none(smoke, tmp_path):
     small = registry.create("water-filling", channels=4)
-    found = training_designs(smoke.folder / "data" / "trajectories", small)
+    found = training_designs(smoke.folder / "data" / "trajectories", small, nothing_is_damaged)
     assert found.shape[1] == 4
     assert len(found) > 40
     torch.testing.assert_close(small.admissible(found), found)
-    assert training_designs(smoke.folder / "data" / "trajectories", WATER) is None
-    assert training_designs(tmp_path / "none", small) is None
-    (tmp_path / "broken" / "meta").mkdir(parents=True)
-    (tmp_path / "broken" / "meta" / "info.json").write_text("{")
-    assert training_designs(tmp_path, small) is None
+    assert training_designs(smoke.folder / "data" / "trajectories", WATER, nothing_is_damaged) is None
+    assert training_designs(tmp_path / "none", small, nothing_is_damaged) is None
+
+
+@pytest.mark.parametrize("name", ["meta/info.json", "meta/manifest.json", "data-00000-of-*.arrow", "README.md"])
+def test_a_damaged_data_set_is_told_of_and_never_compared_with(smoke, tmp_path, name):
+    small = registry.create("water-filling", channels=4)
+    shutil.copytree(smoke.folder / "data" / "trajectories" / WATER_4, tmp_path / "a-damaged")
+    file = next((tmp_path / "a-damaged").glob(name))
+    flip_byte(file)
+    told = []
+    assert training_designs(tmp_path, small, told.append) is None
+    assert [str(file) in str(error) for error in told] == [True]
+    shutil.copytree(smoke.folder / "data" / "trajectories" / WATER_4, tmp_path / "whole")
+    assert training_designs(tmp_path, small, told.append) is not None

@@ -4,6 +4,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+from aign.designs.generation import CYCLED
 from aign.designs.settings import EvaluateSettings, RequestSettings, SampleSettings, SamplingSettings
 from aign.diffusion.pipeline import Sampling
 
@@ -14,7 +15,7 @@ def test_light_to_import():
 
 
 def test_sampling_defaults_are_those_of_the_pipeline():
-    shared = SamplingSettings().model_dump(exclude={"ladder", "constrained_ladder", "margins"})
+    shared = SamplingSettings().model_dump(exclude=CYCLED)
     assert shared == vars(Sampling())
 
 

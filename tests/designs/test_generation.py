@@ -121,3 +121,17 @@ def test_margins_cycle_over_the_candidates(water, contexts, constraints, monkeyp
     margins = [one[7] for one in given if len(one) > 7]
     assert len(margins) == 1, "the draft has no constraints, hence no margins"
     torch.testing.assert_close(margins[0], torch.tensor([0.0, 0.3, 0.0, 0.3, 0.0] * 3))
+
+
+@pytest.mark.parametrize(("count", "hidden"), [(16, 2), (8, 1), (7, 0), (1, 0)])
+def test_the_first_candidates_are_not_shown_the_constraints(water, contexts, constraints, monkeypatch, count, hidden):
+    given = []
+    plan = type(water).__call__
+    monkeypatch.setattr(generation, "binding", lambda *_: torch.tensor([[True, True], [True, False], [False, False]]))
+    monkeypatch.setattr(type(water), "__call__", lambda *all, **named: given.append(all) or plan(*all, **named))
+    found = generate(water, contexts, constraints, count, seed=1)
+    shown = given[0][4].unflatten(0, (3, count))
+    assert not bool(shown[:, :hidden].any())
+    assert shown[:, hidden:].tolist() == [[[True, True]] * (count - hidden), [[True, False]] * (count - hidden),
+                                          [[False, False]] * (count - hidden)]
+    assert bool(found.feasible.all()), "those are projected like all others"

@@ -23,7 +23,8 @@ def contexts(scenario):
 def plan(pipeline, contexts):
     def make(constraints=(), shown=None, seed=1, contexts=contexts, returns=None, **sampling):
         returns = torch.full((len(contexts),), 0.9) if returns is None else returns
-        return pipeline(contexts, returns, constraints, shown, Sampling(**({"steps": 5} | sampling)),
+        how = Sampling(**({"steps": 5, "guidance": 1.5, "composed": False} | sampling))
+        return pipeline(contexts, returns, constraints, shown, how,
                         torch.Generator().manual_seed(seed))
     return make
 

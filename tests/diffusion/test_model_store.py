@@ -206,6 +206,19 @@ def test_no_model_or_several_are_listed(copy, tmp_path):
         store.find(tmp_path / "nowhere", "water-filling", {})
 
 
+@pytest.mark.parametrize("damage", [lambda index: edited(index.parent, behaviours="alk"),
+                                    lambda index: edited(index.parent, scenario={"name": "water-fillinh"}),
+                                    lambda index: index.write_text("{}"), lambda index: index.unlink()])
+def test_an_index_that_hides_its_model_is_named(copy, damage):
+    shutil.copytree(copy, copy.with_name("other"))
+    edited(copy.with_name("other"), scenario={"name": "power-allocation"})
+    manifest.build(copy.with_name("other"))
+    damage(copy / "model_index.json")
+    with pytest.raises(ModelError) as caught:
+        store.find(copy.parent, "water-filling", {})
+    assert str(copy / "model_index.json") in str(caught.value)
+
+
 @pytest.mark.parametrize("content", ["[]", "{", '{"design": null}', '{"design": {"scenario": 5}}', "{}"])
 def test_foreign_folders_among_the_models_are_named(copy, content):
     other = copy.with_name("other")

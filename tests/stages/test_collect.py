@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from smoke import flip_byte
 
 from aign.agents.contexts import ContextPool
 from aign.agents.policy import SharedPolicy
@@ -131,6 +132,25 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(room, jobs_here):
     jobs_here.most = 99
     stage.collect("water-4", params)
     assert list(jobs_here.ran) == ["solver-guided", "random", "heuristics"]
+    assert contents(broken) == contents(whole)
+
+
+@pytest.mark.parametrize("name", ["sac/part-00000.arrow", "sac/sac.safetensors", "sac.json", "contexts.safetensors"])
+def test_what_a_disk_damaged_since_is_done_again(room, jobs_here, capsys, name):
+    whole = room("whole")
+    stage.collect("water-4", write_params(whole, NONE))
+    broken = room("broken")
+    params = write_params(broken, NONE)
+    jobs_here.ran.clear()
+    jobs_here.most = 1
+    with pytest.raises(KeyboardInterrupt):
+        stage.collect("water-4", params)
+    flip_byte(next((broken / ".scratch/collect/water-4").iterdir()) / name)
+    jobs_here.ran.clear()
+    jobs_here.most = 99
+    stage.collect("water-4", params)
+    assert list(jobs_here.ran) == (["ppo"] if name.startswith("contexts") else ["sac", "ppo"])
+    assert f"does {name.partition('/')[0].partition('.')[0]} again" in capsys.readouterr().out
     assert contents(broken) == contents(whole)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from aign.errors import AignError, ContextError
+from aign.errors import AignError, ContextError, ResourceError
 from aign.stages import jobs as jobs_module
 from aign.stages.jobs import Job, run_jobs
 
@@ -113,10 +113,16 @@ def test_any_other_error_comes_back_with_its_traceback(tmp_path):
     assert "in fail" in str(caught.value)
 
 
-@pytest.mark.parametrize(("function", "cause"), [(die, "killed by signal 9"), (do_nothing, "status 0")])
-def test_a_job_without_result_is_an_error(tmp_path, function, cause):
-    with pytest.raises(RuntimeError, match=f"'one' ended without its result.*{cause}"):
+@pytest.mark.parametrize(("function", "cause", "kind"), [(die, "killed by signal 9", ResourceError),
+                                                         (do_nothing, "status 0", RuntimeError)])
+def test_a_job_without_result_is_an_error(tmp_path, function, cause, kind):
+    with pytest.raises(kind, match=f"'one' ended without its result.*{cause}"):
         run_jobs([job(tmp_path, "one", function)], workers=1, title="t")
+
+
+def test_a_job_that_finds_no_memory_says_so(tmp_path):
+    with pytest.raises(ResourceError, match=r"Job 'one': the machine has too little memory \(8 GB wanted\)"):
+        run_jobs([job(tmp_path, "one", fail, error=MemoryError, message="8 GB wanted")], workers=1, title="t")
 
 
 def test_a_failure_stops_the_other_jobs(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from aign.stages import journal
-from aign.stages.progress import Progress
+from aign.stages.progress import Progress, counted
 
 
 @pytest.fixture
@@ -73,3 +73,12 @@ def test_terminal_shows_bars_with_counts_and_no_plain_line(screen):
     assert "left" in written.getvalue()
     assert "elapsed" in written.getvalue()
     assert "4 of 10" not in written.getvalue()
+
+
+def test_one_count_learns_its_total_from_the_first_report(screen):
+    written = screen(terminal=True)
+    with counted("publish", "episodes") as report:
+        report(3, 8)
+        report(8, 8)
+    assert "publish episodes" in written.getvalue()
+    assert "8/8" in written.getvalue()

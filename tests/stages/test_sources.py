@@ -30,6 +30,7 @@ def test_the_marker_lists_what_lies_in_the_folder(task):
     marker = json.loads(task.marker.read_text())
     assert marker["episodes"] == 17
     assert sorted(marker["parts"]) == sorted(path.name for path in task.folder.iterdir())
+    assert sorted(marker["files"]) == sorted(f"random/{name}" for name in marker["parts"])
     shards = [Shard(task.folder / part) for part in marker["parts"]]
     assert [number for shard in shards for number in shard.view("episode_id").tolist()] == list(range(700, 717))
     splits = [split for shard in shards for split in shard.strings("split")]

@@ -81,6 +81,29 @@ def test_a_stopped_job_goes_on_to_the_same_bytes(workplace, step):
     assert contents(scratch / WATER) == contents(workplace / "models" / WATER)
 
 
+@pytest.mark.parametrize(("name", "words"), [(f"{WATER}.safetensors", "trained from the beginning"),
+                                             (f"{WATER}/unet/config.json", f"does {WATER} again"),
+                                             (MAIN, f"does {WATER} again")])
+def test_what_a_disk_damaged_since_is_done_again(workplace, monkeypatch, name, words):
+    before = contents(workplace / "models")
+    shutil.rmtree(workplace / "models" / WATER)
+    with jobs_here(), monkeypatch.context() as patched:
+        patched.setattr(stage.shutil, "copytree", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            stage.train(WATER, load(workplace / "params.yaml"))
+    folder = next((workplace / ".scratch/train" / WATER).iterdir())
+    flip_byte(folder / name)
+    with jobs_here():
+        again = aign("train", WATER)
+    assert again.code == 0
+    assert words in again.out
+    assert contents(workplace / "models") == before
+
+
+def interrupt(*arguments, **options):
+    raise KeyboardInterrupt
+
+
 def test_training_again_gives_the_same_bytes(workplace):
     before = contents(workplace / "models")
     shutil.rmtree(workplace / "models")

@@ -1,7 +1,7 @@
 import pytest
 
 from aign.studies import constraint_files
-from aign.studies.constraint_files import average, best, choices, verdicts
+from aign.studies.constraint_files import average, best, choices, raw_by_labels, verdicts
 
 
 def row(raw, single, ratio, model="a"):
@@ -43,3 +43,12 @@ def test_verdicts_are_counted_on_both_sides():
     rows = [{"family": "infeasible", "called_infeasible": True}, {"family": "infeasible", "called_infeasible": False},
             {"family": "pair", "called_infeasible": True}, {"family": "single", "called_infeasible": False}]
     assert verdicts(rows) == {"infeasible": {"requests": 2, "named": 1}, "feasible_called_infeasible": 1}
+
+
+def test_raw_satisfaction_is_told_apart_by_labels_whatever_their_order():
+    requests = [{"where": ["min_rate>=1", "total_power<=9"]}, {"where": ["total_power<8", "min_rate>=2"]},
+                {"where": ["max_power<=3"]}, {"where": ["max_power<=1"]}]
+    rows = [{"family": "pair", "raw_any": True}, {"family": "pair", "raw_any": False},
+            {"family": "single", "raw_any": True}, {"family": "infeasible"}]
+    assert raw_by_labels(requests, rows) == {"max_power": {"requests": 1, "satisfied_raw": 1.0},
+                                             "min_rate and total_power": {"requests": 2, "satisfied_raw": 0.5}}

@@ -55,10 +55,15 @@ def test_other_studies_have_a_section_where_they_were_made(folder):
         "feasible": {"single": group, "pair": group},
         "controls": {"constraints_masked": {"single": group, "pair": group}},
         "infeasible": {"requests": 5, "named": 4}, "feasible_called_infeasible": 0,
+        "raw_by_labels": {"max_power": {"requests": 4, "satisfied_raw": 1.0},
+                          "energy_efficiency and min_rate": {"requests": 3, "satisfied_raw": 0.125}},
         "milliseconds_per_request": 12.0}))
     (folder / "rate.json").write_text(json.dumps({"curves": [{"seconds": 1, "quality": 0.5}] * 100}))
     (folder / "rate-2-stations.png").write_bytes(b"")
     text = page.page(folder)
+    lowest, *_, highest = [line for line in text.splitlines() if line.startswith(("| energy_eff", "| max_power"))]
+    assert "0.125" in lowest
+    assert "max_power" in highest
     for method in ("diffuser", "constraints_masked"):
         assert f"| {method} | pair | 10 | 0.5 | 1 | 0.99000 | 0.9 |" in text
     assert "4 of 5 named as such" in text

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from recorded_data import record_dataset
 
 from aign.scenarios import registry
 from aign.trajectories.assemble import assemble
@@ -91,3 +92,9 @@ def store(folder):
 def ragged_store(tmp_path_factory, make_dataset, ragged):
     """90 episodes of 1 to 8 steps in 3 shards."""
     return TrajectoryStore.open(make_dataset(tmp_path_factory.mktemp("dataset") / "ragged", ragged))
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory, scenario):
+    """108 episodes recorded by aign in 4 shards, with the contexts file; read-only."""
+    return record_dataset(tmp_path_factory.mktemp("recorded") / "water-4", scenario)

@@ -10,6 +10,7 @@ from aign.errors import DatasetError, StorageError
 from aign.scenarios import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.shard import read_batch, write_batch
 from aign.trajectories.writer import ShardWriter
 
 
@@ -99,3 +100,19 @@ def test_a_failure_keeps_the_old_dataset(tmp_path, scenario, make_dataset, episo
         assemble(folder, sorted(folder.glob("*.arrow")), scenario, {})
     assert contents(folder) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "d-parts"]
+
+
+def test_shards_are_numbered_by_their_first_episodes(tmp_path, scenario, make_episodes):
+    later = parts_of(tmp_path / "a", scenario, make_episodes(50, seed=1), first=500)
+    sooner = parts_of(tmp_path / "b", scenario, make_episodes(30, seed=2), first=7)
+    assemble(tmp_path / "d", [*later, *sooner], scenario, {})
+    assemble(tmp_path / "e", [*sooner, *reversed(later)], scenario, {})
+    assert contents(tmp_path / "d") == contents(tmp_path / "e")
+    assert TrajectoryStore.open(tmp_path / "d").column("episode_id").tolist() == [*range(7, 37), *range(500, 550)]
+
+
+def test_a_shard_without_episodes_is_refused(tmp_path, scenario, make_episodes):
+    part = parts_of(tmp_path / "a", scenario, make_episodes(5))[0]
+    write_batch(tmp_path / "empty.arrow", read_batch(part).slice(0, 0))
+    with pytest.raises(DatasetError, match=r"empty\.arrow: no episodes"):
+        assemble(tmp_path / "d", [part, tmp_path / "empty.arrow"], scenario, {})

@@ -1,9 +1,13 @@
+import dataclasses
+
 import numpy as np
 import torch
 
 import aign
 from aign.scenarios import registry
 from aign.trajectories.information import information
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import Shard
 
 
@@ -50,3 +54,15 @@ def test_an_unbounded_feature_has_no_bounds(store, folder):
     scenario.state_features = (replace(scenario.state_features[0], low=-float("inf"), high=float("inf")),)
     info = information([Shard(folder / "data-00000-of-00004.arrow")], scenario, {})
     assert (info["features"]["state"][0]["low"], info["features"]["state"][0]["high"]) == (None, None)
+
+
+def test_sources_are_counted(tmp_path, make_dataset, make_episodes):
+    episodes = make_episodes(40)
+    source = np.array([f"log-{number % 2}" for number in range(40)])
+    folder = make_dataset(tmp_path / "d", dataclasses.replace(episodes, source=source))
+    store = TrajectoryStore.open(folder)
+    for split in SPLITS:
+        chosen = episodes.split == split
+        names, numbers = np.unique(source[chosen], return_counts=True)
+        assert store.info["splits"][split]["sources"] == dict(zip(names.tolist(), numbers.tolist(), strict=True))
+    assert "Sources: `log-0` (20 episodes), `log-1` (20 episodes)." in (folder / "README.md").read_text()

@@ -1,11 +1,14 @@
 import dataclasses
 import json
+import tracemalloc
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aign.trajectories import quality
 from aign.trajectories.quality import BINS, binned, count_cells
 
 
@@ -76,3 +79,24 @@ def test_return_quantiles(folder, episodes):
     assert quantiles["min"] == returns.min()
     assert quantiles["q50"] == pytest.approx(np.median(returns))
     assert sorted(quantiles) == ["max", "min", "q01", "q10", "q50", "q90", "q99"]
+
+
+@given(dims=st.integers(1, 70), rows=st.integers(1, 300), seed=st.integers(0, 99), kinds=st.integers(1, 200))
+def test_buckets_change_nothing(dims, rows, seed, kinds):
+    generator = np.random.default_rng(seed)
+    table = generator.integers(0, BINS, (kinds, dims))[generator.integers(0, kinds, rows)]
+    with mock.patch.object(quality, "BUCKET_ROWS", 7):
+        assert count_cells(iter(table.T)) == len({tuple(row) for row in table.tolist()})
+
+
+def test_cells_are_counted_in_little_more_memory_than_their_words():
+    generator = np.random.default_rng(0)
+    rows, dims = 1 << 19, 40
+    digits = (generator.integers(0, BINS, rows, dtype=np.int8) for _ in range(dims))
+    words = 2 * 8 * rows
+    with mock.patch.object(quality, "BUCKET_ROWS", 1 << 14):
+        tracemalloc.start()
+        count_cells(digits)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 2.5 * words

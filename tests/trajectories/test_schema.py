@@ -1,3 +1,6 @@
+import dataclasses
+
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -31,3 +34,15 @@ def test_episodes_say_their_number_and_shapes(episodes):
     assert "100 x 8 steps" in repr(episodes)
     assert "total_power" in repr(episodes)
     assert set(episodes.split) == set(SPLITS)
+
+
+def test_episodes_come_from_here_unless_somebody_says_otherwise(episodes):
+    assert set(episodes.source) == {"collect"}
+    assert len(episodes.source) == 100
+    assert set(dataclasses.replace(episodes, source=np.array("log-7")).source) == {"log-7"}
+    each = np.array([f"log-{number}" for number in range(100)])
+    assert dataclasses.replace(episodes, source=each).source.tolist() == each.tolist()
+
+
+def test_the_source_stands_before_the_split(scenario):
+    assert arrow_schema(scenario).names[-2:] == ["source", "split"]

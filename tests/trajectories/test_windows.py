@@ -49,7 +49,7 @@ def test_fixed_part_is_what_the_scenario_says_of_the_context(store):
     torch.testing.assert_close(batch.fixed, store.scenario.fixed_observation(contexts))
 
 
-def test_columns_too_large_for_memory_are_read_shard_by_shard(folder, store, monkeypatch):
+def test_columns_too_large_for_memory_are_read_in_the_files(folder, store, monkeypatch):
     monkeypatch.setattr(module, "MEMORY_LIMIT", 0)
     lean = TrajectoryStore.open(folder)
     windows = Windows(lean, lean.rows(), 5)

@@ -96,7 +96,7 @@ class ContextPool:
         for split in [name for name in reversed(SPLITS) if counts.get(name, 0) > 0]:
             values = _draw_unseen(scenario, counts[split], derived_generator(seed, "contexts", split), taken, split)
             taken.update(row.tobytes() for row in values.numpy())
-            splits[split] = _certified(scenario, values, split)
+            splits[split] = certified(scenario, values, split)
         return cls({split: splits[split] for split in SPLITS if split in splits})
 
     def save(self, path: Path, scenario: Scenario[Any]) -> None:
@@ -124,6 +124,9 @@ class ContextPool:
             raise DatasetError(f"{path}: contexts were drawn for {spec}, not for {scenario.spec()}. "
                                "Use the parameters the dataset was collected with, or collect it again.")
         present = [split for split in SPLITS if f"{split}.ids" in tensors]
+        missing = [f"{split}.{name}" for split in present for name in FIELDS if f"{split}.{name}" not in tensors]
+        if missing:
+            raise DatasetError(f"{path}: {', '.join(missing)} missing. Collect the dataset again.")
         return cls({split: Contexts(**{name: tensors[f"{split}.{name}"] for name in FIELDS}, split=split)
                     for split in present})
 
@@ -142,8 +145,8 @@ def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator
                          "of the other splits. Ask for fewer contexts, or randomise the scenario's contexts more.")
 
 
-def _certified(scenario: Scenario[Any], values: Tensor, split: str) -> Contexts:
-    """Attach ids, reference and certified optimum, in chunks."""
+def certified(scenario: Scenario[Any], values: Tensor, split: str) -> Contexts:
+    """Return contexts (B, C) of a split with ids, reference and certified optimum, found in chunks."""
     chunks = torch.split(values, CERTIFY_CHUNK)
     reference = torch.cat([scenario.reference_utility(chunk).double() for chunk in chunks])
     optimum = torch.cat([scenario.certify(chunk).utility.double() for chunk in chunks])

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
+NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+MOST = 1_000_000_000
+"""No count is larger: what it would need is far beyond any memory, and libraries fail in ways of their own."""
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+AtLeastTwo = Annotated[int, Field(ge=2, le=MOST)]
+Width = Annotated[int, Field(ge=1, le=16_384)]
+"""Units of a hidden layer."""
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -35,12 +42,22 @@ class SACSettings(Settings):
     """Polyak factor of the target critics."""
     learning_starts: Count = 3_000
     """Transitions of single decision makers taken at random before learning."""
-    target_entropy: float = -1.0
+    target_entropy: Annotated[float, Field(ge=-1_000, le=1_000)] = -1.0
     """For each action value of a decision maker."""
     entropy_coefficient: str = "auto_0.1"
-    hidden: tuple[Positive, ...] = (64, 64)
+    """A number, or auto: learned, from 1 or from the number after auto_."""
+    hidden: tuple[Width, ...] = (64, 64)
     discount: Annotated[float, Field(ge=0, le=1)] = 0.0
     """0 makes it a contextual bandit: greedy improvement, which is enough where the reward is the gain in utility."""
+
+    @field_validator("entropy_coefficient")
+    @classmethod
+    def is_a_coefficient(cls, given: str) -> str:
+        """Refuse what Stable-Baselines3 cannot read."""
+        number = given.removeprefix("auto_")
+        if given != "auto" and not (NUMBER.fullmatch(number) and (number == given or float(number) > 0)):
+            raise ValueError("it should be auto, auto_ and a positive number such as auto_0.1, or a number such as 0.2")
+        return given
 
 
 class PPOSettings(Settings):
@@ -49,13 +66,13 @@ class PPOSettings(Settings):
     environment_steps: Positive = 51_200
     networks: Positive = 64
     learning_rate: Rate = 1e-3
-    rollout_steps: Positive = 16
-    batch_size: Positive = 2_048
+    rollout_steps: AtLeastTwo = 16
+    batch_size: AtLeastTwo = 2_048
     epochs: Positive = 5
     gae_lambda: Annotated[float, Field(ge=0, le=1)] = 1.0
-    log_std_init: float = -0.5
+    log_std_init: Annotated[float, Field(ge=-20, le=2)] = -0.5
     entropy_coefficient: Annotated[float, Field(ge=0)] = 0.0
-    hidden: tuple[Positive, ...] = (64, 64)
+    hidden: tuple[Width, ...] = (64, 64)
     discount: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
@@ -76,7 +93,7 @@ class BCQSettings(Settings):
     batch_size: Positive = 1_024
     tau: Rate = 0.01
     """Polyak factor of the target network."""
-    hidden: tuple[Positive, ...] = (64, 64)
+    hidden: tuple[Width, ...] = (64, 64)
     """Trunk shared by values and imitation."""
     discount: Annotated[float, Field(ge=0, le=1)] = 0.0
     """0 makes it a contextual bandit, as for the agents that learn online."""
@@ -92,7 +109,7 @@ class SourceSettings(Settings):
     """Shared equally among the scenario's heuristics; some steps are perturbed."""
     solver_guided: Count = 10_000
     """Walks towards optima of randomly perturbed problems: operation logs and expertise."""
-    snapshots: Count = 8
+    snapshots: Annotated[int, Field(ge=0, le=10_000)] = 8
     """How often in training a learning agent's current policy is recorded on fresh contexts."""
     snapshot_episodes: Count = 250
     """Episodes a snapshot."""

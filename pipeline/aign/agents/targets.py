@@ -20,17 +20,20 @@ from aign.scenarios.base import DesignScenario, Scenario
 SHARES = {"exact": 0.22, "noisy": 0.10, "blended": 0.08, "perturbed": 0.12, "reshaped": 0.48}
 """How the episodes are divided. Exact: the certified design itself. Noisy: with noise on it. Blended: somewhere between
 it and a heuristic's. Perturbed: the optimum of another problem. Reshaped: tilted, scaled and capped, each by chance, as
-if fairness, a budget or a limit had been asked for; every other one starts from the optimum of another problem."""
+if fairness, a budget or a limit had been asked for, and raised to part of what a heuristic gives, as if everybody had
+been promised a minimum; every other one starts from the optimum of another problem."""
 NOISE = (0.02, 1.0)
 """Noise on a design, relative to its mean magnitude; log-uniform, so that near misses are as frequent as far ones."""
 CONTEXT_NOISE = (0.05, 1.0)
 """Noise on a context: standard deviation of its logarithm, or relative to its spread where it can be negative."""
 TIGHTENING = (0.25, 1.0)
 """Factor on a design, or cap relative to its largest value."""
-TILT = (0.4, 2.5)
-"""Exponent on a design relative to its mean, log-uniform: below 1 evens the values out, above 1 favours the large ones,
-which are those of users who need much."""
-RESHAPED = {"tilt": 0.7, "scale": 0.6, "cap": 0.4}
+TILT = (-0.75, 2.5)
+"""Exponent on a design relative to its mean, uniform: above 1 favours the large values, which are those of users who
+need much, below 1 evens them out, below 0 turns them round."""
+LEAST_RATIO = 0.1
+"""Values below this share of the mean are tilted like it, so that a negative exponent makes none huge."""
+RESHAPED = {"tilt": 0.7, "scale": 0.6, "cap": 0.4, "floor": 0.5}
 """How often each change is made to a reshaped design, independently."""
 
 
@@ -46,7 +49,8 @@ def solver_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator
     targets[kind["noisy"]] = _noisy(certified[kind["noisy"]], generator)
     targets[kind["blended"]] = _blended(scenario, contexts.values[kind["blended"]], certified[kind["blended"]],
                                         generator)
-    targets[kind["reshaped"]] = _reshaped(targets[kind["reshaped"]], generator)
+    targets[kind["reshaped"]] = _reshaped(scenario, contexts.values[kind["reshaped"]], targets[kind["reshaped"]],
+                                          generator)
     return scenario.admissible(targets) if isinstance(scenario, DesignScenario) else targets
 
 
@@ -92,25 +96,34 @@ def _noisy(designs: Tensor, generator: torch.Generator) -> Tensor:
 
 def _blended(scenario: Scenario[Any], contexts: Tensor, designs: Tensor, generator: torch.Generator) -> Tensor:
     """Return designs between the given ones and those of a random heuristic."""
-    which = torch.randint(max(1, len(scenario.heuristics)), (len(contexts),), generator=generator)
-    other = designs.clone()
-    for index, heuristic in enumerate(scenario.heuristics.values()):
-        rows = which == index
-        if bool(rows.any()):
-            other[rows] = heuristic(contexts[rows]).to(designs.dtype)
+    other = _heuristics(scenario, contexts, designs, generator)
     return designs + _uniform((0.0, 1.0), len(contexts), generator) * (other - designs)
 
 
-def _reshaped(designs: Tensor, generator: torch.Generator) -> Tensor:
-    """Return designs (E, X) tilted, scaled and capped by chance; values below 0 count as 0."""
+def _heuristics(scenario: Scenario[Any], contexts: Tensor, like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the design of a random heuristic for each context; the given ones where the scenario has none."""
+    which = torch.randint(max(1, len(scenario.heuristics)), (len(contexts),), generator=generator)
+    designs = like.clone()
+    for index, heuristic in enumerate(scenario.heuristics.values()):
+        rows = which == index
+        if bool(rows.any()):
+            designs[rows] = heuristic(contexts[rows]).to(designs.dtype)
+    return designs
+
+
+def _reshaped(scenario: Scenario[Any], contexts: Tensor, designs: Tensor, generator: torch.Generator) -> Tensor:
+    """Return designs (E, X) tilted, scaled, capped and raised by chance; values below 0 count as 0."""
     count = len(designs)
     made = {name: torch.rand(count, 1, generator=generator) < share for name, share in RESHAPED.items()}
     designs = designs.clamp_min(0.0)
     mean = designs.mean(1, keepdim=True).clamp_min(1e-12)
-    designs = torch.where(made["tilt"], mean * (designs / mean) ** _log_uniform(TILT, count, generator), designs)
+    tilted = mean * (designs / mean).clamp_min(LEAST_RATIO) ** _uniform(TILT, count, generator)
+    designs = torch.where(made["tilt"], tilted, designs)
     designs = torch.where(made["scale"], designs * _uniform(TIGHTENING, count, generator), designs)
     cap = designs.amax(1, keepdim=True) * _uniform(TIGHTENING, count, generator)
-    return torch.where(made["cap"], designs.minimum(cap), designs)
+    designs = torch.where(made["cap"], designs.minimum(cap), designs)
+    floor = _heuristics(scenario, contexts, designs, generator) * _uniform(TIGHTENING, count, generator)
+    return torch.where(made["floor"], designs.maximum(floor), designs)
 
 
 def _uniform(bounds: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from aign.errors import ParameterError
 from aign.scenarios.base import Scenario
-from aign.trajectories.gathering import pick_across, pick_steps
+from aign.trajectories.gathering import Gatherer
 from aign.trajectories.reader import TrajectoryStore
 
 VALUES = 1 << 22
@@ -113,10 +113,10 @@ def _places(store: TrajectoryStore, rows: Tensor, most: int,
 
 def _at(store: TrajectoryStore, places: Tensor, time: int, levels: int, following: bool) -> Transitions:
     """Return the transitions at these places, all at the same time step."""
-    scenario, rows = store.scenario, places[:, 0]
-    pair = pick_across(store.tensors("observations"), places, pick_steps(2))[:, :, :scenario.state_size]
-    actions = pick_across(store.tensors("actions"), places, pick_steps(1))[:, 0]
-    reward = pick_across(store.tensors("rewards"), places, pick_steps(1))[:, 0]
+    scenario, (rows, steps) = store.scenario, places.unbind(1)
+    pair = Gatherer(store.tensors("observations")).steps(rows, steps, 2).all()[:, :, :scenario.state_size]
+    actions = Gatherer(store.tensors("actions")).steps(rows, steps, 1).all()[:, 0]
+    reward = Gatherer(store.tensors("rewards")).steps(rows, steps, 1).all()[:, 0]
     contexts = store.gather("context", rows)
     last = (store.gather("length", rows) == time + 1) & store.gather("terminated", rows)
     seen = scenario.agent_observations(contexts, pair[:, 0], time).flatten(0, 1)

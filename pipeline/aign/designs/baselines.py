@@ -5,13 +5,14 @@ Axes: B contexts, K candidates, X design values, E training episodes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from aign import manifest
 from aign.errors import DatasetError
 from aign.files import read_json
 from aign.scenarios.base import Scenario
@@ -53,18 +54,31 @@ def best_training_design(scenario: Scenario[Any], contexts: Tensor, memory: Tens
     return torch.stack(found)
 
 
-def training_designs(folder: Path, scenario: Scenario[Any]) -> Tensor | None:
+def training_designs(folder: Path, scenario: Scenario[Any], damaged: Callable[[DatasetError], None]) -> Tensor | None:
     """Return the final training designs (E, X), in canonical order, of the first data set of a scenario under `folder`.
 
     None where there is no sound data set of it: only what is at hand can be compared with.
+
+    Args:
+        folder: holds data set folders.
+        scenario: whose designs are wanted.
+        damaged: is told what is wrong with each data set that was passed over.
     """
-    for place in sorted(folder.glob("[!.]*/meta/info.json")):
+    for place in sorted(place for place in folder.glob("[!.]*") if place.is_dir()):
         try:
-            if read_json(place, DatasetError).get("scenario") != scenario.spec():
+            if not _is_of(place, scenario):
                 continue
-            store = TrajectoryStore.open(place.parent.parent, deep=False)
+            store = TrajectoryStore.open(place)
             final = store.gather("observations", store.rows("train"))[:, -1, :scenario.state_size]
-        except DatasetError:
+        except DatasetError as error:
+            damaged(error)
             continue
         return scenario.design_of(final)
     return None
+
+
+def _is_of(folder: Path, scenario: Scenario[Any]) -> bool:
+    """Return whether a data set is of a scenario; reads little of it, but trusts nothing that is altered."""
+    files = manifest.check(folder, deep=False)
+    manifest.check_sum(folder, "meta/info.json", files)
+    return bool(read_json(folder / "meta/info.json", DatasetError).get("scenario") == scenario.spec())

@@ -19,6 +19,8 @@ from aign.scenarios.constraints import Constraint
 
 ROWS = 4_096
 """Plans denoised at once: bounds memory."""
+CYCLED = {"ladder", "constrained_ladder", "margins", "hidden"}
+"""Settings that differ between the candidates of a request."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
     """Generate, verify and rank `count` designs for each context (B, C)."""
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
-    sampling = Sampling(**settings.model_dump(exclude={"ladder", "constrained_ladder", "margins"}))
+    sampling = Sampling(**settings.model_dump(exclude=CYCLED))
     chunk = max(1, ROWS // count)
     parts = []
     for part in torch.split(contexts, chunk):
@@ -57,8 +59,7 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
         returns = ladder.repeat(-(-count // len(ladder)))[:count].repeat(len(part))
         margins = torch.tensor(settings.margins).repeat(count)[:count].repeat(len(part))
         repeated = part.repeat_interleave(count, dim=0)
-        plans = pipeline(repeated, returns, constraints, shown.repeat_interleave(count, dim=0), sampling, generator,
-                         margins)
+        plans = pipeline(repeated, returns, constraints, seen(shown, count, settings), sampling, generator, margins)
         verified = verify(pipeline, repeated, plans, constraints)
         fields = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
                   "target_returns": returns}
@@ -82,6 +83,13 @@ def binding(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Co
     draft = pipeline(contexts, returns, sampling=sampling, generator=generator).designs.cpu()
     values = pipeline.scenario.measure(contexts.cpu(), draft)
     return torch.stack([~constraint.holds(values[constraint.label]) for constraint in constraints], dim=1)
+
+
+def seen(shown: Tensor, count: int, settings: SamplingSettings) -> Tensor:
+    """Return which constraints each of `count` candidates is shown, (B * count, Q), given its context's own (B, Q)."""
+    candidates = shown[:, None].repeat(1, count, 1)
+    candidates[:, :int(settings.hidden * count)] = False
+    return candidates.flatten(0, 1)
 
 
 def ranked(fields: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Positive = Annotated[int, Field(ge=1)]
+MOST = 1_000_000_000
+"""No count is larger: what it would need is far beyond any memory, and libraries fail in ways of their own."""
+Positive = Annotated[int, Field(ge=1, le=MOST)]
 Return = Annotated[float, Field(ge=-1, le=1)]
 Margins = Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)]
 Ladder = Annotated[tuple[Return, ...], Field(min_length=1)]
@@ -25,10 +27,11 @@ class SamplingSettings(Settings):
     scheduler: str = "DDIMScheduler"
     """Any scheduler of diffusers that can take a clean-sample prediction."""
     steps: Positive = 10
-    guidance: Annotated[float, Field(ge=0, le=10)] = 1.5
-    """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model."""
-    composed: bool = False
-    """Guide by each shown label alone and add the changes, for models trained on one label at a time."""
+    guidance: Annotated[float, Field(ge=0, le=10)] = 2.0
+    """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model. This, `composed`,
+    `margins` and `constrained_ladder` are what won on validation contexts in the study of constraints."""
+    composed: bool = True
+    """Guide by each shown label alone and add the changes; otherwise by all labels at once."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Standard deviation of the initial noise: less is more accurate, more is more diverse."""
     projected_steps: Annotated[int, Field(ge=0)] = 0
@@ -36,11 +39,15 @@ class SamplingSettings(Settings):
     good where the closed form decides, and several times faster where a search has to."""
     ladder: Ladder = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
     """Target returns, cycled over the candidates of a request without constraints: just below the best in the data."""
-    margins: Margins = (0.0, 0.05, 0.1, 0.2, 0.3)
+    margins: Margins = (0.05, 0.1, 0.2, 0.35, 0.6)
     """How much tighter than a threshold the network is asked for, in scores of the label (standard normal in training);
     cycled over the candidates, so that some keep clear of the threshold and others use it up."""
-    constrained_ladder: Ladder = (0.99, 0.97, 0.94, 0.9, 0.8, 0.65, 0.4, 0.1)
-    """The same where constraints hold: they cost an unknown share of the return, so the targets are spread."""
+    hidden: Annotated[float, Field(ge=0, le=1)] = 0.125
+    """Share of the candidates, the first ones, that are not shown the constraints and only projected: they save a
+    request whose combination the model has never seen."""
+    constrained_ladder: Ladder = (0.98, 0.9, 0.7, 0.4, 0.0, -0.4, -0.8, -1.0)
+    """As `ladder`, where constraints hold: they cost an unknown share of the return and may press the best possible
+    design below the cheap unconstrained reference, so the targets are spread."""
 
 
 class RequestSettings(Settings):

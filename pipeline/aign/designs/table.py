@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,8 +25,11 @@ from aign.designs.generation import Candidates, generate
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
-from aign.files import write_json, writing
+from aign.files import json_text, writing
 from aign.scenarios.base import Certificate, Scenario, finite_or_none, normalised_return
+
+PICTURE: dict[str, Any] = {"dpi": 120, "format": "png", "metadata": {"Software": None}}
+"""How pictures are saved: equal content is equal bytes."""
 
 
 @dataclass(frozen=True)
@@ -135,25 +139,40 @@ class Answer:
                 "diversity": self.diversity.to_json()}
 
     def save(self, stem: Path) -> list[Path]:
-        """Write `stem`.json, .parquet and .png; return their paths."""
-        paths = [stem.with_name(f"{stem.name}.{ending}") for ending in ("json", "parquet", "png")]
-        write_json(paths[0], {**self.summary(), "designs": self.rows()})
-        with writing(paths[1]) as aside:
-            pq.write_table(pa.Table.from_pylist(self.rows()), aside)
-        with writing(paths[2]) as aside:
-            self.picture().savefig(aside, dpi=120, format="png", metadata={"Software": None})
-        return paths
+        """Write `stem`.json, .parquet and .png, all or none; return their paths."""
+        return self._save(stem, self._tables())
 
     def save_explanation(self, stem: Path) -> list[Path]:
         """Write `stem`-why.png where a design meets the request; return its path."""
-        if self.explanation is None:
-            return []
-        path = stem.with_name(f"{stem.name}-why.png")
-        figure = explanation_picture.draw(self.scenario, self.request.context, self.candidates.designs[0, 0],
-                                          self.explanation, self._title())
-        with writing(path) as aside:
-            figure.savefig(aside, dpi=120, format="png", metadata={"Software": None})
-        return [path]
+        return self._save(stem, self._reasons())
+
+    def save_all(self, stem: Path) -> list[Path]:
+        """Write what `save` and `save_explanation` write, all or none; return the paths."""
+        return self._save(stem, self._tables() | self._reasons())
+
+    @staticmethod
+    def _save(stem: Path, writers: Mapping[str, Callable[[Path], object]]) -> list[Path]:
+        """Let each writer write the file with its ending; they take their places when the last one is whole."""
+        paths = {ending: stem.with_name(f"{stem.name}{ending}") for ending in writers}
+        with ExitStack() as together:
+            for ending, write in writers.items():
+                write(together.enter_context(writing(paths[ending])))
+        return list(paths.values())
+
+    def _tables(self) -> dict[str, Callable[[Path], object]]:
+        """Return what writes each file of `save`, by its ending."""
+        return {".json": lambda path: path.write_text(json_text({**self.summary(), "designs": self.rows()})),
+                ".parquet": lambda path: pq.write_table(pa.Table.from_pylist(self.rows()), path),
+                ".png": lambda path: self.picture().savefig(path, **PICTURE)}
+
+    def _reasons(self) -> dict[str, Callable[[Path], object]]:
+        """Return what writes the picture of the explanation, by its ending; nothing where there is none."""
+        found = self.explanation
+        if found is None:
+            return {}
+        return {"-why.png": lambda path: explanation_picture.draw(
+            self.scenario, self.request.context, self.candidates.designs[0, 0], found, self._title(),
+        ).savefig(path, **PICTURE)}
 
     def picture(self) -> Figure:
         """Draw the best design and the path to it."""

@@ -55,9 +55,9 @@ class Sampling:
 
     scheduler: str = "DDIMScheduler"
     steps: int = 10
-    guidance: float = 1.5
+    guidance: float = 2.0
     temperature: float = 0.7
-    composed: bool = False
+    composed: bool = True
     projected_steps: int = 0
 
 

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Count = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
+MOST = 1_000_000_000
+"""No count is larger: what it would need is far beyond any memory, and libraries fail in ways of their own."""
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 
@@ -24,15 +26,15 @@ class NetworkSettings(Settings):
     kind: Literal["temporal", "set"] = "temporal"
     """temporal: a U-Net along time, for any scenario. set: users as a set, for scenarios whose decision makers are
     exchangeable; one model then serves any number of them."""
-    depth: Positive = 4
+    depth: Annotated[int, Field(ge=1, le=1_000)] = 4
     """Blocks of the set network."""
-    channels: Annotated[int, Field(ge=8, multiple_of=8)] = 64
+    channels: Annotated[int, Field(ge=8, le=16_384, multiple_of=8)] = 64
     """Channels at the top level; width of a token of the set network."""
-    multipliers: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)] = (1, 2)
+    multipliers: Annotated[tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1, max_length=6)] = (1, 2)
     """temporal: channels of each level, as multiples; each level after the first halves the length."""
     kernel: Literal[1, 3, 5, 7, 9] = 3
     """temporal: length of the convolutions."""
-    embedding: Annotated[int, Field(ge=16, multiple_of=2)] = 256
+    embedding: Annotated[int, Field(ge=16, le=16_384, multiple_of=2)] = 256
     """Width of the time, context and condition embeddings."""
     groups: Literal[1, 2, 4, 8] = 8
     """temporal: groups of the group normalisation; they divide every width, a multiple of 8."""
@@ -56,7 +58,7 @@ class TrainSettings(Settings):
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
     ema_decay: Share = 0.999
     """Final decay of the moving average of the weights; it warms up as (1 + step) / (10 + step)."""
-    noise_steps: Annotated[int, Field(ge=2)] = 100
+    noise_steps: Annotated[int, Field(ge=2, le=100_000)] = 100
     """Steps of the forward process (squared-cosine schedule)."""
     prediction: Literal["sample", "epsilon", "v_prediction"] = "sample"
     """What the network predicts: the clean trajectory, the noise, or the velocity."""
@@ -73,7 +75,7 @@ class TrainSettings(Settings):
     """Pairs of labels of which one is always hidden: combinations held out of training."""
     return_focus: Annotated[float, Field(ge=0)] = 0.0
     """Loss weight exp(focus * (normalised return - 1)), return clipped to [-1, 1]: 0 treats all trajectories alike."""
-    inverse_hidden: Positive = 128
+    inverse_hidden: Annotated[int, Field(ge=1, le=16_384)] = 128
     """Hidden width of the inverse-dynamics head."""
     evaluate_every: Positive = 250
     """Gradient steps between held-out evaluations; the best model by design quality is kept."""

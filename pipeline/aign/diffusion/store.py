@@ -31,6 +31,8 @@ A conditional Decision Diffuser ({network}) trained on trajectories of `{scenari
 and design quality during training. Conditions: normalised return, {labels}.
 """
 
+REMEDY = "Train the model again (`dvc repro`), or fetch it again (`dvc pull`)."
+
 
 def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
     """Write a model folder, whole or not at all: networks, schedule, settings, history, card, manifest."""
@@ -55,8 +57,7 @@ def load(folder: Path) -> DesignPipeline:
     if not (folder / "model_index.json").is_file():
         raise ModelError(f"{folder}: no model_index.json in it, so it is no model folder of AIGN. "
                          "Give the folder that `aign train` wrote.")
-    manifest.check(folder, deep=True, error=ModelError,
-                   remedy="Train the model again (`dvc repro`), or fetch it again (`dvc pull`).")
+    manifest.check(folder, deep=True, error=ModelError, remedy=REMEDY)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         disable_progress_bar()
@@ -73,7 +74,8 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPi
     is none, the one of users as a set that can serve another number of them.
 
     Raises:
-        ModelError: there is none, or more than one; the message lists what there is.
+        ModelError: there is none, or more than one; the message lists what there is. Or a model there is damaged, so
+            that it cannot be told what it was trained on.
     """
     found, present, flexible = [], [], []
     for index in sorted(folder.glob("[!.]*/model_index.json")):  # hidden: half-written ones of a stopped process
@@ -87,6 +89,8 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPi
             flexible.append(index.parent)
     if len(found) == 1:
         return load(found[0])
+    for sealed in sorted(folder.glob(f"[!.]*/{manifest.NAME}")):  # is it damage that makes one look like another?
+        _check_index(sealed.parent.parent)
     if not found and len(flexible) == 1:
         return serving(load(flexible[0]), parameters)
     asked = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
@@ -105,6 +109,12 @@ def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPi
     trained = pipeline.scenario.spec()
     wanted = {**trained, **parameters}
     return pipeline if wanted == trained else pipeline.at(registry.create(**wanted))
+
+
+def _check_index(folder: Path) -> None:
+    """Check that the index of a model folder is the one that was written; reads little else."""
+    files = manifest.check(folder, deep=False, error=ModelError, remedy=REMEDY)
+    manifest.check_sum(folder, "model_index.json", files, ModelError, REMEDY)
 
 
 def _of_sets(design: Mapping[str, Any]) -> bool:

@@ -140,7 +140,7 @@ def satisfied(constraints: Iterable[Constraint], values: Mapping[str, Tensor], c
 
 def violation(constraints: Iterable[Constraint], values: Mapping[str, Tensor], count: int) -> Tensor:
     """Return the sum of all relative violations, float64 (count,); 0 exactly where all constraints hold."""
-    result = torch.zeros(count, dtype=torch.float64, device=next(iter(values.values())).device)
+    result = torch.zeros(count, dtype=torch.float64, device=next((one.device for one in values.values()), None))
     for constraint in constraints:
         # A violation too small for the division must not vanish: what does not hold is never counted as held.
         broken = constraint.violation(values[constraint.label]).clamp_min(1e-300)

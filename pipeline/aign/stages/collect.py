@@ -22,7 +22,7 @@ from aign.errors import DatasetError
 from aign.files import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.base import Scenario
-from aign.stages import journal
+from aign.stages import journal, seals
 from aign.stages.jobs import Job, run_jobs
 from aign.stages.scratch import code_version, fingerprint, scratch
 from aign.stages.sources import Task, act, held_out_counts, learn
@@ -47,14 +47,17 @@ def collect(variant: str, params: Params) -> None:
     torch.set_num_threads(run.threads)
     key = fingerprint(seed=run.seed, threads=run.threads, scenario=scenario.spec(), collect=settings.collect,
                       code=code_version("agents", "scenarios", "trajectories", "files", "manifest", "stages/collect",
-                                        "stages/sources"))
+                                        "stages/sources", "stages/seals"))
     with scratch("collect", variant, key) as folder:
         contexts = folder / "contexts.safetensors"
         _draw_contexts(variant, scenario, settings.collect, run.seed, contexts)
         jobs = _jobs(scenario, settings.collect, run, contexts, folder)
+        seals.drop_damaged(_title(variant), [job.result for job in jobs])
         run_jobs(jobs, run.workers, _title(variant), run.threads)
-        _assemble(variant, scenario, settings.collect, run, jobs, contexts)
-        _keep_agents(variant, folder)
+        with building(AGENTS / variant) as aside:  # takes its place last: both outputs are renewed, or none
+            _keep_agents(aside, folder)
+            _assemble(variant, scenario, settings.collect, run, jobs, contexts)
+        journal.made(_title(variant), AGENTS / variant)
 
 
 def _title(variant: str) -> str:
@@ -64,11 +67,14 @@ def _title(variant: str) -> str:
 def _draw_contexts(variant: str, scenario: Scenario[Any], settings: CollectSettings, seed: int, path: Path) -> None:
     counts = {"train": settings.train_contexts, "validation": settings.validation_contexts,
               "test": settings.test_contexts}
-    if path.exists():
+    marker = path.with_suffix(".json")
+    seals.drop_damaged(_title(variant), [marker])
+    if marker.exists():
         return
     journal.say(_title(variant), f"draws and certifies {sum(counts.values())} contexts of {scenario.name}")
     began = time.monotonic()
     ContextPool.draw(scenario, counts, seed).save(path, scenario)
+    seals.write(marker, [path])
     journal.say(_title(variant), f"contexts done in {journal.duration(time.monotonic() - began)}")
 
 
@@ -96,7 +102,7 @@ def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, 
 
 def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, run: RunSettings,
               jobs: Sequence[Job], contexts: Path) -> None:
-    markers = {job.name: read_json(job.result, DatasetError) for job in jobs}
+    markers = {job.name: seals.read(job.result) for job in jobs}
     parts = [job.result.parent / job.name / part for job in jobs for part in markers[job.name]["parts"]]
     provenance = {
         "author": "aign collect",
@@ -111,12 +117,10 @@ def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, 
     journal.measured(_title(variant), **{f"{name} episodes": marker["episodes"] for name, marker in markers.items()})
 
 
-def _keep_agents(variant: str, folder: Path) -> None:
+def _keep_agents(target: Path, folder: Path) -> None:
     """Copy each learner's policy, and put the learning curves into one file."""
     curves = {kind: read_json(folder / kind / "curve.json", DatasetError) for kind in LEARNERS}
-    with building(AGENTS / variant) as aside:
-        for kind in LEARNERS:
-            for suffix in ("json", "safetensors"):
-                shutil.copyfile(folder / kind / f"{kind}.{suffix}", aside / f"{kind}.{suffix}")
-        write_json(aside / "curves.json", curves)
-    journal.made(_title(variant), AGENTS / variant)
+    for kind in LEARNERS:
+        for suffix in ("json", "safetensors"):
+            shutil.copyfile(folder / kind / f"{kind}.{suffix}", target / f"{kind}.{suffix}")
+    write_json(target / "curves.json", curves)

@@ -23,7 +23,7 @@ from typing import Any
 from filelock import FileLock
 
 from aign import errors
-from aign.errors import AignError
+from aign.errors import SMALLER, AignError, ResourceError, out_of_memory
 from aign.stages import journal
 from aign.stages.progress import Progress
 from aign.stages.scratch import die_with_parent
@@ -136,8 +136,11 @@ def _reap(one: Running, title: str, progress: Progress) -> bool:
         journal.say(title, f"{one.job.name}: {one.job.total} done in {took}")
         return True
     code = one.process.exitcode
-    cause = f"killed by signal {-code}; the system may be short of memory" if code and code < 0 else f"status {code}"
-    raise RuntimeError(f"Job {one.job.name!r} ended without its result {one.job.result} ({cause}).")
+    ended = f"Job {one.job.name!r} ended without its result {one.job.result}"
+    if code and code < 0:
+        raise ResourceError(f"{ended} (killed by signal {-code}). The system may be short of memory: take fewer "
+                            "base.workers or smaller settings, then run the command again; finished jobs are kept.")
+    raise RuntimeError(f"{ended} (status {code}).")
 
 
 def _failure(job: Job, news: Mapping[str, str]) -> Exception:
@@ -163,8 +166,12 @@ def _work(job: Job, threads: int, line: Connection, parent: int) -> None:
     except AignError as error:
         known = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
         _tell(line, failed=known, message=str(error))
-    except Exception:
-        _tell(line, failed="", message=traceback.format_exc())
+    except Exception as error:
+        if out_of_memory(error):
+            _tell(line, failed="ResourceError",
+                  message=f"Job {job.name!r}: the machine has too little memory ({error}). {SMALLER}")
+        else:
+            _tell(line, failed="", message=traceback.format_exc())
 
 
 def _set_threads(threads: int) -> None:

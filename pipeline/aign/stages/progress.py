@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.progress import (
@@ -86,3 +88,16 @@ class Progress:
         rate = "" if task.speed is None else f", {task.speed:,.3g}/s"
         left = "" if task.time_remaining is None else f", left {journal.duration(task.time_remaining)}"
         return f"{name} {done} of {total}{rate}{left}, elapsed {journal.duration(task.elapsed or 0.0)}"
+
+
+@contextmanager
+def counted(title: str, name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show one count, whose total becomes known with the first report; give what takes (done, total)."""
+    with Progress(title) as progress:
+        def report(done: int, total: int) -> None:
+            if name not in progress.tasks:
+                progress.add(name, total)
+            progress.update(name, done)
+            progress.tick()
+
+        yield report

@@ -17,6 +17,7 @@ from aign.agents.settings import CollectSettings
 from aign.files import write_json
 from aign.scenarios.base import Scenario, finite_or_none
 from aign.scenarios.registry import create
+from aign.stages import seals
 from aign.stages.jobs import Report
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.writer import ShardWriter
@@ -32,7 +33,7 @@ class Task:
         seed: of everything random; each source derives streams of its own.
         contexts: the file that `ContextPool.save` wrote.
         folder: of this source alone; emptied first, so that an interrupted attempt leaves no trace.
-        marker: written last: number of episodes and names of the shards, in order.
+        marker: written last: number of episodes and names of the shards, in order; it seals all files of the folder.
         first_episode_id: identifiers count up from here.
     """
 
@@ -53,8 +54,9 @@ class Task:
 
     def finish(self, writer: ShardWriter) -> None:
         """Write the marker."""
-        write_json(self.marker, {"episodes": writer.next_episode_id - self.first_episode_id,
-                                 "parts": [part.name for part in writer.close()]})
+        parts = [part.name for part in writer.close()]
+        seals.write(self.marker, sorted(self.folder.iterdir()), parts=parts,
+                    episodes=writer.next_episode_id - self.first_episode_id)
 
 
 def learn(report: Report, task: Task, kind: Kind) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.settings import RunSettings
-from aign.diffusion import device, store
+from aign.diffusion import checkpoint, device, store
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.errors import ModelError
-from aign.files import building, read_json, write_json
+from aign.files import building, read_json
 from aign.params import Params
-from aign.stages import journal
+from aign.stages import journal, seals
 from aign.stages.collect import TRAJECTORIES
 from aign.stages.jobs import Job, Report, run_jobs
 from aign.stages.scratch import code_version, fingerprint, scratch
@@ -42,42 +43,58 @@ def train(variant: str, params: Params) -> None:
     journal.read(title, dataset)
     digest = read_json(dataset / "meta/manifest.json", ModelError)["digest"]
     key = fingerprint(seed=run.seed, threads=run.threads, device=target.type, train=settings, dataset=digest,
-                      code=code_version("diffusion", "scenarios", "trajectories", "files", "manifest", "stages/train"))
+                      code=code_version("diffusion", "scenarios", "trajectories", "files", "manifest", "stages/train",
+                                        "stages/seals"))
     journal.say(title, f"{len(stored)} episodes of {stored.scenario.name}, on {target.type}")
     with scratch("train", variant, key) as folder:
         shorter = settings.model_copy(update={"steps": settings.ablation_steps})
         jobs = [_job(variant, dataset, settings, run, digest, folder, None),
                 _job(f"{variant}-{ABLATION}", dataset, shorter, run, digest, folder, ["sac"])]
+        _drop_damaged(title, jobs)
         # One process at a time on a GPU, which one training fills; side by side on the CPU.
         run_jobs(jobs, 1 if target.type == "cuda" else run.workers, title, run.threads)
-        for job in jobs:
-            best = max(read_json(job.result, ModelError), key=lambda entry: float(entry["normalised_return_pooled"]))
-            # Out of scratch only now: DVC removes a stage's outputs before it runs the stage again.
-            with building(MODELS / job.name) as aside:
-                shutil.copytree(folder / job.name, aside, dirs_exist_ok=True)
-            journal.made(title, MODELS / job.name)
-            journal.measured(title, **{"model": job.name, **best})
+        found = {job.name: seals.read(job.result)["history"] for job in jobs}
+        # Out of scratch only now: DVC removes a stage's outputs before it runs the stage again.
+        with ExitStack() as both:  # both models are renewed, or none
+            for name in found:
+                shutil.copytree(folder / name, both.enter_context(building(MODELS / name)), dirs_exist_ok=True)
+        for name, history in found.items():
+            journal.made(title, MODELS / name)
+            best = max(history, key=lambda entry: float(entry["normalised_return_pooled"]))
+            journal.measured(title, **{"model": name, **best})
+
+
+def _drop_damaged(title: str, jobs: Sequence[Job]) -> None:
+    """Remove what an earlier run left and a disk has damaged since; that work is then done again."""
+    seals.drop_damaged(title, [job.result for job in jobs])
+    for path in [job.arguments["checkpoint_path"] for job in jobs]:
+        try:
+            if path.exists():
+                checkpoint.check(path)
+        except ModelError as error:
+            journal.say(title, f"{error} {path.stem} is trained from the beginning.")
+            seals.remove(path)
 
 
 def _job(name: str, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str, folder: Path,
          behaviours: Sequence[str] | None) -> Job:
     marker = folder / f"{name}.json"
     arguments = {"dataset": dataset, "settings": settings, "run": run, "digest": digest, "behaviours": behaviours,
-                 "checkpoint": folder / f"{name}.safetensors", "model": folder / name, "marker": marker}
+                 "checkpoint_path": folder / f"{name}.safetensors", "model": folder / name, "marker": marker}
     return Job(name, settings.steps, learn, arguments, marker)
 
 
 def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str,
-          behaviours: Sequence[str] | None, checkpoint: Path, model: Path, marker: Path) -> None:
+          behaviours: Sequence[str] | None, checkpoint_path: Path, model: Path, marker: Path) -> None:
     """Train one model, or go on from its checkpoint; write the model folder, then the marker."""
     stored = TrajectoryStore.open(dataset, deep=False)  # the parent process has checked every byte
     pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
     provenance = {"dataset_sha256": digest, "seed": run.seed, "threads": run.threads}
     trainer = Trainer([stored], settings, run.seed, device.choose(run.device),
                       [held_out(pool["validation"], settings.evaluate_contexts)], behaviours, provenance)
-    trained = trainer.run(checkpoint, report)
+    trained = trainer.run(checkpoint_path, report)
     store.save(trained.pipeline, model, trained.history)
-    write_json(marker, list(trained.history))
+    seals.write(marker, sorted(path for path in model.rglob("*") if path.is_file()), history=list(trained.history))
 
 
 def held_out(contexts: Contexts, count: int) -> HeldOut:

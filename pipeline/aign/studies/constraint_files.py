@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -78,6 +79,8 @@ def write(params: Params, models: Sequence[Job], drawn: Sequence[Mapping[str, Jo
             share(result(one["convex_solver"])["batched_milliseconds"].values()) for one in answers),
         "model": model, "sampling": sampling.model_dump(mode="json"), "choices": [*chosen],
         "requests": {family: [result(one[family])["statistics"] for one in drawn] for family in drawn[0]},
+        "raw_by_labels": raw_by_labels([request for one in drawn for job in one.values()
+                                        for request in result(job)["requests"]], main),
         "models": described(trainings.values()), "settings": params.studies.constraints.model_dump(mode="json"),
         "computed_by_another_version": sorted(job.name for one in answers for job in one.values() if stale(job)),
     }
@@ -89,6 +92,22 @@ def write(params: Params, models: Sequence[Job], drawn: Sequence[Mapping[str, Jo
     for family, figures in content["feasible"].items():
         journal.measured("study constraints", family=family, **{name: figures[name] for name in (
             "satisfied_raw", "satisfied", "utility_ratio_mean", "utility_ratio_worst")})
+
+
+def raw_by_labels(requests: Sequence[Mapping[str, Any]], rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Return, for each set of labels that feasible requests bound, how many there are and the share that at least one
+    design met before projection: hardly any of a set is met where training lacks designs of that kind.
+
+    Args:
+        requests: as `Asked.to_json` gives them.
+        rows: the scores of their answers, in the same order.
+    """
+    met: dict[str, list[bool]] = {}
+    for request, row in zip(requests, rows, strict=True):
+        if row["family"] in FAMILIES:
+            labels = sorted(re.split("[<>]", text.removeprefix("not "))[0] for text in request["where"])
+            met.setdefault(" and ".join(labels), []).append(row["raw_any"])
+    return {labels: {"requests": len(one), "satisfied_raw": share(one)} for labels, one in sorted(met.items())}
 
 
 def controls(answers: Sequence[Mapping[str, Job]]) -> dict[str, list[Row]]:

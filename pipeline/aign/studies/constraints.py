@@ -23,7 +23,8 @@ from aign.studies.request_sets import FAMILIES, INFEASIBLE, SIZES
 from aign.studies.settings import ConstraintsSettings
 
 EXPECTED = "achieved"
-"""The way of showing labels that is expected to win: its full training need not wait for the comparison."""
+"""The way of showing labels that is expected to win: it is always trained in full and compared with the winner of the
+short trainings, which may grow differently."""
 LEARNED_CONTROLS = (*CONDITIONED, *CONTROLS)
 PLAIN_CONTROLS = ("no_learning", "random_training_designs")
 
@@ -56,17 +57,21 @@ def run(params: Params) -> None:
     compute(first, params, "ways of showing labels and of guidance")
     rows = constraint_files.choices(first, [name for _ in repetitions for name in CONDITIONED])
     name, guided = _decided(params, rows)
-    final = {one.seed: training(name, one, params, params.studies.constraints.train.steps) for one in repetitions}
-    compute(list(final.values()), params, "model of the final figures", training=True)
-    second = [_compared(params, one, final[one.seed], "ladder", drawn[one.seed],
-                        ladders(params.studies.constraints, guided)) for one in repetitions]
+    finalists = list(dict.fromkeys([name, EXPECTED]))
+    full = {label: {one.seed: training(label, one, params, params.studies.constraints.train.steps)
+                    for one in repetitions} for label in finalists}
+    trained = [job for group in full.values() for job in group.values()]
+    compute(trained, params, "models of the final", training=True)
+    second = [_compared(params, one, full[label][one.seed], f"ladder-{label}", drawn[one.seed],
+                        ladders(params.studies.constraints, guided)) for label in finalists for one in repetitions]
     compute(second, params, "target returns and margins")
-    more = constraint_files.choices(second, [f"{name} (full training)" for _ in repetitions])
-    choice = Choice(name, _decided(params, more)[1])
+    more = constraint_files.choices(second, [f"{label} (full training)" for label in finalists for _ in repetitions])
+    choice = Choice(*_decided(params, more))
+    final = full[choice.model]
     answers = {one.seed: answering(params, one, final[one.seed], models[one.seed], drawn[one.seed], choice.sampling)
                for one in repetitions}
     compute([job for group in answers.values() for job in group.values()], params, "answers and controls")
-    constraint_files.write(params, [*final.values(), *(job for one in models.values() for job in one.values())],
+    constraint_files.write(params, [*trained, *(job for one in models.values() for job in one.values())],
                            [one.test for one in drawn.values()], rows + more, choice.model, choice.sampling,
                            list(answers.values()))
 
@@ -125,7 +130,7 @@ def ways(settings: ConstraintsSettings) -> list[SamplingSettings]:
     margins, such as the one-hot, meets what has.
     """
     middle = settings.margins[len(settings.margins) // 2]
-    plain = {"constrained_ladder": settings.ladders[0], "margins": middle, "projected_steps": 0}
+    plain = {"constrained_ladder": settings.ladders[0], "margins": middle, "composed": False}
     guided = [SamplingSettings(**plain, guidance=weight) for weight in settings.guidance]
     return [*guided, *(one.model_copy(update={"composed": True}) for one in guided)]
 

@@ -150,9 +150,16 @@ def constrained(content: Mapping[str, Any], folder: Path) -> str:
         "no certificate. Controls answer fewer requests. Everything else, from tightness to the choices made on "
         "validation networks, stands in `constraints.json`.",
         *pictures(folder, "constraints"), table(rows),
+        "Sets of labels whose requests are met least often before any projection:", table(hardest(content)),
         f"Requests that no design can meet: {named['named']} of {named['requests']} named as such; feasible ones "
         f"called infeasible: {content['feasible_called_infeasible']}. Milliseconds a request, median: "
         f"{number(content['milliseconds_per_request'])}."])
+
+
+def hardest(content: Mapping[str, Any], count: int = 8) -> list[dict[str, Any]]:
+    """Return the sets of labels with the lowest raw satisfaction, lowest first."""
+    found = [{"labels": labels, **figures} for labels, figures in content["raw_by_labels"].items()]
+    return sorted(found, key=lambda row: float(row["satisfied_raw"]))[:count]
 
 
 def other(name: str, title: str, content: Any, folder: Path) -> str:

@@ -22,7 +22,7 @@ from aign.studies.tables import seeded
 
 PART = "rate"
 NOTES = (
-    "Milliseconds are a context's share of a batch on one core, for every method alike; a warm start includes the "
+    "Milliseconds are processor time, a context's share of a batch, for every method alike; a warm start includes the "
     "generation of its starting points.",
     "The diffuser learned from trajectories of SAC, PPO, random actions and the scenario's simple rules (coordinate "
     "ascent from one start among them); weighted MMSE, fractional programming, projected gradient and the best known "
@@ -40,8 +40,8 @@ def rate(params: Params) -> None:
     settings = params.studies.rate
     cells = comparisons(params, settings)
     missing = [job for job in cells if not job.result.exists()]
-    # One at a time: milliseconds are compared.
-    run_jobs(missing, 1, f"study {PART}", params.base.threads)
+    # Side by side: what is compared is processor time.
+    run_jobs(missing, params.base.workers, f"study {PART}", params.base.threads)
     found = [result(job) for job in cells]
     for one in found:
         one["verdict"] = rate_verdict.verdict(one)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aign.designs.generation import CYCLED, seen
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.scenarios.constraints import Constraint
@@ -22,8 +23,6 @@ from aign.studies.request_sets import Asked
 
 ROWS = 1_024
 """Plans denoised at once, about."""
-CYCLED = {"ladder", "constrained_ladder", "margins"}
-"""Settings that differ between the candidates of a request."""
 
 
 class Unprojected(PowerAllocation):
@@ -63,9 +62,8 @@ def raw_designs(pipeline: DesignPipeline, requests: Sequence[Asked], count: int,
         part = requests[start:start + size]
         contexts = torch.stack([one.context for one in part]).repeat_interleave(count, dim=0)
         constraints = [constraint for one in part for constraint in one.constraints]
-        seen = shown(part).repeat_interleave(count, dim=0) if show else torch.zeros(len(contexts), len(constraints),
-                                                                                    dtype=torch.bool)
-        plans = bare(contexts, returns.repeat(len(part)), constraints, seen, sampling, generator,
+        own = seen(shown(part) & show, count, settings)
+        plans = bare(contexts, returns.repeat(len(part)), constraints, own, sampling, generator,
                      margins.repeat(len(part)))
         found.append(plans.raw_designs.cpu().unflatten(0, (len(part), count)))
     return torch.cat(found)

@@ -6,11 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from aign.agents.settings import BCQSettings, CollectSettings, PPOSettings, SACSettings, Settings, SourceSettings
+from aign.agents.settings import (
+    MOST,
+    BCQSettings,
+    CollectSettings,
+    PPOSettings,
+    SACSettings,
+    Settings,
+    SourceSettings,
+)
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
 Users = Annotated[int, Field(ge=2, le=100)]
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
 
@@ -114,7 +122,7 @@ class ConstraintsSettings(Settings):
     """Requests on test contexts, over all seeds."""
     control_requests: Positive = 40
     """Requests of each family, at most, that the controls with a network of their own answer."""
-    choice_requests: Positive = 12
+    choice_requests: Positive = 24
     """Requests of each family, on validation contexts, that decide between models and ways of sampling."""
     candidates: Annotated[int, Field(ge=2)] = 16
     """Designs of an answer."""

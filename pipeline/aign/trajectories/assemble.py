@@ -27,11 +27,12 @@ def assemble(folder: Path, parts: Sequence[Path], scenario: Scenario[Any], prove
              extras: Mapping[str, Path] | None = None) -> None:
     """Build a dataset folder from parts written by `ShardWriter`; it replaces `folder` only when it is whole.
 
-    The same parts, scenario, provenance and extras give the same bytes: no clock, path or machine enters.
+    The same parts in any order, scenario, provenance and extras give the same bytes: no clock, path or machine enters.
 
     Args:
         folder: the dataset folder, for example data/trajectories/water-filling.
-        parts: shard files, in the order in which they shall be numbered; copied, not moved.
+        parts: shard files, in any order: they are numbered by their first episodes; copied, not moved.
+            `finished_parts` lists those of several writers.
         scenario: whose episodes these are.
         provenance: how the episodes were made, as JSON values: parameters, seeds, code version, source of each.
         extras: further files to copy in, by the name they get in the folder.
@@ -41,10 +42,10 @@ def assemble(folder: Path, parts: Sequence[Path], scenario: Scenario[Any], prove
             repeat; a context occurs in two splits; an extra is missing or takes a name that is ours.
         StorageError: the disk is full or read-only.
     """
-    shards = [_opened(part, scenario) for part in parts]
+    shards = sorted((_opened(part, scenario) for part in parts), key=_first_episode)
     if not shards:
         raise DatasetError(f"{folder}: no shards were given; a dataset needs at least one episode.")
-    _check_identities(shards)
+    check_identities(shards)
     extras = dict(extras or {})
     _check_extras(extras)
     names = [f"data-{index:05d}-of-{len(shards):05d}.arrow" for index in range(len(shards))]
@@ -53,22 +54,34 @@ def assemble(folder: Path, parts: Sequence[Path], scenario: Scenario[Any], prove
             _copy(shard.path, aside / name)
         for name, source in extras.items():
             _copy(source, aside / name)
-        _describe(aside, names, shards, scenario, provenance, sorted(extras))
+        sums = {name: sha256(aside / name) for name in names}
+        describe(aside, sums, shards, scenario, information(shards, scenario, provenance), sorted(extras))
         manifest.build(aside, {name: len(shard) for name, shard in zip(names, shards, strict=True)})
 
 
-def _describe(folder: Path, names: Sequence[str], shards: Sequence[Shard], scenario: Scenario[Any],
-              provenance: Mapping[str, Any], extras: Sequence[str]) -> None:
-    """Write everything that is derived from the shards."""
-    info = information(shards, scenario, provenance)
+def describe(folder: Path, sums: Mapping[str, str], shards: Sequence[Shard], scenario: Scenario[Any],
+             info: Mapping[str, Any], extras: Sequence[str]) -> None:
+    """Write everything that is derived from the shards.
+
+    Args:
+        folder: where to; the shards themselves need not be there.
+        sums: the SHA-256 of each shard file, by name, in order.
+        shards: the dataset.
+        scenario: whose episodes these are.
+        info: content of meta/info.json.
+        extras: names of further files of the dataset.
+
+    Raises:
+        DatasetError: no training episode.
+    """
     stats = statistics(shards)
     figures = quality(shards, scenario, stats)
     for name, content in (("info", info), ("stats", stats), ("quality", figures)):
         write_json(folder / "meta" / f"{name}.json", content)
     with writing(folder / "README.md") as aside:
         aside.write_text(card(scenario, info, figures, extras))
-    fingerprint = hashlib.sha256("".join(sha256(folder / name) for name in names).encode()).hexdigest()[:16]
-    write_dataset_files(folder, shards[0].schema, names, fingerprint,
+    fingerprint = hashlib.sha256("".join(sums.values()).encode()).hexdigest()[:16]
+    write_dataset_files(folder, shards[0].schema, list(sums), fingerprint,
                         f"Trajectories of network design in the scenario {scenario.name}. {scenario.summary}", CITATION)
 
 
@@ -79,22 +92,40 @@ def _opened(part: Path, scenario: Scenario[Any]) -> Shard:
         wrong = sorted({field.name for field in set(shard.schema) ^ set(expected)}) or ["the order of columns"]
         raise DatasetError(f"{part}: not episodes of scenario {scenario.name} with these parameters; different: "
                            f"{', '.join(wrong)}. Collect the episodes again.")
+    if not len(shard):
+        raise DatasetError(f"{part}: no episodes. Leave it out.")
     return shard
 
 
-def _check_identities(shards: Sequence[Shard]) -> None:
+def _first_episode(shard: Shard) -> int:
+    return int(shard.view("episode_id")[0])
+
+
+def check_identities(shards: Sequence[Shard]) -> None:
+    """Check that no two episodes share an identifier and no context is in two splits.
+
+    Raises:
+        DatasetError: naming the first identifier that repeats.
+    """
     episodes = np.concatenate([shard.view("episode_id").numpy() for shard in shards])
     ids, counts = np.unique(episodes, return_counts=True)
     if len(ids) < len(episodes):
-        raise DatasetError(f"episode_id {ids[counts > 1][0]} occurs {counts[counts > 1][0]} times. Give each "
-                           "ShardWriter its own range through first_episode_id.")
+        raise DatasetError(f"episode_id {ids[counts > 1][0]} occurs {counts[counts > 1][0]} times "
+                           f"({_holders(shards, 'episode_id', ids[counts > 1][0])}). Give each ShardWriter its own "
+                           "range through first_episode_id.")
     split = np.concatenate([shard.strings("split") for shard in shards])
     context = np.concatenate([shard.view("context_id").numpy() for shard in shards])
     met = np.concatenate([np.unique(context[split == one]) for one in SPLITS])
     ids, counts = np.unique(met, return_counts=True)
     if len(ids) < len(met):
-        raise DatasetError(f"context_id {ids[counts > 1][0]} occurs in more than one split. Splits are by context, so "
+        raise DatasetError(f"context_id {ids[counts > 1][0]} occurs in more than one split "
+                           f"({_holders(shards, 'context_id', ids[counts > 1][0])}). Splits are by context, so "
                            "that training and test never meet: give every context to one split.")
+
+
+def _holders(shards: Sequence[Shard], name: str, value: int) -> str:
+    """Return the shards in which a column of integers holds a value."""
+    return ", ".join(str(shard.path) for shard in shards if bool((shard.view(name) == int(value)).any()))
 
 
 def _check_extras(extras: Mapping[str, Path]) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from string import Template
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from aign.files import json_text
 from aign.scenarios.base import Scenario
 from aign.trajectories.layout import dtype_of, is_text, shape_of
-from aign.trajectories.schema import SPLITS, arrow_schema
+from aign.trajectories.schema import OWN_SOURCE, SPLITS, arrow_schema
 
 CITATION = """@article{huang_aign,
   title  = {{AI}-Generated Network Design: A Diffusion Model-based Learning Approach},
@@ -39,6 +41,7 @@ MEANINGS = {
     "env_seed": "seed of the episode",
     "context_id": "number of the context, unique over all splits",
     "context": "what nature decided: see Context",
+    "source": "the dataset or log the episode came from; `collect` where aign recorded it",
     "split": "train, validation or test",
 }
 
@@ -63,31 +66,39 @@ from aign.trajectories.reader import TrajectoryStore  # checks every byte, then 
 store = TrajectoryStore.open("path/to/this/folder")
 ```
 
-## Columns
+$sections
+## Citation
+
+```bibtex
+$citation
+```
+""")
+
+SECTIONS = Template("""$level Columns
 
 $columns
 
-### Context
+$level# Context
 
 $context
 
-### State
+$level# State
 
 The first $state_size values of an observation.
 
 $state
 
-### Observation
+$level# Observation
 
 $observation
 
-## Splits
+$level Splits
 
-Splits are by context: no context of one split occurs in another.
+Splits are by context: no context of one split occurs in another. Sources: $sources.
 
 $splits
 
-## Quality
+$level Quality
 
 | figure | value |
 |---|---|
@@ -100,7 +111,7 @@ State-action coverage: $binning
 
 $behaviours
 
-## Known biases
+$level Known biases
 
 - Contexts are drawn from one distribution, that of the scenario `$name`; other networks, and real measurements, are
   not in it.
@@ -110,19 +121,14 @@ $behaviours
 - The normalised return is relative to the certificate of each context; where that is an upper bound that no design
   reaches, even the best episode stays below 1.
 
-## How it was made
+$level How it was made
 
-By `aign` $version, with `scenario = $spec`. Packages, features and counts are in `meta/info.json`; the sum of each
-file in `meta/manifest.json`.$extras
+By `aign` $version, with `scenario = $spec`. \
+Packages, features and counts are in `${place}meta/info.json`; the sum of each
+file in `${place}meta/manifest.json`.$extras
 
 ```json
 $provenance```
-
-## Citation
-
-```bibtex
-$citation
-```
 """)
 
 
@@ -136,65 +142,92 @@ def card(scenario: Scenario[Any], info: Mapping[str, Any], figures: Mapping[str,
         extras: names of further files in the folder.
     """
     title = f"AIGN trajectories: {scenario.name}"
-    coverage = figures["state_action_coverage"]
     return TEMPLATE.substitute(
-        front_matter=_front_matter(title, scenario.name, info["episodes"]), title=title,
+        front_matter=yaml.safe_dump(metadata(title, [scenario.name], info["episodes"]), sort_keys=False), title=title,
         summary=scenario.summary.rstrip("."), episodes=f"{info['episodes']:,}", horizon=scenario.horizon,
-        columns=_columns(scenario), state_size=scenario.state_size,
+        sections=sections(scenario, arrow_schema(scenario), info, figures, extras), citation=CITATION)
+
+
+def sections(scenario: Scenario[Any], schema: pa.Schema, info: Mapping[str, Any], figures: Mapping[str, Any],
+             extras: Sequence[str], level: str = "##", place: str = "") -> str:
+    """Return what a card says of one dataset: columns, splits, quality, biases, how it was made.
+
+    Args:
+        scenario: whose episodes these are.
+        schema: the columns.
+        info: content of meta/info.json, of any format version.
+        figures: content of meta/quality.json.
+        extras: names of further files in the folder.
+        level: the mark of the headings.
+        place: of the folder that holds meta/, seen from the card; empty or ending in a slash.
+    """
+    coverage = figures["state_action_coverage"]
+    return SECTIONS.substitute(
+        level=level, place=place, columns=_columns(scenario, schema), state_size=scenario.state_size,
         context=_features(info["features"]["context"]), state=_features(info["features"]["state"]),
         observation=_features(info["features"]["observation"]), splits=_splits(info["splits"]),
+        sources=_sources(info["splits"]),
         trajectory_quality=f"{figures['trajectory_quality']['value']:.3f}", coverage=f"{coverage['value']:.4f}",
         unique=f"{coverage['unique']:,}", total=f"{coverage['total']:,}",
         duplicates=f"{figures['duplicates']['count']:,} ({figures['duplicates']['share']:.1%})",
         convention=figures["trajectory_quality"]["convention"], binning=coverage["binning"],
         behaviours=_behaviours(figures["behaviours"]), name=scenario.name, version=info["versions"]["aign"],
         spec=json_text(info["scenario"]).replace("\n", "").strip(), provenance=json_text(info["provenance"]),
-        extras=f" Further files: {', '.join(f'`{name}`' for name in extras)}." if extras else "", citation=CITATION)
+        extras=f" Further files: {', '.join(f'`{name}`' for name in extras)}." if extras else "")
 
 
-def _front_matter(title: str, name: str, episodes: int) -> str:
+def metadata(title: str, scenarios: Sequence[str], episodes: int) -> dict[str, Any]:
+    """Return the front matter of a card about so many episodes of some scenarios."""
     size = next((text for limit, text in SIZES if episodes < limit), "n>1B")
-    return yaml.safe_dump({
+    return {
         "license": "apache-2.0", "pretty_name": title, "size_categories": [size],
         "task_categories": ["reinforcement-learning"],
-        "tags": ["offline-reinforcement-learning", "network-design", "trajectories", "decision-diffuser", name],
-    }, sort_keys=False)
+        "tags": ["offline-reinforcement-learning", "network-design", "trajectories", "decision-diffuser", *scenarios],
+    }
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def _columns(scenario: Scenario[Any]) -> str:
+def _columns(scenario: Scenario[Any], schema: pa.Schema) -> str:
     labels = {label.name: label for label in scenario.labels}
     rows = []
-    for field in arrow_schema(scenario):
+    for field in schema:
         kind = "str" if is_text(field.type) else str(dtype_of(field.type))
         shape = "".join(f"[{size}]" for size in shape_of(field.type))
         label = labels.get(field.name)
         meaning = f"{label.description.rstrip('.')}; {label.better} is better" if label else MEANINGS[field.name]
         unit = label.unit if label else UNITS.get(field.name, "")
         rows.append((f"`{field.name}`", kind + shape, unit, meaning))
-    return _table(("column", "type", "unit", "meaning"), rows)
+    return table(("column", "type", "unit", "meaning"), rows)
 
 
 def _features(features: Iterable[Mapping[str, Any]]) -> str:
     def bound(value: float | None) -> str:
         return "none" if value is None else f"{value:g}"
 
-    return _table(("feature", "values", "unit", "least", "largest", "meaning"),
+    return table(("feature", "values", "unit", "least", "largest", "meaning"),
                   [(f"`{one['name']}`", one["size"], one["unit"], bound(one["low"]), bound(one["high"]),
                     one["description"]) for one in features])
 
 
 def _splits(splits: Mapping[str, Any]) -> str:
-    return _table(("split", "episodes", "contexts"),
+    return table(("split", "episodes", "contexts"),
                   [(name, splits[name]["episodes"], splits[name]["contexts"]) for name in SPLITS])
 
 
+def _sources(splits: Mapping[str, Any]) -> str:
+    counts = Counter[str]()
+    for split in splits.values():
+        counts.update(split.get("sources", {OWN_SOURCE: split["episodes"]}))  # version 1 does not state them
+    return ", ".join(f"`{name}` ({count:,} episodes)" for name, count in sorted(counts.items()))
+
+
 def _behaviours(behaviours: Mapping[str, Any]) -> str:
-    return _table(("behaviour (training split)", "episodes", "share", "trajectory quality", "q10", "median", "q90"),
+    return table(("behaviour (training split)", "episodes", "share", "trajectory quality", "q10", "median", "q90"),
                   [(f"`{name}`", one["episodes"], f"{one['share']:.1%}", f"{one['trajectory_quality']:.3f}",
                     *(f"{one['return_normalised'][key]:.3f}" for key in ("q10", "q50", "q90")))
                    for name, one in sorted(behaviours.items())])

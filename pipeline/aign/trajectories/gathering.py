@@ -1,18 +1,16 @@
 """Picking rows, or windows of steps, out of columns that lie in one tensor or in several shards.
 
-Axes: N rows, L steps, H steps of a window, b rows picked.
+Axes: N rows over all tensors, L steps, H steps of a window, b rows picked.
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-
-Picker = Callable[[Tensor, Tensor], Tensor]
-"""(one shard's tensor, (b, k) integer places whose first value is the row) -> (b, ...)."""
 
 
 def joined(views: Sequence[Tensor]) -> Tensor:
@@ -30,47 +28,109 @@ def joined(views: Sequence[Tensor]) -> Tensor:
     return torch.cat(list(views), out=whole)
 
 
-def pick_rows(view: Tensor, places: Tensor) -> Tensor:
-    """Return view[rows] for a tensor (N, ...) and places (b, 1) = [row]; always a copy."""
-    return view.index_select(0, places.select(1, 0))
+NOWHERE = -(1 << 62)
 
 
-def pick_steps(steps: int) -> Picker:
-    """Return a picker of `steps` consecutive steps from a contiguous (N, L, ...), for places (b, 2) = [row, start].
+class Gatherer:
+    """Picks from several tensors (n, ...) of one row shape as if they were one tensor (N, ...), without joining them.
 
-    A window is one stretch of memory, so windows are rows of an overlapping view: one copy each, as fast as whole
-    rows and faster than indexing step by step.
+    All of them lie in the address space of this process, so one flat view from the lowest address to the highest
+    reaches every row, and one `index_select` picks from all shards at once: as fast as from one tensor. What lies
+    between the tensors is never read: a row that does not exist has no place.
+
+    Args:
+        tensors: at least one; contiguous. They are kept, so what they lie in stays mapped.
     """
-    def pick(view: Tensor, places: Tensor) -> Tensor:
-        rows, length = view.shape[:2]
-        if steps == length:
-            return pick_rows(view, places)
-        step = view.stride(1)
-        windows = view.as_strided((rows * length - steps + 1, steps, *view.shape[2:]),
-                                  (step, step, *view.stride()[2:]))
-        return windows.index_select(0, places[:, 0] * length + places[:, 1])
 
-    return pick
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self._shape = tensors[0].shape[1:]
+        self._kept = [tensor if _is_aligned(tensor) else tensor.clone() for tensor in tensors if tensor.numel()]
+        self._bounds = torch.tensor([0, *map(len, self._kept)]).cumsum(0)  # first row of each tensor, and N
+        self._flat, starts = _spanned(self._kept) if self._kept else (tensors[0].new_empty(0), [])
+        size = self._shape.numel()
+        own = [start - size * first for start, first in zip(starts, self._bounds.tolist(), strict=False)]
+        # A row begins at size * row + the base of its tensor; outside all tensors that is negative, which is refused.
+        self._bases = torch.tensor([NOWHERE, *own, NOWHERE])
+
+    def __len__(self) -> int:
+        return int(self._bounds[-1])
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """Return rows (b,) int64, in the order asked for; always a copy (b, ...).
+
+        Raises:
+            IndexError: a row out of range.
+        """
+        return Stretches(self._flat, self._places(rows), self._shape, self._kept).all()
+
+    def steps(self, rows: Tensor, starts: Tensor, steps: int) -> Stretches:
+        """Return windows of `steps` consecutive steps, window w from step starts[w] of row rows[w], to pick from.
+
+        Args:
+            rows: (W,) int64.
+            starts: (W,) int64, each from 0 to L - steps, for which the caller vouches.
+            steps: H.
+
+        Raises:
+            IndexError: a row out of range.
+        """
+        places = self._places(rows).add_(starts, alpha=self._shape[1:].numel())
+        return Stretches(self._flat, places, torch.Size((steps, *self._shape[1:])), self._kept)
+
+    def _places(self, rows: Tensor) -> Tensor:
+        """Return where rows (b,) begin in the flat view, in elements."""
+        if len(self._kept) == 1:  # what is out of range is then beyond the flat view as well
+            return rows * self._shape.numel()
+        bases = self._bases.index_select(0, torch.bucketize(rows.contiguous(), self._bounds, right=True))
+        return bases.add_(rows, alpha=self._shape.numel())
 
 
-def pick_across(views: Sequence[Tensor], places: Tensor, pick: Picker) -> Tensor:
-    """Pick from shards as if they were one tensor; `places` (b, k) counts rows over all shards, any order.
+class Stretches:
+    """Stretches of one length in a flat tensor, each beginning at a place of its own, to pick from by number.
 
-    The rows are sorted so that each shard is asked once, then brought back to the order asked for.
+    Args:
+        flat: (F,).
+        places: (W,) int64, where each begins.
+        shape: of a stretch.
+        kept: tensors that own the memory under `flat`.
+
+    Raises:
+        IndexError: a place outside the flat tensor.
     """
-    if len(views) == 1:
-        return pick(views[0], places)
-    ends = torch.tensor([len(view) for view in views]).cumsum(0)
-    if len(places) and not 0 <= int(places[:, 0].min()) <= int(places[:, 0].max()) < int(ends[-1]):
-        raise IndexError(f"row out of range: the dataset has rows 0 to {int(ends[-1]) - 1}")
-    order = places[:, 0].argsort()
-    ordered = places[order]
-    cuts = torch.searchsorted(ordered[:, 0].contiguous(), ends).tolist()
-    pieces = []
-    for view, end, first, last in zip(views, ends.tolist(), [0, *cuts[:-1]], cuts, strict=True):
-        inside = ordered[first:last].clone()
-        inside[:, 0] -= end - len(view)
-        pieces.append(pick(view, inside))
-    back = torch.empty_like(order)
-    back[order] = torch.arange(len(order))
-    return torch.cat(pieces).index_select(0, back)
+
+    def __init__(self, flat: Tensor, places: Tensor, shape: torch.Size, kept: Sequence[Tensor]) -> None:
+        self._shape, self._places, self._kept = shape, places, kept
+        count = max(len(flat) - shape.numel() + 1, 0)
+        # Every stretch of the flat tensor, overlapping: (F - size + 1, size). One row is one copy of memory.
+        self._every = flat.as_strided((count, shape.numel()), (1, 1))
+        if len(places) and not 0 <= int(places.min()) <= int(places.max()) < count:
+            raise IndexError("row out of range")
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def all(self) -> Tensor:
+        """Return all stretches, a copy (W, *shape)."""
+        return self._every.index_select(0, self._places).view(len(self), *self._shape)
+
+    def pick(self, indices: Tensor) -> Tensor:
+        """Return stretches by number, int64 (b,): a copy (b, *shape), in the order asked for.
+
+        Raises:
+            IndexError: a number out of range.
+        """
+        picked = self._every.index_select(0, self._places.index_select(0, indices))
+        return picked.view(len(indices), *self._shape)
+
+
+def _spanned(tensors: Sequence[Tensor]) -> tuple[Tensor, list[int]]:
+    """Return one flat view over all tensors and what lies between them, and where each begins in it, in elements."""
+    lowest = min(one.data_ptr() for one in tensors)
+    highest = max(one.data_ptr() + one.nbytes for one in tensors)
+    memory = (ctypes.c_char * (highest - lowest)).from_address(lowest)
+    return (torch.frombuffer(memory, dtype=tensors[0].dtype),
+            [(one.data_ptr() - lowest) // one.itemsize for one in tensors])
+
+
+def _is_aligned(tensor: Tensor) -> bool:
+    return tensor.data_ptr() % tensor.itemsize == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from aign.scenarios.base import Feature, Scenario, finite_or_none
 from aign.trajectories.schema import FORMAT_VERSION, SPLITS
 from aign.trajectories.shard import Shard
 
+Rows = np.ndarray[Any, np.dtype[np.intp]]
 PACKAGES = ("torch", "numpy", "pyarrow", "datasets")
 
 
@@ -45,9 +47,16 @@ def _feature(feature: Feature) -> dict[str, Any]:
 
 def _counts(shards: Sequence[Shard], split: str) -> dict[str, Any]:
     rows = [shard.rows_of(split) for shard in shards]
-    behaviour = np.concatenate([shard.strings("behaviour")[chosen] for shard, chosen in zip(shards, rows, strict=True)])
     contexts = np.concatenate([shard.view("context_id").numpy()[chosen]
                                for shard, chosen in zip(shards, rows, strict=True)])
-    names, counts = np.unique(behaviour, return_counts=True)
-    return {"episodes": len(behaviour), "contexts": len(np.unique(contexts)),
-            "behaviours": {str(name): int(count) for name, count in zip(names, counts, strict=True)}}
+    return {"episodes": len(contexts), "contexts": len(np.unique(contexts)),
+            "behaviours": _tally(shards, rows, "behaviour"), "sources": _tally(shards, rows, "source")}
+
+
+def _tally(shards: Sequence[Shard], rows: Sequence[Rows], name: str) -> dict[str, int]:
+    """Return how often each value of a text column occurs in the given rows of each shard."""
+    tally = Counter[str]()
+    for shard, chosen in zip(shards, rows, strict=True):
+        names, counts = np.unique(shard.strings(name)[chosen], return_counts=True)
+        tally.update(dict(zip(names.tolist(), counts.tolist(), strict=True)))
+    return dict(sorted(tally.items()))

@@ -24,6 +24,9 @@ BINNING = (f"Each state value, and each action value, is put in one of {BINS} bi
            "the number of training transitions. With 100 bins, as in the source, nearly every transition would be "
            "unique in 20 or more dimensions.")
 LARGEST_CODE = 1 << 62
+BUCKET_ROWS = 1 << 20
+MIXER = np.uint64(0x9E3779B97F4A7C15)
+"""Odd, its bits without a pattern: 2^64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4)."""
 
 
 def quality(shards: Sequence[Shard], scenario: Scenario[Any], stats: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,30 +68,63 @@ def coverage(shards: Sequence[Shard], state_size: int, stats: Mapping[str, Any])
 def binned(values: Values, low: float, high: float) -> Values:
     """Return the bin, 0 to BINS - 1, of each value between low and high; all 0 where they are equal."""
     if high <= low:
-        return np.zeros(len(values), np.int64)
-    return np.minimum((values.astype(np.float64) - low) * (BINS / (high - low)), BINS - 1).astype(np.int64)
+        return np.zeros(len(values), np.int8)
+    scaled = values.astype(np.float64)
+    scaled -= low
+    scaled *= BINS / (high - low)
+    return np.minimum(scaled, BINS - 1, out=scaled).astype(np.int8)
 
 
 def count_cells(digits: Iterable[Values]) -> int:
-    """Return how many different rows there are, given each dimension's bins (n,) in turn; exact in any dimension."""
-    code: Values = np.zeros(1, np.int64)
-    cells = 1
+    """Return how many different rows there are, given each dimension's bins (n,) in turn; exact in any dimension.
+
+    Digits are packed into as few 64-bit words a row as hold them: 27 dimensions a word.
+    """
+    words: list[Values] = []
+    cells = LARGEST_CODE
     for digit in digits:
         if cells > LARGEST_CODE // BINS:
-            # Renumber the cells met so far, so that the code always fits in 64 bits.
-            met, code = np.unique(code, return_inverse=True)
-            cells = len(met)
-        code, cells = code * BINS + digit, cells * BINS
-    return len(np.unique(code))
+            words.append(np.zeros(len(digit), np.int64))
+            cells = 1
+        words[-1] *= BINS
+        words[-1] += digit
+        cells *= BINS
+    return _count_rows(words) if words else 1
+
+
+def _count_rows(words: Sequence[Values]) -> int:
+    """Return how many different rows (words[0][i], words[1][i], ...) there are.
+
+    Equal rows share a bucket; buckets are counted one after the other, which takes little more memory than the words.
+    """
+    buckets = 1 + len(words[0]) // BUCKET_ROWS
+    mixed = np.zeros(len(words[0]), np.uint64)
+    for word in words:
+        mixed += word.view(np.uint64)
+        mixed *= MIXER
+    mixed >>= np.uint64(32)
+    mixed %= np.uint64(buckets)
+    place, total = mixed.astype(np.int32), 0
+    del mixed
+    for bucket in range(buckets):
+        rows = np.flatnonzero(place == bucket)
+        code = words[0][rows]
+        for word in words[1:]:
+            # Renumbered, two words fit in one: each has at most as many values as there are rows.
+            first, second = (np.unique(one, return_inverse=True)[1] for one in (code, word[rows]))
+            code = first * len(rows) + second
+        total += len(np.unique(code))
+    return total
 
 
 def count_duplicates(shards: Sequence[Shard]) -> int:
     """Return how many episodes repeat the observations and actions of an earlier one, byte for byte."""
-    seen: set[bytes] = set()
+    seen: set[bytes] = set()  # 16 bytes an episode, not the episode
     for shard in shards:
         observations, actions = shard.view("observations").numpy(), shard.view("actions").numpy()
         for first, second in zip(observations, actions, strict=True):
             seen.add(hashlib.blake2b(first.tobytes() + second.tobytes(), digest_size=16).digest())
+        shard.release()
     return sum(map(len, shards)) - len(seen)
 
 

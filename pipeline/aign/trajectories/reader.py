@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 
@@ -19,10 +20,11 @@ from aign.errors import DatasetError, unknown_name
 from aign.files import read_json
 from aign.scenarios import registry
 from aign.scenarios.base import Scenario
-from aign.trajectories.gathering import joined, pick_across, pick_rows
+from aign.trajectories.gathering import Gatherer, joined
 from aign.trajectories.layout import dtype_of, is_text, shape_of
-from aign.trajectories.schema import FORMAT_VERSION, SPLITS, arrow_schema
+from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard, Strings
+from aign.trajectories.versions import version_of
 
 
 class TrajectoryStore:
@@ -44,7 +46,7 @@ class TrajectoryStore:
 
     @classmethod
     def open(cls, folder: Path, deep: bool = True) -> TrajectoryStore:
-        """Check a dataset folder against its manifest and map its shards.
+        """Check a dataset folder against its manifest and map its shards; older format versions read as today's.
 
         Args:
             folder: as built by `assemble`.
@@ -56,11 +58,9 @@ class TrajectoryStore:
         folder = Path(folder)
         files = manifest.check(folder, deep)
         info = read_json(folder / "meta" / "info.json", DatasetError)
-        if info.get("format_version") != FORMAT_VERSION:
-            raise DatasetError(f"{folder}: format version {info.get('format_version')}, this program reads "
-                               f"{FORMAT_VERSION}. Make the dataset again, or use the version of aign that made it.")
+        version = version_of(info, folder)
         names = [name for name, entry in sorted(files.items()) if "rows" in entry]
-        shards = [Shard(folder / name) for name in names]
+        shards = [Shard(folder / name, version) for name in names]
         for name, shard in zip(names, shards, strict=True):
             if len(shard) != files[name]["rows"] or shard.schema != shards[0].schema:
                 raise DatasetError(f"{folder / name}: rows or columns are not the manifest's. {manifest.REMEDY}")
@@ -79,6 +79,16 @@ class TrajectoryStore:
             raise DatasetError(f"{self.folder}: the columns are not those of scenario {scenario.name} as it is now. "
                                "Make the dataset again, or use the version of aign that made it.")
         return scenario
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the columns."""
+        return self._schema
+
+    @property
+    def shards(self) -> list[Shard]:
+        """The shards, in order."""
+        return list(self._shards)
 
     @property
     def columns(self) -> list[str]:
@@ -150,8 +160,8 @@ class TrajectoryStore:
         return torch.from_numpy(np.flatnonzero(chosen))
 
     def tensors(self, name: str) -> list[Tensor]:
-        """Return a numeric column as `pick_across` reads it: in one piece where `column` was called before or there is
-        one shard, else as one view a shard.
+        """Return a numeric column in one piece where `column` was called before or there is one shard, else as one view
+        a shard.
         """
         return [self._columns[name]] if name in self._columns else self.views(name)
 
@@ -162,4 +172,4 @@ class TrajectoryStore:
             DatasetError: no such column, or one of text.
             IndexError: a row out of range.
         """
-        return pick_across(self.tensors(name), rows[:, None], pick_rows)
+        return Gatherer(self.tensors(name)).rows(rows)

@@ -6,7 +6,7 @@ Axes: E episodes, T steps (the horizon), D observation values, A action values, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ import pyarrow as pa
 
 from aign.scenarios.base import Scenario
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SPLITS = ("train", "validation", "test")
+OWN_SOURCE = "collect"
+"""Source of the episodes that stage collect records; others are names of datasets and logs."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Episodes:
         context_id: (E,) int64, unique over all splits.
         context: (E, C).
         split: (E,) str, one of SPLITS.
+        source: (E,) str, the dataset or log the episode came from; one text for all where a scalar is given.
     """
 
     observations: np.ndarray[Any, np.dtype[np.float32]]
@@ -59,6 +62,12 @@ class Episodes:
     context_id: np.ndarray[Any, np.dtype[np.int64]]
     context: np.ndarray[Any, np.dtype[np.float32]]
     split: np.ndarray[Any, Any]
+    source: np.ndarray[Any, Any] = field(default_factory=lambda: np.array(OWN_SOURCE))
+
+    def __post_init__(self) -> None:
+        """Give every episode the source, where one stands for all."""
+        if np.ndim(self.source) == 0:
+            object.__setattr__(self, "source", np.full(len(self), self.source))
 
     def __len__(self) -> int:
         return len(self.rewards)
@@ -92,6 +101,7 @@ def arrow_schema(scenario: Scenario[Any]) -> pa.Schema:
         ("env_seed", pa.int64()),
         ("context_id", pa.int64()),
         ("context", pa.list_(pa.float32(), scenario.context_size)),
+        ("source", pa.string()),
         ("split", pa.string()),
     ]
     return pa.schema([pa.field(name, kind) for name, kind in columns])

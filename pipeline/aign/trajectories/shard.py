@@ -10,9 +10,50 @@ import pyarrow as pa
 from torch import Tensor
 
 from aign.errors import DatasetError, unknown_name
+from aign.files import writing
 from aign.trajectories.layout import is_text, to_tensor
+from aign.trajectories.schema import FORMAT_VERSION
+from aign.trajectories.versions import upgraded
 
 Strings = np.ndarray[Any, np.dtype[np.str_]]
+
+
+def read_batch(path: Path) -> pa.RecordBatch:
+    """Return the one record batch of a shard file as it is stored, memory-mapped.
+
+    Raises:
+        DatasetError: the file is missing, no Arrow stream, or not exactly one record batch.
+    """
+    try:
+        batches = list(pa.ipc.open_stream(pa.memory_map(str(path))))
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: missing. The dataset is incomplete; make it again.") from None
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{path}: not readable as an Arrow stream ({error}). The file is damaged or foreign; "
+                           "make the dataset again.") from None
+    if len(batches) != 1:
+        raise DatasetError(f"{path}: {len(batches)} record batches, a shard has exactly one. The file is foreign; "
+                           "write episodes with ShardWriter.")
+    return batches[0]
+
+
+def write_batch(path: Path, batch: pa.RecordBatch) -> None:
+    """Write a shard file, whole or not at all.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    with writing(path) as aside, pa.OSFile(str(aside), "wb") as sink, pa.ipc.new_stream(sink, batch.schema) as out:
+        out.write_batch(batch)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    """Return what tells a file from one that took its place; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class Shard:
@@ -20,31 +61,21 @@ class Shard:
 
     Attributes:
         path: the file.
-        schema: its Arrow schema, without metadata.
+        schema: its Arrow schema, without metadata; with the columns of today, whatever version the file has.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Map a shard file.
+    def __init__(self, path: Path, version: int = FORMAT_VERSION) -> None:
+        """Map a shard file of some format version.
 
         Raises:
             DatasetError: the file is missing, no Arrow stream, or not exactly one record batch.
         """
         self.path = path
-        try:
-            stream = pa.ipc.open_stream(pa.memory_map(str(path)))
-            batches = list(stream)
-        except FileNotFoundError:
-            raise DatasetError(f"{path}: missing. The dataset is incomplete; make it again.") from None
-        except (pa.ArrowException, OSError) as error:
-            raise DatasetError(f"{path}: not readable as an Arrow stream ({error}). The file is damaged or foreign; "
-                               "make the dataset again.") from None
-        if len(batches) != 1:
-            raise DatasetError(f"{path}: {len(batches)} record batches, a shard has exactly one. The file is foreign; "
-                               "write episodes with ShardWriter.")
-        self._batch = batches[0]
+        self._version, self._state = version, _state(path)
+        self._batch = upgraded(read_batch(path), version)
         self._views: dict[str, Tensor] = {}
         self._strings: dict[str, Strings] = {}
-        self.schema = stream.schema.remove_metadata()
+        self.schema = self._batch.schema.remove_metadata()
 
     def __len__(self) -> int:
         return int(self._batch.num_rows)
@@ -76,6 +107,15 @@ class Shard:
     def rows_of(self, split: str) -> np.ndarray[Any, np.dtype[np.intp]]:
         """Return the indices of the rows of a split, ascending."""
         return np.flatnonzero(self.strings("split") == split)
+
+    def release(self) -> None:
+        """Give the pages read so far back to the system, for those who go through many shards one after the other.
+
+        The file is mapped anew; views handed out before stay valid, and hold what they lie in.
+        """
+        if self._state is not None and _state(self.path) == self._state:  # never another file than the one checked
+            self._batch = upgraded(read_batch(self.path), self._version)
+            self._views.clear()
 
     def _field(self, name: str) -> pa.Field:
         if name not in self.schema.names:

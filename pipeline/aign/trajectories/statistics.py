@@ -1,6 +1,6 @@
 """Statistics of the training split, from which models normalise and the card informs.
 
-Exact, in float64, one component of one column in memory at a time.
+Exact, in float64, one component of one column, and one shard, in memory at a time.
 
 Axes: N rows, L steps, K components.
 """
@@ -43,7 +43,8 @@ def summary(values: Values) -> dict[str, float]:
     """Return the statistics of values (n,), without the count."""
     exact = values.astype(np.float64)
     result = {"min": exact.min(), "max": exact.max(), "mean": exact.mean(), "std": exact.std(),
-              **dict(zip(QUANTILES, np.quantile(exact, list(QUANTILES.values())), strict=True))}
+              # Last, for it sorts the copy in place.
+              **dict(zip(QUANTILES, np.quantile(exact, list(QUANTILES.values()), overwrite_input=True), strict=True))}
     return {name: float(value) for name, value in result.items()}
 
 
@@ -65,6 +66,7 @@ def component(shards: Sequence[Shard], name: str, index: int | None = None, at_a
             steps = shard.view("length").numpy()[chosen] + (0 if at_actions else STEPWISE[name])
             values = values[np.arange(values.shape[1]) < steps[:, None]]
         parts.append(values)
+        shard.release()
     return np.concatenate(parts)
 
 

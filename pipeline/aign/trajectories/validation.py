@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,12 +40,31 @@ def checked_columns(episodes: Episodes, scenario: Scenario[Any], schema: pa.Sche
         if values.shape != expected:
             raise DatasetError(f"Episodes, column {field.name!r}: shape {values.shape} given, {expected} needed by "
                                f"scenario {scenario.name} (first axis: episodes).")
-        if is_text(field.type):
-            _check_text(field.name, values)
-        else:
-            _check_numbers(field.name, values, dtype_of(field.type))
-    _check_meaning(columns, scenario.horizon)
+    check_values(columns, schema, scenario.horizon)
     return columns
+
+
+def check_values(columns: Mapping[str, Array], schema: pa.Schema, horizon: int, where: str = "Episodes") -> None:
+    """Check that every value is finite, fits its type and means something.
+
+    Args:
+        columns: (E, ...) by name, of the right shapes; with `episode_id` among them, messages name the episode.
+        schema: the columns to check; others are left alone.
+        horizon: the most steps an episode has.
+        where: what the columns are of, for the message.
+
+    Raises:
+        DatasetError: naming the column and the first row at fault.
+    """
+    batch = Columns(columns, where)
+    for field in schema:
+        if field.name not in columns:
+            continue
+        if is_text(field.type):
+            batch.check_text(field.name)
+        else:
+            batch.check_numbers(field.name, dtype_of(field.type))
+    batch.check_meaning(horizon)
 
 
 def _check_labels(episodes: Episodes, scenario: Scenario[Any]) -> None:
@@ -57,36 +78,54 @@ def _check_labels(episodes: Episodes, scenario: Scenario[Any]) -> None:
                                f"{', '.join(names)}.")
 
 
-def _refuse(name: str, wrong: Array, values: Array, rule: str) -> None:
-    """Raise for the first row in which `wrong` (same shape as `values`) is true."""
-    if wrong.any():
-        place = tuple(int(axis[0]) for axis in np.nonzero(wrong))
-        raise DatasetError(f"Episodes, column {name!r}: row {place[0]} holds {values[place]!s}; {rule}.")
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a batch of episodes, to be checked.
 
+    Attributes:
+        columns: (E, ...) by name.
+        where: what they are of, for messages.
+    """
 
-def _check_numbers(name: str, values: Array, dtype: np.dtype[Any]) -> None:
-    if not np.can_cast(values.dtype, dtype, "same_kind"):
-        raise DatasetError(f"Episodes, column {name!r}: type {values.dtype} given, {dtype} needed.")
-    if dtype.kind == "f":
-        # Finite as stored: what is beyond float32 would become infinite.
-        with np.errstate(over="ignore"):
-            stored = values.astype(dtype, copy=False)
-        _refuse(name, ~np.isfinite(stored), values, f"every value must be a finite {dtype}")
-    elif dtype.kind == "i":
-        _refuse(name, values.astype(dtype, copy=False) != values, values, f"every value must fit in {dtype}")
+    columns: Mapping[str, Array]
+    where: str
 
+    def refuse(self, name: str, wrong: Array, values: Array, rule: str) -> None:
+        """Raise for the first row in which `wrong` (same shape as `values`) is true."""
+        if wrong.any():
+            place = tuple(int(axis[0]) for axis in np.nonzero(wrong))
+            raise DatasetError(f"{self.where}, column {name!r}: {self.row(place[0])} holds {values[place]!s}; {rule}.")
 
-def _check_text(name: str, values: Array) -> None:
-    for row, value in enumerate(values.tolist()):
-        if not isinstance(value, str) or not 0 < len(value.encode()) <= LONGEST_TEXT:
-            raise DatasetError(f"Episodes, column {name!r}: row {row} holds {value!r}; a text of 1 to {LONGEST_TEXT} "
-                               "bytes is needed.")
+    def row(self, index: int) -> str:
+        """Return a row's number, with its episode where that is known."""
+        known = self.columns.get("episode_id")
+        return f"row {index}" if known is None else f"row {index} (episode {known[index]})"
 
+    def check_numbers(self, name: str, dtype: np.dtype[Any]) -> None:
+        """Refuse numbers that are not finite, or do not fit."""
+        values = self.columns[name]
+        if not np.can_cast(values.dtype, dtype, "same_kind"):
+            raise DatasetError(f"{self.where}, column {name!r}: type {values.dtype} given, {dtype} needed.")
+        if dtype.kind == "f":
+            # Finite as stored: what is beyond float32 would become infinite.
+            with np.errstate(over="ignore"):
+                stored = values.astype(dtype, copy=False)
+            self.refuse(name, ~np.isfinite(stored), values, f"every value must be a finite {dtype}")
+        elif dtype.kind == "i":
+            self.refuse(name, values.astype(dtype, copy=False) != values, values, f"every value must fit in {dtype}")
 
-def _check_meaning(columns: dict[str, Array], horizon: int) -> None:
-    length = columns["length"]
-    _refuse("length", (length < 1) | (length > horizon), length, f"an episode has 1 to {horizon} steps")
-    ended = columns["terminated"] | columns["truncated"]
-    _refuse("terminated", ~ended, ended, "a complete episode is terminated, truncated or both")
-    split = columns["split"]
-    _refuse("split", ~np.isin(split.astype(np.str_), SPLITS), split, f"allowed: {', '.join(SPLITS)}")
+    def check_text(self, name: str) -> None:
+        """Refuse texts that are empty or too long, and what is no text."""
+        for row, value in enumerate(self.columns[name].tolist()):
+            if not isinstance(value, str) or not 0 < len(value.encode()) <= LONGEST_TEXT:
+                raise DatasetError(f"{self.where}, column {name!r}: {self.row(row)} holds {value!r}; a text of 1 to "
+                                   f"{LONGEST_TEXT} bytes is needed.")
+
+    def check_meaning(self, horizon: int) -> None:
+        """Refuse a length, an end or a split that no episode has."""
+        length = self.columns["length"]
+        self.refuse("length", (length < 1) | (length > horizon), length, f"an episode has 1 to {horizon} steps")
+        ended = self.columns["terminated"] | self.columns["truncated"]
+        self.refuse("terminated", ~ended, ended, "a complete episode is terminated, truncated or both")
+        split = self.columns["split"]
+        self.refuse("split", ~np.isin(split.astype(np.str_), SPLITS), split, f"allowed: {', '.join(SPLITS)}")

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from aign.errors import DatasetError, ParameterError
-from aign.trajectories.gathering import pick_across, pick_steps
+from aign.trajectories.gathering import Gatherer
 from aign.trajectories.reader import TrajectoryStore
 
-MEMORY_LIMIT = 4 << 30
-"""Columns in several shards are copied to memory up to this many bytes; larger ones are read shard by shard."""
+COLUMNS = ("observations", "actions")
+MEMORY_LIMIT = 1 << 30
+"""Observations and actions in several shards are copied to memory where both together take no more bytes than this;
+larger ones are read where they lie, in the mapped files."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +67,20 @@ class Windows:
         per_row = (store.gather("length", rows).long() - horizon + 1).clamp_min(0)
         firsts = (per_row.cumsum(0) - per_row).repeat_interleave(per_row)
         starts = torch.arange(len(firsts)) - firsts
-        self._places = torch.stack([rows.repeat_interleave(per_row), starts], dim=1)  # (W, 2): row, first step
+        self._rows = rows.repeat_interleave(per_row)  # (W,)
         if not len(self):
             raise DatasetError(f"{store.folder}: no window of {horizon} steps in the {len(rows)} episodes chosen. "
                                "Choose a smaller horizon or other episodes.")
-        for name in ("observations", "actions"):
-            if store.column_bytes(name) <= MEMORY_LIMIT:
+        if sum(map(store.column_bytes, COLUMNS)) <= MEMORY_LIMIT:
+            for name in COLUMNS:
                 store.column(name)
-        self._observations, self._actions = store.tensors("observations"), store.tensors("actions")
-        self._pick_observations, self._pick_actions = pick_steps(horizon + 1), pick_steps(horizon)
+        self._observations, self._actions = (
+            Gatherer(store.tensors(name)).steps(self._rows, starts, steps)
+            for name, steps in zip(COLUMNS, (horizon + 1, horizon), strict=True))
         self._state_size = store.scenario.state_size
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._rows)
 
     def __repr__(self) -> str:
         return f"Windows({len(self)} of {self.horizon} steps, from {len(self.rows)} episodes)"
@@ -88,11 +91,9 @@ class Windows:
         Raises:
             IndexError: a number out of range.
         """
-        places = self._places.index_select(0, indices)
-        observations = pick_across(self._observations, places, self._pick_observations)
-        actions = pick_across(self._actions, places, self._pick_actions)
+        observations = self._observations.pick(indices)
         # narrow and select, for they cost half of what indexing does.
         size = self._state_size
         states = observations.narrow(2, 0, size)
         fixed = observations.select(1, 0).narrow(1, size, observations.shape[2] - size - 1)
-        return Window(states, actions, fixed, places.select(1, 0))
+        return Window(states, self._actions.pick(indices), fixed, self._rows.index_select(0, indices))

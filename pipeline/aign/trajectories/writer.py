@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from aign import manifest
 from aign.errors import DatasetError
-from aign.files import writing
+from aign.files import claimed
 from aign.scenarios.base import Scenario
 from aign.trajectories.hugging_face import with_features
 from aign.trajectories.layout import dtype_of, is_text, row_bytes, shape_of, to_arrow
 from aign.trajectories.schema import Episodes, arrow_schema
+from aign.trajectories.shard import write_batch
 from aign.trajectories.validation import checked_columns
 
 SHARD_BYTES = 128_000_000
@@ -42,7 +45,8 @@ class ShardWriter:
 
     Each file is an Arrow IPC stream of one record batch with at most `shard_rows` rows and less than 128 MB, opens
     with `datasets.Dataset.from_file`, and appears only when it is whole. Leaving the context by an exception keeps
-    the shards already full and drops the rest.
+    the shards already full and drops the rest. A folder has one writer at a time; with its first shard a writer
+    removes what an earlier one left there. For several writers side by side see `parts`.
 
     Args:
         folder: where the shards go; made if need be.
@@ -60,9 +64,10 @@ class ShardWriter:
                                f"{', '.join(schema.names)}. Rename the label.")
         self.schema = with_features(schema)
         self.shard_rows = rows_within_limit(self.schema, shard_rows)
-        self.next_episode_id = first_episode_id
+        self.first_episode_id = self.next_episode_id = first_episode_id
         self.buffered = 0
         self._paths: list[Path] = []
+        self._claim = ExitStack()
         self._closed = False
         self._buffer = {field.name: np.empty((self.shard_rows, *shape_of(field.type)),
                                              object if is_text(field.type) else dtype_of(field.type))
@@ -73,7 +78,7 @@ class ShardWriter:
 
         Raises:
             DatasetError: a column has a wrong shape, type or value; nothing of the batch is stored then.
-            StorageError: the disk is full or read-only.
+            StorageError: the disk is full or read-only, or another writer is at work in the folder.
         """
         if self._closed:
             raise ValueError("This ShardWriter is closed.")
@@ -95,8 +100,7 @@ class ShardWriter:
         if not self._closed:
             if self.buffered:
                 self._write()
-            self._closed = True
-            self._buffer.clear()
+            self._end()
         return list(self._paths)
 
     def __enter__(self) -> ShardWriter:
@@ -106,18 +110,32 @@ class ShardWriter:
                  trace: TracebackType | None) -> None:
         if kind is None:
             self.close()
-        self._closed = True
-        self._buffer.clear()
+        self._end()
 
     def __repr__(self) -> str:
         return (f"ShardWriter({self.scenario.name}, {len(self._paths)} shards written, {self.buffered} of "
                 f"{self.shard_rows} rows waiting, {math.ceil(row_bytes(self.schema) / 1000)} kB a row)")
 
+    def _end(self) -> None:
+        self._closed = True
+        self._buffer.clear()
+        self._claim.close()
+
+    def _begin(self) -> None:
+        """Take the folder, and remove what an earlier writer left in it: its manifest, shards, half-written files."""
+        # Where nothing can be made, locked or removed, the write that follows says so.
+        with suppress(OSError):
+            self._claim.enter_context(claimed(self.folder))
+        with suppress(OSError):
+            for pattern in (manifest.NAME, "part-*.arrow", ".part-*.arrow.*.part"):
+                for path in self.folder.glob(pattern):
+                    path.unlink()
+
     def _write(self) -> None:
         path = self.folder / f"part-{len(self._paths):05d}.arrow"
+        if not self._paths:
+            self._begin()
         arrays = [to_arrow(self._buffer[field.name][:self.buffered], field.type) for field in self.schema]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
-        with writing(path) as aside, pa.OSFile(str(aside), "wb") as sink, pa.ipc.new_stream(sink, self.schema) as out:
-            out.write_batch(batch)
+        write_batch(path, pa.RecordBatch.from_arrays(arrays, schema=self.schema))
         self._paths.append(path)
         self.buffered = 0

@@ -100,3 +100,25 @@ def test_the_answer_of_a_context_depends_on_no_other_of_its_batch():
         one = slice(row, row + 1)
         assert torch.equal(whole[one], THREE.project(contexts[one], wishes[one], constraints))
         assert torch.equal(certified[one], THREE.certify(contexts[one], constraints).design)
+
+
+@pytest.mark.parametrize("texts", [["total_power<=250", "min_rate>=5"], ["max_power<=24"], ["min_sinr_db>=-19"]])
+def test_what_a_repair_changed_is_improved_within_the_request(texts, monkeypatch):
+    contexts, constraints = context_of(TWENTY, 4), parse(texts, TWENTY.labels)
+    wishes = torch.randint(0, 41, (4, 20), generator=torch.Generator().manual_seed(5)).float()
+    designs = TWENTY.project(contexts, wishes, constraints)
+    monkeypatch.setattr(local_repair, "PROJECTION_CLIMB", 0)
+    bare = TWENTY.project(contexts, wishes, constraints)
+    assert bool(satisfied(constraints, TWENTY.measure(contexts, designs), 4).all())
+    assert bool((TWENTY.utility(contexts, designs) > TWENTY.utility(contexts, bare)).all())
+    again = TWENTY.project(contexts, bare, constraints)
+    assert torch.equal(again, bare), "what meets the request is left alone"
+
+
+def test_where_the_witness_search_fails_the_certificates_design_is_taken(monkeypatch):
+    contexts, constraints = context_of(THREE), parse(["jain_fairness>=0.95"], THREE.labels)
+    nothing = torch.zeros(1, dtype=torch.bool), torch.zeros(1, 3)
+    monkeypatch.setattr(local_repair, "witness", lambda *_: nothing)
+    monkeypatch.setattr(local_repair, "PROJECTION_ROUNDS", 0)
+    found = THREE.project(contexts, torch.tensor([[40.0, 1.0, 1.0]]), constraints)
+    assert bool(satisfied(constraints, THREE.measure(contexts, found), 1))

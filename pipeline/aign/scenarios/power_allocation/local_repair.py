@@ -49,20 +49,27 @@ class LevelSearch(LocalSearch):
 
 def project(scenario: DesignScenario[Any], contexts: Tensor, designs: Tensor,
             constraints: Sequence[Constraint]) -> Tensor:
-    """Return whole-level designs (B, N) near the given ones that meet every constraint, wherever one is found."""
+    """Return whole-level designs (B, N) near the given ones that meet every constraint, wherever one is found.
+
+    What a repair had to change is then improved by a few moves, because repairs are blind to utility.
+    """
     users = scenario.parameters.users
     needs = requirements(constraints, users)
     fixed = repair(contexts, designs, needs)
-    if not needs.rest:
+    if not constraints:
         return fixed
     search = LevelSearch(scenario, constraints, STEPS)
+    if not needs.rest:
+        changed = (fixed != scenario.admissible(designs)).any(dim=1)
+        fixed[changed] = search.run(contexts[changed], fixed[changed], 0, PROJECTION_CLIMB)
+        return fixed
     open_ = search.evaluate(contexts, fixed)[0] > 0
     if bool(open_.any()):
         fixed[open_] = search.run(contexts[open_], fixed[open_], PROJECTION_ROUNDS, PROJECTION_CLIMB)
         open_ = search.evaluate(contexts, fixed)[0] > 0
     if bool(open_.any()):
         different, which = contexts[open_].unique(dim=0, return_inverse=True)
-        known, found = witness(scenario, different, constraints)
+        known, found = known_design(scenario, different, constraints)
         fixed[open_] = torch.where(known[which, None],
                                    approach(search, contexts[open_], found[which].to(fixed.dtype), fixed[open_]),
                                    fixed[open_])
@@ -117,6 +124,17 @@ def witness(scenario: DesignScenario[Any], contexts: Tensor,
         near = broken[missing].argsort(dim=1, stable=True)[:, :WITNESS_STARTS]
         found[missing] = _searched(search, contexts[missing], points[missing], near, WITNESS_ROUNDS, 0)
     return search.evaluate(contexts, found)[0] == 0, found
+
+
+def known_design(scenario: DesignScenario[Any], contexts: Tensor,
+                 constraints: Sequence[Constraint]) -> tuple[Tensor, Tensor]:
+    """Return as `witness` does; where that search fails, the certificate's design, for which a longer one was made."""
+    known, found = witness(scenario, contexts, constraints)
+    if not bool(known.all()):
+        certificate = scenario.certify(contexts[~known], constraints)
+        found[~known] = certificate.design.to(found.dtype)
+        known[~known] = certificate.feasible
+    return known, found
 
 
 def best_design(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint],

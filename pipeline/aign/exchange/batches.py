@@ -1,0 +1,42 @@
+"""Reading a dataset as batches of episodes, in order and with bounded memory: what every way out of the house needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.schema import Episodes
+
+BATCH = 1_024
+"""Episodes in memory at a time."""
+
+Report = Callable[[int, int], None]
+"""Told how much is done, and of how much."""
+
+
+def silent(done: int, total: int) -> None:
+    """Report to nobody."""
+
+
+def chosen_rows(store: TrajectoryStore, split: str | None = None, limit: int | None = None) -> Tensor:
+    """Return the rows (b,) of a split, or of all, in order; only the first `limit` where that is given.
+
+    Raises:
+        DatasetError: no such split.
+    """
+    rows = store.rows(split)
+    return rows if limit is None else rows[:limit]
+
+
+def batches(store: TrajectoryStore, rows: Tensor, size: int = BATCH) -> Iterator[Episodes]:
+    """Yield the given rows (b,) of a dataset, in the order given, as batches of at most `size` episodes; copies."""
+    texts = {name: store.strings(name) for name in ("behaviour", "source", "split")}
+    numbers = [name for name in Episodes.__dataclass_fields__ if name not in (*texts, "labels")]
+    labels = [label.name for label in store.scenario.labels]
+    for part in torch.split(rows, size) if len(rows) else ():
+        values = {name: store.gather(name, part).numpy() for name in numbers}
+        values |= {name: text[part.numpy()] for name, text in texts.items()}
+        yield Episodes(labels={name: store.gather(name, part).numpy() for name in labels}, **values)

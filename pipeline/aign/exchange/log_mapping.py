@@ -1,0 +1,141 @@
+"""What an operator says of a log: which columns of the table are which features of the scenario, and in which units.
+
+The file is YAML; `LogMapping` is its specification. Where a number is read, a short form names the columns alone
+(`power: "p{i}"`), the long form also converts: value in the scenario's unit = scale * cell + offset.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from aign import checked_yaml
+from aign.agents.settings import Settings
+from aign.errors import ParameterError
+from aign.trajectories.layout import LONGEST_TEXT
+
+PLACE = "{i}"
+"""Stands for a whole number in a pattern of columns."""
+FLOAT32 = 1e-6
+"""Relative and absolute tolerance within which two numbers are the same in float32."""
+
+Column = Annotated[str, StringConstraints(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Tolerance = Annotated[float, Field(ge=0)]
+
+
+class Reading(Settings):
+    """Columns that hold numbers, their conversion, and how far they may be from the simulator's."""
+
+    columns: Annotated[list[Column], Field(min_length=1)]
+    """A column, a list of columns, or a pattern such as power_{i}, whose numbers are taken in ascending order."""
+    scale: float = 1.0
+    """Scenario's units for one unit of the table; not 0."""
+    offset: float = 0.0
+    """Added after scaling, in the scenario's unit."""
+    tolerance: Tolerance | None = None
+    """Overrides the tolerance of the whole mapping."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        if isinstance(given, (str, list)):
+            given = {"columns": given}
+        if isinstance(given, dict) and isinstance(given.get("columns"), str):
+            given = {**given, "columns": [given["columns"]]}
+        return given
+
+    @field_validator("scale")
+    @classmethod
+    def _not_zero(cls, scale: float) -> float:
+        if scale == 0:
+            raise ValueError("a scale of 0 would make all values equal")
+        return scale
+
+
+class Behaviour(Settings):
+    """Who acted: a column of the table, or one name for the whole log (the short form)."""
+
+    column: Column | None = None
+    name: Column | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Behaviour:
+        if (self.column is None) == (self.name is None):
+            raise ValueError("give either a name or {column: ...}")
+        return self
+
+
+class SplitShares(Settings):
+    """Shares of the contexts, which are told apart by value; every share above 0 gets at least one context."""
+
+    train: Share = 0.8
+    validation: Share = 0.1
+    test: Share = 0.1
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Decides which contexts go where."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> SplitShares:
+        if not math.isclose(self.train + self.validation + self.test, 1.0, abs_tol=1e-9):
+            raise ValueError("the shares must sum to 1")
+        return self
+
+
+class LogMapping(Settings):
+    """One row of the table is one step: what was seen before the action, the action, the reward it earned."""
+
+    source: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=r"^[\x20-\x7e]+$")]
+    """Name of the log, stored with every episode in the column `source`."""
+    episode: Column
+    """Column that tells episodes apart; rows of one episode need not stand together."""
+    step: Column
+    """Column of whole numbers that count the rows of an episode up from `first_step`."""
+    first_step: int = 0
+    context: dict[str, Reading]
+    """Every context feature of the scenario; constant within an episode."""
+    observations: dict[str, Reading]
+    """Every state feature. Other observed features may be left out: the scenario computes them from the context, and
+    those given are checked against that."""
+    actions: Reading
+    """All action values, each in [-1, 1] after conversion."""
+    reward: Reading | None = None
+    """Computed by the scenario where not given."""
+    labels: dict[str, Reading] = Field(default_factory=dict)
+    """Labels of the final design, read on an episode's last row; computed by the scenario where not given."""
+    terminated: Column | None = None
+    """Flag on an episode's last action (or last row) where it came to its own end."""
+    truncated: Column | None = None
+    """Flag on an episode's last action (or last row) where it was cut off. Without any flag, episodes as long as the
+    horizon have come to their end and shorter ones were cut off."""
+    behaviour: Behaviour = Behaviour(name="operator")
+    final_observation: Literal["row", "simulated"] = "row"
+    """row: an episode's last row is what was seen after the last action, its action cells are empty. simulated: every
+    row has an action, and the simulator computes where the last one led."""
+    tolerance: Tolerance = FLOAT32
+    """How far states, rewards and labels may be from the simulator's, relative and absolute; beyond it the episode is
+    rejected. What is within is stored as given, and the largest difference is reported."""
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"^[^\"\r\n]$")] = ","
+    """Between the cells of a .csv file."""
+    split: SplitShares = SplitShares()
+
+    def tolerance_of(self, reading: Reading | None) -> float:
+        """Return the tolerance of a reading."""
+        return self.tolerance if reading is None or reading.tolerance is None else reading.tolerance
+
+
+def load_mapping(path: Path) -> LogMapping:
+    """Read a mapping file.
+
+    Raises:
+        ParameterError: with the file, the dotted place of each value at fault, the value, and what is allowed.
+    """
+    return checked_yaml.load(path, LogMapping, ParameterError)

@@ -1,0 +1,104 @@
+"""Episodes of a log as dense tensors that the simulator takes.
+
+Axes: b episodes, T steps (the horizon), C context, S state, D observation, A action values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aign.exchange.log_episodes import NONE, LogEpisodes
+from aign.exchange.log_values import LogValues
+from aign.scenarios.base import Scenario
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """What happened in b episodes. After an episode's end its last state stays and its actions are 0.
+
+    Attributes:
+        contexts: (b, C) float32.
+        states: (b, T+1, S) float32.
+        actions: (b, T, A) float32.
+        length: (b,) int64.
+        simulated: (b,) bool, whether the state after the last action is the simulator's.
+    """
+
+    contexts: Tensor
+    states: Tensor
+    actions: Tensor
+    length: Tensor
+    simulated: Tensor
+
+    @property
+    def taken(self) -> Tensor:
+        """Return (b, T): which steps were taken."""
+        return torch.arange(self.actions.shape[1]) < self.length[:, None]
+
+    @property
+    def final(self) -> Tensor:
+        """Return the states (b, S) in which the episodes ended."""
+        return self.states[:, -1]
+
+    def renumbered(self, scenario: Scenario[Any]) -> Paths:
+        """Return the same episodes with the parts of their networks numbered in canonical order."""
+        contexts, index = scenario.canonical_order(self.contexts)
+
+        def ordered(values: Tensor) -> Tensor:
+            return values.gather(2, index[:, None].expand_as(values)) if values.shape[2] == index.shape[1] else values
+
+        moved = replace(self, contexts=contexts, states=ordered(self.states), actions=ordered(self.actions))
+        return moved.completed(scenario)
+
+    def completed(self, scenario: Scenario[Any]) -> Paths:
+        """Return the same episodes with final states that were not given computed, and the padding filled."""
+        states = self.states.clone()
+        places, last = torch.arange(len(states)), self.length - 1
+        reached = scenario.step(self.contexts, states[places, last], self.actions[places, last])[0].float()
+        states[places, self.length] = reached.where(self.simulated[:, None], states[places, self.length])
+        padding = torch.arange(states.shape[1]) > self.length[:, None]
+        states = states[places, self.length][:, None].where(padding[:, :, None], states)
+        return replace(self, states=states)
+
+    def step(self, scenario: Scenario[Any]) -> tuple[Tensor, Tensor]:
+        """Return where the simulator goes from each state, (b, T, S), and what it pays, (b, T) float64."""
+        count, steps = self.actions.shape[:2]
+        contexts = self.contexts.repeat_interleave(steps, dim=0)
+        following, rewards = scenario.step(contexts, self.states[:, :-1].flatten(0, 1), self.actions.flatten(0, 1))
+        return following.reshape(count, steps, -1).float(), rewards.double().reshape(count, steps)
+
+    def observed(self, scenario: Scenario[Any]) -> Tensor:
+        """Return what was observed, (b, T+1, D) float32; after an episode's end the last observation stays."""
+        every = torch.stack([scenario.observe(self.contexts, self.states[:, time], time)
+                             for time in range(self.states.shape[1])], dim=1)
+        shown = torch.arange(every.shape[1]).minimum(self.length[:, None])
+        return every.gather(1, shown[:, :, None].expand_as(every))
+
+
+def paths(values: LogValues, episodes: LogEpisodes, scenario: Scenario[Any]) -> Paths:
+    """Return episodes of a log as they were given, completed."""
+    rows = torch.from_numpy(episodes.rows)
+    given = rows != NONE
+    length = torch.from_numpy(episodes.length)
+    acting = torch.arange(rows.shape[1] - 1) < length[:, None]
+    actions = torch.from_numpy(values.actions)[rows[:, :-1]]
+    found = Paths(
+        contexts=torch.from_numpy(np.ascontiguousarray(values.context[episodes.first])),
+        states=torch.from_numpy(values.state)[rows],
+        actions=actions.where(acting[:, :, None], 0.0),
+        length=length,
+        simulated=~given.gather(1, length[:, None])[:, 0])
+    return found.completed(scenario)
+
+
+def is_renumbered(values: LogValues, episodes: LogEpisodes, scenario: Scenario[Any]) -> np.ndarray[Any, Any]:
+    """Return (E,): whose networks are not numbered in canonical order as they are given."""
+    contexts = torch.from_numpy(np.ascontiguousarray(values.context[episodes.first]))
+    index = scenario.canonical_order(contexts)[1]
+    moved: np.ndarray[Any, Any] = (index != torch.arange(index.shape[1])).any(dim=1).numpy()
+    return moved

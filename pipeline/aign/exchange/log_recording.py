@@ -1,0 +1,92 @@
+"""Episodes of a log as the dataset stores them: as given where given, by the scenario where not.
+
+Axes: E episodes, b a batch of them, B contexts, C context values, T steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from aign.agents.contexts import FIELDS, ContextPool, Contexts
+from aign.agents.recording import label
+from aign.agents.rollout import Rollout
+from aign.exchange.log_contexts import certified_pool, different, split_of
+from aign.exchange.log_episodes import LogEpisodes
+from aign.exchange.log_mapping import LogMapping, SplitShares
+from aign.exchange.log_paths import Paths, paths
+from aign.exchange.log_values import LogValues
+from aign.scenarios.base import Scenario
+from aign.trajectories.schema import SPLITS, Episodes
+
+Array = np.ndarray[Any, Any]
+BATCH = 2_048
+"""Episodes recorded at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class EpisodeContexts:
+    """The context of each episode.
+
+    Attributes:
+        pool: all contexts by split, as the dataset's contexts.safetensors holds them.
+        of: (E,) the context of each episode; their own split is in `split`.
+        split: (E,) text.
+    """
+
+    pool: ContextPool
+    of: Contexts
+    split: Array
+
+
+def contexts_of(values: Array, shares: SplitShares, scenario: Scenario[Any], path: Path) -> EpisodeContexts:
+    """Tell the contexts (E, C) of episodes apart by value, split and certify them.
+
+    Raises:
+        DatasetError: too few different contexts for all splits.
+    """
+    found, which = different(values)
+    splits = split_of(found, shares, path)
+    pool, row = certified_pool(found, splits, scenario)
+    place = splits[which]
+    picked = {name: torch.from_numpy(row[which[place == index]]) for index, name in enumerate(SPLITS)}
+    back = np.argsort(np.argsort(place, kind="stable"), kind="stable")
+    parts = [contexts.take(picked[name]) for name, contexts in pool.splits.items()]
+    together = Contexts(**{name: torch.cat([getattr(part, name) for part in parts]) for name in FIELDS}, split="")
+    return EpisodeContexts(pool, together.take(torch.from_numpy(back)), np.array(SPLITS)[place])
+
+
+def record(values: LogValues, episodes: LogEpisodes, contexts: EpisodeContexts, mapping: LogMapping,
+           scenario: Scenario[Any]) -> Iterator[Episodes]:
+    """Yield the episodes in order, a batch at a time, networks numbered in canonical order."""
+    for start in range(0, len(episodes), BATCH):
+        inside = slice(start, start + BATCH)
+        part, rows = episodes.take(inside), torch.arange(len(episodes))[inside]
+        path = paths(values, part, scenario).renumbered(scenario)
+        made = label(scenario, contexts.of.take(rows), _rollout(path, values, part, scenario), "log")
+        yield replace(
+            made,
+            labels=_labels(made, values, part),
+            length=part.length.astype(np.int32), terminated=part.terminated, truncated=part.truncated,
+            behaviour=values.behaviour[part.first].astype(np.str_), split=contexts.split[inside],
+            source=np.full(len(part), mapping.source))
+
+
+def _rollout(path: Paths, values: LogValues, part: LogEpisodes, scenario: Scenario[Any]) -> Rollout:
+    """Return what happened; rewards after an episode's end are 0."""
+    rewards = path.step(scenario)[1]
+    if values.reward is not None:
+        given = torch.from_numpy(values.reward[part.rows[:, :-1]])
+        # Where both are the same in float32 the simulator's is summed: returns are then those of a replay, to the bit.
+        rewards = rewards.where(rewards.float() == given, given.double())
+    return Rollout(path.observed(scenario), path.actions, rewards.where(path.taken, 0.0), path.states)
+
+
+def _labels(made: Episodes, values: LogValues, part: LogEpisodes) -> Mapping[str, Array]:
+    return {name: values.labels[name][part.last] if name in values.labels else computed
+            for name, computed in made.labels.items()}

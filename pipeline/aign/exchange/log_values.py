@@ -1,0 +1,88 @@
+"""The values of a log in the scenario's units, each row checked for itself.
+
+Axes: N rows, C context, S state, A action values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aign.exchange.log_columns import Block, Columns
+from aign.exchange.log_mapping import LogMapping
+from aign.exchange.log_table import LogTable
+from aign.trajectories.layout import LONGEST_TEXT
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class LogValues:
+    """What the rows of a log say; values of faulty rows mean nothing.
+
+    Attributes:
+        episode: (N,) text.
+        step: (N,) int64.
+        behaviour: (N,) text.
+        context: (N, C) float32.
+        state: (N, S) float32.
+        fixed: feature -> (N, size) float64, those that were given.
+        actions: (N, A) float32, NaN where empty.
+        reward: (N,) float32, NaN where empty; None where not given.
+        labels: label -> (N,) float32, NaN where empty, those that were given.
+        terminated: (N,) bool, None where not given.
+        truncated: (N,) bool, None where not given.
+    """
+
+    episode: Array
+    step: Array
+    behaviour: Array
+    context: Array
+    state: Array
+    fixed: Mapping[str, Array]
+    actions: Array
+    reward: Array | None
+    labels: Mapping[str, Array]
+    terminated: Array | None
+    truncated: Array | None
+
+
+def read_values(table: LogTable, columns: Columns, mapping: LogMapping) -> LogValues:
+    """Read and convert all mapped cells; what is unreadable, empty or out of bounds is a fault of its row."""
+    episode, step = table.texts(mapping.episode), table.whole_numbers(mapping.step)
+    behaviour = np.full(len(table), mapping.behaviour.name, dtype=object)
+    if mapping.behaviour.column is not None:
+        behaviour = table.texts(mapping.behaviour.column, LONGEST_TEXT)
+    return LogValues(
+        episode=episode, step=step, behaviour=behaviour,
+        context=_together(table, columns.context), state=_together(table, columns.state),
+        fixed={name: _checked(table, block, filled=True).astype(np.float64) for name, block in columns.fixed.items()},
+        actions=_checked(table, columns.actions, filled=False),
+        reward=None if columns.reward is None else _checked(table, columns.reward, filled=False)[:, 0],
+        labels={name: _checked(table, block, filled=False)[:, 0] for name, block in columns.labels.items()},
+        terminated=None if mapping.terminated is None else table.flags(mapping.terminated),
+        truncated=None if mapping.truncated is None else table.flags(mapping.truncated))
+
+
+def _together(table: LogTable, blocks: Sequence[Block]) -> Array:
+    return np.concatenate([_checked(table, block, filled=True) for block in blocks], axis=1)
+
+
+def _checked(table: LogTable, block: Block, filled: bool) -> Array:
+    """Return a block's values, float32 (N, size); those out of bounds, and empty ones where `filled`, are faults."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact = block.read(table)
+        values = exact.astype(np.float32)
+    low, high = np.float32(block.feature.low), np.float32(block.feature.high)
+    empty = np.isnan(exact)
+    wrong = ~empty & ~(np.isfinite(values) & (values >= low) & (values <= high))
+    first = wrong.argmax(axis=1)
+    table.faults.add(np.asarray(wrong.any(axis=1)), lambda row: (
+        f"{block.value(first[row])}: {exact[row, first[row]]:g} {block.feature.unit}, allowed: {low:g} to {high:g}"))
+    if filled:
+        table.faults.add(np.asarray(empty.any(axis=1)), lambda row: (
+            f"{block.value(empty[row].argmax())}: the cell {block.columns[empty[row].argmax()]} is empty"))
+    return values

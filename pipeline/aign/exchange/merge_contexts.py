@@ -1,0 +1,170 @@
+"""The contexts of several datasets as one: equal values are one context, in the most held-out of its splits.
+
+Whatever the order of the datasets, the result is the same: contexts are ordered by the bytes of their values.
+
+Axes: K claims (a dataset says: this value has this id and split), B different contexts, C context values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+import torch
+
+from aign.agents.contexts import FIELDS, ContextPool, Contexts, certified
+from aign.errors import DatasetError
+from aign.exchange.log_contexts import different
+from aign.scenarios.base import Scenario
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.schema import SPLITS, Episodes
+
+Array = np.ndarray[Any, Any]
+CONTEXTS = "contexts.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Claims:
+    """What one dataset says of its contexts.
+
+    Attributes:
+        ids: (K,) int64.
+        values: (K, C) float32.
+        split: (K,) places in SPLITS.
+        reference: (K,) float64, NaN where unknown.
+        optimum: (K,) float64, NaN where unknown.
+    """
+
+    ids: Array
+    values: Array
+    split: Array
+    reference: Array
+    optimum: Array
+
+
+def claims_of(store: TrajectoryStore) -> Claims:
+    """Return the contexts of a dataset: those of its episodes, and those of its contexts.safetensors where it has one.
+
+    Raises:
+        DatasetError: the file is damaged or of another scenario.
+    """
+    ids, first = np.unique(store.column("context_id").numpy(), return_index=True)
+    place = np.array([SPLITS.index(name) for name in store.strings("split")[first].tolist()], dtype=np.int64)
+    unknown = np.full(len(ids), np.nan)
+    values = store.gather("context", torch.from_numpy(first)).numpy()
+    parts = [Claims(ids, values, place, unknown, unknown)]
+    if (store.folder / CONTEXTS).is_file():
+        pool = ContextPool.load(store.folder / CONTEXTS, store.scenario)
+        parts += [Claims(part.ids.numpy(), part.values.numpy(), np.full(len(part), SPLITS.index(name)),
+                         part.reference.numpy(), part.optimum.numpy()) for name, part in pool.splits.items()]
+    return _joined(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class MergedContexts:
+    """The contexts of several datasets.
+
+    Attributes:
+        ids: (B,) int64, all different.
+        values: (B, C) float32, ordered by their bytes.
+        split: (B,) places in SPLITS.
+        reference: (B,) float64.
+        optimum: (B,) float64.
+        of: for each dataset, its own ids, ascending, and which of the contexts each is.
+        moved: contexts that were in different splits.
+        renumbered: contexts that had another id in one of the datasets.
+    """
+
+    ids: Array
+    values: Array
+    split: Array
+    reference: Array
+    optimum: Array
+    of: Sequence[tuple[Array, Array]]
+    moved: int
+    renumbered: int
+
+    def pool(self) -> ContextPool:
+        """Return them as a dataset's contexts.safetensors holds them, each split by id."""
+        pool = {}
+        for place, name in enumerate(SPLITS):
+            rows = np.flatnonzero(self.split == place)
+            rows = rows[np.argsort(self.ids[rows])]
+            if len(rows):
+                fields = (self.ids, self.values, self.reference, self.optimum)
+                pool[name] = Contexts(**{key: torch.from_numpy(field[rows])
+                                         for key, field in zip(FIELDS, fields, strict=True)}, split=name)
+        return ContextPool(pool)
+
+    def places(self, dataset: int, episodes: Episodes) -> Array:
+        """Return which context (E,) each episode of a dataset has.
+
+        Raises:
+            DatasetError: an episode's context is not the one that its id stands for.
+        """
+        own, which = self.of[dataset]
+        found: Array = which[np.searchsorted(own, episodes.context_id)]
+        wrong = (self.values[found].view(np.uint32) != episodes.context.view(np.uint32)).any(axis=1)
+        if wrong.any():
+            raise DatasetError(f"context_id {episodes.context_id[wrong.argmax()]} stands for different contexts in one "
+                               "dataset. Verify it (`aign dataset verify`) and make it again.")
+        return found
+
+
+def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
+    """Bring the contexts of several datasets together; those without yardsticks are certified."""
+    every = _joined(claims)
+    values, which = different(every.values)
+    split = np.zeros(len(values), dtype=np.int64)
+    np.maximum.at(split, which, every.split)
+    ids = _identifiers(every.ids, which, len(values))
+    ends = np.cumsum([len(one.ids) for one in claims])[:-1]
+    of = [_table(own.ids, found) for own, found in zip(claims, np.split(which, ends), strict=True)]
+    reference, optimum = _yardsticks(every, which, values, scenario)
+    return MergedContexts(
+        ids=ids, values=values, split=split, reference=reference, optimum=optimum, of=of,
+        moved=len(np.unique(which[every.split < split[which]])),
+        renumbered=len(np.unique(which[every.ids != ids[which]])))
+
+
+def _joined(claims: Sequence[Claims]) -> Claims:
+    return Claims(*(np.concatenate([getattr(one, name) for one in claims]) for name in Claims.__dataclass_fields__))
+
+
+def _table(ids: Array, which: Array) -> tuple[Array, Array]:
+    own, first = np.unique(ids, return_index=True)
+    return own, which[first]
+
+
+def _identifiers(claimed: Array, which: Array, size: int) -> Array:
+    """Return an id for each context: the least claimed one that is still free, in the order of the contexts; else the
+    least number that nobody claims.
+    """
+    ids = np.full(size, -1, dtype=np.int64)
+    taken: set[int] = set()
+    order = np.lexsort((claimed, which))
+    for context, number in zip(which[order].tolist(), claimed[order].tolist(), strict=True):
+        if ids[context] < 0 and number not in taken:
+            ids[context] = number
+            taken.add(number)
+    everybody = set(claimed.tolist())
+    free = (number for number in count() if number not in everybody)
+    for context in np.flatnonzero(ids < 0).tolist():
+        ids[context] = next(free)
+    return ids
+
+
+def _yardsticks(every: Claims, which: Array, values: Array, scenario: Scenario[Any]) -> tuple[Array, Array]:
+    """Return reference and optimum of each context: the least pair claimed, or certified where there is none."""
+    reference, optimum = np.full(len(values), np.nan), np.full(len(values), np.nan)
+    order = np.lexsort((every.optimum, every.reference))[::-1]  # written last, so kept: the least; NaN come first
+    known = order[~np.isnan(every.reference[order])]
+    reference[which[known]], optimum[which[known]] = every.reference[known], every.optimum[known]
+    missing = np.flatnonzero(np.isnan(reference))
+    if len(missing):
+        found = certified(scenario, torch.from_numpy(values[missing]), SPLITS[0])
+        reference[missing], optimum[missing] = found.reference.numpy(), found.optimum.numpy()
+    return reference, optimum

@@ -1,0 +1,163 @@
+"""Trajectory datasets as Minari reads them: one HDF5 group an episode, spaces, provenance, metadata of each episode.
+
+Minari's own storage class writes the files, so that they are what `minari.load_dataset` expects. One group an episode
+is slow for short episodes (about 1 000 a second): export what a consumer needs, by split and by number.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium.envs.registration import EnvSpec
+
+import aign
+from aign.errors import DatasetError, StorageError
+from aign.exchange.batches import Report, batches, chosen_rows, silent
+from aign.files import building
+from aign.scenarios import gymnasium_env
+from aign.scenarios.base import Scenario
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.schema import Episodes
+
+NAMESPACE = "aign"
+VERSION = "v0"
+MISSING = "Exporting to Minari needs packages that are not installed. Install them with: pip install 'aign[exports]'"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who made a dataset, and with what code; left out of the export where not given.
+
+    Attributes:
+        author: person or programme; by default the author in the dataset's own provenance.
+        email: where to reach the author.
+        code_permalink: address of the code, at the commit that made the dataset.
+    """
+
+    author: str | None = None
+    email: str | None = None
+    code_permalink: str | None = None
+
+
+def dataset_id(store: TrajectoryStore, split: str | None) -> str:
+    """Return the id under which Minari knows the export, such as aign/power-2-train-v0."""
+    name = re.sub(r"[^\w-]+", "-", store.folder.resolve().name, flags=re.ASCII) or "dataset"
+    return f"{NAMESPACE}/{name}-{split or 'all'}-{VERSION}"
+
+
+def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, limit: int | None = None,
+                  provenance: Provenance = Provenance(), report: Report = silent) -> str:
+    """Write a split, or all of a dataset, as a Minari dataset; return its id.
+
+    `MINARI_DATASETS_PATH=<root>` and `minari.load_dataset(<id>)` open it. Episodes keep their order and their exact
+    float32 values. `terminations` and `truncations` are set at an episode's last step from its own two flags. Metadata
+    of episode i (`dataset.storage.get_episode_metadata([i])`): behaviour, source, split, ids, returns, utility, labels,
+    `seed` and `options` (the context, as `reset` of the recovered environment takes it).
+
+    Args:
+        store: the dataset.
+        root: folder of Minari datasets; a dataset of the same id in it is replaced.
+        split: "train", "validation" or "test"; None for all.
+        limit: only the first so many episodes.
+        provenance: author and code, for the metadata.
+        report: told how many episodes are written.
+
+    Raises:
+        DatasetError: Minari is not installed, no such split, or no episode in it.
+        StorageError: the disk is full or read-only.
+    """
+    try:
+        from minari.dataset._storages.hdf5_storage import HDF5Storage
+        from minari.dataset.minari_storage import MinariStorage
+    except ImportError:
+        raise DatasetError(MISSING) from None
+    rows = chosen_rows(store, split, limit)
+    if not len(rows):
+        raise DatasetError(f"{store.folder}: no episode of split {split}. Export another split, or all.")
+    name = dataset_id(store, split)
+    _check_replaceable(root / name)
+    spec = _environment(store.scenario)
+    made = gymnasium_env.ScenarioEnv(store.scenario)
+    with building(root / name) as folder:
+        (folder / "data").mkdir()
+        try:
+            storage = MinariStorage.new(folder / "data", made.observation_space, made.action_space, spec,
+                                        HDF5Storage.FORMAT)
+            storage.update_metadata(_metadata(store, name, split, rows.numpy(), provenance))
+            storage.update_episodes(_buffers(batches(store, rows), len(rows), report))
+            storage.update_episode_metadata(entry for part in batches(store, rows) for entry in _entries(part))
+        except RuntimeError as error:  # what HDF5 raises on a full disk, beside OSError
+            raise StorageError(f"{root / name}: cannot be written ({error}). Free some disk space or choose another "
+                               "folder.") from error
+    return name
+
+
+def _check_replaceable(folder: Path) -> None:
+    if folder.exists() and not (folder / "data" / "metadata.json").is_file():
+        raise DatasetError(f"{folder}: exists and is no Minari dataset, so it is not replaced. Choose another folder, "
+                           "or move this one away.")
+
+
+def _environment(scenario: Scenario[Any]) -> EnvSpec:
+    """Return what `recover_environment` makes the network from, where aign is installed."""
+    parameters = {key: value for key, value in scenario.spec().items() if key != "name"}
+    return EnvSpec(gymnasium_env.environment_id(scenario.name), entry_point=f"{gymnasium_env.__name__}:ScenarioEnv",
+                   kwargs={"scenario": scenario.name, **parameters})
+
+
+def _metadata(store: TrajectoryStore, name: str, split: str | None, rows: np.ndarray[Any, Any],
+              provenance: Provenance) -> dict[str, Any]:
+    from minari import __version__
+
+    behaviours = np.unique(store.strings("behaviour")[rows]).tolist()
+    author = provenance.author or store.info["provenance"].get("author")
+    found: Mapping[str, Any] = {
+        "dataset_id": name,
+        "minari_version": __version__,
+        "algorithm_name": ", ".join(behaviours),
+        "description": f"{store.scenario.summary.rstrip('.')}. Episodes of {', '.join(behaviours)}; split "
+                       f"{split or 'all'}. Labels and returns are in each episode's metadata.",
+        "requirements": [f"aign=={aign.__version__}"],
+        "author": {author} if author else None,
+        "author_email": {provenance.email} if provenance.email else None,
+        "code_permalink": provenance.code_permalink,
+        "scenario": store.info["scenario"],
+        "features": store.info["features"],
+        "labels": store.info["labels"],
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _buffers(parts: Iterator[Episodes], total: int, report: Report) -> Iterator[Any]:
+    """Yield one buffer an episode, without the padding after its end."""
+    from minari.data_collector import EpisodeBuffer
+
+    done = 0
+    for part in parts:
+        lengths = part.length.tolist()
+        last = np.arange(part.rewards.shape[1]) == part.length[:, None] - 1
+        terminations, truncations = last & part.terminated[:, None], last & part.truncated[:, None]
+        for index, steps in enumerate(lengths):
+            yield EpisodeBuffer(
+                id=done + index, seed=int(part.env_seed[index]), options={"context": part.context[index]},
+                observations=part.observations[index, :steps + 1], actions=part.actions[index, :steps],
+                rewards=part.rewards[index, :steps], terminations=terminations[index, :steps],
+                truncations=truncations[index, :steps], infos={})
+        done += len(part)
+        report(done, total)
+
+
+def _entries(part: Episodes) -> Iterator[dict[str, Any]]:
+    """Yield the metadata of each episode; a slash in a key makes a nested dictionary when it is read."""
+    for index in range(len(part)):
+        yield {
+            **{name: str(getattr(part, name)[index]) for name in ("behaviour", "source", "split")},
+            **{name: getattr(part, name)[index] for name in ("return_raw", "return_normalised", "utility",
+                                                             "context_id", "agent_step", "agent_seed")},
+            **{f"labels/{name}": values[index] for name, values in part.labels.items()},
+        }

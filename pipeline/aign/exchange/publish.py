@@ -1,0 +1,77 @@
+"""Publishing trajectory datasets: local stores become one folder of Parquet that anybody opens.
+
+The same stores give the same bytes, for one version of pyarrow: no clock, path or machine enters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from aign import manifest
+from aign.errors import ParameterError
+from aign.exchange import arrangement, destination
+from aign.exchange.batches import Report, silent
+from aign.exchange.dataset_card import Described, card
+from aign.exchange.destination import Published
+from aign.exchange.local_store import LocalStore
+from aign.exchange.publication import RESERVED, VARIANT, Publication, Variant
+from aign.files import writing
+
+
+def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, report: Report = silent) -> Published:
+    """Publish one or more local datasets as one; each is a configuration with the name of its folder.
+
+    Args:
+        paths: dataset folders; every byte is checked first. The first is the configuration opened by default.
+        to: a folder, or hub:OWNER/NAME.
+        dry_run: say what would be written or uploaded, and write nothing there.
+        report: told how many episodes are written, and of how many.
+
+    Raises:
+        DatasetError: a dataset is missing, damaged, or of a scenario that has changed since.
+        ParameterError: no or equal names, or a destination that holds something else.
+        StorageError: the disk is full or read-only, or the hub refuses.
+    """
+    names = _names(paths)
+    stores = {name: LocalStore.open(path) for name, path in zip(names, paths, strict=True)}
+    total = sum(len(store.opened) for store in stores.values())
+    done = 0
+
+    def written(rows: int) -> None:
+        nonlocal done
+        done += rows
+        report(done, total)
+
+    def fill(folder: Path) -> None:
+        rows: dict[str, int] = {}
+        described, variants = [], []
+        for name, store in stores.items():
+            files = dict(store.write_episodes(folder / name, written))
+            rows |= {f"{name}/{file}": one.rows for split in files.values() for file, one in split.items()}
+            store.copy_rest(folder / "store" / name)
+            arrangement.save(folder / "meta" / "order" / f"{name}.parquet", store.arrangements)
+            described.append(Described(name, store, files))
+            variants.append(Variant(name=name, digest=store.digest, format_version=store.opened.info["format_version"],
+                                    episodes=len(store.opened)))
+        Publication(kind="dataset", variants=variants).save(folder)
+        with writing(folder / "README.md") as aside:
+            aside.write_text(card(described, folder))
+        manifest.build(folder, rows)
+
+    return destination.publish(to, "dataset", paths, fill, dry_run)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Return the name of each dataset's configuration: that of its folder."""
+    names = [path.resolve().name for path in paths]
+    for path, name in zip(paths, names, strict=True):
+        if not re.fullmatch(VARIANT, name) or name in RESERVED:
+            raise ParameterError(f"{path}: {name!r} cannot be the name of a configuration. Name the folder with "
+                                 f"letters, digits, '-', '_' and '.', and not {' or '.join(RESERVED)}.")
+        if names.count(name) > 1:
+            raise ParameterError(f"{path}: more than one dataset is called {name!r}. Rename a folder.")
+    if not names:
+        raise ParameterError("No dataset given. Name one or more dataset folders.")
+    return names

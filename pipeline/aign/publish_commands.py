@@ -1,0 +1,60 @@
+"""The commands `aign publish ...`: datasets and models into a folder or onto the hub. Heavy imports wait."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from aign.exchange.destination import Published
+
+app = typer.Typer(no_args_is_help=True, help="Publish datasets and models, into a folder or onto the hub.")
+
+To = Annotated[str, typer.Option("--to", help="A folder, or hub:OWNER/NAME; the hub's token comes from HF_TOKEN or "
+                                              "`hf auth login`.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written or uploaded, and write nothing "
+                                                        "there.")]
+Datasets = Annotated[list[Path], typer.Argument(help="Dataset folders; each becomes a configuration with the name of "
+                                                     "its folder.")]
+
+
+@app.command()
+def dataset(paths: Datasets, to: To, dry_run: DryRun = False) -> None:
+    """Publish trajectory datasets as Parquet with a card, for anybody's `datasets.load_dataset`."""
+    from aign.exchange.publish import publish_dataset
+    from aign.stages.progress import counted
+
+    with counted("publish", "episodes") as report:
+        done = publish_dataset(paths, to, dry_run, report)
+    _tell(done)
+
+
+@app.command()
+def model(
+    path: Annotated[Path, typer.Argument(help="A model folder.")], to: To, dry_run: DryRun = False,
+    report: Annotated[Path | None, typer.Option(help="A metrics.json of `aign evaluate`, for the card.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="OWNER/NAME of its dataset on the hub, for the card; "
+                                                           "repeatable.")] = None,
+) -> None:
+    """Publish a model folder with a model card."""
+    from aign.exchange.publish_model import publish_model
+
+    _tell(publish_model(path, to, report, dataset or [], dry_run))
+
+
+def _tell(done: Published) -> None:
+    """Show the files of a publication, and what became of them."""
+    from rich.table import Table
+
+    from aign.stages import journal
+
+    table = Table("file", "size", title="Would be published" if done.dry else "Published")
+    table.columns[1].justify = "right"
+    for name, size in done.files.items():
+        table.add_row(name, journal.size(size))
+    journal.console.print(table)
+    total = f"{len(done.files)} files, {sum(done.files.values())} bytes"
+    verb = "would write" if done.dry else "wrote"
+    journal.say("publish", f"{verb} {done.place} ({total}), digest {done.digest}")

@@ -1,0 +1,81 @@
+"""Comparing columns of a shard with what they should be: bit by bit, with the first difference in words.
+
+Axes: E episodes, T steps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from aign.trajectories.shard import Shard
+from aign.trajectories.statistics import STEPWISE
+
+Array = np.ndarray[Any, Any]
+
+
+class Comparison:
+    """What differed so far.
+
+    Two values are the same only where all their bits are: no tolerance, and 0 is not -0. Steps after an episode's end
+    are padding and not compared.
+
+    Attributes:
+        truth: where the computed values come from, for the message.
+        episodes: how many were compared.
+        values: how many numbers they hold in the columns compared.
+        compared: the columns compared.
+        differing: how many of these differ in any column.
+        columns: column name -> how many episodes differ in it.
+        first: the first difference in words: shard, column, episode, both values; None as long as all is equal.
+    """
+
+    def __init__(self, truth: str) -> None:
+        self.truth = truth
+        self.episodes = self.values = 0
+        self.compared: tuple[str, ...] = ()
+        self.differing = 0
+        self.columns: Counter[str] = Counter()
+        self.first: str | None = None
+
+    def add(self, shard: Shard, computed: Mapping[str, Tensor], start: int = 0) -> None:
+        """Compare consecutive episodes of a shard, from row `start`, with computed columns, each (E, ...) float32."""
+        count = len(next(iter(computed.values())))
+        rows = slice(start, start + count)
+        length = shard.view("length").numpy()[rows]
+        any_wrong = np.zeros(count, bool)
+        wrong: dict[str, Array] = {}
+        for name, values in computed.items():
+            wrong[name] = _differing(shard.view(name).numpy()[rows], values.numpy(), length, name)
+            episodes = wrong[name].reshape(count, -1).any(axis=1)
+            any_wrong |= episodes
+            self.columns.update({name: int(episodes.sum())} if episodes.any() else {})
+        if any_wrong.any() and self.first is None:
+            row = int(np.flatnonzero(any_wrong)[0])
+            name = next(name for name in computed if wrong[name][row].any())
+            place = tuple(int(axis[0]) for axis in np.nonzero(np.atleast_1d(wrong[name][row])))
+            self.first = self._words(shard, start + row, name, place[:wrong[name].ndim - 1],
+                                     computed[name][row].numpy())
+        self.compared = tuple(computed)
+        self.episodes += count
+        self.values += sum(values.size for values in wrong.values())
+        self.differing += int(any_wrong.sum())
+
+    def _words(self, shard: Shard, row: int, name: str, place: tuple[int, ...], computed: Array) -> str:
+        stored = shard.view(name)[row].numpy()
+        index = "".join(f"[{one}]" for one in place)
+        return (f"{shard.path}, column {name!r}: episode {int(shard.view('episode_id')[row])} (row {row}) holds "
+                f"{name}{index} = {stored[place]!s}, {self.truth} gives {computed[place]!s}")
+
+
+def _differing(stored: Array, computed: Array, length: Array, name: str) -> Array:
+    """Return where the bits of two float32 arrays (E, ...) differ, padding left out."""
+    wrong: Array = np.ascontiguousarray(stored).view(np.int32) != np.ascontiguousarray(computed).view(np.int32)
+    if name in STEPWISE:
+        taken = np.arange(wrong.shape[1]) < (length + STEPWISE[name])[:, None]
+        wrong &= taken.reshape(*taken.shape, *[1] * (wrong.ndim - 2))
+    return wrong

@@ -1,0 +1,131 @@
+"""Are the files that describe a dataset what its shards give? They are made again, aside, and compared."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import aign
+from aign import manifest
+from aign.errors import DatasetError
+from aign.trajectories.assemble import describe
+from aign.trajectories.information import information
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.schema import FORMAT_VERSION
+
+INFO, STATS, QUALITY = (f"meta/{name}.json" for name in ("info", "stats", "quality"))
+CARD, STATE, DATASET_INFO = "README.md", "state.json", "dataset_info.json"
+FILES = (INFO, STATS, QUALITY, STATE, CARD, DATASET_INFO)
+"""All files that are derived from the shards."""
+
+
+def check_description(store: TrajectoryStore, sums: Mapping[str, str]) -> tuple[list[str], int]:
+    """Compare the descriptions of a dataset with what its shards give, exactly.
+
+    What the shards cannot tell is taken as it stands: provenance, and the versions of packages. The wording of
+    README.md is that of the aign that wrote it, the features in dataset_info.json are spelled by its `datasets`; with
+    other versions than theirs, or an older format version, these two are only sealed by the manifest.
+
+    Args:
+        store: the dataset.
+        sums: SHA-256 of every file but the manifest.
+
+    Returns:
+        the names of the files compared, and how many figures they hold.
+
+    Raises:
+        DatasetError: naming the file and the first figure, or line, that differs, with both values.
+    """
+    info = _information(store)
+    names = _reproducible(info)
+    extras = sorted(name for name in sums if name not in FILES and not name.endswith(".arrow"))
+    shards = {shard.path.name: sums[shard.path.name] for shard in store.shards}
+    figures = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        describe(Path(scratch), shards, store.shards, store.scenario, info, extras)
+        for name in names:
+            figures += _compare(store.folder / name, Path(scratch) / name, info["versions"])
+    return names, figures
+
+
+def _information(store: TrajectoryStore) -> dict[str, Any]:
+    """Return what meta/info.json should hold, in the dataset's own format version."""
+    stored = store.info
+    for name in ("provenance", "versions"):
+        if not isinstance(stored.get(name), dict):
+            raise DatasetError(f"{store.folder / INFO}: {name!r} is missing. {manifest.REMEDY}")
+    if not isinstance(stored["versions"].get("aign"), str):
+        raise DatasetError(f"{store.folder / INFO}: 'versions.aign' is missing. {manifest.REMEDY}")
+    info = {**information(store.shards, store.scenario, stored["provenance"]), "versions": stored["versions"]}
+    if stored["format_version"] == 1:
+        info["format_version"] = 1
+        info["splits"] = {split: {name: value for name, value in counts.items() if name != "sources"}
+                          for split, counts in info["splits"].items()}
+    return info
+
+
+def _reproducible(info: Mapping[str, Any]) -> list[str]:
+    """Return the files that this program writes as the one did that made the dataset."""
+    names, versions = [INFO, STATS, QUALITY, STATE], info["versions"]
+    if info["format_version"] == FORMAT_VERSION and versions["aign"] == aign.__version__:
+        names.append(CARD)
+        if versions.get("datasets") == version("datasets"):
+            names.append(DATASET_INFO)
+    return names
+
+
+def _compare(stored: Path, made: Path, versions: Mapping[str, Any]) -> int:
+    """Refuse a file that is not the one made again; return how many figures (of a card: lines) it holds."""
+    text, expected = _text(stored), made.read_text()
+    if stored.suffix != ".json":
+        lines, others = text.splitlines(), expected.splitlines()
+        if text != expected:
+            place = next((row for row, pair in enumerate(zip(lines, others, strict=False)) if pair[0] != pair[1]),
+                         min(len(lines), len(others)))
+            shown = [repr(one[place]) if place < len(one) else "nothing" for one in (lines, others)]
+            raise DatasetError(f"{stored}, line {place + 1}: {shown[0]} stored, the shards give {shown[1]}. "
+                               f"{manifest.REMEDY}")
+        return len(lines)
+    found, needed = _figures(_json(stored, text)), _figures(json.loads(expected))
+    for name in [*needed, *found]:
+        if name not in found or name not in needed or found[name] != needed[name]:
+            raise DatasetError(f"{stored}, {name}: {found.get(name, 'nothing')} stored, the shards give "
+                               f"{needed.get(name, 'nothing')}.{_other_numpy(versions)} {manifest.REMEDY}")
+    if text != expected:
+        raise DatasetError(f"{stored}: formatted otherwise than aign does. {manifest.REMEDY}")
+    return len(found)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: not readable as text ({error}). {manifest.REMEDY}") from None
+
+
+def _json(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise DatasetError(f"{path}: not readable as JSON ({error}). {manifest.REMEDY}") from None
+
+
+def _figures(value: Any, place: str = "") -> dict[str, str]:
+    """Return every figure of a JSON value by its place, such as rewards.mean or labels[2].name, written out exactly."""
+    if isinstance(value, dict) and value:
+        parts = {f"{place}.{name}" if place else str(name): one for name, one in value.items()}
+    elif isinstance(value, list) and value:
+        parts = {f"{place}[{index}]": one for index, one in enumerate(value)}
+    else:
+        return {place: json.dumps(value)}
+    return {name: figure for inner, one in parts.items() for name, figure in _figures(one, inner).items()}
+
+
+def _other_numpy(versions: Mapping[str, Any]) -> str:
+    """Return what may explain last digits that differ."""
+    made, here = versions.get("numpy"), version("numpy")
+    return "" if made == here else f" The dataset was made with numpy {made}, this is {here}."

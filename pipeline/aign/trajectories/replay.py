@@ -1,0 +1,88 @@
+"""Replay: every stored episode is simulated again from its context, its first state and its actions.
+
+What the simulator gives is compared bit by bit with what is stored. That is possible because no formula of a scenario
+mixes networks: an episode comes out the same in any batch, so that many can be replayed at once, whatever the batch
+in which it was recorded. What is not stored cannot be contradicted: an action changed so slightly that the path stays
+the same makes another valid episode.
+
+Axes: E episodes, T steps (the horizon), S state values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.errors import DatasetError
+from aign.scenarios.base import Scenario
+from aign.trajectories.comparison import Comparison
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.shard import Shard
+from aign.trajectories.yardsticks import Known, Yardsticks
+
+BATCH = 4_096
+"""Episodes simulated at once."""
+
+OnProgress = Callable[[int, int], None]
+"""Told how many episodes are done, and of how many."""
+
+
+def replay(store: TrajectoryStore, splits: Mapping[str, Yardsticks] | None = None,
+           on_progress: OnProgress = lambda done, total: None) -> Comparison:
+    """Simulate every episode again and count those that differ from what is stored, in any bit.
+
+    Compared are observations, actions (as applied: clipped to [-1, 1]), rewards, every label, utility, return_raw and,
+    where the yardsticks of the contexts are given, return_normalised.
+
+    Args:
+        store: a dataset that `verification.verify` accepts.
+        splits: yardsticks of the contexts of each split.
+        on_progress: is told how many episodes are done, and of how many.
+    """
+    known = Known(splits) if splits is not None else None
+    result = Comparison("the simulator")
+    for shard in store.shards:
+        for start in range(0, len(shard), BATCH):
+            result.add(shard, _simulated(store.scenario, shard, slice(start, start + BATCH), known), start)
+            on_progress(result.episodes, len(store))
+    return result
+
+
+def check_replay(result: Comparison) -> None:
+    """Refuse a dataset of which an episode came out otherwise.
+
+    Raises:
+        DatasetError: with the first difference, and how many episodes differ in which columns.
+    """
+    if result.first is not None:
+        columns = ", ".join(f"{name} in {count:,}" for name, count in result.columns.most_common())
+        raise DatasetError(f"{result.first}. {result.differing:,} of {result.episodes:,} episodes differ: {columns}. "
+                           "They were altered, or not made by this simulator (imported logs may differ).")
+
+
+@torch.no_grad()
+def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known | None) -> dict[str, Tensor]:
+    """Return the columns of some rows of a shard as the simulator gives them, float32."""
+    # Copies, because the views lie in a file that cannot be written, and strides may not enter any sum.
+    contexts, length = shard.view("context")[rows].clone(), shard.view("length")[rows].long()
+    first = shard.view("observations")[rows, 0, :scenario.state_size].clone()
+    actions = shard.view("actions")[rows].clamp(-1.0, 1.0)
+    states, observations, rewards = [first], [scenario.observe(contexts, first, 0)], []
+    for time in range(scenario.horizon):
+        state, reward = scenario.step(contexts, states[-1], actions[:, time].contiguous())
+        states.append(state)
+        rewards.append(reward)
+        observations.append(scenario.observe(contexts, state, time + 1))
+    design = scenario.design_of(torch.stack(states, 1)[torch.arange(len(length)), length])
+    utility, earned = scenario.utility(contexts, design), torch.stack(rewards, 1)
+    # Zeros, not fewer terms: the order in which a sum is formed depends on how many terms it has.
+    taken = torch.arange(scenario.horizon) < length[:, None]
+    columns = {"observations": torch.stack(observations, 1), "actions": actions, "rewards": earned,
+               **scenario.measure(contexts, design), "utility": utility,
+               "return_raw": earned.where(taken, 0.0).double().sum(1)}
+    if known is not None:
+        columns["return_normalised"] = known.normalised(utility, known.rows(shard.view("context_id")[rows]))
+    return {name: values.float() for name, values in columns.items()}

@@ -1,0 +1,191 @@
+"""Verifying a dataset: every byte, every value, and every figure that was derived from them.
+
+A manifest proves that nothing changed since it was written; the checks after it prove that what was written is a
+dataset: they hold for a folder whose manifest was sealed again after a change, too. `replay` goes furthest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from aign import manifest
+from aign.errors import AignError, ContextError, DatasetError
+from aign.files import read_json
+from aign.scenarios import registry
+from aign.scenarios.base import Scenario
+from aign.trajectories.assemble import check_identities
+from aign.trajectories.description import check_description
+from aign.trajectories.layout import is_text
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.replay import OnProgress, check_replay, replay
+from aign.trajectories.schema import SPLITS, arrow_schema
+from aign.trajectories.shard import Shard, read_batch
+from aign.trajectories.validation import Columns, check_values
+from aign.trajectories.versions import version_of
+from aign.trajectories.yardsticks import CONTEXTS, LoadYardsticks, check_yardsticks
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check that a dataset passed.
+
+    Attributes:
+        name: in one word.
+        subject: what was checked.
+        counts: how much of it, by what was counted.
+    """
+
+    name: str
+    subject: str
+    counts: Mapping[str, int]
+
+
+def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress | None = None) -> Iterator[Check]:
+    """Check a dataset folder thoroughly, yielding each check as it is passed.
+
+    Args:
+        folder: as built by `assemble`, of any readable format version.
+        load_yardsticks: reads the dataset's contexts file, where there is one.
+        on_replay: where given, every episode is also simulated again, and it is told how many are done, and of how
+            many.
+
+    Raises:
+        DatasetError: at the first thing that is wrong, naming the file, and the episode and column where there is one.
+    """
+    files = manifest.check(folder, deep=True)
+    yield Check("files", f"name, size and SHA-256 of each file are those of {manifest.NAME}",
+                {"files": len(files), "bytes": sum(entry["bytes"] for entry in files.values())})
+    store = opened(folder, files)
+    shards, scenario = store.shards, store.scenario
+    yield Check("schema", f"one record batch a shard, with the columns of scenario {scenario.name}, format version "
+                f"{store.info['format_version']}", {"shards": len(shards), "columns": len(store.columns)})
+    yield Check("values", "no nulls, finite, as long as a text may be; lengths, ends and splits allowed; actions and "
+                "contexts within bounds", {"episodes": len(store), "values": _check_values(shards, scenario)})
+    check_identities(shards)
+    yield Check("splits", "episode ids are unique; a context id stands for one context; no context is in two splits",
+                {"episodes": len(store), "contexts": _check_contexts(shards)})
+    names, figures = check_description(store, {name: entry["sha256"] for name, entry in files.items()})
+    yield Check("figures", f"{', '.join(names)} made again from the shards are the same", {"figures": figures})
+    yardsticks = load_yardsticks(folder / CONTEXTS, scenario) if CONTEXTS in files else None
+    if yardsticks is not None:
+        count = check_yardsticks(shards, scenario, yardsticks)
+        yield Check("contexts", f"context, split and return_normalised of every episode agree with {CONTEXTS}",
+                    {"contexts": count, "episodes": len(store)})
+    if on_replay is not None:
+        result = replay(store, yardsticks, on_replay)
+        check_replay(result)
+        yield Check("replay", f"every episode simulated again from its context, first state and actions: "
+                    f"{', '.join(result.compared)} are the same to the last bit",
+                    {"episodes": result.episodes, "values": result.values})
+
+
+def opened(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> TrajectoryStore:
+    """Open a dataset whose manifest lists `files`, refusing what is not its scenario's.
+
+    Raises:
+        DatasetError: naming the file, and the column where one differs.
+    """
+    info = read_json(folder / "meta" / "info.json", DatasetError)
+    version = version_of(info, folder)
+    scenario = _scenario(info, folder / "meta" / "info.json")
+    names = sorted(name for name in files if name.endswith(".arrow"))
+    expected = [f"data-{index:05d}-of-{len(names):05d}.arrow" for index in range(len(names))]
+    if not names or names != expected:
+        raise DatasetError(f"{folder}: its shards are {', '.join(names) or 'missing'}; needed: "
+                           f"{', '.join(expected) or 'at least one'}. {manifest.REMEDY}")
+    shards = [Shard(folder / name, version) for name in names]
+    for shard in shards:
+        if len(shard) != files[shard.path.name].get("rows"):
+            raise DatasetError(f"{shard.path}: {len(shard)} episodes, the manifest says "
+                               f"{files[shard.path.name].get('rows')}. {manifest.REMEDY}")
+        _check_schema(shard, arrow_schema(scenario))
+    return TrajectoryStore(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError))
+
+
+def _scenario(info: Mapping[str, Any], path: Path) -> Scenario[Any]:
+    spec = info.get("scenario")
+    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
+        raise DatasetError(f"{path}: names no scenario. {manifest.REMEDY}")
+    try:
+        return registry.create(**spec)
+    except AignError as error:
+        raise DatasetError(f"{path}: {error} Use the version of aign that made the dataset.") from None
+
+
+def _check_schema(shard: Shard, expected: pa.Schema) -> None:
+    for place, field in enumerate(expected):
+        stored = shard.schema.field(place) if place < len(shard.schema) else None
+        if stored is None or not stored.equals(field):
+            given = f"{stored.name}: {stored.type}" if stored is not None else "nothing"
+            raise DatasetError(f"{shard.path}, column {field.name!r}: {given} given, {field.name}: {field.type} needed "
+                               f"in place {place}. {manifest.REMEDY}")
+    if len(shard.schema) > len(expected):
+        raise DatasetError(f"{shard.path}, column {shard.schema.names[len(expected)]!r}: one too many. "
+                           f"{manifest.REMEDY}")
+
+
+def _check_values(shards: Sequence[Shard], scenario: Scenario[Any]) -> int:
+    """Check every value of every shard, and return how many there are."""
+    count = 0
+    for shard in shards:
+        _check_arrow(shard.path)
+        columns = {field.name: shard.strings(field.name) if is_text(field.type) else shard.view(field.name).numpy()
+                   for field in shard.schema}
+        check_values(columns, shard.schema, scenario.horizon, str(shard.path))
+        actions = columns["actions"]
+        Columns(columns, str(shard.path)).refuse("actions", np.abs(actions) > 1, actions,
+                                                 "an action as applied lies in [-1, 1]")
+        try:
+            scenario.check_contexts(shard.view("context"))
+        except ContextError as error:
+            raise DatasetError(f"{shard.path}, column 'context', by row: {error}") from None
+        count += sum(values.size for values in columns.values())
+    return count
+
+
+def _check_arrow(path: Path) -> None:
+    """Check that a shard's buffers are sound and hold no nulls, which the numbers alone would not show."""
+    batch = read_batch(path)
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise DatasetError(f"{path}: no sound Arrow data ({error}). {manifest.REMEDY}") from None
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        while array.null_count == 0 and pa.types.is_fixed_size_list(array.type):
+            array = array.values
+        if array.null_count:
+            raise DatasetError(f"{path}, column {name!r}: {array.null_count} nulls; every value is needed. "
+                               f"{manifest.REMEDY}")
+
+
+def _check_contexts(shards: Sequence[Shard]) -> int:
+    """Check that an identifier stands for one context, and one context for one split; return how many there are."""
+    known: dict[int, bytes] = {}
+    splits: dict[bytes, str] = {}
+    for shard in shards:
+        contexts = shard.view("context").numpy()
+        numbers, first, same = np.unique(shard.view("context_id").numpy(), return_index=True, return_inverse=True)
+        other = np.flatnonzero((contexts != contexts[first][same]).any(axis=1))
+        for number, row in zip(numbers.tolist(), first.tolist(), strict=True):
+            context, split = contexts[row].tobytes(), str(shard.strings("split")[row])
+            if known.setdefault(number, context) != context:
+                other = np.array([row])
+            if splits.setdefault(context, split) != split:
+                raise _fault(shard, "split", row, f"is {split}, but its context is also in split {splits[context]}; "
+                                                  f"splits are by context: one of {', '.join(SPLITS)} for each")
+        if len(other):
+            raise _fault(shard, "context", int(other[0]), "is not the one that an earlier episode of the same "
+                                                          "context_id has")
+    return len(known)
+
+
+def _fault(shard: Shard, name: str, row: int, what: str) -> DatasetError:
+    episode, context = int(shard.view("episode_id")[row]), int(shard.view("context_id")[row])
+    return DatasetError(f"{shard.path}, column {name!r}: that of episode {episode} (row {row}, context_id {context}) "
+                        f"{what}. {manifest.REMEDY}")

@@ -1,0 +1,22 @@
+"""The steps of an import up to a point, for tests of one of them."""
+
+from pathlib import Path
+
+from exchange_data import MAPPING, log_of
+
+from aign.exchange.log_columns import resolve
+from aign.exchange.log_episodes import put_together
+from aign.exchange.log_mapping import LogMapping
+from aign.exchange.log_table import read_table
+from aign.exchange.log_values import read_values
+
+
+def read_log(folder, store, change=lambda log: log, **changes):
+    """Return mapping, columns, faults, values and episodes of a store's log after a change to it."""
+    mapping = LogMapping.model_validate({**MAPPING, **changes})
+    log = change(log_of(store))
+    log.to_parquet(folder / "log.parquet", index=False)
+    columns = resolve(Path("map.yaml"), mapping, store.scenario, list(log.columns))
+    table = read_table(folder / "log.parquet", columns.names, ",")
+    values = read_values(table, columns, mapping)
+    return mapping, columns, table.faults, values, put_together(values, table.faults, mapping, store.scenario.horizon)

@@ -1,0 +1,267 @@
+"""Logs from file to dataset, through the public function and the command."""
+
+import copy
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from exchange_data import MAPPING, collected, columns_of, log_of, write_log
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from smoke import TRAIN, aign, contents
+
+from aign.agents.contexts import ContextPool
+from aign.errors import AignError, DatasetError, ParameterError, StorageError
+from aign.exchange.log_import import import_log
+from aign.files import read_json
+from aign.scenarios import registry
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.verification import verify
+
+PHYSICS = ("observations", "actions", "rewards", "total_power", "max_power", "active_channels", "utility", "return_raw",
+           "return_normalised", "length", "terminated", "truncated", "behaviour", "context")
+
+
+@pytest.fixture(scope="module")
+def log(store):
+    return log_of(store)
+
+
+def changed(**changes):
+    return {**copy.deepcopy(MAPPING), **changes}
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+def test_what_was_exported_is_imported_to_the_bit(store, scenario, log, tmp_path, name):
+    result = import_log(*write_log(tmp_path, log, name=name), scenario, tmp_path / "north")
+    original, imported = columns_of(store.folder), columns_of(tmp_path / "north")
+    for column in ("actions", "context"):  # scaled to other units and back, so that a last digit may differ
+        assert np.allclose(imported[column], original[column], rtol=1e-6), column
+    for column in set(PHYSICS) - {"actions", "context"}:
+        assert np.allclose(imported[column], original[column], rtol=2e-6, atol=2e-6) \
+            if original[column].dtype.kind == "f" else np.array_equal(imported[column], original[column]), column
+    assert set(imported["source"]) == {"north-cell"}
+    assert result.rejected_rows == result.rejected_episodes == 0
+    assert sum(result.episodes.values()) == 20
+    assert (tmp_path / "north/rejected.jsonl").read_bytes() == b""
+
+
+def test_whole_units_come_back_exactly_and_replay(tmp_path):
+    scenario = registry.create("power-allocation", users=2)
+    store = TrajectoryStore.open(collected(tmp_path / "power", scenario))
+    mapping = changed(context={"gain": {"columns": "gain_{i}_per_mw", "scale": 1024}},
+                      observations={"power": "power_{i}_mw"}, actions={"columns": "change_{i}_percent"},
+                      labels={"total_power": "sum_mw"})
+    log = log_of(store)
+    for column in log.columns:  # powers of two, so that no digit is lost
+        log[column] *= {"gain": 1000 / 1024, "power": 1 / 1000, "change": 1 / 100, "sum": 1 / 1000}.get(
+            column.split("_")[0], 1) if log[column].dtype.kind == "f" else 1
+    log["gain_0_per_mw"], log["gain_1_per_mw"] = (
+        np.repeat(store.column("context")[:, i].numpy().astype(np.float64) / 1024, 17) for i in range(2))
+    for i in range(2):
+        given_actions = store.column("actions")[:, :, i].numpy().astype(np.float64)
+        log[f"change_{i}_percent"] = np.pad(given_actions, ((0, 0), (0, 1)), constant_values=np.nan).reshape(-1)
+    import_log(*write_log(tmp_path, log, mapping), scenario, tmp_path / "north")
+    original, imported = columns_of(store.folder), columns_of(tmp_path / "north")
+    for name in store.columns:
+        if name not in ("source", "split", "context_id", "env_seed", "agent_seed", "agent_step"):
+            assert np.array_equal(original[name], imported[name]), name
+    checks = verify(tmp_path / "north", lambda file, made: ContextPool.load(file, made).splits,
+                    lambda done, total: None)
+    assert "replay" in [check.name for check in checks]
+
+
+def test_columns_that_are_not_given_are_computed(store, scenario, log, tmp_path):
+    bare = {name: MAPPING[name] for name in ("source", "episode", "step", "context", "observations", "actions")}
+    import_log(*write_log(tmp_path, log[[c for c in log if c not in ("gained", "sum_mw", "who")]], bare), scenario,
+               tmp_path / "north")
+    original, imported = columns_of(store.folder), columns_of(tmp_path / "north")
+    for name in ("rewards", "total_power", "utility", "return_normalised"):
+        assert np.allclose(imported[name], original[name], rtol=1e-5, atol=1e-5), name
+    assert set(imported["behaviour"]) == {"operator"}
+
+
+def test_a_final_observation_may_be_simulated(store, scenario, log, tmp_path):
+    acting = log[log["tick"] < scenario.horizon]
+    import_log(*write_log(tmp_path, acting, changed(final_observation="simulated")), scenario, tmp_path / "north")
+    assert np.allclose(columns_of(tmp_path / "north")["observations"], store.column("observations").numpy(), atol=1e-5)
+
+
+def test_contexts_of_equal_value_share_an_id_and_a_split(scenario, store, tmp_path):
+    log = pd.concat([log_of(store), log_of(store).assign(run=lambda one: "again-" + one["run"])])
+    result = import_log(*write_log(tmp_path, log), scenario, tmp_path / "north")
+    found = columns_of(tmp_path / "north")
+    assert np.array_equal(found["context_id"][:20], found["context_id"][20:])
+    assert np.array_equal(found["split"][:20], found["split"][20:])
+    pool = ContextPool.load(tmp_path / "north/contexts.safetensors", scenario)
+    assert {name: len(part) for name, part in pool.splits.items()} == result.contexts
+    used = len(np.unique(store.column("context").numpy(), axis=0))
+    assert sum(result.contexts.values()) == used
+    assert result.contexts["test"] == result.contexts["validation"] == max(1, round(0.2 * used))
+
+
+def test_networks_are_renumbered_in_canonical_order(tmp_path):
+    scenario = registry.create("power-allocation", users=2)
+    store = TrajectoryStore.open(collected(tmp_path / "power", scenario))
+    log = log_of(store)
+    swapped = log.rename(columns={name: name.replace("_0_", "_x_").replace("_1_", "_0_").replace("_x_", "_1_")
+                                  for name in log})
+    given_fixed = changed(observations={"power": MAPPING["observations"]["power"], "log_gain": "seen_{i}"})
+    for i in range(2):
+        gain = np.repeat(store.column("observations")[:, 0, 2 + i].numpy(), 17)
+        swapped[f"seen_{1 - i}"] = gain.astype(np.float64)
+    result = import_log(*write_log(tmp_path, swapped, given_fixed), scenario, tmp_path / "north")
+    assert result.renumbered == 20
+    assert result.deviations["log_gain"].largest < 1e-5
+    for name in ("observations", "actions", "context"):
+        assert np.allclose(columns_of(tmp_path / "north")[name], store.column(name).numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_every_rejected_row_has_its_line_and_reason(scenario, store, log, tmp_path):
+    log = log.copy()
+    log.loc[3, "power_0_mw"] = 9000.0
+    log.loc[40, "gained"] += 1
+    log = log.drop(index=60)
+    path, mapping = write_log(tmp_path, log)
+    lines = path.read_text().splitlines()
+    lines[100] += ",surplus"
+    path.write_text("\n".join(lines))
+    result = import_log(path, mapping, scenario, tmp_path / "north")
+    rejected = [json.loads(line) for line in (tmp_path / "north/rejected.jsonl").read_text().splitlines()]
+    reasons = {one["line"]: one["reason"] for one in rejected}
+    assert reasons[5] == "power[0]: 9 W, allowed: 0 to 3"
+    assert reasons[42].startswith("reward: ")
+    assert "the simulator says" in reasons[42]
+    assert reasons[62] == "step: 7 follows where 6 must"
+    assert reasons[101] == "cells: 16, the header has 15"
+    assert len(rejected) == result.rejected_rows == 4 * 9 - 1
+    assert result.rejected_episodes == 4
+    assert result.rows == 179
+    kept = len(TrajectoryStore.open(tmp_path / "north"))
+    assert kept * 9 + result.rejected_rows == result.rows
+
+
+def test_a_log_may_deviate_within_the_tolerance_and_is_kept_as_given(scenario, store, log, tmp_path):
+    rounded = log.assign(gained=log["gained"].round(2), sum_mw=log["sum_mw"].round(-1))
+    wide = changed(reward={"columns": "gained", "tolerance": 0.02},
+                   labels={"total_power": {"columns": "sum_mw", "scale": 0.001, "tolerance": 0.02}})
+    result = import_log(*write_log(tmp_path, rounded, wide), scenario, tmp_path / "north")
+    assert result.rejected_rows == 0
+    found = columns_of(tmp_path / "north")
+    given_rewards = rounded["gained"].to_numpy().reshape(20, 9)[:, :-1].astype(np.float32)
+    assert np.array_equal(found["rewards"], given_rewards)
+    assert np.allclose(found["return_raw"], given_rewards.sum(axis=1), atol=1e-5)
+    difference = np.abs(given_rewards - store.column("rewards").numpy()).max()
+    assert result.deviations["reward"].largest == pytest.approx(difference, abs=1e-6)
+    kept = read_json(tmp_path / "north/meta/info.json", DatasetError)["provenance"]["import"]["simulator"]
+    assert kept["reward"]["largest"] == result.deviations["reward"].largest
+    with pytest.raises(DatasetError, match="no episode can be imported"):
+        import_log(*write_log(tmp_path, rounded), scenario, tmp_path / "strict")
+    assert "simulator says" in (tmp_path / "strict-rejected.jsonl").read_text()
+    assert not (tmp_path / "strict").exists()
+
+
+def test_wrong_units_are_noticed(scenario, log, tmp_path):
+    with pytest.raises(DatasetError, match="no episode can be imported"):
+        import_log(*write_log(tmp_path, log, changed(actions="change_{i}_percent")), scenario, tmp_path / "north")
+
+
+def test_an_import_is_the_same_bytes_again_and_sorted_rows_too(scenario, log, tmp_path):
+    for place in ("one", "two"):
+        (tmp_path / place).mkdir()
+        import_log(*write_log(tmp_path / place, log), scenario, tmp_path / place / "north")
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    shuffled = log.sample(frac=1, random_state=0).sort_values("tick", ascending=False, kind="stable")
+    import_log(*write_log(tmp_path, shuffled), scenario, tmp_path / "north")
+    one, two = (columns_of(folder) for folder in (tmp_path / "one/north", tmp_path / "north"))
+    order = np.lexsort(one["observations"].reshape(20, -1).T), np.lexsort(two["observations"].reshape(20, -1).T)
+    for name in set(one) - {"episode_id"}:
+        assert np.array_equal(one[name][order[0]], two[name][order[1]]), name
+
+
+CELLS = st.one_of(st.none(), st.just("abc"), st.just(""), st.floats(-1e4, 1e4), st.floats(width=32).map(repr),
+                  st.integers(-5, 50))
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(st.data())
+def test_any_damage_is_rejected_or_the_rest_is_untouched(tmp_path_factory, scenario, log, store, data):
+    folder = tmp_path_factory.mktemp("damaged")
+    damaged = log.astype(object)
+    for _ in range(data.draw(st.integers(1, 4))):
+        row, column = data.draw(st.integers(0, len(log) - 1)), data.draw(st.sampled_from(list(log.columns)))
+        damaged.loc[row, column] = data.draw(CELLS)
+    path, mapping = write_log(folder, damaged)
+    try:
+        result = import_log(path, mapping, scenario, folder / "north")
+    except AignError:  # a clear error is the other good end; anything else fails the test
+        return
+    found = columns_of(folder / "north")
+    lines = [json.loads(one)["line"] for one in (folder / "north/rejected.jsonl").read_text().splitlines()]
+    assert len(lines) == len(set(lines)) == result.rejected_rows
+    assert len(found["length"]) + found["length"].sum() + len(lines) == len(log)
+    known = {actions.tobytes() for actions in np.round(store.column("actions").numpy(), 4)}
+    assert all(actions.tobytes() in known or (actions == 0).any() for actions in np.round(found["actions"], 4))
+
+
+@pytest.mark.slow
+def test_an_imported_log_trains_and_its_model_is_evaluated(scenario, log, tmp_path):
+    from aign.agents.settings import RunSettings
+    from aign.diffusion import store as models
+    from aign.diffusion.settings import TrainSettings
+    from aign.stages.train import learn
+
+    import_log(*write_log(tmp_path, log), scenario, tmp_path / "north")
+    quick = TrainSettings.model_validate({**TRAIN, "steps": 6, "evaluate_every": 3, "evaluate_contexts": 2})
+    learn(lambda done: None, tmp_path / "north", quick, RunSettings(device="cpu"), "digest", None,
+          tmp_path / "checkpoint.safetensors", tmp_path / "model", tmp_path / "history.json")
+    assert models.load(tmp_path / "model").scenario.spec() == scenario.spec()
+
+
+def test_the_report_is_a_table(scenario, log, tmp_path):
+    damaged = log.copy()
+    damaged.loc[0, "power_0_mw"] = -1
+    result = import_log(*write_log(tmp_path, damaged), scenario, tmp_path / "north")
+    console = Console(width=120, file=io.StringIO())
+    console.print(result)
+    text = console.file.getvalue()
+    assert "rejected.jsonl" in text
+    assert "power[0]: -0.001 W, allowed: 0 to 3" in text
+    assert "Against the simulator" in text
+
+
+def test_progress_counts_the_episodes(scenario, log, tmp_path):
+    said = []
+    import_log(*write_log(tmp_path, log), scenario, tmp_path / "north", lambda done, total: said.append((done, total)))
+    assert said == [(20, 20)]
+
+
+def test_logs_that_cannot_be_imported_are_one_clear_error(scenario, log, tmp_path):
+    target = tmp_path / "north"
+    for frame, mapping, error, why in (
+            (log.head(0), MAPPING, DatasetError, "no rows"),
+            (log.head(9), MAPPING, DatasetError, "too few"),
+            (log.drop(columns="who"), MAPPING, ParameterError, "behaviour.column: Unknown column 'who'"),
+            (log, changed(context={}), ParameterError, r"context\.gain: missing")):
+        with pytest.raises(error, match=why):
+            import_log(*write_log(tmp_path, frame, mapping), scenario, target)
+    assert not target.exists()
+
+
+def test_a_place_that_cannot_be_written_is_an_error(scenario, log, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError):
+        import_log(*write_log(tmp_path, log), scenario, tmp_path / "file" / "north")
+
+
+def test_the_command_imports_a_log(log, tmp_path):
+    path, mapping = write_log(tmp_path, log)
+    said = aign("dataset", "import", path, "--mapping", mapping, "--scenario", "water-filling", "--set", "channels=3",
+                "--to", tmp_path / "north")
+    assert said.code == 0, said.err
+    assert len(TrajectoryStore.open(tmp_path / "north")) == 20
+    assert "Imported into" in said.out

@@ -1,0 +1,129 @@
+"""Datasets made by earlier programs open for ever: see golden/README.md."""
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import torch
+
+from aign import manifest
+from aign.agents.contexts import ContextPool
+from aign.errors import DatasetError
+from aign.files import write_json
+from aign.trajectories.assemble import assemble
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.schema import FORMAT_VERSION, arrow_schema
+from aign.trajectories.statistics import statistics
+from aign.trajectories.versions import READABLE
+from aign.trajectories.windows import Windows
+
+GOLDEN = Path(__file__).parent / "golden"
+VERSIONS = sorted(int(path.name.removeprefix("version-")) for path in GOLDEN.glob("version-?"))
+
+
+def folder_of(version):
+    return GOLDEN / f"version-{version}"
+
+
+@pytest.fixture(scope="module")
+def figures():
+    spec = importlib.util.spec_from_file_location("golden_make", GOLDEN / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.figures
+
+
+def test_every_readable_version_has_a_golden_dataset_of_its_own():
+    assert tuple(VERSIONS) == READABLE
+    assert READABLE[-1] == FORMAT_VERSION
+    for version in VERSIONS:
+        assert json.loads((folder_of(version) / "meta" / "info.json").read_text())["format_version"] == version
+        assert sum(path.stat().st_size for path in folder_of(version).rglob("*") if path.is_file()) < 60_000
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_column_is_what_was_written(version, figures):
+    expected = json.loads(folder_of(version).with_suffix(".json").read_text())
+    if version == 1:
+        expected["source"] = {"texts": ["collect"] * 30}
+    assert figures(folder_of(version)) == expected
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_is_used_like_any_other(version):
+    store = TrajectoryStore.open(folder_of(version))
+    assert store.columns == arrow_schema(store.scenario).names
+    assert "source: str (30,)" in repr(store)
+    rows = store.rows("train", ["solver-guided"])
+    window = Windows(store, rows, 16).batch(torch.arange(6))
+    assert torch.equal(window.states, store.gather("observations", rows)[..., :2])
+    pool = ContextPool.load(folder_of(version) / "contexts.safetensors", store.scenario)
+    # The certificates stored with it give the normalised returns stored in it.
+    contexts = {int(number): row for row, number in enumerate(pool["train"].ids)}
+    place = torch.tensor([contexts[int(number)] for number in store.gather("context_id", rows)])
+    found = pool["train"].take(place).normalised(store.gather("utility", rows).double())
+    torch.testing.assert_close(found.float(), store.gather("return_normalised", rows), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_its_statistics_still_come_out(version):
+    store = TrajectoryStore.open(folder_of(version))
+    again = statistics(store.shards)
+    assert again.keys() == store.stats.keys()
+    for name, figures in store.stats.items():
+        for key, value in figures.items():
+            np.testing.assert_allclose(again[name][key], value, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_hugging_face_opens_it(version):
+    dataset = datasets.load_from_disk(str(folder_of(version)))
+    assert len(dataset) == 30
+    assert ("source" in dataset.column_names) == (version > 1)
+
+
+def test_versions_differ_in_the_source_alone():
+    """But for the solver-guided walks, whose targets were found in another way by then."""
+    one, two = (TrajectoryStore.open(folder_of(version)) for version in (1, 2))
+    rows = torch.from_numpy(np.flatnonzero(one.strings("behaviour") != "solver-guided"))
+    assert len(rows) == 20
+    for name in set(one.columns) - {"source", "behaviour", "split"}:
+        assert torch.equal(one.gather(name, rows), two.gather(name, rows)), name
+    assert one.strings("behaviour").tolist() == two.strings("behaviour").tolist()
+    log = np.char.startswith(two.strings("behaviour"), "heuristic")
+    assert two.strings("source").tolist() == np.where(log, "field-log", "collect").tolist()
+
+
+def test_shards_of_an_old_version_are_no_parts_of_a_new_dataset(tmp_path):
+    store = TrajectoryStore.open(folder_of(1))
+    with pytest.raises(DatasetError, match="different: source"):
+        assemble(tmp_path / "d", sorted(folder_of(1).glob("*.arrow")), store.scenario, {})
+
+
+def relabelled(version, claimed, place):
+    """A copy that claims another format version, sealed again."""
+    copy = shutil.copytree(folder_of(version), place / "copy")
+    info = json.loads((copy / "meta" / "info.json").read_text())
+    write_json(copy / "meta" / "info.json", {**info, "format_version": claimed})
+    manifest.build(copy, {path.name: rows for path, rows in zip(sorted(copy.glob("*.arrow")), (16, 14), strict=True)})
+    return copy
+
+
+@pytest.mark.parametrize("claimed", [1, 3, "2", 2.0, None])
+def test_a_version_that_the_shards_do_not_have_is_refused(claimed, tmp_path):
+    copy = relabelled(2, claimed, tmp_path)
+    if claimed == 1:  # the columns of version 2 read the same, whatever the label says
+        assert set(TrajectoryStore.open(copy).strings("source")) == {"collect", "field-log"}
+    else:
+        with pytest.raises(DatasetError, match="this program reads 1 and 2"):
+            TrajectoryStore.open(copy)
+
+
+def test_an_old_label_is_no_licence_for_missing_columns(tmp_path):
+    copy = relabelled(1, 2, tmp_path)
+    with pytest.raises(DatasetError, match="columns are not those of scenario"):
+        TrajectoryStore.open(copy).scenario  # noqa: B018
