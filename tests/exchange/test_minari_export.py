@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,11 @@ def test_minari_iterates_the_same_episodes(ragged, tmp_path, load):
         assert dataset.observation_space.contains(episode.observations[0])
         assert all(dataset.action_space.contains(action) for action in episode.actions)
         repr(episode)
+
+
+def test_a_relative_folder_will_do(store, tmp_path, load, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(load(export_minari(store, Path("."), "validation"))) == 4
 
 
 def test_metadata_of_episodes_are_the_columns(store, tmp_path, load):

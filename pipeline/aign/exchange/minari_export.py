@@ -84,9 +84,10 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
     spec = _environment(store.scenario)
     made = gymnasium_env.ScenarioEnv(store.scenario)
     with building(root / name) as folder:
-        (folder / "data").mkdir()
+        data = folder.resolve() / "data"  # Minari does not find a relative one again
+        data.mkdir()
         try:
-            storage = MinariStorage.new(folder / "data", made.observation_space, made.action_space, spec,
+            storage = MinariStorage.new(data, made.observation_space, made.action_space, spec,
                                         HDF5Storage.FORMAT)
             storage.update_metadata(_metadata(store, name, split, rows.numpy(), provenance))
             storage.update_episodes(_buffers(batches(store, rows), len(rows), report))
