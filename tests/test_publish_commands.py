@@ -4,7 +4,7 @@ import pytest
 from publishing import VERSIONS, tree
 from smoke import aign
 
-from aign.exchange import log_import
+from aign.exchange.logs import importing
 from aign.stages.journal import size
 
 
@@ -84,7 +84,7 @@ def test_a_log_goes_to_the_importer_with_its_scenario(tmp_path, monkeypatch):
         folder.mkdir()
         return "3 rows rejected"
 
-    monkeypatch.setattr(log_import, "import_log", import_log)
+    monkeypatch.setattr(importing, "import_log", import_log)
     done = aign("dataset", "import", "x.csv", "--to", "north", "--mapping", "m.yaml", "--scenario", "power-allocation",
                 "--set", "users=3", "--set", "gains=general")
     assert done.code == 0, done.err

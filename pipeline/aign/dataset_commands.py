@@ -101,7 +101,7 @@ def _import_published(path: Path, to: Path, config: str | None) -> None:
 
 def _import_log(path: Path, to: Path, mapping: Path, scenario: str, parameters: list[str]) -> None:
     from aign.exchange.destination import check_dataset
-    from aign.exchange.log_import import import_log
+    from aign.exchange.logs.importing import import_log
     from aign.scenarios import registry
     from aign.stages import journal
     from aign.stages.progress import counted

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from exchange_data import MAPPING, log_of
 
-from aign.exchange.log_columns import resolve
-from aign.exchange.log_episodes import put_together
-from aign.exchange.log_mapping import LogMapping
-from aign.exchange.log_table import read_table
-from aign.exchange.log_values import read_values
+from aign.exchange.logs.columns import resolve
+from aign.exchange.logs.episodes import put_together
+from aign.exchange.logs.mapping import LogMapping
+from aign.exchange.logs.table import read_table
+from aign.exchange.logs.values import read_values
 
 
 def read_log(folder, store, change=lambda log: log, **changes):

@@ -87,7 +87,8 @@ def test_a_name_of_no_repository_is_refused_before_any_work(served):
 
 @pytest.mark.slow
 def test_the_command_uploads_what_a_folder_would_get(served, tmp_path):
-    environment = {**os.environ, "HF_ENDPOINT": served.address, "HF_HOME": str(tmp_path / "home")}
+    environment = {**os.environ, "HF_ENDPOINT": served.address, "HF_HOME": str(tmp_path / "home"),
+                   "HF_HUB_OFFLINE": "0"}  # opening a model, as another test does, goes offline for its process
     done = subprocess.run([sys.executable, "-c", "from aign.cli import main; main()", "publish", "dataset",
                            str(VERSIONS[1]), "--to", "hub:me/power"],
                           env=environment, capture_output=True, text=True, cwd=tmp_path)

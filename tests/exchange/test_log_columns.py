@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.errors import ParameterError
-from aign.exchange.log_columns import resolve
-from aign.exchange.log_mapping import LogMapping
+from aign.exchange.logs.columns import resolve
+from aign.exchange.logs.mapping import LogMapping
 
 PATH = Path("map.yaml")
 NAMES = ["run", "tick", "who", "gained", "sum_mw", *(f"{name}_{i}_{unit}" for i in range(3) for name, unit in (

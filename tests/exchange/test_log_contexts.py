@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.errors import DatasetError
-from aign.exchange.log_contexts import certified_pool, different, split_of
-from aign.exchange.log_mapping import SplitShares
+from aign.exchange.logs.contexts import certified_pool, different, split_of
+from aign.exchange.logs.mapping import SplitShares
 from aign.trajectories.schema import SPLITS
 
 PATH = Path("log.csv")

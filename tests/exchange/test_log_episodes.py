@@ -4,10 +4,10 @@ from exchange_data import MAPPING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.exchange.log_episodes import NONE, put_together
-from aign.exchange.log_faults import Faults
-from aign.exchange.log_mapping import LogMapping
-from aign.exchange.log_values import LogValues
+from aign.exchange.logs.episodes import NONE, put_together
+from aign.exchange.logs.faults import Faults
+from aign.exchange.logs.mapping import LogMapping
+from aign.exchange.logs.values import LogValues
 
 HORIZON = 4
 

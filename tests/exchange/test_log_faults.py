@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.exchange.log_faults import Faults
+from aign.exchange.logs.faults import Faults
 
 LINES = np.arange(2, 12)
 MASKS = st.lists(st.booleans(), min_size=10, max_size=10).map(np.array)

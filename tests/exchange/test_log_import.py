@@ -15,7 +15,7 @@ from smoke import TRAIN, aign, contents
 
 from aign.agents.contexts import ContextPool
 from aign.errors import AignError, DatasetError, ParameterError, StorageError
-from aign.exchange.log_import import import_log
+from aign.exchange.logs.importing import import_log
 from aign.files import read_json
 from aign.scenarios import registry
 from aign.trajectories.reader import TrajectoryStore

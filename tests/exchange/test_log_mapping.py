@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aign.errors import ParameterError
-from aign.exchange.log_mapping import LogMapping, load_mapping
+from aign.exchange.logs.mapping import LogMapping, load_mapping
 
 EXAMPLE = Path(__file__).parent / "fixtures" / "north-cell.yaml"
 

@@ -4,7 +4,7 @@ import torch
 from exchange_data import collected
 from log_steps import read_log
 
-from aign.exchange.log_paths import is_renumbered, paths
+from aign.exchange.logs.paths import is_renumbered, paths
 from aign.scenarios import registry
 from aign.trajectories.reader import TrajectoryStore
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from log_steps import read_log
 
-from aign.exchange.log_mapping import SplitShares
-from aign.exchange.log_recording import contexts_of, record
+from aign.exchange.logs.mapping import SplitShares
+from aign.exchange.logs.recording import contexts_of, record
 from aign.trajectories.validation import columns_of
 
 PATH = Path("log.parquet")

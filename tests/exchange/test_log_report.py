@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aign.exchange.log_report import ImportReport
-from aign.exchange.log_simulation import Deviation
+from aign.exchange.logs.report import ImportReport
+from aign.exchange.logs.simulation import Deviation
 
 FULL = ImportReport(
     folder=Path("data/north"), rows=1700, rejected_rows=34, episodes={"train": 80, "validation": 9, "test": 9},

@@ -4,7 +4,7 @@ from exchange_data import MAPPING
 from log_steps import read_log
 
 from aign.exchange.batches import silent
-from aign.exchange.log_simulation import Comparison
+from aign.exchange.logs.simulation import Comparison
 
 
 def compare(folder, store, change, **changes):

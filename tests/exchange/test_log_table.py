@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.errors import DatasetError
-from aign.exchange.log_table import column_names, read_table
+from aign.exchange.logs.table import column_names, read_table
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from exchange_data import MAPPING, log_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aign.exchange.log_columns import resolve
-from aign.exchange.log_mapping import LogMapping
-from aign.exchange.log_table import read_table
-from aign.exchange.log_values import read_values
+from aign.exchange.logs.columns import resolve
+from aign.exchange.logs.mapping import LogMapping
+from aign.exchange.logs.table import read_table
+from aign.exchange.logs.values import read_values
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import torch
 
 from aign.agents.contexts import FIELDS, ContextPool, Contexts, certified
 from aign.errors import DatasetError
-from aign.exchange.log_contexts import different
+from aign.exchange.logs.contexts import different
 from aign.scenarios.base import Scenario
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS, Episodes

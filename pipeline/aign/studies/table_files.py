@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -18,9 +18,7 @@ from aign.studies import convergence, table_one
 from aign.studies.cells import PAGES, result, stale
 from aign.studies.intervals import mean, over_seeds
 from aign.studies.repetitions import Repetition
-
-if TYPE_CHECKING:
-    from aign.studies.tables import Comparisons, Trainings
+from aign.studies.table_jobs import Comparisons, Trainings
 
 Found = Mapping[str, Any]
 

@@ -6,8 +6,7 @@ trainings.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,51 +19,13 @@ from aign.stages.jobs import Job, run_jobs
 from aign.studies import comparison, table_files, training
 from aign.studies.cells import cell, result
 from aign.studies.repetitions import Repetition, everyone, size_of
+from aign.studies.table_jobs import Comparisons, Trainings
 from aign.trajectories.reader import TrajectoryStore
 
 PART = "tables"
 GAINS = ("preset", "general")
 COMPARED = 16
 """Methods in a comparison, about: for the progress bar."""
-Place = tuple[int, int]
-"""Number of users and seed."""
-
-
-@dataclass(frozen=True)
-class Trainings:
-    """The cells that learn.
-
-    Attributes:
-        unet, bcq: one for each number of users and seed.
-        sets: one for each seed, for all numbers of users.
-        again: one for each agent and number of users, first seed only.
-    """
-
-    unet: Mapping[Place, Job]
-    bcq: Mapping[Place, Job]
-    sets: Mapping[int, Job]
-    again: Mapping[tuple[Kind, int], Job]
-
-    def jobs(self) -> list[Job]:
-        """Return all cells, those that take longest first."""
-        return [*self.sets.values(), *self.unet.values(), *self.bcq.values(), *self.again.values()]
-
-
-@dataclass(frozen=True)
-class Comparisons:
-    """The cells that compare.
-
-    Attributes:
-        tables: one for each number of users, kind of gains and seed.
-        transfer: one for each number of users nobody trained on, and seed.
-    """
-
-    tables: Mapping[tuple[int, str, int], Job]
-    transfer: Mapping[Place, Job]
-
-    def jobs(self) -> list[Job]:
-        """Return all cells."""
-        return [*self.tables.values(), *self.transfer.values()]
 
 
 def run(params: Params) -> None:

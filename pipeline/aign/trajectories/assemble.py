@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +20,10 @@ from aign.trajectories.quality import quality
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import statistics
+
+COPY_BYTES = 16 << 20
+"""Files are copied in blocks of this size: large writes leave large pages in Linux's cache of files, through which
+windows are read at random a third faster, measured by tests/benchmarks/million_trajectories.py."""
 
 
 def assemble(folder: Path, parts: Sequence[Path], scenario: Scenario[Any], provenance: Mapping[str, Any],
@@ -140,5 +143,6 @@ def _check_extras(extras: Mapping[str, Path]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with writing(target) as aside:
-        shutil.copyfile(source, aside)
+    with writing(target) as aside, source.open("rb", buffering=0) as given, aside.open("wb") as taken:
+        while block := given.read(COPY_BYTES):
+            taken.write(block)

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from aign.exchange.log_columns import Block, Columns
-from aign.exchange.log_mapping import LogMapping
-from aign.exchange.log_table import LogTable
+from aign.exchange.logs.columns import Block, Columns
+from aign.exchange.logs.mapping import LogMapping
+from aign.exchange.logs.table import LogTable
 from aign.trajectories.layout import LONGEST_TEXT
 
 Array = np.ndarray[Any, Any]

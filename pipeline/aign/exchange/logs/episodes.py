@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from aign.exchange.log_faults import Faults
-from aign.exchange.log_mapping import LogMapping
-from aign.exchange.log_values import LogValues
+from aign.exchange.logs.faults import Faults
+from aign.exchange.logs.mapping import LogMapping
+from aign.exchange.logs.values import LogValues
 
 Array = np.ndarray[Any, Any]
 NONE = -1

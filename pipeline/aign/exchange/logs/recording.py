@@ -16,11 +16,11 @@ import torch
 from aign.agents.contexts import FIELDS, ContextPool, Contexts
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout
-from aign.exchange.log_contexts import certified_pool, different, split_of
-from aign.exchange.log_episodes import LogEpisodes
-from aign.exchange.log_mapping import LogMapping, SplitShares
-from aign.exchange.log_paths import Paths, paths
-from aign.exchange.log_values import LogValues
+from aign.exchange.logs.contexts import certified_pool, different, split_of
+from aign.exchange.logs.episodes import LogEpisodes
+from aign.exchange.logs.mapping import LogMapping, SplitShares
+from aign.exchange.logs.paths import Paths, paths
+from aign.exchange.logs.values import LogValues
 from aign.scenarios.base import Scenario
 from aign.trajectories.schema import SPLITS, Episodes
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aign.exchange.log_episodes import NONE, LogEpisodes
-from aign.exchange.log_values import LogValues
+from aign.exchange.logs.episodes import NONE, LogEpisodes
+from aign.exchange.logs.values import LogValues
 from aign.scenarios.base import Scenario
 
 

@@ -1,8 +1,8 @@
 """An operator's log as a trajectory dataset: `aign dataset import LOG --mapping MAP.yaml --scenario NAME`.
 
-Read these files in order: log_mapping (what the operator says), log_columns (which columns that means), log_table and
-log_values (cells), log_episodes (rows to episodes), log_paths and log_simulation (the simulator's word), log_contexts
-and log_recording (what is stored), log_report.
+Read these files in order: `mapping` (what the operator says), `columns` (which columns that means), `table` and
+`values` (cells), `episodes` (rows to episodes), `paths` and `simulation` (the simulator's word), `contexts`
+and `recording` (what is stored), `report`.
 
 An episode is imported whole or not at all: a single faulty row rejects it. Nothing is repaired. Every row of the log
 is either in the dataset or in rejected.jsonl.
@@ -17,16 +17,16 @@ import numpy as np
 
 from aign.errors import DatasetError
 from aign.exchange.batches import Report, silent
-from aign.exchange.log_columns import resolve
-from aign.exchange.log_episodes import LogEpisodes, put_together
-from aign.exchange.log_faults import Faults
-from aign.exchange.log_mapping import LogMapping, load_mapping
-from aign.exchange.log_paths import is_renumbered
-from aign.exchange.log_recording import EpisodeContexts, contexts_of, record
-from aign.exchange.log_report import REJECTED, SHOWN, ImportReport
-from aign.exchange.log_simulation import Comparison, Deviation
-from aign.exchange.log_table import LogTable, column_names, read_table
-from aign.exchange.log_values import LogValues, read_values
+from aign.exchange.logs.columns import resolve
+from aign.exchange.logs.episodes import LogEpisodes, put_together
+from aign.exchange.logs.faults import Faults
+from aign.exchange.logs.mapping import LogMapping, load_mapping
+from aign.exchange.logs.paths import is_renumbered
+from aign.exchange.logs.recording import EpisodeContexts, contexts_of, record
+from aign.exchange.logs.report import REJECTED, SHOWN, ImportReport
+from aign.exchange.logs.simulation import Comparison, Deviation
+from aign.exchange.logs.table import LogTable, column_names, read_table
+from aign.exchange.logs.values import LogValues, read_values
 from aign.exchange.shards import shards_aside
 from aign.files import sha256
 from aign.scenarios.base import Scenario

@@ -20,7 +20,7 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from aign.errors import DatasetError, unknown_name
-from aign.exchange.log_faults import Faults
+from aign.exchange.logs.faults import Faults
 from aign.files import BLOCK
 
 Array = np.ndarray[Any, Any]

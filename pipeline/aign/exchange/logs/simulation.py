@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from aign.exchange.batches import Report
-from aign.exchange.log_columns import Columns
-from aign.exchange.log_episodes import NONE, LogEpisodes
-from aign.exchange.log_faults import Faults
-from aign.exchange.log_paths import Paths, is_renumbered, paths
-from aign.exchange.log_values import LogValues
+from aign.exchange.logs.columns import Columns
+from aign.exchange.logs.episodes import NONE, LogEpisodes
+from aign.exchange.logs.faults import Faults
+from aign.exchange.logs.paths import Paths, is_renumbered, paths
+from aign.exchange.logs.values import LogValues
 from aign.scenarios.base import DesignScenario, Feature, Scenario
 
 Array = np.ndarray[Any, Any]

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from aign.exchange.log_simulation import Deviation
+from aign.exchange.logs.simulation import Deviation
 from aign.trajectories.schema import SPLITS
 
 SHOWN = 10

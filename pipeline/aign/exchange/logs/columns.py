@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from aign.errors import ParameterError, unknown_name
-from aign.exchange.log_mapping import PLACE, LogMapping, Reading
-from aign.exchange.log_table import LogTable
+from aign.exchange.logs.mapping import PLACE, LogMapping, Reading
+from aign.exchange.logs.table import LogTable
 from aign.scenarios.base import Feature, Scenario
 
 Array = np.ndarray[Any, Any]

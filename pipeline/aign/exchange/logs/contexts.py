@@ -14,7 +14,7 @@ import torch
 
 from aign.agents.contexts import ContextPool, certified
 from aign.errors import DatasetError
-from aign.exchange.log_mapping import SplitShares
+from aign.exchange.logs.mapping import SplitShares
 from aign.scenarios.base import Scenario
 from aign.trajectories.schema import SPLITS
 
