@@ -5,7 +5,7 @@
 EPISODES (1 000 000 by default) real episodes of power allocation with 20 users and 16 steps: random actions in
 certified contexts, rolled out in batches by two processes, each with shards of its own; then assembled, opened with
 every byte checked, and read in random windows by our reader, a numpy memmap of the same columns, and `datasets` row by
-row. Takes 14 GB under FOLDER (a temporary folder by default) for a million; all of it is deleted at the end.
+row. Takes 9 GB under FOLDER (a temporary folder by default) for a million; all of it is deleted at the end.
 
 Each phase runs in processes of its own, and none may have more than 2 GiB of private memory: the kernel refuses more
 (RLIMIT_DATA). Printed are the peaks over time of the sums over those processes:
