@@ -1,4 +1,4 @@
-"""Quality against wall-clock for the rate study: gap to the best known, log axes, one picture a request."""
+"""Quality against processor time for the rate study: gap to the best known, log axes, one picture a request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def picture(case: Mapping[str, Any]) -> Figure:
                   [max(SMALLEST, 1 - one["utility_ratio_mean"]) for one in points],
                   "--s" if generates(method) else "-o", color=colour, markersize=4, label=method)
     request = ", ".join(case["constraints"]) or "no constraints"
-    axes.set(xscale="log", yscale="log", xlabel="milliseconds a context (one core, batched)",
+    axes.set(xscale="log", yscale="log", xlabel="processor milliseconds a context (batched)",
              ylabel="gap, 1 - mean utility / best known",
              title=f"{case['base_stations']} base stations, {case['users']} users, {case['gains']} gains: {request}")
     axes.grid(alpha=0.3)

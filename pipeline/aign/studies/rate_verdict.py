@@ -110,7 +110,7 @@ def verdict(case: Case) -> str:
     share = case["landscape"]["share_of_gradient_ascent_starts_at_best"]
     beyond = sum(count for name, count in case["best_known_by"].items() if generates(name))
     return (f"{100 * share:.0f} % of random projected-gradient starts end at the best known; best mean ratio at equal "
-            f"wall-clock: {'; '.join(said)}; {fewer}; the diffuser found something better than every classic in "
+            f"processor time: {'; '.join(said)}; {fewer}; the diffuser found something better than every classic in "
             f"{beyond} of {case['contexts']} contexts.")
 
 
