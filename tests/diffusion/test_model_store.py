@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from aign import manifest
 from aign.diffusion import store
@@ -227,3 +228,16 @@ def test_foreign_folders_among_the_models_are_named(copy, content):
     with pytest.raises(ModelError) as caught:
         store.find(copy.parent, "water-filling", {"channels": 5})
     assert str(other) in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["unet", "inverse"])
+def test_a_pickle_is_never_read_even_in_an_intact_folder(copy, part, monkeypatch):
+    weights = next((copy / part).glob("*.safetensors"))
+    torch.save(load_file(weights), weights.with_suffix(".bin"))
+    weights.unlink()
+    manifest.build(copy)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a pickle was read"))
+    with pytest.raises(ModelError, match=f"safetensors.*{part}"):
+        store.load(copy)
+    with pytest.raises(OSError, match="safetensors"):
+        DesignPipeline.from_pretrained(copy, use_safetensors=False)

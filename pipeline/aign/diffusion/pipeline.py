@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -83,6 +84,16 @@ class DesignPipeline(DiffusionPipeline):
         super().__init__()
         self.register_modules(unet=unet, inverse=inverse, scheduler=scheduler)
         self.register_to_config(design=design or {})
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, **options: Any) -> DesignPipeline:
+        """Open a model folder; weights that are not safetensors are refused, where diffusers would unpickle them.
+
+        Raises:
+            OSError: a file is missing, or the weights are in another format.
+        """
+        opened: DesignPipeline = super().from_pretrained(folder, **{**options, "use_safetensors": True})
+        return opened
 
     @cached_property
     def scenario(self) -> Scenario[Any]:

@@ -65,8 +65,7 @@ def load(folder: Path) -> DesignPipeline:
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         raise ModelError(f"{folder}: cannot be opened as a design pipeline ({error}).") from error
     pipeline.set_progress_bar_config(disable=True)
-    opened: DesignPipeline = pipeline
-    return opened
+    return pipeline
 
 
 def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPipeline:
