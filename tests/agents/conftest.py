@@ -7,11 +7,20 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
+from choosing import Doors, DoorsParameters
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from aign.agents.contexts import ContextPool
-from aign.agents.settings import CollectSettings, PPOSettings, SACSettings, SourceSettings
+from aign.agents.settings import (
+    CollectSettings,
+    D2SACSettings,
+    DDQNSettings,
+    PPOSettings,
+    SACSettings,
+    SourceSettings,
+    UCBSettings,
+)
 from aign.scenarios.base import Certificate, DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.constraints import Constraint, Label
 
@@ -117,4 +126,18 @@ def small() -> CollectSettings:
     return CollectSettings(
         sources=SourceSettings(snapshots=2, snapshot_episodes=5), held_out_share=0.1,
         sac=SACSettings(environment_steps=250, networks=8, batch_size=32, learning_starts=60, updates_per_step=2),
-        ppo=PPOSettings(environment_steps=250, networks=4, rollout_steps=8, batch_size=48, epochs=2))
+        ppo=PPOSettings(environment_steps=250, networks=4, rollout_steps=8, batch_size=48, epochs=2),
+        d2sac=D2SACSettings(environment_steps=250, networks=8, batch_size=32, learning_starts=60, updates_per_step=2,
+                            denoising_steps=3, embedding=4),
+        ddqn=DDQNSettings(environment_steps=250, networks=8, batch_size=32, learning_starts=60, updates_per_step=2),
+        ucb=UCBSettings(environment_steps=250, networks=8))
+
+
+@pytest.fixture
+def doors() -> Doors:
+    return Doors(DoorsParameters())
+
+
+@pytest.fixture
+def doors_pool(doors: Doors) -> ContextPool:
+    return ContextPool.draw(doors, {"train": 400, "validation": 40, "test": 12}, seed=7)

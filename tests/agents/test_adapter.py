@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecMonitor
 
-from aign.agents.adapter import SharedPolicyVecEnv
+from aign.agents.adapter import SharedPolicyVecEnv, as_actions
 
 
 @pytest.fixture
@@ -82,3 +83,23 @@ def test_environments_cannot_be_set_or_called_alone(environment) -> None:
     with pytest.raises(AttributeError, match="one by one"):
         environment.env_method("step")
     environment.close()
+
+
+def test_a_scenario_with_choices_offers_their_numbers(doors, doors_pool, finished) -> None:
+    environment = SharedPolicyVecEnv(doors, doors_pool["train"], 5, 3, lambda episodes, contexts: finished.append(
+        (episodes, contexts)))
+    assert environment.action_space == spaces.Discrete(4)
+    environment.reset()
+    chosen = np.random.default_rng(0).integers(0, 4, (4, 5))
+    rewards = [environment.step(row)[1] for row in chosen]
+    (episodes, contexts), = finished
+    assert torch.equal(episodes.actions, torch.eye(4)[torch.from_numpy(chosen.T)])
+    for step in range(4):
+        paid = contexts.values.gather(1, torch.from_numpy(chosen[step])[:, None])[:, 0]
+        assert np.allclose(rewards[step], paid)
+
+
+def test_models_answers_become_actions_of_whole_networks(scenario, doors) -> None:
+    values = np.arange(6, dtype=np.float32).reshape(6, 1)
+    assert as_actions(scenario, values).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert as_actions(doors, np.array([2, 0])).tolist() == [[0, 0, 1, 0], [1, 0, 0, 0]]

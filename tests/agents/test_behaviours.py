@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from sequences import Calls
 
 from aign.agents import behaviours
 from aign.agents.behaviours import record
-from aign.agents.targets import SHARES
+from aign.agents.contexts import ContextPool
+from aign.agents.targets import EXACT, SHARES
 from aign.errors import ParameterError
 from aign.scenarios import registry
 
@@ -92,3 +94,50 @@ def test_exact_walks_end_at_the_optimum_of_a_continuous_network() -> None:
 def test_unknown_sources_are_refused(scenario, pool) -> None:
     with pytest.raises(ParameterError, match="Did you mean 'heuristics'"):
         list(record("heuristic", scenario, pool["train"], 10, seed=1))
+
+
+# --- decisions that follow each other ---------------------------------------------------------------------------------
+@pytest.fixture(params=[False, True], ids=["choices", "values"])
+def calls(request) -> Calls:
+    return Calls.create(pointing=request.param, steps=50, numbers=4)
+
+
+@pytest.fixture
+def calls_pool(calls) -> ContextPool:
+    return ContextPool.draw(calls, {"train": 20}, seed=3)
+
+
+def hits(episodes) -> np.ndarray:
+    return episodes.labels["hits"] / 50
+
+
+def test_rules_decide_step_by_step_and_slip_in_some_episodes_more_often(calls, calls_pool) -> None:
+    zero, up = record("heuristics", calls, calls_pool["train"], 400, seed=1)
+    assert {str(zero.behaviour[0]), str(up.behaviour[0])} == {"heuristic:zero", "heuristic:up"}
+    missed = 1 - hits(up)  # a slip hits by chance one time in four, roughly
+    assert 0.2 < missed.mean() / (0.75 * behaviours.MOST_SLIPS / 2) < 1.8
+    assert missed.min() == 0
+    steady = missed[missed < 0.02].size / missed.size
+    assert steady > 0.2
+    assert missed.max() > behaviours.MOST_SLIPS
+
+
+def test_solver_guided_decisions_are_the_certified_ones_but_for_some(calls, calls_pool) -> None:
+    episodes, = record("solver-guided", calls, calls_pool["train"], 400, seed=1)
+    assert (hits(episodes) == 1).mean() > EXACT
+    assert hits(episodes).min() < 0.85
+    assert np.median(hits(episodes)) > 0.9
+    np.testing.assert_allclose(episodes.return_normalised.max(), 1, rtol=1e-6)
+
+
+def test_random_decisions_are_spread_evenly(calls, calls_pool) -> None:
+    episodes, = record("random", calls, calls_pool["train"], 200, seed=1)
+    if calls.choices is None:
+        assert abs(episodes.actions.mean()) < 0.03
+    else:
+        np.testing.assert_allclose(episodes.actions.mean((0, 1)), 0.25, atol=0.02)
+
+
+def test_long_episodes_make_small_batches(calls, calls_pool, monkeypatch) -> None:
+    monkeypatch.setattr(behaviours, "VALUES", 30 * 50 * (calls.observation_size + calls.state_size + calls.action_size))
+    assert [len(batch) for batch in record("random", calls, calls_pool["train"], 70, seed=1)] == [30, 30, 10]

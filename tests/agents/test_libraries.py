@@ -2,9 +2,17 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO, SAC
+from stable_baselines3.common.buffers import NStepReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
 
 from aign.agents import libraries
 from aign.agents.adapter import SharedPolicyVecEnv
+from aign.agents.discrete_sac import DiscreteSAC, PerceptronActor
+
+
+class NoCallback(BaseCallback):
+    def _on_step(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -12,7 +20,12 @@ def environment(scenario, pool):
     return SharedPolicyVecEnv(scenario, pool["train"], 4, 0, lambda episodes, contexts: None)
 
 
-@pytest.mark.parametrize("kind", ["sac", "ppo"])
+@pytest.fixture
+def choosing(doors, doors_pool):
+    return SharedPolicyVecEnv(doors, doors_pool["train"], 4, 0, lambda episodes, contexts: None)
+
+
+@pytest.mark.parametrize("kind", ["sac", "ppo", "d2sac"])
 def test_the_extracted_policy_is_the_librarys_deterministic_one(kind, small, environment) -> None:
     model = libraries.build(kind, small, environment, seed=1)
     model.learn(libraries.planned_steps(kind, small, 4) * 3)
@@ -20,6 +33,15 @@ def test_the_extracted_policy_is_the_librarys_deterministic_one(kind, small, env
     expected, _ = model.predict(seen, deterministic=True)
     assert np.abs(expected).max() > 0.1
     assert np.allclose(libraries.extract_policy(model)(torch.from_numpy(seen)).numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["sac", "ppo", "d2sac", "ddqn", "ucb"])
+def test_the_extracted_policy_chooses_as_the_librarys(kind, small, choosing) -> None:
+    model = libraries.build(kind, small, choosing, seed=1)
+    model.learn(libraries.planned_steps(kind, small, 4), NoCallback(), log_interval=9999)
+    seen = 3 * np.random.default_rng(0).standard_normal((500, 6), np.float32)
+    expected, _ = model.predict(seen, deterministic=True)
+    assert np.array_equal(libraries.extract_policy(model)(torch.from_numpy(seen)).argmax(1).numpy(), expected)
 
 
 def test_the_extracted_policy_is_a_copy(small, environment) -> None:
@@ -42,6 +64,19 @@ def test_settings_reach_the_library(small, environment) -> None:
     for model in (sac, ppo):
         assert [model.lr_schedule(remaining) for remaining in (1.0, 0.5, 0.0)] == pytest.approx([1e-3, 5e-4, 0])
         assert [layer.out_features for layer in libraries.extract_policy(model).layers[::2]] == [64, 64, 1]
+
+
+def test_settings_of_agents_that_choose_reach_them(small, choosing) -> None:
+    changed = small.model_copy(update={"ddqn": small.ddqn.model_copy(update={"return_steps": 3, "discount": 0.9})})
+    sac, d2sac, ddqn, ucb = (libraries.build(kind, changed, choosing, 1) for kind in ("sac", "d2sac", "ddqn", "ucb"))
+    assert isinstance(sac, DiscreteSAC)
+    assert isinstance(sac.policy.actor, PerceptronActor)
+    assert d2sac.policy.actor.chain.steps == 3
+    assert sum(value.numel() for value in sac.policy.critic.parameters()) == sum(
+        value.numel() for value in d2sac.policy.critic.parameters())
+    assert isinstance(ddqn.replay_buffer, NStepReplayBuffer)
+    assert (ddqn.replay_buffer.n_steps, ddqn.replay_buffer.gamma, ddqn.gamma) == (3, 0.9, 0.9)
+    assert (len(ucb.tries), ucb.confidence) == (4, 1.0)
 
 
 def test_planned_steps_are_whole_episodes_and_rollouts(small) -> None:

@@ -60,7 +60,8 @@ def test_full_episodes_terminate_and_short_ones_are_truncated(scenario, pool) ->
     assert full.terminated.all()
     assert not full.truncated.any()
     assert set(full.length) == {4}
-    short = Rollout(done.observations[:, :3], done.actions[:, :2], done.rewards[:, :2], done.states[:, :3])
+    short = Rollout(done.observations[:, :3], done.actions[:, :2], done.rewards[:, :2], done.states[:, :3],
+                    done.states[:, 2])
     cut = label(scenario, contexts, short, "steady")
     assert cut.truncated.all()
     assert not cut.terminated.any()

@@ -27,6 +27,14 @@ RANDOM_STARTS = 0.5
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
 
+def as_actions(scenario: Scenario[Any], given: np.ndarray[Any, Any]) -> torch.Tensor:
+    """Return what the library's models give, values (W * N, A / N) or numbers of choices (W,), as actions (W, A)."""
+    if scenario.choices is None:
+        return torch.from_numpy(given).reshape(-1, scenario.action_size)
+    chosen = torch.from_numpy(np.asarray(given, np.int64).reshape(-1))
+    return torch.nn.functional.one_hot(chosen, scenario.choices).float()
+
+
 class SharedPolicyVecEnv(VecEnv):
     """W networks in lockstep; contexts are drawn anew for all of them whenever the horizon is reached.
 
@@ -50,9 +58,12 @@ class SharedPolicyVecEnv(VecEnv):
         """Steps of whole networks taken so far, all networks together."""
         self.values_each = scenario.action_size // scenario.agents
         """Action values of one decision maker."""
+        self.choices = scenario.choices
+        """None, or the number of choices of a decision maker."""
         features = self._start().shape[1]
-        super().__init__(networks * scenario.agents, spaces.Box(-np.inf, np.inf, (features,), np.float32),
-                         spaces.Box(-1.0, 1.0, (self.values_each,), np.float32))
+        actions = (spaces.Box(-1.0, 1.0, (self.values_each,), np.float32) if scenario.choices is None
+                   else spaces.Discrete(scenario.choices))
+        super().__init__(networks * scenario.agents, spaces.Box(-np.inf, np.inf, (features,), np.float32), actions)
         self._no_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
 
     def _start(self) -> FloatArray:
@@ -72,9 +83,9 @@ class SharedPolicyVecEnv(VecEnv):
         """Begin new episodes; unfinished ones are dropped."""
         return self._start()
 
-    def step_async(self, actions: FloatArray) -> None:
-        """Keep actions (W * N, A / N) for `step_wait`."""
-        self._actions = torch.from_numpy(actions).reshape(self._networks, self._scenario.action_size)
+    def step_async(self, actions: np.ndarray[Any, Any]) -> None:
+        """Keep actions (W * N, A / N), or choices (W,), for `step_wait`."""
+        self._actions = as_actions(self._scenario, actions)
 
     def step_wait(self) -> tuple[FloatArray, FloatArray, np.ndarray[Any, Any], list[dict[str, Any]]]:
         """Step all networks; at the horizon hand the episodes over and start new ones."""

@@ -18,27 +18,32 @@ from aign.agents.seeding import derived_generator
 from aign.agents.targets import solver_guided_targets
 from aign.errors import ParameterError, unknown_name
 from aign.scenarios.base import DesignScenario, Scenario
+from aign.scenarios.sequential import Rule, is_sequential
 from aign.trajectories.schema import Episodes
 
 Source = Literal["random", "heuristics", "solver-guided"]
 
 BATCH = 2_048
 """Episodes simulated, and handed over, at once."""
+VALUES = 1 << 25
+"""Values recorded at once, at most: fewer episodes make a batch where they are long."""
 SLIP_PROBABILITY = 0.15
 """How often a heuristic's step is perturbed."""
 SLIP_SIZE = 0.25
 """Standard deviation of such a perturbation; an action value lies in [-1, 1]."""
+MOST_SLIPS = 0.1
+"""How often a rule that decides step by step slips, at most: the share differs between episodes, uniformly."""
 RANDOM_STARTS = {"random": 0.5, "heuristics": 0.25, "solver-guided": 0.25}
 """Share of episodes that start at a random state; the rest start where designs start in use."""
 
 
 def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes: int, seed: int) -> Iterator[Episodes]:
-    """Simulate `episodes` labelled episodes in batches of at most `BATCH`, contexts drawn evenly.
+    """Simulate `episodes` labelled episodes in batches, contexts drawn evenly.
 
     Args:
-        source: "random" (uniform actions), "heuristics" (walks to each heuristic's design with slips; equal shares,
-            behaviour "heuristic:<name>"), or "solver-guided" (walks at various speeds to designs around certified
-            optima; see `targets`).
+        source: "random" (uniform actions), "heuristics" (walks to each heuristic's design with slips, or each rule with
+            slips where decisions follow each other; equal shares, behaviour "heuristic:<name>"), or "solver-guided"
+            (walks at various speeds to designs around certified optima; see `targets`).
         scenario: where to act.
         contexts: of one split.
         episodes: how many, over all of the source's behaviours. None where a scenario has no heuristics.
@@ -55,7 +60,8 @@ def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes
         names = list(scenario.heuristics)
         for place, name in enumerate(names):
             share = (episodes + place) // len(names)
-            yield from _batches(source, f"heuristic:{name}", _heuristic(name), scenario, contexts, share, seed)
+            behave = _rule(scenario.rules[name]) if is_sequential(scenario) else _heuristic(name)
+            yield from _batches(source, f"heuristic:{name}", behave, scenario, contexts, share, seed)
     else:
         raise ParameterError(unknown_name("source", source, ("heuristics", "random", "solver-guided")))
 
@@ -68,17 +74,37 @@ def _batches(source: Source, behaviour: str, behave: Behave, scenario: Scenario[
              episodes: int, seed: int) -> Iterator[Episodes]:
     generator = derived_generator(seed, behaviour, contexts.split)
     sampled = contexts.sample(episodes, generator)
-    for start in range(0, episodes, BATCH):
-        drawn = sampled.take(torch.arange(start, min(start + BATCH, episodes)))
+    size = batch_size(scenario)
+    for start in range(0, episodes, size):
+        drawn = sampled.take(torch.arange(start, min(start + size, episodes)))
         states = starting_states(scenario, drawn.values, RANDOM_STARTS[source], generator)
         act = behave(scenario, drawn, states, generator)
         yield label(scenario, drawn, rollout(scenario, drawn.values, act, states), behaviour, env_seed=seed)
+
+
+def batch_size(scenario: Scenario[Any]) -> int:
+    """Return how many episodes are simulated at once."""
+    values = scenario.observation_size + scenario.state_size + scenario.action_size
+    return max(1, min(BATCH, VALUES // (scenario.horizon * values)))
 
 
 def _uniform_actions(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
     def act(values: Tensor, states: Tensor, time: int) -> Tensor:
         return 2.0 * torch.rand(len(values), scenario.action_size, generator=generator) - 1.0
     return act
+
+
+def _rule(rule: Rule) -> Behave:
+    """Decide by a rule, step by step; now and then at random."""
+    def behave(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
+        often = MOST_SLIPS * torch.rand(len(contexts), 1, generator=generator)
+
+        def act(values: Tensor, states: Tensor, time: int) -> Tensor:
+            steady = scenario.applied(rule(values, states))
+            slips = torch.rand(len(values), 1, generator=generator) < often
+            return torch.where(slips, 2.0 * torch.rand(steady.shape, generator=generator) - 1.0, steady)
+        return act
+    return behave
 
 
 def _heuristic(name: str) -> Behave:

@@ -14,16 +14,15 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
-from aign.agents.adapter import RANDOM_STARTS, SharedPolicyVecEnv
+from aign.agents.adapter import RANDOM_STARTS, SharedPolicyVecEnv, as_actions
 from aign.agents.contexts import ContextPool, Contexts
-from aign.agents.libraries import Kind, Model, build, extract_policy, gradient_steps, planned_steps
-from aign.agents.policy import SharedPolicy
+from aign.agents.libraries import Model, build, check_fit, extract_policy, gradient_steps, planned_steps
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout, rollout, starting_states
 from aign.agents.scoring import score
 from aign.agents.seeding import derived_generator, derived_seed
-from aign.agents.settings import CollectSettings
-from aign.errors import ParameterError, unknown_name
+from aign.agents.settings import CollectSettings, Kind
+from aign.agents.stored_policies import Policy
 from aign.scenarios.base import Scenario
 from aign.trajectories.schema import Episodes
 
@@ -46,7 +45,7 @@ class Learned:
             utility_ratio and normalised_return of the deterministic policy on validation contexts.
     """
 
-    policy: SharedPolicy
+    policy: Policy
     curve: list[dict[str, float]]
 
 
@@ -59,7 +58,9 @@ def explore(kind: Kind, scenario: Scenario[Any], pool: ContextPool, collect: Col
     `held_out_share` of the training episodes each, half of them from random starts, as in training.
 
     Args:
-        kind: "sac" (soft actor-critic) or "ppo" (proximal policy optimisation).
+        kind: "sac" (soft actor-critic), "ppo" (proximal policy optimisation), "d2sac" (soft actor-critic by a
+            denoising chain), and where one of several actions is chosen "ddqn" (double deep Q-learning) and "ucb"
+            (upper confidence bounds).
         scenario: where to act.
         pool: contexts of all three splits.
         collect: sizes and hyper-parameters.
@@ -68,10 +69,9 @@ def explore(kind: Kind, scenario: Scenario[Any], pool: ContextPool, collect: Col
         on_progress: is told the environment steps taken and planned.
 
     Raises:
-        ParameterError: an unknown kind.
+        ParameterError: an unknown kind, or one that does not fit the scenario's actions.
     """
-    if kind not in ("sac", "ppo"):
-        raise ParameterError(unknown_name("agent", kind, ("sac", "ppo")))
+    check_fit(kind, scenario)
     return _Exploration(kind, scenario, pool, collect, seed, on_episodes, on_progress).run()
 
 
@@ -82,7 +82,7 @@ class _Exploration:
                  on_episodes: OnEpisodes, on_progress: OnProgress) -> None:
         self.kind, self.scenario, self.pool, self.collect, self.seed = kind, scenario, pool, collect, seed
         self.on_episodes, self.on_progress = on_episodes, on_progress
-        networks = collect.sac.networks if kind == "sac" else collect.ppo.networks
+        networks = collect.of(kind).networks
         # Each agent gets its own environment stream, so that two of one seed do not see the same episodes.
         self.environment = SharedPolicyVecEnv(scenario, pool["train"], networks, derived_seed(seed, kind),
                                               self.finished)
@@ -148,7 +148,7 @@ class _Exploration:
         """Return actions (B, A) sampled from the current policy."""
         seen = self.scenario.agent_observations(contexts, states, time).flatten(0, 1)
         actions, _ = self.model.predict(seen.numpy(), deterministic=False)
-        return torch.from_numpy(actions).reshape(len(contexts), self.scenario.action_size)
+        return as_actions(self.scenario, actions)
 
 
 class _AtMarks(BaseCallback):

@@ -1,59 +1,132 @@
-"""Stable-Baselines3 models as the settings ask for them, and the bare policy inside a trained one."""
+"""Models that learn as the settings ask for them, and the bare policy inside a trained one.
+
+Stable-Baselines3 gives SAC and PPO, the base of D2SAC, of the discrete SAC and of the double DQN, and the loop.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, get_args
 
+import torch
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.utils import set_random_seed
 from torch import nn
 
 from aign.agents.adapter import SharedPolicyVecEnv
+from aign.agents.d2sac import DenoisingActor, DenoisingSACPolicy
+from aign.agents.denoising import DenoisingPolicy
+from aign.agents.discrete_sac import ChoicePolicy, DenoisingChoiceActor, DiscreteSAC
+from aign.agents.double_dqn import DoubleDQN
 from aign.agents.policy import SharedPolicy
-from aign.agents.settings import CollectSettings, PPOSettings, SACSettings
+from aign.agents.settings import (
+    CollectSettings,
+    D2SACSettings,
+    DDQNSettings,
+    Kind,
+    PPOSettings,
+    SACSettings,
+    UCBSettings,
+)
+from aign.agents.stored_policies import Policy
+from aign.agents.upper_confidence import UpperConfidence
+from aign.errors import ParameterError, unknown_name
+from aign.scenarios.base import Scenario
 
-Kind = Literal["sac", "ppo"]
-Model = SAC | PPO
+Model = SAC | PPO | DiscreteSAC | DoubleDQN | UpperConfidence
+CHOOSING: tuple[Kind, ...] = ("ddqn", "ucb")
+"""Agents that can only choose one action among several."""
+
+
+def check_fit(kind: str, scenario: Scenario[Any]) -> None:
+    """Raise where an agent cannot act in a scenario.
+
+    Raises:
+        ParameterError: an unknown kind, or one for other actions than the scenario's.
+    """
+    kinds: tuple[Kind, ...] = get_args(Kind)
+    if kind not in kinds:
+        raise ParameterError(unknown_name("agent", kind, kinds))
+    if scenario.choices is None and kind in CHOOSING:
+        fitting = ", ".join(one for one in kinds if one not in CHOOSING)
+        raise ParameterError(f"Agent {kind} chooses one action among several, but the actions of scenario "
+                             f"{scenario.name} are numbers from -1 to 1. Agents that fit (collect.agents): {fitting}.")
 
 
 def build(kind: Kind, collect: CollectSettings, environment: SharedPolicyVecEnv, seed: int) -> Model:
     """Return an untrained model; seeds the global streams the library draws from."""
     set_random_seed(seed)
-    if kind == "sac":
-        model: Model = _sac(collect.sac, environment, seed)
-    else:
-        model = _ppo(collect.ppo, environment, seed)
+    settings = collect.of(kind)
+    if isinstance(settings, UCBSettings):
+        assert environment.choices is not None, "check_fit refuses it"
+        return UpperConfidence(environment, environment.choices, settings.confidence)
+    model = _library_model(settings, environment, seed)
     # Its own logger would make a time-stamped folder in the temporary directory.
     model.set_logger(Logger(folder=None, output_formats=[]))
     return model
+
+
+def _library_model(settings: SACSettings | PPOSettings | DDQNSettings, environment: SharedPolicyVecEnv,
+                   seed: int) -> SAC | PPO | DiscreteSAC | DoubleDQN:
+    if isinstance(settings, PPOSettings):
+        return _ppo(settings, environment, seed)
+    if isinstance(settings, DDQNSettings):
+        return _ddqn(settings, environment, seed)
+    return _sac(settings, environment, seed) if environment.choices is None else _choosing_sac(settings, environment,
+                                                                                              seed)
 
 
 def planned_steps(kind: Kind, collect: CollectSettings, horizon: int) -> int:
     """Return the steps of whole networks that training takes: the setting, rounded up to full episodes of all
     networks and, for PPO, to full rollouts.
     """
-    settings: SACSettings | PPOSettings = collect.sac if kind == "sac" else collect.ppo
-    round_steps = horizon if kind == "sac" else math.lcm(horizon, collect.ppo.rollout_steps)
+    settings = collect.of(kind)
+    round_steps = math.lcm(horizon, settings.rollout_steps) if isinstance(settings, PPOSettings) else horizon
     unit = settings.networks * round_steps
     return -(-settings.environment_steps // unit) * unit
 
 
 def gradient_steps(model: Model) -> int:
-    """Return the optimiser steps of the policy so far."""
-    if isinstance(model, SAC):
+    """Return the optimiser steps of the policy so far; none where there is nothing to descend."""
+    if isinstance(model, UpperConfidence):
+        return 0
+    if not isinstance(model, PPO):
         return model._n_updates
     # The library counts epochs; each visits every minibatch of the rollout.
     return model._n_updates * -(-model.n_steps * model.n_envs // model.batch_size)
 
 
-def extract_policy(model: Model) -> SharedPolicy:
+def extract_policy(model: Model) -> Policy:
     """Return a copy of the deterministic policy inside a model."""
+    if isinstance(model, UpperConfidence):
+        return _constant(model)
+    if isinstance(model, DoubleDQN):
+        return SharedPolicy.from_layers(_linear(model.q_net), "choose")
+    if isinstance(model, DiscreteSAC):
+        actor = model.policy.actor
+        return (DenoisingPolicy.from_chain(actor.chain, "choose") if isinstance(actor, DenoisingChoiceActor)
+                else SharedPolicy.from_layers(_linear(actor), "choose"))
     if isinstance(model, SAC):
+        if isinstance(model.actor, DenoisingActor):
+            return DenoisingPolicy.from_chain(model.actor.chain, "tanh")
         return SharedPolicy.from_layers(_linear(model.actor.latent_pi, model.actor.mu), "tanh")
-    return SharedPolicy.from_layers(_linear(model.policy.mlp_extractor.policy_net, model.policy.action_net), "clip")
+    choosing = not hasattr(model.policy, "log_std")
+    return SharedPolicy.from_layers(_linear(model.policy.mlp_extractor.policy_net, model.policy.action_net),
+                                    "choose" if choosing else "clip")
+
+
+def _constant(model: UpperConfidence) -> SharedPolicy:
+    """Return one layer that sees nothing: its bias is the score of each choice."""
+    scores, features = model.scores(), model.environment.observation_space.shape
+    assert features is not None
+    with torch.random.fork_rng(devices=[]):
+        layer = nn.Linear(features[0], len(scores))
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.bias.copy_(scores)
+    return SharedPolicy.from_layers([layer], "choose")
 
 
 def _linear(*modules: nn.Module) -> list[nn.Linear]:
@@ -65,21 +138,54 @@ def _decaying(rate: float) -> Callable[[float], float]:
     return lambda remaining: rate * remaining
 
 
+def _off_policy(settings: SACSettings | DDQNSettings, environment: SharedPolicyVecEnv, seed: int) -> dict[str, Any]:
+    """Return what all learners from a buffer are told."""
+    return {
+        "env": environment,
+        "learning_rate": _decaying(settings.learning_rate),
+        "buffer_size": settings.buffer_size,
+        "learning_starts": settings.learning_starts,
+        "batch_size": settings.batch_size,
+        "tau": settings.tau,
+        "gamma": settings.discount,
+        "train_freq": 1,
+        "gradient_steps": settings.updates_per_step,
+        "n_steps": settings.return_steps,
+        "seed": seed, "device": "cpu"}
+
+
 def _sac(settings: SACSettings, environment: SharedPolicyVecEnv, seed: int) -> SAC:
+    chain = _chain(settings)
     return SAC(
-        "MlpPolicy", environment,
-        learning_rate=_decaying(settings.learning_rate),
-        buffer_size=settings.buffer_size,
-        learning_starts=settings.learning_starts,
-        batch_size=settings.batch_size,
-        tau=settings.tau,
-        gamma=settings.discount,
-        train_freq=1,
-        gradient_steps=settings.updates_per_step,
+        DenoisingSACPolicy if chain else "MlpPolicy",
+        **_off_policy(settings, environment, seed),
         ent_coef=settings.entropy_coefficient,
         target_entropy=settings.target_entropy * environment.values_each,
-        policy_kwargs=_policy(settings.hidden),
-        seed=seed, device="cpu")
+        policy_kwargs={**_policy(settings.hidden), **(chain or {})})
+
+
+def _choosing_sac(settings: SACSettings, environment: SharedPolicyVecEnv, seed: int) -> DiscreteSAC:
+    return DiscreteSAC(
+        ChoicePolicy,
+        **_off_policy(settings, environment, seed),
+        ent_coef=settings.entropy_coefficient,
+        target_entropy=settings.choice_entropy,
+        policy_kwargs={"hidden": settings.hidden, "chain": _chain(settings), "optimizer_kwargs": {"fused": True}})
+
+
+def _chain(settings: SACSettings) -> dict[str, int] | None:
+    if not isinstance(settings, D2SACSettings):
+        return None
+    return {"steps": settings.denoising_steps, "embedding": settings.embedding}
+
+
+def _ddqn(settings: DDQNSettings, environment: SharedPolicyVecEnv, seed: int) -> DoubleDQN:
+    return DoubleDQN(
+        "MlpPolicy", **_off_policy(settings, environment, seed),
+        target_update_interval=environment.num_envs,  # counted in steps of single ones
+        exploration_fraction=settings.exploration_fraction,
+        exploration_final_eps=settings.final_exploration,
+        policy_kwargs=_policy(settings.hidden))
 
 
 def _ppo(settings: PPOSettings, environment: SharedPolicyVecEnv, seed: int) -> PPO:

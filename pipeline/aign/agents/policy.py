@@ -19,19 +19,21 @@ from aign.errors import ModelError
 from aign.files import read_json, write_json, writing
 from aign.scenarios.base import Scenario
 
-Bounding = Literal["tanh", "clip"]
+Bounding = Literal["tanh", "clip", "choose"]
+"""What an action is made of a network's values by: tanh, clipping to [-1, 1], or 1 for the largest and 0 elsewhere."""
 KEYS = {"features", "actions", "hidden", "bounding"}
 PolicyT = TypeVar("PolicyT", bound=nn.Module)
 
 
 class SharedPolicy(nn.Module):
-    """A multilayer perceptron from what one decision maker sees to what it does, in [-1, 1].
+    """A multilayer perceptron from what one decision maker sees to what it does: values in [-1, 1], or a choice.
 
     Args:
         features: F.
         actions: A / N.
         hidden: widths of the hidden layers, each followed by SiLU.
-        bounding: how the mean is kept in [-1, 1]: "tanh" (soft actor-critic) or "clip" (PPO).
+        bounding: how the mean is kept in [-1, 1]: "tanh" (soft actor-critic) or "clip" (PPO); or "choose": values are
+            scores of choices.
     """
 
     def __init__(self, features: int, actions: int, hidden: Sequence[int], bounding: Bounding) -> None:
@@ -40,9 +42,8 @@ class SharedPolicy(nn.Module):
         self.layers = nn.Sequential(*hidden_layers(features, hidden), nn.Linear((features, *hidden)[-1], actions))
 
     def forward(self, seen: Tensor) -> Tensor:
-        """Return actions (..., A / N) in [-1, 1] for what is seen (..., F)."""
-        mean: Tensor = self.layers(seen)
-        return mean.tanh() if self.bounding == "tanh" else mean.clamp(-1.0, 1.0)
+        """Return actions (..., A / N) for what is seen (..., F)."""
+        return bounded(self.layers(seen), self.bounding)
 
     @torch.no_grad()
     def act(self, scenario: Scenario[Any], contexts: Tensor, states: Tensor, time: int) -> Tensor:
@@ -75,6 +76,14 @@ class SharedPolicy(nn.Module):
             ModelError: a file is missing, damaged or not a shared policy.
         """
         return load(path, cls, KEYS, "a shared policy")
+
+
+def bounded(values: Tensor, bounding: Bounding) -> Tensor:
+    """Return actions of the same shape as the values (..., V) that a network gave."""
+    if bounding == "choose":
+        chosen: Tensor = nn.functional.one_hot(values.argmax(dim=-1), values.shape[-1])
+        return chosen.to(values.dtype)
+    return values.tanh() if bounding == "tanh" else values.clamp(-1.0, 1.0)
 
 
 def hidden_layers(features: int, hidden: Sequence[int]) -> list[nn.Module]:

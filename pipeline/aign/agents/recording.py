@@ -26,14 +26,13 @@ def label(scenario: Scenario[Any], contexts: Contexts, rollout: Rollout, behavio
         agent_seed: seed of the agent.
         env_seed: seed of contexts and starts.
     """
-    design = scenario.design_of(rollout.states[:, -1])
-    utility = scenario.utility(contexts.values, design)
+    utility, labels = scenario.outcome(contexts.values, rollout.final)
     count, steps = rollout.rewards.shape
     return Episodes(
         observations=_float32(rollout.observations),
         actions=_float32(rollout.actions),
         rewards=_float32(rollout.rewards),
-        labels={name: _float32(value) for name, value in scenario.measure(contexts.values, design).items()},
+        labels={name: _float32(value) for name, value in labels.items()},
         utility=_float32(utility),
         return_raw=_float32(rollout.rewards.double().sum(1)),
         return_normalised=_float32(contexts.normalised(utility)),

@@ -1,6 +1,7 @@
 """Complete episodes, many networks at once.
 
-Axes: B networks, C context values, S state values, D observation values, A action values, T steps.
+Axes: B networks, C context values, S state values, Z of them with what is hidden, D observation values, A action
+values, T steps.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 from aign.scenarios.base import Scenario
 
 Act = Callable[[Tensor, Tensor, int], Tensor]
-"""A policy: contexts (B, C), states (B, S), time -> actions (B, A)."""
+"""A policy: contexts (B, C), states (B, Z), time -> actions (B, A)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +25,17 @@ class Rollout:
 
     Attributes:
         observations: (B, T+1, D) float32.
-        actions: (B, T, A) float32, as applied: clipped to [-1, 1].
+        actions: (B, T, A) float32, as applied; see `Scenario.applied`.
         rewards: (B, T).
         states: (B, T+1, S).
+        final: (B, Z), the last states with what is hidden, from which the outcome is read.
     """
 
     observations: Tensor
     actions: Tensor
     rewards: Tensor
     states: Tensor
+    final: Tensor
 
     def __len__(self) -> int:
         return len(self.actions)
@@ -43,7 +46,7 @@ class Simulation:
 
     Attributes:
         contexts: (B, C), fixed.
-        states: (B, S), now.
+        states: (B, Z), now.
         time: steps taken.
     """
 
@@ -52,7 +55,7 @@ class Simulation:
         self.contexts = contexts
         self.states = states
         self.time = 0
-        self._states = [states]
+        self._states = [states[:, :scenario.state_size].clone()]
         self._observations = [scenario.observe(contexts, states, 0)]
         self._actions: list[Tensor] = []
         self._rewards: list[Tensor] = []
@@ -64,11 +67,11 @@ class Simulation:
 
     @torch.no_grad()
     def advance(self, actions: Tensor) -> Tensor:
-        """Apply actions (B, A), which are clipped to [-1, 1], and return the rewards (B,)."""
-        applied = actions.clamp(-1.0, 1.0).float()
+        """Apply actions (B, A), as `Scenario.applied` reads them, and return the rewards (B,)."""
+        applied = self.scenario.applied(actions)
         self.states, rewards = self.scenario.step(self.contexts, self.states, applied)
         self.time += 1
-        self._states.append(self.states)
+        self._states.append(self.states[:, :self.scenario.state_size].clone())  # a view would keep all
         self._observations.append(self.scenario.observe(self.contexts, self.states, self.time))
         self._actions.append(applied)
         self._rewards.append(rewards)
@@ -77,12 +80,12 @@ class Simulation:
     def rollout(self) -> Rollout:
         """Return the episodes so far."""
         return Rollout(torch.stack(self._observations, 1), torch.stack(self._actions, 1),
-                       torch.stack(self._rewards, 1), torch.stack(self._states, 1))
+                       torch.stack(self._rewards, 1), torch.stack(self._states, 1), self.states)
 
 
 @torch.no_grad()
 def rollout(scenario: Scenario[Any], contexts: Tensor, act: Act, states: Tensor) -> Rollout:
-    """Let `act` run complete episodes from states (B, S) in contexts (B, C)."""
+    """Let `act` run complete episodes from states (B, Z) in contexts (B, C)."""
     simulation = Simulation(scenario, contexts, states)
     while not simulation.finished:
         simulation.advance(act(contexts, simulation.states, simulation.time))
@@ -91,7 +94,7 @@ def rollout(scenario: Scenario[Any], contexts: Tensor, act: Act, states: Tensor)
 
 def starting_states(scenario: Scenario[Any], contexts: Tensor, random_share: float,
                     generator: torch.Generator) -> Tensor:
-    """Return first states (B, S): the usual one, or a random one with probability `random_share`."""
+    """Return first states (B, Z): the usual one, or a random one with probability `random_share`."""
     usual, anywhere = scenario.initial_state(contexts), scenario.initial_state(contexts, generator)
     chosen = torch.rand(len(contexts), 1, generator=generator) < random_share
     return torch.where(chosen, anywhere.to(usual.dtype), usual)

@@ -16,8 +16,8 @@ def score(scenario: Scenario[Any], contexts: Contexts, act: Act) -> dict[str, fl
 
     Episodes start at the usual state. The ratio flatters where U_ref is near U*: judge by the normalised return.
     """
-    states = rollout(scenario, contexts.values, act, scenario.initial_state(contexts.values)).states
-    utility = scenario.utility(contexts.values, scenario.design_of(states[:, -1]))
+    final = rollout(scenario, contexts.values, act, scenario.initial_state(contexts.values)).final
+    utility, _ = scenario.outcome(contexts.values, final)
     return {**_summary("utility_ratio", utility / contexts.optimum),
             **_summary("normalised_return", contexts.normalised(utility))}
 

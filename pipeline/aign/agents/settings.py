@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+Kind = Literal["sac", "ppo", "d2sac", "ddqn", "ucb"]
+"""Agents that learn by acting. The first two are the usual ones."""
+LEARNERS: tuple[Kind, ...] = ("sac", "ppo")
+"""Which of them explore where nothing else is said."""
 NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 MOST = 1_000_000_000
 """No count is larger: what it would need is far beyond any memory, and libraries fail in ways of their own."""
@@ -49,6 +53,10 @@ class SACSettings(Settings):
     hidden: tuple[Width, ...] = (64, 64)
     discount: Annotated[float, Field(ge=0, le=1)] = 0.0
     """0 makes it a contextual bandit: greedy improvement, which is enough where the reward is the gain in utility."""
+    return_steps: Annotated[int, Field(ge=1, le=100, exclude_if=lambda steps: steps == 1)] = 1
+    """Rewards added up before the critics take over; more than 1 where rewards come late. 1 goes unsaid in files."""
+    choice_entropy: Annotated[float, Field(gt=0, lt=1, exclude_if=lambda share: share == 0.3)] = 0.3
+    """Where one of J actions is chosen: target entropy as a share of ln J; Christodoulou's 0.98 is nearly chance."""
 
     @field_validator("entropy_coefficient")
     @classmethod
@@ -74,6 +82,53 @@ class PPOSettings(Settings):
     entropy_coefficient: Annotated[float, Field(ge=0)] = 0.0
     hidden: tuple[Width, ...] = (64, 64)
     discount: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class D2SACSettings(SACSettings):
+    """Soft actor-critic whose actor is a chain of denoising steps (D2SAC, GADM), as `sac` in all else: a fair test.
+
+    The papers' own values: 5 steps, batch 512, tau 0.005, entropy coefficient 0.05, and where tasks are assigned
+    discount 0.95 and returns of 3 steps.
+    """
+
+    denoising_steps: Annotated[int, Field(ge=1, le=100)] = 5
+    embedding: Annotated[int, Field(ge=2, le=1_024, multiple_of=2)] = 16
+    """Values of the sinusoids that tell the network the denoising step."""
+
+
+class DDQNSettings(Settings):
+    """Double deep Q-learning (van Hasselt et al. 2016), for one of J actions, by epsilon-greedy choice."""
+
+    environment_steps: Positive = 15_360
+    networks: Positive = 16
+    learning_rate: Rate = 1e-3
+    """Start of a linear decay to zero."""
+    batch_size: Positive = 512
+    buffer_size: Positive = 50_000
+    updates_per_step: Positive = 4
+    """Gradient steps after each step of all networks."""
+    tau: Rate = 0.02
+    """Polyak factor of the target network, moved once after each step of all networks."""
+    learning_starts: Count = 3_000
+    exploration_fraction: Rate = 0.5
+    """Share of training over which chance actions fall from always to the final share."""
+    final_exploration: Annotated[float, Field(ge=0, le=1)] = 0.05
+    hidden: tuple[Width, ...] = (64, 64)
+    discount: Annotated[float, Field(ge=0, le=1)] = 0.0
+    return_steps: Annotated[int, Field(ge=1, le=100)] = 1
+    """Rewards added up before the network takes over."""
+
+
+class UCBSettings(Settings):
+    """Upper confidence bounds UCB1 over J actions (Auer et al. 2002): counts and mean rewards, blind to the context."""
+
+    environment_steps: Positive = 15_360
+    networks: Positive = 16
+    confidence: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Factor of the bonus sqrt(2 ln t / n); rewards are scaled to [0, 1] by their extremes so far. 1 is UCB1."""
+
+
+AgentSettings = SACSettings | PPOSettings | DDQNSettings | UCBSettings
 
 
 class BCQSettings(Settings):
@@ -122,12 +177,38 @@ class CollectSettings(Settings):
     validation_contexts: Positive = 256
     test_contexts: Positive = 256
     sources: SourceSettings = SourceSettings()
+    agents: Annotated[tuple[Kind, ...], Field(min_length=1)] = LEARNERS
+    """Which agents learn, and are kept and compared; the ablation of stage train sees the first one's episodes only.
+
+    Each acts as its own block says. Where one of J actions is chosen `sac` is its discrete form, the learner of `d2sac`
+    with a perceptron for an actor; `ddqn` and `ucb` act there only.
+    """
     sac: SACSettings = SACSettings()
     ppo: PPOSettings = PPOSettings()
+    d2sac: D2SACSettings = D2SACSettings()
+    ddqn: DDQNSettings = DDQNSettings()
+    ucb: UCBSettings = UCBSettings()
     held_out_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     """Episodes each source adds to validation, and again to test, as a share of its training episodes."""
     shard_rows: Annotated[int, Field(ge=1, le=200_000)] = 8_192
     """Episodes a shard; a shard is one record batch and is kept under 128 MB."""
+
+    @field_validator("agents")
+    @classmethod
+    def are_different(cls, given: tuple[Kind, ...]) -> tuple[Kind, ...]:
+        """Refuse an agent named twice."""
+        if len(set(given)) < len(given):
+            raise ValueError(f"each agent can be named once; given {', '.join(given)}")
+        return given
+
+    def of(self, kind: Kind) -> AgentSettings:
+        """Return the block of one kind of agent."""
+        return cast(AgentSettings, getattr(self, kind))
+
+    def provenance(self) -> dict[str, Any]:
+        """Return the settings as a dataset states them: without agents that did not explore, whose names it lists."""
+        idle = {kind for kind in get_args(Kind) if kind not in self.agents}
+        return self.model_dump(mode="json", exclude={"agents", *idle})
 
 
 class RunSettings(Settings):

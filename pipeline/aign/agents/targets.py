@@ -16,6 +16,7 @@ from torch import Tensor
 
 from aign.agents.contexts import Contexts
 from aign.scenarios.base import DesignScenario, Scenario
+from aign.scenarios.sequential import is_sequential
 
 SHARES = {"exact": 0.22, "noisy": 0.10, "blended": 0.08, "perturbed": 0.12, "reshaped": 0.48}
 """How the episodes are divided. Exact: the certified design itself. Noisy: with noise on it. Blended: somewhere between
@@ -37,9 +38,20 @@ RESHAPED = {"tilt": 0.7, "scale": 0.6, "cap": 0.4, "floor": 0.5}
 """How often each change is made to a reshaped design, independently."""
 
 
+EXACT = 0.22
+"""Share of the sequences of decisions that are followed as certified."""
+REPLACED = (0.001, 0.3)
+"""Share of the decisions replaced at random in each of the other sequences, log-uniform."""
+
+
 def solver_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator: torch.Generator) -> Tensor:
-    """Return one target design for each of E contexts, (E, X), admissible where the scenario can say so."""
+    """Return one target design for each of E contexts, (E, X), admissible where the scenario can say so.
+
+    Of a design that is a sequence of decisions some are replaced; to scale or to tilt it would mean nothing.
+    """
     certified = _distinct_designs(scenario, contexts)
+    if is_sequential(scenario):
+        return _replaced(scenario, certified, generator)
     kinds = torch.multinomial(torch.tensor(list(SHARES.values())), len(contexts), True, generator=generator)
     kind = {name: kinds == index for index, name in enumerate(SHARES)}
     targets = certified.clone()
@@ -87,6 +99,15 @@ def _foreign_optima(scenario: Scenario[Any], contexts: Tensor, generator: torch.
     ordered, index = scenario.canonical_order(moved)
     designs = scenario.certify(ordered).design
     return torch.empty_like(designs).scatter(1, index, designs)
+
+
+def _replaced(scenario: Scenario[Any], designs: Tensor, generator: torch.Generator) -> Tensor:
+    """Return sequences of decisions (E, X) of which some are drawn anew, among all that can be taken."""
+    count = len(designs)
+    share = _log_uniform(REPLACED, count, generator) * (torch.rand(count, 1, generator=generator) >= EXACT)
+    draws = torch.rand(designs.shape, generator=generator)
+    drawn = 2.0 * draws - 1.0 if scenario.choices is None else (scenario.choices * draws).floor()
+    return torch.where(torch.rand(designs.shape, generator=generator) < share, drawn.to(designs.dtype), designs)
 
 
 def _noisy(designs: Tensor, generator: torch.Generator) -> Tensor:

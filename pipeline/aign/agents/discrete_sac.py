@@ -1,0 +1,187 @@
+"""Soft actor-critic for one choice among J, by a perceptron ("sac") or a chain of denoising steps ("d2sac").
+
+Stable-Baselines3's own SAC has continuous actions only. With J choices no action needs to be drawn to learn: the actor
+gives a probability to each, the twin critics a value to each, and both losses are exact expectations over the choices
+(Christodoulou 2019, arXiv 1910.07207). D2SAC takes its probabilities as the softmax over the clean values x_0 of a
+denoising chain (Du et al. 2023; equation 9 of the GADM paper). They then depend on the chain's noise, so the entropy
+kept up is that of the choice given the chain, averaged over chains: a lower bound of the choice's own.
+
+Axes: B batch, F values seen, J choices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
+from stable_baselines3.common.torch_layers import create_mlp
+from stable_baselines3.common.utils import polyak_update
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor, nn
+
+from aign.agents.denoising import DenoisingChain
+from aign.agents.policy import hidden_layers
+
+CRITICS = 2
+
+
+class PerceptronActor(nn.Module):
+    """Logits straight from what is seen."""
+
+    def __init__(self, features: int, choices: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*hidden_layers(features, hidden), nn.Linear((features, *hidden)[-1], choices))
+
+    def forward(self, seen: Tensor, noise: bool) -> Tensor:
+        """Return logits (B, J) for what is seen (B, F); nothing here is random, whatever `noise` says."""
+        logits: Tensor = self.layers(seen)
+        return logits
+
+
+class DenoisingChoiceActor(nn.Module):
+    """Logits at the end of a denoising chain."""
+
+    def __init__(self, features: int, choices: int, hidden: Sequence[int], steps: int, embedding: int) -> None:
+        super().__init__()
+        self.chain = DenoisingChain(features, choices, hidden, steps, embedding)
+
+    def forward(self, seen: Tensor, noise: bool) -> Tensor:
+        """Return logits (B, J) for what is seen (B, F), of a random chain or of its mean path from zero."""
+        logits: Tensor = self.chain(seen, noise)[1]
+        return logits
+
+
+class TwinCritics(nn.Module):
+    """The value of each choice, twice."""
+
+    def __init__(self, features: int, choices: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.critics = nn.ModuleList(nn.Sequential(*create_mlp(features, choices, list(hidden), nn.SiLU))
+                                     for _ in range(CRITICS))
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Return values (CRITICS, B, J) for what is seen (B, F)."""
+        return torch.stack([critic(seen) for critic in self.critics])
+
+
+class ChoicePolicy(BasePolicy):
+    """Actor, critics and target critics with their optimisers, as the library keeps them.
+
+    Args:
+        observation_space: of F values.
+        action_space: of J choices.
+        lr_schedule: the library's learning rate.
+        hidden: widths of the hidden layers of every network, each followed by SiLU.
+        chain: steps and embedding of a denoising actor; None for a perceptron.
+        optimizer_kwargs: further options of Adam.
+    """
+
+    def __init__(self, observation_space: spaces.Box, action_space: spaces.Discrete, lr_schedule: Any,
+                 hidden: Sequence[int], chain: dict[str, int] | None, optimizer_kwargs: dict[str, Any]) -> None:
+        super().__init__(observation_space, action_space, optimizer_kwargs=optimizer_kwargs)
+        features, choices = int(observation_space.shape[0]), int(action_space.n)
+        self.actor: PerceptronActor | DenoisingChoiceActor
+        self.actor = (PerceptronActor(features, choices, hidden) if chain is None
+                      else DenoisingChoiceActor(features, choices, hidden, **chain))
+        self.critic = TwinCritics(features, choices, hidden)
+        self.critic_target = TwinCritics(features, choices, hidden).requires_grad_(False)
+        self.critic_target.load_state_dict(self.critic.state_dict())
+        self.actor_optimizer, self.critic_optimizer = (
+            self.optimizer_class(part.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
+            for part in (self.actor, self.critic))
+
+    def forward(self, obs: Tensor, deterministic: bool = False) -> Tensor:
+        """Return choices (B,) for what is seen (B, F): drawn, or the most probable."""
+        logits = self.actor(obs, noise=not deterministic)
+        chosen: Tensor = (logits.argmax(dim=1) if deterministic
+                          else torch.multinomial(logits.softmax(dim=1), 1)[:, 0])
+        return chosen
+
+    def _predict(self, observation: Any, deterministic: bool = False) -> Tensor:
+        return self.forward(observation, deterministic)
+
+
+class DiscreteSAC(OffPolicyAlgorithm):
+    """The learner; buffer, n-step returns, schedule and the loop are the library's.
+
+    Args:
+        policy: what to build.
+        env: where to act.
+        learning_rate: a number, or a function of the share of training that remains.
+        ent_coef: a number, or auto: learned, from 1 or from the number after auto_.
+        target_entropy: for a learned coefficient, as a share of ln J.
+        **options: as the library's off-policy algorithm.
+    """
+
+    policy: ChoicePolicy
+
+    def __init__(self, policy: type[ChoicePolicy], env: VecEnv, learning_rate: Any, *, ent_coef: str,
+                 target_entropy: float, **options: Any) -> None:
+        super().__init__(policy, env, learning_rate, sde_support=False, supported_action_spaces=(spaces.Discrete,),
+                         support_multi_env=True, **options)
+        self._setup_model()
+        assert isinstance(self.action_space, spaces.Discrete)
+        self.target_entropy = target_entropy * math.log(max(2, int(self.action_space.n)))
+        start = float(ent_coef.removeprefix("auto_")) if ent_coef != "auto" else 1.0
+        self.learned_coefficient = ent_coef.startswith("auto")
+        self.coefficient = torch.tensor(start, device=self.device)
+        self.log_coefficient = torch.tensor(math.log(max(start, 1e-12)), device=self.device, requires_grad=True)
+        self.coefficient_optimizer = torch.optim.Adam([self.log_coefficient], lr=self.lr_schedule(1))
+
+    def train(self, gradient_steps: int, batch_size: int) -> None:
+        """Take gradient steps on batches from the buffer: temperature, critics, actor, target critics."""
+        policy = self.policy
+        policy.set_training_mode(True)
+        self._update_learning_rate([policy.actor_optimizer, policy.critic_optimizer, self.coefficient_optimizer])
+        for _ in range(gradient_steps):
+            self._update(batch_size)
+        self._n_updates += gradient_steps
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/ent_coef", float(self.coefficient))
+
+    def _update(self, batch_size: int) -> None:
+        policy, batch = self.policy, self.replay_buffer.sample(batch_size)  # type: ignore[union-attr]
+        discounts = self.gamma if batch.discounts is None else batch.discounts
+        logits = policy.actor(batch.observations, noise=True)
+        if self.learned_coefficient:
+            excess = float(entropy(logits.detach()).mean()) - self.target_entropy
+            _descend(self.log_coefficient * excess, self.coefficient_optimizer)
+            self.coefficient = self.log_coefficient.detach().exp()
+        with torch.no_grad():
+            following = soft_value(policy.actor(batch.next_observations, noise=True),
+                                   policy.critic_target(batch.next_observations).amin(dim=0), self.coefficient)
+            target = batch.rewards + (1 - batch.dones) * discounts * following[:, None]
+        taken = batch.actions.long().expand(CRITICS, -1, -1)
+        _descend(critic_loss(policy.critic(batch.observations).gather(2, taken), target), policy.critic_optimizer)
+        with torch.no_grad():
+            values = policy.critic(batch.observations).amin(dim=0)
+        _descend(-soft_value(logits, values, self.coefficient).mean(), policy.actor_optimizer)
+        polyak_update(policy.critic.parameters(), policy.critic_target.parameters(), self.tau)
+
+
+def soft_value(logits: Tensor, values: Tensor, coefficient: Tensor) -> Tensor:
+    """Return sum_j pi_j (Q_j - coefficient ln pi_j), (B,), for logits and values (B, J)."""
+    logarithms = logits.log_softmax(dim=1)
+    return (logarithms.exp() * (values - coefficient * logarithms)).sum(dim=1)
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Return the entropy (B,) of the choice with logits (B, J)."""
+    logarithms = logits.log_softmax(dim=1)
+    return -(logarithms.exp() * logarithms).sum(dim=1)
+
+
+def critic_loss(taken: Tensor, target: Tensor) -> Tensor:
+    """Return half the mean squared error of each critic, summed, for values (CRITICS, B, 1) and targets (B, 1)."""
+    return 0.5 * (taken - target).square().mean(dim=(1, 2)).sum()
+
+
+def _descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()

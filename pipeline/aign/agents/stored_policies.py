@@ -1,0 +1,29 @@
+"""Policies of every kind, as files tell them apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aign.agents.denoising import KIND, DenoisingPolicy
+from aign.agents.policy import SharedPolicy
+from aign.errors import ModelError
+from aign.files import read_json
+
+Policy = SharedPolicy | DenoisingPolicy
+
+
+def open_policy(path: Path) -> Policy:
+    """Read the policy in `<path>.json` and `<path>.safetensors`; one that names no kind is a shared perceptron.
+
+    Raises:
+        ModelError: a file is missing, damaged or of an unknown kind.
+    """
+    file = path.with_name(f"{path.name}.json")
+    shape = read_json(file, ModelError)
+    kind = shape.get("kind") if isinstance(shape, dict) else None
+    if kind is None:
+        return SharedPolicy.load(path)
+    if kind != KIND:
+        raise ModelError(f"{file}: kind {kind!r} of a policy is unknown; known: {KIND!r}, or none for a perceptron. "
+                         "Train the agent again.")
+    return DenoisingPolicy.load(path)
