@@ -1,0 +1,100 @@
+"""The leader: an edge server that pays devices to take layers off it.
+
+Its utility is F - sum_n P_n L_n - beta sum_n A (L_MAX - L_n): a fixed revenue, less what it pays, less what computing
+the remaining layers costs it. A payment budget is kept by settlement: where the answers to the offered prices would
+cost more, all prices are lowered by the largest common factor at which they do not.
+
+Axes: B networks, N devices, M prices tried at once; see `followers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from aign.scenarios.constraints import Label
+from aign.scenarios.stackelberg.followers import L_MAX, LAYER_COST, Devices
+
+PRICE_LOW, PRICE_HIGH = 0.01, 2.0
+"""Prices a leader may set [1/layer]; at the lowest no device computes anything."""
+HALVINGS = 32
+"""Steps of bisections between prices: 2 / 2^32 is less than float32 numbers tell apart from the lowest price on."""
+
+LABELS = (Label("payment", "1", "lower", "What the leader pays to all devices."),
+          Label("offload_ratio", "1", "higher", "Share of all layers that devices compute."),
+          Label("max_price", "1/layer", "lower", "Largest price per layer."),
+          Label("fairness", "1", "higher", "Jain's index of the devices' layers; 1 where nobody computes anything."),
+          Label("profit", "1", "higher", "The leader's utility, its fixed revenue included."),
+          Label("participation", "1", "higher", "Share of devices that compute anything beyond the embedding."))
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """One leader and its followers.
+
+    Attributes:
+        devices: the followers.
+        cost: (B, 1) beta, what the leader's own computing costs it [1/GMAC].
+        budget: (B, 1) most it may pay; infinite where there is no budget.
+        revenue: F.
+    """
+
+    devices: Devices
+    cost: Tensor
+    budget: Tensor
+    revenue: float
+
+    def profit(self, prices: Tensor, layers: Tensor) -> Tensor:
+        """Return the leader's utility (B, M)."""
+        saved = (self.cost * LAYER_COST)[:, :, None] * (L_MAX - layers)
+        return self.revenue - (prices * layers + saved).sum(1)
+
+    def payment(self, prices: Tensor) -> Tensor:
+        """Return what the answers to prices (B, N or 1, M) cost (B, M)."""
+        return (prices * self.devices.respond(prices)).sum(1)
+
+    def measure(self, prices: Tensor, layers: Tensor) -> Mapping[str, Tensor]:
+        """Return every label (B, M)."""
+        total, squares, devices = layers.sum(1), layers.square().sum(1), layers.shape[1]
+        return {"payment": (prices * layers).sum(1), "offload_ratio": total / (devices * L_MAX),
+                "max_price": prices.amax(1),
+                "fairness": (total.square() / (devices * squares).clamp_min(1e-300)).where(squares > 0, 1.0),
+                "profit": self.profit(prices, layers), "participation": (layers > 0).double().mean(1)}
+
+    def settle(self, prices: Tensor) -> Tensor:
+        """Return prices (B, X) within bounds and budget, float32.
+
+        Settling settled prices changes nothing: the factor is searched for among prices as they are stored.
+        """
+        offered = prices.double().clamp(PRICE_LOW, PRICE_HIGH)
+        return self.scaled(offered, self.budget, 1.0)
+
+    def scaled(self, offered: Tensor, most: Tensor, largest: float) -> Tensor:
+        """Return the prices (B, X) times the largest factor, at most `largest`, at which they cost at most (B, 1)."""
+        low, high = torch.zeros_like(most), torch.full_like(most, largest)
+        fits = self._affordable(offered, high, most)
+        if not bool(fits.all()):
+            for _ in range(HALVINGS):
+                middle = (low + high) / 2
+                cheap = self._affordable(offered, middle, most)
+                low, high = torch.where(cheap, middle, low), torch.where(cheap, high, middle)
+        return stored(offered * torch.where(fits, largest, low))
+
+    def _affordable(self, offered: Tensor, factor: Tensor, most: Tensor) -> Tensor:
+        return self.payment(stored(offered * factor).double()[:, :, None]) <= most
+
+
+def stored(prices: Tensor) -> Tensor:
+    """Return prices within bounds as a state holds them, float32."""
+    return prices.float().clamp(PRICE_LOW, PRICE_HIGH)
+
+
+def neighbours(prices: Tensor) -> Tensor:
+    """Return the float32 prices next to float64 ones (..., M), below and above, as float64 (..., 2 M)."""
+    near = prices.float()
+    below = torch.where(near.double() > prices, near.nextafter(torch.zeros_like(near)), near)
+    above = torch.where(near.double() < prices, near.nextafter(torch.full_like(near, torch.inf)), near)
+    return stored(torch.cat([below, above], -1)).double()

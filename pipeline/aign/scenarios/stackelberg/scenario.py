@@ -1,0 +1,319 @@
+"""Stackelberg pricing of split inference, the case study of Lai et al. (section IV), as a decision process.
+
+The paper publishes the game's players and arguments, its state and its reward, but neither formulas in text nor a
+constant; see `followers` and `leader` for the reading taken here.
+
+Axes: B networks, N devices, X prices (1 or N), K probing prices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from aign.scenarios.base import Certificate, DesignScenario, Feature, ScenarioParameters
+from aign.scenarios.constraints import Constraint
+from aign.scenarios.stackelberg import heuristics, per_device, uniform
+from aign.scenarios.stackelberg.followers import L_MAX, Devices
+from aign.scenarios.stackelberg.leader import LABELS, PRICE_HIGH, PRICE_LOW, Game
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIRST_PROBE = 0.1
+"""Lowest probing price, and the price an episode usually starts from; every further probe doubles it."""
+POWERS, TASTES, COSTS, BUDGETS = (2.0, 5.0), (0.5, 1.5), (2.0, 6.0), (1.5, 3.0)
+"""Uniform draws: W [GMAC], alpha, beta [1/GMAC], budget for each device: it binds in four networks of five."""
+BUDGET_SCALE = 2.0
+CELLS = 1 << 22
+"""Devices times candidate prices handled at once: bounds memory."""
+BINDING = 0.97
+"""A budget of which more than this is spent counts as binding in the learners' reward."""
+
+
+class StackelbergParameters(ScenarioParameters):
+    """Parameters of a Stackelberg variant."""
+
+    devices: Annotated[int, Field(ge=2, le=50)] = 10
+    """Number of followers N."""
+    layers: Literal["continuous", "integer"] = "integer"
+    """Whether followers may compute parts of a layer."""
+    information: Literal["hidden", "full"] = "hidden"
+    """hidden: the leader sees answers, never types. full: it sees the types W and alpha as well."""
+    prices: Literal["uniform", "per-device"] = "uniform"
+    """One price for all, or one for each device under a shared payment budget."""
+    reward: Literal["utility", "binary"] = "utility"
+    """utility: the gain. binary: 1 where the utility rose, else 0, as in the paper; for agents only, and it can be
+    gamed: slow climbers earn more than who jumps to the optimum."""
+    probes: Annotated[int, Field(ge=1, le=5)] = 3
+    """Probing prices to which the answers are known beforehand."""
+    revenue: Annotated[float, Field(ge=0, le=1e3)] = 30.0
+    """F for each device: fixed revenue; large enough for a positive utility in any network drawn."""
+
+
+class Stackelberg(DesignScenario[StackelbergParameters]):
+    """Set the price per transformer layer at which edge devices take layers off an edge server.
+
+    | observation | meaning | low | high | unit |
+    |---|---|---|---|---|
+    | X prices | price in force; X = 1, or N per device | 0.01 | 2 | 1/layer |
+    | N shares | layers the devices answered with, over 12 | 0 | 1 | 1 |
+    | K * N probes | answers to the probing prices 0.1, 0.2, 0.4 ..., over 12; fixed | 0 | 1 | 1 |
+    | 2 N types | full information only: W / 5 and alpha; fixed | 0 | 3 | 1 |
+    | X costs | beta / 4, the leader's own; fixed | 0.1 | 2.5 | 1 |
+    | N budgets | per device only: payment budget / (2 N); fixed | 0 | 5 | 1 |
+    | time | t/T | 0 | 1 | 1 |
+
+    An action in [-1, 1] for every price changes it by up to 0.1; devices then answer with their best response. Start:
+    price 0.1, or random. Episodes end after T = 16 steps. Reward: gain in the leader's utility, or the paper's binary
+    one. What a dataset says of an episode (utility, normalised return, labels) never depends on the reward.
+
+    The paper's state {P, L_1 .. L_N} is the state here, and the outcome of the game, price and answers, the design.
+    Types are hidden: what tells the leader (or a generator) of them are the answers of the first state and those to the
+    probes. beta is the leader's own cost and known to it. Devices are numbered by falling answers to the probes, which
+    loses nothing, as they are exchangeable, and tells nothing that is hidden.
+    """
+
+    name: ClassVar[str] = "stackelberg"
+    summary: ClassVar[str] = "A price per layer at which edge devices take transformer layers off an edge server"
+    published: ClassVar[str] = (
+        "Lai et al. (Resource-efficient Generative Mobile Edge Networks in 6G Era, section IV.D) print curves of the "
+        "server's average utility over training epochs (Fig. 4) and bars of its final and mean utility, the latter "
+        "over epochs 200 to 500 (Fig. 5), for their diffusion model, PPO and random pricing; the diffusion model is "
+        "highest. Neither the number of devices nor alpha, beta, A, B, W or F is published, and the utilities stand "
+        "only in a figure. So the numbers cannot be compared; the order of methods can, and here there is an "
+        "optimum to measure it against.")
+    Parameters: ClassVar[Any] = StackelbergParameters
+
+    horizon = 16
+    step_size = 0.1
+    labels = LABELS
+
+    def __init__(self, parameters: StackelbergParameters) -> None:
+        super().__init__(parameters)
+        devices, self.one_price = parameters.devices, parameters.prices == "uniform"
+        self.whole = parameters.layers == "integer"
+        self.prices = 1 if self.one_price else devices
+        self.action_size = self.agents = self.prices
+        self.probing = torch.tensor([FIRST_PROBE * 2**k for k in range(parameters.probes)], dtype=torch.float64)
+        budget = () if self.one_price else (Feature("budget", "1", 0.1 * devices, 10.0 * devices),)
+        self.context_features = (Feature("power", "GMAC", 1.0, 6.0, devices, "W, what a device can spare"),
+                                 Feature("taste", "1", 0.2, 3.0, devices, "alpha, worth of what it keeps"),
+                                 Feature("cost", "1/GMAC", 0.5, 10.0, 1, "beta, the leader's own cost"), *budget)
+        self.state_features = (Feature("price", "1/layer", PRICE_LOW, PRICE_HIGH, self.prices),
+                               Feature("share", "1", 0.0, 1.0, devices, "layers answered, over 12"))
+        self.observation_features = (*self.state_features, *self._fixed_features(), Feature("time", "1", 0.0, 1.0))
+        self.heuristics = {name: partial(self._rule, rule) for name, rule in self._rules().items()}
+        self.presets = {"ladder": self._preset()}
+
+    def _fixed_features(self) -> tuple[Feature, ...]:
+        devices, full = self.parameters.devices, self.parameters.information == "full"
+        probes = (Feature(f"probe_{k + 1}", "1", 0.0, 1.0, devices) for k in range(self.parameters.probes))
+        types = (Feature("power", "1", 0.2, 1.2, devices), Feature("taste", "1", 0.2, 3.0, devices)) if full else ()
+        budget = () if self.one_price else (Feature("budget", "1", 0.0, 5.0, devices),)
+        return (*probes, *types, Feature("cost", "1", 0.1, 2.5, self.prices), *budget)
+
+    def _rules(self) -> dict[str, Callable[[Game], Tensor]]:
+        return {"fixed_price": heuristics.fixed_price, "cost_plus": heuristics.cost_plus,
+                "random_price": lambda game: heuristics.random_price(game)[:, :self.prices],
+                "golden_section": heuristics.golden_section,
+                "inferred_types": lambda game: heuristics.inferred_types(game, self.probing, self.one_price)}
+
+    def _rule(self, rule: Callable[[Game], Tensor], contexts: Tensor) -> Tensor:
+        """Return the design (B, X + N) a pricing rule leads to."""
+        return self.answered(self.game(contexts), rule(self.game(contexts)).expand(-1, self.prices))
+
+    def _preset(self) -> Tensor:
+        """Return a context of evenly spread types: the more powerful, the less a device values what it keeps."""
+        devices = self.parameters.devices
+        given = [torch.linspace(POWERS[1], POWERS[0], devices), torch.linspace(*TASTES, devices), torch.tensor([4.0])]
+        return torch.cat([*given, *([] if self.one_price else [torch.tensor([BUDGET_SCALE * devices])])])
+
+    # --- contexts --------------------------------------------------------------------------------------------------
+    def game(self, contexts: Tensor) -> Game:
+        """Return leader and followers of contexts (B, C), float64."""
+        n, values = self.parameters.devices, contexts.double()
+        budget = torch.full_like(values[:, :1], torch.inf) if self.one_price else values[:, 2 * n + 1:]
+        return Game(Devices(values[:, :n], values[:, n:2 * n], self.whole), values[:, 2 * n:2 * n + 1], budget,
+                    self.parameters.revenue * n)
+
+    def draw_contexts(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw (count, C) contexts, everything uniform and independent (a proposal: the paper publishes nothing)."""
+        n = self.parameters.devices
+        ranges = [(*POWERS, n), (*TASTES, n), (*COSTS, 1), *([] if self.one_price else [(*BUDGETS, 1)])]
+        drawn = [low + (high - low) * torch.rand(count, size, generator=generator) for low, high, size in ranges]
+        if not self.one_price:
+            drawn[-1] = n * drawn[-1]
+        return self.canonical_order(torch.cat(drawn, 1))[0]
+
+    def canonical_order(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
+        """Number devices by falling answers to the probes; see `Scenario.canonical_order`."""
+        n = self.parameters.devices
+        order = self._probed(contexts).sum(2).argsort(dim=1, descending=True, stable=True)
+        first = order if not self.one_price else torch.zeros_like(order[:, :1])
+        ordered = [contexts[:, :n].gather(1, order), contexts[:, n:2 * n].gather(1, order), contexts[:, 2 * n:]]
+        return torch.cat(ordered, 1), torch.cat([first, order + self.prices], 1)
+
+    def _probed(self, contexts: Tensor) -> Tensor:
+        """Return the answers to the probing prices, over 12, (B, N, K)."""
+        probing = self.probing.to(contexts.device).expand(len(contexts), 1, -1)
+        return self.game(contexts).devices.respond(probing) / L_MAX
+
+    def fixed_observation(self, contexts: Tensor) -> Tensor:
+        """Return answers to the probes, with full information types, then cost and budget; float32, of order 1."""
+        n = self.parameters.devices
+        parts = [*self._probed(contexts).unbind(2), contexts[:, 2 * n:2 * n + 1].expand(-1, self.prices) / 4.0]
+        if self.parameters.information == "full":
+            parts[-1:-1] = [contexts[:, :n] / POWERS[1], contexts[:, n:2 * n]]
+        if not self.one_price:
+            parts.append(contexts[:, 2 * n + 1:].expand(-1, n) / (BUDGET_SCALE * n))
+        return torch.cat([part.float() for part in parts], 1)
+
+    # --- dynamics --------------------------------------------------------------------------------------------------
+    def answered(self, game: Game, prices: Tensor) -> Tensor:
+        """Return the state (B, X + N), float32: prices within bounds and budget, and the devices' answers."""
+        settled = game.settle(prices)
+        shares = game.devices.respond(settled.double()[:, :, None])[:, :, 0] / L_MAX
+        return torch.cat([settled, shares.float()], 1)
+
+    def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the lowest probing price and its answers, or random prices between 0.01 and 1."""
+        prices = torch.full((len(contexts), self.prices), FIRST_PROBE)
+        if generator is not None:
+            prices = PRICE_LOW + (1.0 - PRICE_LOW) * torch.rand(prices.shape, generator=generator)
+        return self.answered(self.game(contexts), prices.to(contexts.device))
+
+    def admissible(self, designs: Tensor) -> Tensor:
+        """Return designs (B, X + N) within bounds; which answers belong to a price only a context tells."""
+        prices, shares = designs[:, :self.prices], designs[:, self.prices:].clamp(0.0, 1.0)
+        shares = (shares * L_MAX).round() / L_MAX if self.whole else shares
+        return torch.cat([prices.clamp(PRICE_LOW, PRICE_HIGH), shares], 1)
+
+    def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Change the prices by 0.1 times actions (B, X), clipped to [-1, 1], and let the devices answer."""
+        offered = states[:, :self.prices] + self.step_size * actions.clamp(-1.0, 1.0)
+        following = self.answered(self.game(contexts), offered)
+        gain = self.utility(contexts, following) - self.utility(contexts, states)
+        return following, (gain > 0).to(gain.dtype) if self.parameters.reward == "binary" else gain
+
+    def action_towards(self, states: Tensor, designs: Tensor) -> Tensor:
+        """Return the clipped difference of prices, in units of the largest step; float32 (B, X)."""
+        return super().action_towards(states[:, :self.prices], designs[:, :self.prices])
+
+    # --- what each decision maker sees: with prices per device, one for each device ----------------------------------
+    def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        """Return the observation (B, 1, D) to who sets one price; else each device's part of it, then the means of
+        prices and shares and the part of the budget that is spent, (B, N, F).
+        """
+        if self.one_price:
+            return super().agent_observations(contexts, states, time)
+        n = self.parameters.devices
+        own = torch.cat([states.float(), self.fixed_observation(contexts)], 1).unflatten(1, (-1, n)).transpose(1, 2)
+        spent = (states[:, :n] * states[:, n:] * L_MAX).sum(1, keepdim=True) / contexts[:, 2 * n + 1:]
+        common = torch.cat([states[:, :n].mean(1, True), states[:, n:].mean(1, True), spent], 1).float()
+        return torch.cat([own, common[:, None].expand(-1, n, -1)], 2)
+
+    def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
+        """Return the reward, compressed by a symmetric logarithm; the binary one as it is.
+
+        With prices per device, each gets what its own move gained while all others moved as they did, (B, N): what it
+        would have left of a binding budget goes to the others in proportion (Wolpert and Tumer 2001 for difference
+        rewards).
+        """
+        if self.parameters.reward == "binary":
+            return rewards[:, None].float().expand(-1, self.agents)
+        if not self.one_price:
+            rewards = self.utility(contexts, next_states)[:, None] - self._without(contexts, states, next_states)
+        gain = rewards.reshape(len(contexts), self.agents).double()
+        return (gain.sign() * gain.abs().log1p()).clamp(-10, 10).float()
+
+    def _without(self, contexts: Tensor, states: Tensor, next_states: Tensor) -> Tensor:
+        """Return the utility (B, N) had device n's price alone not been moved; see `agent_rewards`."""
+        n = self.parameters.devices
+        game = self.game(contexts.repeat_interleave(n, dim=0))
+        stayed = torch.eye(n, dtype=torch.bool, device=states.device)
+        prices = torch.where(stayed, states[:, None, :n], next_states[:, None, :n]).flatten(0, 1).double()
+        after = self.game(contexts).payment(next_states[:, :n].double()[:, :, None]).repeat_interleave(n, dim=0)
+        binding = after > BINDING * game.budget
+        matched = game.scaled(prices, torch.where(binding, after, game.budget), 2.0).double()
+        offered = torch.where(binding, matched, game.settle(prices).double())[:, :, None]
+        return game.profit(offered, game.devices.respond(offered)).reshape(-1, n)
+
+    # --- designs ---------------------------------------------------------------------------------------------------
+    def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
+        """Return the leader's utility (B,) at the prices of designs (B, X + N), settled and answered."""
+        return self.measure(contexts, designs)["profit"]
+
+    def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+        """Return all labels; see `leader.LABELS`."""
+        game = self.game(contexts)
+        prices = game.settle(designs[:, :self.prices]).double()[:, :, None]
+        return {name: value[:, 0] for name, value in game.measure(prices, game.devices.respond(prices)).items()}
+
+    def shares(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+        """Return what each device is paid and the layers it computes."""
+        game = self.game(contexts)
+        prices = game.settle(designs[:, :self.prices]).double()[:, :, None]
+        layers = game.devices.respond(prices)
+        return {"payment [1]": (prices * layers)[:, :, 0], "layers [layer]": layers[:, :, 0]}
+
+    def reference_utility(self, contexts: Tensor) -> Tensor:
+        """Return the mean utility of the blind prices, from 0.2 to 0.5: what a plausible price set by chance earns.
+
+        No single price will do: it would be optimal by luck in some networks, which leaves nothing to normalise by.
+        """
+        game = self.game(contexts)
+        earned = [self.utility(contexts, self.answered(game, torch.full_like(game.cost, price).expand(-1, self.prices)))
+                  for price in heuristics.BLIND_PRICES]
+        return torch.stack(earned).mean(0)
+
+    def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
+        """Return the exact optimum: over one price by `uniform`, over prices per device by `per_device`."""
+        parts = [self._certify(part, constraints) for part in self._chunks(contexts)]
+        whole = [torch.cat(values) for values in zip(*parts, strict=True)]
+        utility, design, feasible, impossible = whole
+        if self.one_price:
+            return Certificate(utility, design, feasible, "exhaustive search",
+                               "Every price at which the utility or a constraint can turn was tried: the optimum over "
+                               "all prices that float32 numbers can express.")
+        solved = all(f"{one.closed.label}{one.closed.sense}" in per_device.SOLVED for one in constraints)
+        exact = ("Exact: layers are bought in the order of what each costs, of which any optimum takes the cheapest."
+                 if self.whole else "Exact by convexity (Karush-Kuhn-Tucker conditions, one multiplier by bisection).")
+        return Certificate(utility, design, feasible, "exhaustive search" if solved and self.whole else "upper bound",
+                           exact if solved else f"{exact} Constraints without a closed form are only checked on it.",
+                           impossible=impossible)
+
+    def _certify(self, contexts: Tensor, constraints: Sequence[Constraint]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        game = self.game(contexts)
+        if self.one_price:
+            utility, prices, feasible = uniform.solve(game, constraints)
+            return utility, self.answered(game, prices), feasible, ~feasible
+        bound, prices, feasible, impossible = per_device.certify(game, constraints)
+        return bound, self.answered(game, prices), feasible, impossible
+
+    def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
+        """Return prices within bounds, budget and constraints near the given ones, with the devices' answers.
+
+        One price: the nearest that meets the constraints. Prices per device: cap and payment limit in closed form, else
+        towards the certified prices until all constraints are met.
+        """
+        nearest = uniform.nearest if self.one_price else per_device.nearest
+        games = zip(self._chunks(contexts), self._chunks(designs), strict=True)
+        found = [self.answered(game, nearest(game, given[:, :self.prices], constraints))
+                 for game, given in ((self.game(part), given) for part, given in games)]
+        return torch.cat(found)
+
+    def _chunks(self, values: Tensor) -> Sequence[Tensor]:
+        """Split (B, ...) so that every device at every candidate price fits into memory."""
+        return list(torch.split(values, max(1, CELLS // (50 * self.parameters.devices**2))))
+
+    def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
+        """Draw utility over price, the answers and the way there; see `picture.draw`."""
+        from aign.scenarios.stackelberg.picture import draw
+
+        return draw(self, context, path, title)
