@@ -1,0 +1,112 @@
+"""Cuts: what crosses the border of a group of nodes must fit on the links across that border.
+
+Necessary for routing, and on networks as sparse as real backbones nearly sufficient. Only cuts that leave both sides
+connected count; the others follow from them.
+
+Axes: B networks, n nodes, L links, P pairs, K cuts, M links failing in turn (with their cuts), S scenarios.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from aign.scenarios.ip_optical_planning.topology import Topology
+
+ALL_UP_TO = 17
+"""Nodes up to which every cut is used: half of 2^n groups are looked at."""
+MOST = 3_000
+"""Cuts kept, those with the fewest links; of larger networks, cuts around the smallest groups of nodes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cuts:
+    """K cuts of a network, those with the fewest links first.
+
+    Attributes:
+        crossing: (K, L) float64, 1 where a link crosses.
+        separated: (P, K) float64, 1 where the ends of a pair lie on different sides.
+        of_link: (L, W) int64, the cuts that a link crosses, the last one repeated to a common length W.
+        covered: (L,) float64, 1 where a link crosses any of the cuts; else its row of `of_link` means nothing.
+    """
+
+    crossing: Tensor
+    separated: Tensor
+    of_link: Tensor
+    covered: Tensor
+
+    @classmethod
+    def of(cls, topology: Topology) -> Cuts:
+        """Return the cuts of a network: all of them up to `ALL_UP_TO` nodes, else up to `MOST` around small groups."""
+        groups = list(_all_groups(topology) if topology.size <= ALL_UP_TO else _small_groups(topology))
+        side = np.array([[group >> node & 1 for node in range(topology.size)] for group in groups])
+        crossing = side[:, topology.ends[:, 0]] != side[:, topology.ends[:, 1]]
+        order = np.argsort(crossing.sum(1), kind="stable")[:MOST]
+        crossing, side = crossing[order], side[order]
+        separated = side[:, topology.pairs[:, 0]] != side[:, topology.pairs[:, 1]]
+        return cls.made(torch.tensor(crossing, dtype=torch.float64), torch.tensor(separated.T, dtype=torch.float64))
+
+    @classmethod
+    def made(cls, crossing: Tensor, separated: Tensor) -> Cuts:
+        """Return the cuts that links (K, L) cross and that separate pairs (P, K)."""
+        lists = [column.nonzero()[:, 0].tolist() or [0] for column in crossing.T]
+        width = max(len(one) for one in lists)
+        padded = [one + one[-1:] * (width - len(one)) for one in lists]
+        return cls(crossing, separated, torch.tensor(padded), crossing.amax(0))
+
+    def __len__(self) -> int:
+        return len(self.crossing)
+
+    def demand(self, contexts: Tensor) -> Tensor:
+        """Return what crosses each cut (B, K), given demands (B, P) float32.
+
+        Exact, whatever the order of summation: float32 values within a factor of 2^28 have sums that float64 holds.
+        """
+        return contexts.double() @ self.separated
+
+
+def _neighbours(topology: Topology) -> list[int]:
+    """Return each node's neighbours as bits."""
+    found = [0] * topology.size
+    for a, b in topology.ends.tolist():
+        found[a] |= 1 << b
+        found[b] |= 1 << a
+    return found
+
+
+def _connected(group: int, neighbours: list[int]) -> bool:
+    """Return whether the nodes of a group (bits) hang together."""
+    seen = front = group & -group
+    while front:
+        node = (front & -front).bit_length() - 1
+        new = neighbours[node] & group & ~seen
+        seen, front = seen | new, (front & (front - 1)) | new
+    return bool(group) and seen == group
+
+
+def _all_groups(topology: Topology) -> Iterator[int]:
+    """Yield every group without the last node that is connected, and whose rest is."""
+    neighbours, everyone = _neighbours(topology), (1 << topology.size) - 1
+    for group in range(1, 1 << (topology.size - 1)):
+        if _connected(group, neighbours) and _connected(everyone & ~group, neighbours):
+            yield group
+
+
+def _small_groups(topology: Topology) -> Iterator[int]:
+    """Yield up to `MOST` connected groups by growing size, whose rest is connected."""
+    neighbours, everyone = _neighbours(topology), (1 << topology.size) - 1
+    layer, count = [1 << node for node in range(topology.size)], 0
+    while layer:
+        for group in layer:
+            if _connected(everyone & ~group, neighbours):
+                yield group
+                count += 1
+                if count == MOST:
+                    return
+        layer = sorted({group | 1 << node for group in layer for node in range(topology.size)
+                        if not group >> node & 1 and neighbours[node] & group})[:4 * MOST]
+        layer = [group for group in layer if 2 * group.bit_count() <= topology.size]

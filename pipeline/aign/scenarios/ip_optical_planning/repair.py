@@ -1,0 +1,104 @@
+"""Mending plans: modules added where cuts fall short, cheapest first, then those taken away that nothing needs.
+
+Both work on cuts, for whole batches; what routing then still finds short is mended plan by plan by its metrics.
+
+Axes: B networks, L links, K cuts, S scenarios, W cuts of a link.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from aign.scenarios.ip_optical_planning.economics import Economics
+from aign.scenarios.ip_optical_planning.survivability import Survivability
+
+
+class Repair:
+    """Mends plans of one problem."""
+
+    def __init__(self, economics: Economics, survivability: Survivability) -> None:
+        self.problem, self.economics, self.survivability = economics.problem, economics, survivability
+        self._prices = economics.link_prices
+        of_link = self.problem.cuts.of_link
+        self._first = torch.cat([self.problem.cuts.covered[:, None] > 0, of_link.diff(dim=1) > 0], dim=1)
+
+    def mended(self, contexts: Tensor, designs: Tensor, wanted: Tensor, cap: int) -> Tensor:
+        """Return plans (B, L) with modules added and taken away so that they just carry the wanted scenarios (B, S).
+
+        No link gets more than `cap` modules; where that is not enough, the plan is as near as it gets.
+        """
+        designs = self.trimmed(contexts, self.raised(contexts, designs.double(), wanted, cap), wanted)
+        return self.routed(contexts, designs, wanted, cap)
+
+    def raised(self, contexts: Tensor, designs: Tensor, wanted: Tensor, cap: int) -> Tensor:
+        """Return plans with modules added, one at a time where it serves most short cuts for its price."""
+        designs, rows = designs.clone(), torch.arange(len(designs))
+        while len(rows):
+            score = self._served(contexts[rows], designs[rows], wanted[rows]) / self._prices
+            best, link = torch.where(designs[rows] < cap, score, 0.0).max(1)
+            rows, link = rows[best > 0], link[best > 0]
+            designs[rows, link] += 1
+        return designs
+
+    def _served(self, contexts: Tensor, designs: Tensor, wanted: Tensor) -> Tensor:
+        """Return in how many wanted scenarios, cut by cut, a module more on a link (B, L) would serve a short cut."""
+        needed, modules = self.problem.needed(contexts), designs @ self.problem.crossing
+        short = (modules < needed[:, 0]).double() * wanted[:, :1]
+        if not self.problem.failures:
+            return short @ self.problem.cuts.crossing
+        of_link, failing = self.problem.cuts.of_link, wanted[:, 1:].double()
+        beside = (modules < needed[:, 1]).double()
+        left = modules[:, of_link] - designs[:, :, None]
+        through = (left < needed[:, 1][:, of_link]) & self._first
+        lost = through.double() * failing[:, :, None]
+        gained = torch.zeros_like(beside).scatter_add(1, of_link.flatten().expand(len(designs), -1), lost.flatten(1))
+        gained += beside * (failing.sum(1, keepdim=True) - failing @ self.problem.crossing)
+        return (short + gained) @ self.problem.cuts.crossing - lost.sum(2)
+
+    def trimmed(self, contexts: Tensor, designs: Tensor, wanted: Tensor) -> Tensor:
+        """Return plans without the modules no cut of a wanted scenario needs, taken from the dearest links first.
+
+        Plans that are short of modules anyway are left alone.
+        """
+        designs = designs.clone()
+        sound = self.problem.sound(contexts, designs, wanted).nonzero()[:, 0]
+        for link in self._prices.argsort(descending=True, stable=True).tolist():
+            rows = sound
+            while len(rows):
+                rows = rows[designs[rows, link] > 0]
+                fewer = designs[rows]
+                fewer[:, link] -= 1
+                rows = rows[self.problem.sound(contexts[rows], fewer, wanted[rows])]
+                designs[rows, link] -= 1
+        return designs
+
+    def routed(self, contexts: Tensor, designs: Tensor, wanted: Tensor, cap: int) -> Tensor:
+        """Return plans with modules added until routing carries the wanted scenarios, not only cuts allow it."""
+        designs = designs.clone()
+        held = (self.survivability.carried(contexts, designs) | ~wanted).all(1)
+        for row in (~held).nonzero()[:, 0].tolist():
+            while True:
+                carried = self.survivability.carried(contexts[row:row + 1], designs[row:row + 1])[0]
+                short = (wanted[row] & ~carried).nonzero()[:, 0]
+                if not len(short):
+                    break
+                found = self.survivability.route(contexts[row].double().numpy(), designs[row].numpy(), int(short[0]))
+                score = torch.where(designs[row] < cap, torch.tensor(found.prices) / self._prices, 0.0)
+                if float(score.max()) <= 0:
+                    break
+                designs[row, score.argmax()] += 1
+        return designs
+
+    def thinned(self, contexts: Tensor, designs: Tensor, budget: float) -> Tensor:
+        """Return plans with modules taken away, where that loses least utility, until they keep to a budget."""
+        designs, links = designs.clone(), designs.shape[1]
+        while True:
+            rows = ((self.economics.cost(designs) > budget) & (designs > 0).any(1)).nonzero()[:, 0]
+            if not len(rows):
+                return designs
+            fewer = (designs[rows][:, None] - torch.eye(links, dtype=designs.dtype)).flatten(0, 1)
+            repeated = contexts[rows].repeat_interleave(links, 0)
+            value = (-self.economics.cost(fewer) / self.economics.reference(repeated)
+                     - self.economics.loss(repeated, fewer.clamp_min(0))).reshape(len(rows), links)
+            designs[rows, torch.where(designs[rows] > 0, value, -torch.inf).argmax(1)] -= 1

@@ -1,0 +1,130 @@
+"""Real networks of the SNDlib collection (Orlowski et al. 2010), as the package topohub carries them, as arrays.
+
+Axes: n nodes, L links, P pairs of nodes with a demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import topohub
+from numpy.typing import NDArray
+
+from aign.errors import ParameterError, unknown_name
+
+LARGEST = 40
+"""Nodes of the largest network taken: exact checks of larger ones take too long to explore with."""
+
+
+@dataclass(frozen=True, eq=False)
+class Topology:
+    """A network: cities, links between them, and what each pair of cities wants to exchange.
+
+    Attributes:
+        name: as SNDlib calls it.
+        nodes: n names.
+        position: (n, 2) longitude and latitude [degree].
+        ends: (L, 2) nodes a link joins.
+        length: (L,) whole hundredths of a km, so that sums of whole multiples are exact in any order.
+        pairs: (P, 2) nodes i < j.
+        demand: (P,) published demand in either direction; where the two directions differ, the larger.
+    """
+
+    name: str
+    nodes: tuple[str, ...]
+    position: NDArray[np.float64]
+    ends: NDArray[np.int64]
+    length: NDArray[np.float64]
+    pairs: NDArray[np.int64]
+    demand: NDArray[np.float64]
+
+    @property
+    def size(self) -> int:
+        """Number of nodes n."""
+        return len(self.nodes)
+
+    @property
+    def links(self) -> int:
+        """Number of links L."""
+        return len(self.ends)
+
+    def link_name(self, link: int) -> str:
+        """Return the cities a link joins."""
+        return "-".join(self.nodes[node] for node in self.ends[link])
+
+    def distances(self, lengths: NDArray[np.float64], failed: int | None = None) -> NDArray[np.float64]:
+        """Return shortest distances (n, n) for any lengths (L,) >= 0 without the failed link (Floyd-Warshall)."""
+        found = np.full((self.size, self.size), np.inf)
+        np.fill_diagonal(found, 0.0)
+        for link, (a, b) in enumerate(self.ends):
+            if link != failed:
+                found[a, b] = found[b, a] = min(found[a, b], lengths[link])
+        for node in range(self.size):
+            found = np.minimum(found, found[:, [node]] + found[[node], :])
+        return found
+
+    def shortest_paths(self, failed: int | None = None) -> NDArray[np.float64]:
+        """Return which links (P, L) the shortest path of each pair uses without the failed link, 0 or 1."""
+        distance = self.distances(self.length, failed)
+        used = np.zeros((len(self.pairs), self.links))
+        for row, (source, target) in enumerate(self.pairs):
+            while target != source:
+                link, target = next(self._last_hops(distance[source], target, failed))
+                used[row, link] = 1.0
+        return used
+
+    def _last_hops(self, distance: NDArray[np.float64], node: int, failed: int | None) -> Iterator[tuple[int, int]]:
+        """Yield the links (and their other ends) by which shortest paths from a source reach a node."""
+        for link, (a, b) in enumerate(self.ends):
+            other = {int(a): int(b), int(b): int(a)}.get(int(node))
+            if link != failed and other is not None and distance[other] + self.length[link] == distance[node]:
+                yield link, other
+
+    def bridges(self) -> list[int]:
+        """Return the links without which the network falls apart."""
+        return [link for link in range(self.links) if np.isinf(self.distances(self.length, link)).any()]
+
+
+def names() -> list[str]:
+    """Return the networks of SNDlib that come with the package."""
+    return sorted(entry.name.removesuffix(".json") for entry in (files(topohub) / "data" / "sndlib").iterdir())
+
+
+@cache
+def load(name: str) -> Topology:
+    """Return a network of SNDlib.
+
+    Raises:
+        ParameterError: an unknown name, a network of more than `LARGEST` nodes, in parts, or without demands.
+    """
+    if name not in names():
+        raise ParameterError(unknown_name("topology", name, names()))
+    stored: dict[str, Any] = topohub.get(f"sndlib/{name}")
+    place = {node["id"]: index for index, node in enumerate(stored["nodes"])}
+    if len(place) > LARGEST:
+        raise ParameterError(f"Topology {name!r} has {len(place)} nodes; allowed: up to {LARGEST}.")
+    demand = _symmetric(stored, place)
+    pairs = np.argwhere(np.triu(demand, 1) > 0)
+    found = Topology(
+        name, tuple(str(node.get("name", node["id"])) for node in stored["nodes"]),
+        np.array([node["pos"] for node in stored["nodes"]], dtype=np.float64),
+        np.array([[place[edge["source"]], place[edge["target"]]] for edge in stored["edges"]], dtype=np.int64),
+        np.array([max(1, round(100 * edge["dist"])) for edge in stored["edges"]], dtype=np.float64), pairs,
+        demand[pairs[:, 0], pairs[:, 1]])
+    if not len(pairs) or np.isinf(found.distances(found.length)).any():
+        raise ParameterError(f"Topology {name!r} has no demands or falls into parts; choose another one.")
+    return found
+
+
+def _symmetric(stored: dict[str, Any], place: dict[Any, int]) -> NDArray[np.float64]:
+    """Return demands (n, n), the same in both directions: SNDlib gives one direction of some pairs, both of others."""
+    demand = np.zeros((len(place), len(place)))
+    for source, row in stored["graph"]["demands"].items():
+        for target, value in row.items():
+            demand[place[int(source)], place[int(target)]] = float(value)
+    return np.maximum(demand, demand.T)
