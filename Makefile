@@ -7,6 +7,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+ALL_INSTALLED := $(VENV)/.all-installed
 TEST_INSTALLED := $(VENV)/.test-installed
 PINS := pyproject.toml constraints.txt
 
@@ -17,13 +18,18 @@ SUPPORTED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_in
 
 .PHONY: help
 help:  ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo "  PYTHON=/path/to/python chooses the interpreter of a new $(VENV)."
 
 .PHONY: pipeline
 pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (dvc repro).
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro
+
+.PHONY: all-scenarios
+all-scenarios: $(ALL_INSTALLED)  ## Set up, then run every stage of every network in params.yaml; most of an hour.
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro --all-pipelines
 
 .PHONY: tables
 tables: $(INSTALLED)  ## Set up, then rebuild the paper's tables with certificates; hours, a stopped run resumes.
@@ -48,6 +54,10 @@ clean:  ## Remove the environment, caches and half-finished work; results stay.
 $(INSTALLED): $(PINS) | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	@touch $@
+
+$(ALL_INSTALLED): $(PINS) | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[environments]'
+	@touch $(INSTALLED) $@
 
 $(TEST_INSTALLED): $(PINS) | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'

@@ -62,6 +62,22 @@ def power(smoke):
     return store.load(smoke.folder / "models" / POWER)
 
 
+@pytest.fixture(scope="session")
+def matching(tmp_path_factory):
+    """Data and model of a network whose decisions are choices that follow each other. Read-only."""
+    from sequential_models import trained
+
+    return trained("matching", tmp_path_factory.mktemp("matching"))
+
+
+@pytest.fixture(scope="session")
+def tracking(tmp_path_factory):
+    """Data and model of a network whose decisions follow each other and are numbers. Read-only."""
+    from sequential_models import trained
+
+    return trained("tracking", tmp_path_factory.mktemp("tracking"))
+
+
 @pytest.fixture
 def workplace(smoke, tmp_path, monkeypatch):
     """A copy of the miniature pipeline's folder to damage and to write to; it is the current folder."""

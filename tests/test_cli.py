@@ -10,11 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
-from smoke import PARAMS, POWER, WATER, aign, contents, flip_byte, jobs_here, write_params
+from smoke import POWER, WATER, aign, contents, flip_byte, jobs_here, write_params
 
 from aign import __version__, params
-from aign.stages import collect, evaluate, sample, train
 
 STAGES = ("collect", "train", "sample", "evaluate")
 DESIGN = ("design", "water-filling", "--count", "2")
@@ -324,57 +322,6 @@ def test_a_disk_found_full_at_the_flush_costs_no_result(untouched, monkeypatch, 
 
     monkeypatch.setattr(os, "fsync", full)
     refused(untouched(nothing, *arguments), "No space left on device", "Free some disk space")
-
-
-# --- the file that runs the stages -----------------------------------------------------------------------------------
-
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def dvc():
-    return yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-
-
-def test_dvc_runs_the_commands_of_this_program_on_all_variants(dvc):
-    variants = list(params.load(ROOT / "params.yaml").variants)
-    assert list(dvc) == list(STAGES)
-    for name, stage in dvc.items():
-        assert stage["cmd"] == f"aign {name} ${{item.variant}}"
-        assert stage["matrix"]["variant"] == variants
-
-
-def test_dvc_finds_every_parameter_it_tracks(dvc):
-    content = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for stage in dvc.values():
-        for variant in stage["matrix"]["variant"]:
-            for path in stage["params"]:
-                value = content
-                for key in path.replace("${item.variant}", variant).split("."):
-                    value = value[key]
-
-
-def test_dvc_tracks_what_the_stages_write(dvc):
-    def outputs(name):
-        found = [*dvc[name].get("outs", []), *dvc[name].get("metrics", []), *dvc[name].get("plots", [])]
-        return {(next(iter(one)) if isinstance(one, dict) else one).replace("${item.variant}", "V") for one in found}
-
-    report = evaluate.REPORTS / "V"
-    assert outputs("collect") == {str(collect.TRAJECTORIES / "V"), str(collect.AGENTS / "V")}
-    assert outputs("train") == {str(train.MODELS / "V"), str(train.MODELS / f"V-{train.ABLATION}")}
-    assert outputs("sample") == {str(sample.DESIGNS / "V")}
-    assert outputs("evaluate") == {str(report / name) for name in ("metrics.json", "plots", "report.md")}
-
-
-def test_dvc_watches_parameters_that_exist(dvc):
-    known = params.load(ROOT / "params.yaml")
-    content = known.model_dump(mode="json")
-    for stage in dvc.values():
-        for name in stage["params"]:
-            value = content
-            for part in name.replace("${item.variant}", next(iter(known.variants))).split("."):
-                value = value[part]
-    assert set(PARAMS["base"]) <= set(content["base"])
 
 
 def test_the_version_is_a_number():

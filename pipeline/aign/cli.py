@@ -70,7 +70,9 @@ def design(
     where: Annotated[list[str] | None, typer.Option(help='A constraint: "total_power<=300", also with >=, < or >, or '
                                                         '"not min_rate>=8"; repeatable.')] = None,
     count: Annotated[int, typer.Option(help="Designs to generate.")] = 16,
-    users: Annotated[int | None, typer.Option(help="Number of users, where the scenario has that parameter.")] = None,
+    users: Annotated[int | None, typer.Option(help="Short for --set users=NUMBER.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the scenario, such as types=5; "
+                                                                 "repeatable.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model folder; found under models/ by default.")] = None,
     context: Annotated[Path | None, typer.Option(help="JSON or YAML file with the context.")] = None,
     preset: Annotated[str | None, typer.Option(help="A context the scenario knows by name.")] = None,
@@ -85,11 +87,12 @@ def design(
     from aign.designs.requests import make_request
     from aign.designs.table import answer
     from aign.diffusion import store
+    from aign.scenarios.registry import assigned
     from aign.stages import journal
 
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
-    given = {"users": users} if users is not None else {}
+    given = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
     pipeline = store.serving(store.load(model), given) if model is not None else \
         store.find(Path("models"), scenario, given)
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
@@ -106,8 +109,8 @@ def design(
 
 @app.command()
 def study(
-    part: Annotated[str, typer.Argument(help="tables, bias, constraints, rate, or all of them; training: only "
-                                             "the models of the tables.")] = "all",
+    part: Annotated[str, typer.Argument(help="tables, bias, constraints, rate, agents, or all of them; "
+                                             "training: only the models of the tables.")] = "all",
     params: ParamsFile = DEFAULT,
 ) -> None:
     """Rebuild the paper's tables with certificates and error bars; hours, but a stopped run resumes."""
@@ -117,19 +120,17 @@ def study(
 
 
 @app.command()
-def scenarios() -> None:
-    """List the networks there are, with their parameters and labels."""
-    from rich.table import Table
+def scenarios(
+    pictures: Annotated[Path | None, typer.Option(help="A folder for a picture of each network's certified "
+                                                       "design.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the contexts drawn.", min=0, max=2**31 - 1)] = 0,
+) -> None:
+    """List the networks there are, with their parameters and labels, and draw them."""
+    from aign.stages import gallery, journal
 
-    from aign.scenarios.registry import scenarios as every
-    from aign.stages import journal
-
-    table = Table("scenario", "what it is", "parameters", "labels", title="Networks")
-    for name, kind in every().items():
-        labels = kind.create().labels
-        table.add_row(name, kind.summary, ", ".join(kind.Parameters.model_fields),
-                      ", ".join(label.name for label in labels))
-    journal.console.print(table)
+    journal.console.print(gallery.table())
+    if pictures is not None:
+        gallery.draw(pictures, seed)
 
 
 def _warn(message: str) -> None:

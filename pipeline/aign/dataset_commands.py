@@ -107,22 +107,11 @@ def _import_log(path: Path, to: Path, mapping: Path, scenario: str, parameters: 
     from aign.stages.progress import counted
 
     check_dataset(to)
-    made = registry.create(scenario, **_assigned(parameters))
+    made = registry.create(scenario, **registry.assigned(scenario, parameters))
     with counted(f"import {to.name}", "episodes") as report:
         result = import_log(path, mapping, made, to, report)
     journal.console.print(result)
     journal.made(f"import {to.name}", to)
-
-
-def _assigned(parameters: list[str]) -> dict[str, str]:
-    """Return users=20 as a name and a value; the scenario checks both."""
-    given: dict[str, str] = {}
-    for one in parameters:
-        name, equals, value = one.partition("=")
-        if not equals or not name.isidentifier() or name == "name" or name in given:
-            raise ParameterError(f"--set {one}: give each parameter of the scenario once, as NAME=VALUE.")
-        given[name] = value
-    return given
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """Every parameter of `params.yaml`: typed, bounded, no unknown names. Light to import: no torch here.
 
-The file holds `base`, shared by all, `variants`: name -> scenario and one block of settings for each stage, and
-`studies`, the comparisons over many seeds.
+The file holds `base`, shared by all; `variants`: name -> scenario and one block of settings for each stage, which
+`dvc repro` runs; `further`: the same for networks that `make all-scenarios` runs; and `studies`, the comparisons over
+many seeds.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from aign import checked_yaml
 from aign.agents.settings import CollectSettings, RunSettings, Settings
@@ -45,6 +46,8 @@ class Variant(Settings):
     """One network and how to explore, learn, sample and evaluate it."""
 
     scenario: ScenarioSettings
+    code: str | None = None
+    """The scenario's module (with .py) or package in pipeline/aign/scenarios, which DVC watches for changes."""
     collect: CollectSettings = CollectSettings()
     train: TrainSettings = TrainSettings()
     sample: SampleSettings = SampleSettings()
@@ -54,11 +57,15 @@ class Variant(Settings):
         """Build the network; loads torch.
 
         Raises:
-            ParameterError: an unknown scenario or parameter, or a value out of range.
+            ParameterError: an unknown scenario or parameter, a value out of range, or `code` of another scenario.
         """
-        from aign.scenarios.registry import create
+        from aign.scenarios.registry import code_of, create
 
-        return create(self.scenario.name, **self.scenario.parameters)
+        scenario = create(self.scenario.name, **self.scenario.parameters)
+        if self.code is not None and self.code.removesuffix(".py") != code_of(scenario.name):
+            raise ParameterError(f"code: {self.code} given, but scenario {scenario.name} lies in "
+                                 f"{code_of(scenario.name)}; DVC would watch the wrong file.")
+        return scenario
 
     def check_same(self, found: Scenario[Any], folder: Path) -> None:
         """Raise where a folder was made for another network than this variant's.
@@ -77,7 +84,18 @@ class Params(Settings):
 
     base: RunSettings = RunSettings()
     variants: Annotated[dict[VariantName, Variant], Field(min_length=1)]
+    """Networks that `dvc repro` runs."""
+    further: dict[VariantName, Variant] = Field(default_factory=dict)
+    """Networks that only `make all-scenarios` runs."""
     studies: StudySettings = StudySettings()
+
+    @model_validator(mode="after")
+    def names_differ(self) -> Params:
+        """Refuse a name that stands in both groups: both would write the same folders."""
+        twice = sorted(self.variants.keys() & self.further.keys())
+        if twice:
+            raise ValueError(f"{twice[0]} stands under variants and under further; keep one of them")
+        return self
 
     def variant(self, name: str) -> Variant:
         """Return the variant of that name.
@@ -85,9 +103,10 @@ class Params(Settings):
         Raises:
             ParameterError: there is none.
         """
-        if name not in self.variants:
-            raise ParameterError(unknown_name("variant", name, self.variants))
-        return self.variants[name]
+        known = self.variants | self.further
+        if name not in known:
+            raise ParameterError(unknown_name("variant", name, known))
+        return known[name]
 
 
 def load(path: str | Path = FILE) -> Params:

@@ -120,3 +120,29 @@ def test_the_one_hot_says_on_which_side_of_the_mean_a_label_lies():
     assert sides.tolist() == [[1.0, -1.0], [-1.0, 1.0]]
     asked = [Constraint("power", "<=", 3.0), Constraint("rate", "<=", 3.0)]
     assert one_hot.request(torch.zeros(1), asked)[0][0, 1:].tolist() == [1.0, -1.0], "whatever the threshold"
+
+
+def test_no_more_is_asked_for_than_is_reachable():
+    returns = torch.linspace(-2, 0.8, 2_001)
+    conditions = Conditions.fit([], {}, returns=returns)
+    assert conditions.reachable == pytest.approx(0.8 - 0.05 * 2.8, abs=1e-3)
+    asked, visible = conditions.request(torch.tensor([0.998, conditions.reachable, 0.1, torch.nan]), ())
+    assert asked[0, 0] == asked[1, 0] > asked[2, 0]
+    assert visible[:, 0].tolist() == [True, True, True, False]
+    assert Conditions.from_json(conditions.to_json()) == conditions
+
+
+def test_returns_of_any_range_are_told_apart_where_the_data_are():
+    """Their scores are standard normal, like those of labels; near 1 alone says little where nobody comes near it."""
+    returns = -5.0 + 0.2 * torch.randn(4_000, generator=torch.Generator().manual_seed(0))
+    scores = Conditions.fit([], {}, returns=returns).encode(returns, {})[:, 0]
+    assert (float(scores.mean()), float(scores.std())) == pytest.approx((0.0, 1.0), abs=0.05)
+    assert bool((scores[returns.argsort()].diff() >= 0).all())
+    unknown = Conditions.fit([], {}, returns=returns).encode(torch.tensor([torch.nan]), {})
+    assert unknown.tolist() == [[0.0]]
+
+
+def test_without_a_limit_any_return_can_be_asked_for():
+    conditions = Conditions.fit([], {})
+    assert "reachable" not in conditions.to_json()
+    assert torch.equal(conditions.request(torch.tensor([0.998]), ())[0][:, 0], encode_return(torch.tensor([0.998])))

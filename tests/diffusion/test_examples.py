@@ -78,3 +78,35 @@ def test_moving_keeps_every_value(dataset, rows, statistics):
     assert moved.states.is_meta
     assert moved.returns.shape == data.returns.shape
     assert isinstance(statistics[0], Normaliser)
+
+
+def test_too_many_windows_are_drawn_evenly_and_in_order(dataset, rows, statistics):
+    whole = examples.load(dataset, rows, 6, *statistics)
+    few = examples.load(dataset, rows, 6, *statistics, most=40, seed=3)
+    assert len(few) == 40
+    places = [int((whole.states == one).all(dim=(1, 2)).nonzero()[0]) for one in few.states]
+    assert places == sorted(places)
+    assert torch.equal(few.returns, whole.returns[places])
+    again, other = (examples.load(dataset, rows, 6, *statistics, most=40, seed=seed) for seed in (3, 4))
+    assert torch.equal(few.states, again.states)
+    assert not torch.equal(few.states, other.states)
+
+
+@pytest.mark.parametrize("most", [None, 10, 11])
+def test_no_window_is_left_out_where_memory_holds_all(most):
+    assert examples.chosen(10, most, 0).tolist() == list(range(10))
+
+
+def test_every_window_is_drawn_as_often():
+    counts = torch.stack([examples.chosen(10, 5, seed) for seed in range(3_000)]).flatten().bincount(minlength=10)
+    assert (counts - 1_500).abs().max() < 5 * 750**0.5, "five standard deviations"
+
+
+def test_windows_of_an_episode_share_its_return_and_its_fixed_part_is_empty(matching):
+    store = matching.store
+    rows = store.rows("train")[:3]
+    data = examples.load(store, rows, 2, matching.pipeline.normaliser, matching.pipeline.conditions)
+    each = matching.scenario.horizon - 1
+    assert data.fixed.shape == (3 * each, 0)
+    assert data.returns.reshape(3, each).std(1).tolist() == [0.0] * 3
+    assert torch.equal(data.returns[::each], store.gather("return_normalised", rows))

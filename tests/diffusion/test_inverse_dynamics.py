@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from aign.diffusion.inverse_dynamics import InverseDynamics
+from aign.diffusion.inverse_dynamics import ChoiceDynamics, InverseDynamics
 
 S, K, A = 3, 2, 4
 
@@ -76,3 +76,45 @@ def test_saving_and_opening_changes_no_bit(head, tmp_path):
     head.eval().save_pretrained(tmp_path)
     opened = InverseDynamics.from_pretrained(tmp_path)
     assert torch.equal(opened(*inputs()), head(*inputs()))
+
+
+@pytest.fixture
+def chooser():
+    torch.manual_seed(0)
+    return ChoiceDynamics(S, K, A, hidden=16)
+
+
+def test_a_choice_is_the_largest_score_in_training_and_in_use(chooser):
+    given = inputs()
+    expected = torch.nn.functional.one_hot(chooser.scores(*given).argmax(1), A).float()
+    for mode in (True, False):
+        assert torch.equal(chooser.train(mode)(*given), expected)
+
+
+def test_the_loss_of_choices_is_their_negative_log_likelihood(chooser):
+    given = inputs()
+    chosen = torch.randint(A, (64,), generator=torch.Generator().manual_seed(2))
+    actions = torch.nn.functional.one_hot(chosen, A).float()
+    probabilities = chooser.scores(*given).softmax(1)[torch.arange(64), chosen]
+    torch.testing.assert_close(chooser.eval().loss(*given, actions), -probabilities.log().mean())
+
+
+def test_choices_are_learned_from_what_they_change(chooser):
+    """The value that falls tells who was chosen; a fourth choice changes nothing."""
+    generator = torch.Generator().manual_seed(4)
+    chosen = torch.randint(A, (512,), generator=generator)
+    now, fixed = torch.rand(512, S, generator=generator), torch.zeros(512, K)
+    following = now - 0.3 * torch.nn.functional.one_hot(chosen, A)[:, :S]
+    actions = torch.nn.functional.one_hot(chosen, A).float()
+    optimiser = torch.optim.Adam(chooser.parameters(), 1e-2)
+    for _ in range(60):
+        optimiser.zero_grad()
+        chooser.loss(now, following, fixed, actions).backward()
+        optimiser.step()
+    assert (chooser(now, following, fixed).argmax(1) == chosen).float().mean() > 0.98
+
+
+def test_a_chooser_travels_with_its_shape(chooser, tmp_path):
+    chooser.save_pretrained(tmp_path)
+    opened = ChoiceDynamics.from_pretrained(tmp_path)
+    assert torch.equal(opened.scores(*inputs()), chooser.scores(*inputs()))

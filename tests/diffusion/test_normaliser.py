@@ -62,3 +62,23 @@ def test_shared_statistics_measure_all_users_alike_and_fit_any_number():
     for name, values in other.to_json().items():
         assert getattr(again, name) == pytest.approx(values, rel=1e-12), name
     assert len(other.state_high) == 5
+
+
+def test_plans_of_changes_come_back_as_states():
+    states = 0.2 * torch.rand(500, 4, 2, generator=torch.Generator().manual_seed(0)) - 0.1
+    states[..., 1] = 0.25
+    plain = Normaliser([0.0, 0.0], [1.0, 1.0], [], [])
+    changing = plain.with_changes(states)
+    sizes = (states[:, 1:] - states[:, :1]).abs()[..., 0].flatten().sort().values
+    assert changing.change == pytest.approx([float(sizes[int(0.995 * (len(sizes) - 1))]), 1.0], rel=1e-2)
+    first, following = states[:, 0], states[:, 1:]
+    plan = changing.plan(following, first)
+    assert plan.abs().max() == 1.0, "the rarest changes are clipped"
+    torch.testing.assert_close(changing.planned(plan, first).sub(following).abs().quantile(0.98), torch.tensor(0.0))
+    assert Normaliser.from_json(changing.to_json()) == changing
+
+
+def test_plans_of_states_are_left_as_they_are():
+    plain, states = Normaliser([0.0], [1.0], [], []), torch.rand(3, 2, 1)
+    assert plain.plan(states, states[:, 0]) is states is plain.planned(states, states[:, 0])
+    assert "change" not in plain.to_json()

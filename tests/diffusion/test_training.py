@@ -7,6 +7,7 @@ import torch
 
 from aign.diffusion import training
 from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.settings import NetworkSettings
 from aign.diffusion.training import learning_rate
 from aign.errors import DatasetError, ModelError, ParameterError
 
@@ -98,7 +99,7 @@ def test_damaged_and_foreign_checkpoints_are_refused(make_trainer, make_settings
 def test_the_model_with_the_best_designs_is_kept(make_trainer, tmp_path, monkeypatch, scores, best):
     seen = []
 
-    def scripted(pipeline, held_out, seed):
+    def scripted(pipeline, held_out, seed, wanted):
         seen.append({name: value.clone() for name, value in pipeline.unet.state_dict().items()})
         return {"normalised_return_pooled": scores[len(seen) - 1]}
 
@@ -250,3 +251,37 @@ def test_training_on_a_gpu_learns_and_resumes(dataset, held_out, make_settings, 
     assert [entry["step"] for entry in result.history] == [20, 40, 60]
     assert result.history[-1]["held_out_loss"] < 0.8 * result.history[0]["held_out_loss"]
     assert result.pipeline.device.type == "cuda"
+
+
+@pytest.mark.parametrize(("window", "stride"), [(3, 2), (13, 1), (14, 2)])
+def test_a_window_fits_episode_and_stride(matching, make_settings, window, stride):
+    with pytest.raises(ParameterError, match=rf"train.window = {window}: it must be a multiple of train.stride = "
+                                             rf"{stride}, and at most the 12 steps"):
+        training.check([matching.store], make_settings(window=window, stride=stride))
+
+
+def test_a_design_needs_the_whole_episode(dataset, make_settings):
+    with pytest.raises(ParameterError, match=r"train.window = 4: a design of water-filling is the last state"):
+        training.check([dataset], make_settings(window=4))
+
+
+def test_choices_belong_to_no_user(matching, make_settings):
+    settings = make_settings(window=4, network=NetworkSettings(kind="set"))
+    with pytest.raises(ParameterError, match="matching chooses one of 4"):
+        training.check([matching.store], settings)
+
+
+def test_plans_of_a_window_travel_with_the_model(matching, tracking):
+    for found, head in ((matching, "ChoiceDynamics"), (tracking, "InverseDynamics")):
+        design = found.pipeline.config.design
+        assert (design["horizon"], design["stride"]) == (2, 1)
+        assert type(found.pipeline.inverse).__name__ == head
+        assert len(found.pipeline.normaliser.change) == found.scenario.state_size
+
+
+def test_the_return_asked_for_in_evaluations_is_a_setting(make_trainer, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(training, "held_out_quality",
+                        lambda *given: asked.append(given[3]) or {"normalised_return_pooled": 0.0})
+    make_trainer(steps=1, evaluate_every=1, target_return=0.25).run(tmp_path / "c", ignore)
+    assert asked == [0.25]

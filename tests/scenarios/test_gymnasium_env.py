@@ -13,13 +13,22 @@ from stable_baselines3.common.env_checker import check_env as check_for_stable_b
 from aign.errors import ContextError, ParameterError
 from aign.scenarios import registry
 from aign.scenarios.gymnasium_env import ScenarioEnv, ScenarioVectorEnv, environment_id, register_all
+from aign.scenarios.sequential import is_sequential
 
-NAMES = list(registry.scenarios())
+NAMES = registry.names()
 WATER = {"scenario": "water-filling", "channels": 3}
+
+
+def brief(name):
+    """Return arguments that make a scenario with episodes short enough for a test."""
+    fields = registry.scenario_class(name).Parameters.model_fields
+    return {"scenario": name, **{field: 12 for field in ("tasks",) if field in fields}}
 
 
 def random_actions(envs, steps, seed=0):
     generator = np.random.default_rng(seed)
+    if envs.scenario.choices is not None:
+        return generator.integers(envs.scenario.choices, size=(steps, *envs.action_space.shape))
     return generator.uniform(-1, 1, (steps, *envs.action_space.shape)).astype(np.float32)
 
 
@@ -68,7 +77,7 @@ def test_parameters_reach_the_scenario():
 # --- the vector environment -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", NAMES)
 def test_the_batch_is_gymnasiums_own_vector_of_single_environments(name):
-    ours, theirs = ScenarioVectorEnv(name, num_envs=3), SyncVectorEnv([lambda: ScenarioEnv(name)] * 3)
+    ours, theirs = ScenarioVectorEnv(**brief(name), num_envs=3), SyncVectorEnv([lambda: ScenarioEnv(**brief(name))] * 3)
     assert ours.observation_space == theirs.observation_space
     assert ours.action_space == theirs.action_space
     actions = random_actions(ours, 2 * ours.scenario.horizon + 4)  # two automatic resets
@@ -87,8 +96,9 @@ def test_the_batch_is_gymnasiums_own_vector_of_single_environments(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_observations_stay_in_their_bounds_and_have_their_type(name):
-    envs = ScenarioVectorEnv(name, num_envs=16)
-    first, steps = play(envs, np.sign(random_actions(envs, envs.scenario.horizon)), 5)
+    envs = ScenarioVectorEnv(**brief(name), num_envs=16)
+    actions = random_actions(envs, envs.scenario.horizon)
+    first, steps = play(envs, actions if envs.scenario.choices is not None else np.sign(actions), 5)
     for observation in (first, *(step[0] for step in steps)):
         assert observation in envs.observation_space
     assert {step[1].dtype for step in steps} == {np.dtype(np.float64)}
@@ -96,7 +106,7 @@ def test_observations_stay_in_their_bounds_and_have_their_type(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_episode_terminates_at_the_horizon_and_starts_anew_in_the_next_step(name):
-    envs = ScenarioVectorEnv(name, num_envs=2)
+    envs = ScenarioVectorEnv(**brief(name), num_envs=2)
     horizon, _ = envs.scenario.horizon, envs.reset(seed=0)
     actions = random_actions(envs, horizon + 1)
     *_, last, fresh = [envs.step(action) for action in actions]
@@ -111,14 +121,16 @@ def test_an_episode_terminates_at_the_horizon_and_starts_anew_in_the_next_step(n
 
 @pytest.mark.parametrize("name", NAMES)
 def test_infos_tell_utility_and_labels_of_the_design(name):
-    envs = ScenarioVectorEnv(name, num_envs=2)
+    envs = ScenarioVectorEnv(**brief(name), num_envs=2)
     scenario = envs.scenario
     _, steps = play(envs, random_actions(envs, 3), 0)
     observation, info = steps[-1][0], steps[-1][4]
     context = torch.tensor(info["context"])
-    design = scenario.design_of(torch.tensor(observation[:, :scenario.state_size]))
-    np.testing.assert_allclose(info["utility"], scenario.utility(context, design), rtol=1e-6)
-    for label, values in scenario.measure(context, design).items():
+    hidden = is_sequential(scenario)  # what has added up is not observed
+    state = envs._simulation.path[-1] if hidden else torch.tensor(observation[:, :scenario.state_size])
+    utility, labels = scenario.outcome(context, state)
+    np.testing.assert_allclose(info["utility"], utility, rtol=1e-6)
+    for label, values in labels.items():
         np.testing.assert_allclose(info[label], values, rtol=1e-6)
         assert info[f"_{label}"].all()
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.error import ResetNeeded
+from sequences import Calls
 
 from aign.errors import ParameterError
 from aign.scenarios.simulation import Simulation
@@ -91,3 +92,24 @@ def test_the_picture_changes_with_the_design(simulation):
     assert empty.dtype == np.uint8
     assert empty.shape[2] == 3
     assert not np.array_equal(simulation.picture(1), empty)
+
+
+# --- choices ----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def calling():
+    running = Simulation(Calls.create(numbers=4))
+    running.start(torch.tensor([[0.0, 1, 2, 3, 0, 1], [2, 2, 2, 2, 2, 2]]))
+    return running
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint8])
+def test_the_number_of_a_choice_is_that_choice(calling, kind):
+    assert calling.advance(np.array([0, 1], kind)).tolist() == [1, -0.5]
+    assert calling.advance(np.array([1, 2], kind)).tolist() == [1, 1]
+    assert calling.information()["hits"].tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("actions", [[0], [[0], [1]], [0, 4], [-1, 0], [0.0, 1.0]])
+def test_what_is_no_choice_is_refused(calling, actions):
+    with pytest.raises(ParameterError, match=r"calls: given .*; allowed: shape \(2,\) of whole numbers from 0 to 3\."):
+        calling.advance(np.array(actions))

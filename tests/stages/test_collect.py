@@ -14,7 +14,9 @@ import yaml
 from smoke import flip_byte
 
 from aign.agents.contexts import ContextPool
+from aign.agents.denoising import DenoisingPolicy
 from aign.agents.policy import SharedPolicy
+from aign.agents.stored_policies import open_policy
 from aign.errors import ParameterError
 from aign.params import load
 from aign.scenarios.registry import create
@@ -28,13 +30,15 @@ BLOCK = {
         "sources": {"random": 20, "heuristics": 30, "solver_guided": 40, "snapshots": 2, "snapshot_episodes": 10},
         "sac": {**SMALL, "learning_starts": 32, "updates_per_step": 1},
         "ppo": {**SMALL, "rollout_steps": 8, "epochs": 1},
+        "d2sac": {**SMALL, "learning_starts": 32, "updates_per_step": 1},
     },
 }
 NONE = {"random": 0, "heuristics": 0, "solver_guided": 0}
 
 
-def write_params(folder, sources=None, seed=3):
+def write_params(folder, sources=None, seed=3, agents=("sac", "ppo")):
     block = json.loads(json.dumps(BLOCK))
+    block["collect"]["agents"] = list(agents)
     block["collect"]["sources"].update(sources or {})
     path = folder / "params.yaml"
     path.write_text(yaml.safe_dump({"base": {"seed": seed, "workers": 2}, "variants": {"water-4": block}}))
@@ -171,6 +175,29 @@ def test_sources_that_add_nothing_are_left_out(room, jobs_here):
     assert list(jobs_here.ran) == ["sac", "ppo"]
     info = json.loads((folder / "data/trajectories/water-4/meta/info.json").read_text())
     assert set(info["provenance"]["sources"]) == {"sac", "ppo"}
+
+
+def test_a_variant_chooses_its_agents(room, jobs_here):
+    folder = room("one")
+    params = write_params(folder, NONE, agents=["d2sac", "sac"])
+    stage.collect("water-4", params)
+    assert list(jobs_here.ran) == ["d2sac", "sac"]
+    agents = folder / "data/agents/water-4"
+    assert {path.stem for path in agents.iterdir()} == {"curves", "d2sac", "sac"}
+    assert isinstance(open_policy(agents / "d2sac"), DenoisingPolicy)
+    rows = datasets.load_from_disk(str(folder / "data/trajectories/water-4")).with_format("numpy")[:]
+    first = {name: min(rows["episode_id"][rows["behaviour"] == name]) for name in ("d2sac", "sac")}
+    assert first == {"d2sac": 0, "sac": stage.ID_STRIDE}
+    info = json.loads((folder / "data/trajectories/water-4/meta/info.json").read_text())
+    assert info["provenance"]["collect"]["d2sac"]["denoising_steps"] == 5
+    assert "ppo" not in info["provenance"]["collect"]
+
+
+def test_agents_that_do_not_fit_are_refused_before_any_work(room, jobs_here):
+    folder = room("one")
+    with pytest.raises(ParameterError, match="ddqn chooses one action among several"):
+        stage.collect("water-4", write_params(folder, agents=["sac", "ddqn"]))
+    assert not (folder / ".scratch").exists()
 
 
 def test_unknown_variant_is_refused_before_any_work(room, jobs_here):

@@ -143,9 +143,10 @@ def shortened(scenario, contexts, length):
                    lambda values, states, time: torch.rand(len(values), 4, generator=generator) * 2 - 1,
                    scenario.initial_state(contexts.values, generator))
     after, late = length + 1, torch.arange(scenario.horizon) >= length
-    cut = Rollout(path.observations.clone(), path.actions.clone(), path.rewards.where(~late, 0.0), path.states)
+    cut = Rollout(path.observations.clone(), path.actions.clone(), path.rewards.where(~late, 0.0), path.states,
+                  path.final)
     cut.observations[:, after:], cut.actions[:, length:] = 0.25, -0.75
-    kept = dataclasses.replace(cut, states=path.states[:, :after])
+    kept = dataclasses.replace(cut, states=path.states[:, :after], final=path.states[:, length])
     made = label(scenario, contexts, kept, "short")
     count = len(contexts)
     return dataclasses.replace(made, length=np.full(count, length, np.int32), terminated=np.zeros(count, bool),

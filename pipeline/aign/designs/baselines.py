@@ -17,6 +17,7 @@ from aign.errors import DatasetError
 from aign.files import read_json
 from aign.scenarios.base import Scenario
 from aign.scenarios.constraints import Constraint
+from aign.scenarios.sequential import is_sequential
 from aign.trajectories.reader import TrajectoryStore
 
 ROWS = 200_000
@@ -69,12 +70,18 @@ def training_designs(folder: Path, scenario: Scenario[Any], damaged: Callable[[D
             if not _is_of(place, scenario):
                 continue
             store = TrajectoryStore.open(place)
-            final = store.gather("observations", store.rows("train"))[:, -1, :scenario.state_size]
+            return recorded(store, store.rows("train"))
         except DatasetError as error:
             damaged(error)
-            continue
-        return scenario.design_of(final)
     return None
+
+
+def recorded(store: TrajectoryStore, rows: Tensor) -> Tensor:
+    """Return the designs (E, X) that recorded episodes (E,) arrived at."""
+    scenario = store.scenario
+    if is_sequential(scenario):
+        return scenario.decisions_of(store.gather("actions", rows))
+    return scenario.design_of(store.gather("observations", rows)[:, -1, :scenario.state_size])
 
 
 def _is_of(folder: Path, scenario: Scenario[Any]) -> bool:

@@ -1,7 +1,8 @@
 """How different the designs of one answer are from each other, and from what the generator was trained on.
 
-Distances are means of |x - y| over design values (L1 over size), in the design's unit, and normalised by each value's
-range. A solver gives one answer; this measures what several are worth.
+Distances are sums of |x - y| over design values (L1), in the design's unit, and normalised by each value's range; where
+a design is a sequence of choices, how many of them differ. A solver gives one answer; this measures what several are
+worth.
 
 Axes: K designs, X design values, E training designs.
 """
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.base import Scenario, finite_or_none
+from aign.scenarios.sequential import is_sequential
 
 NEAR_BEST = (0.001, 0.005)
 """Shares of utility below the best within which a design counts as good."""
@@ -61,8 +63,15 @@ class Diversity:
                       f"{min(self.novelty):.4g} to {max(self.novelty):.4g} {unit}."]
 
 
+def norm_of(scenario: Scenario[Any]) -> float:
+    """Return the p of the distance |x - y|_p between designs: 1, or 0 (values that differ) where they are choices."""
+    return 0.0 if is_sequential(scenario) and scenario.choices is not None else 1.0
+
+
 def ranges(scenario: Scenario[Any]) -> Tensor:
-    """Return the range (X,) of each design value."""
+    """Return the range (X,) of each design value, in the unit of the distance."""
+    if is_sequential(scenario):
+        return torch.full((scenario.horizon * scenario.decision_size,), 1.0 + norm_of(scenario)).double()
     return torch.cat([torch.full((one.size,), one.high - one.low) for one in scenario.state_features]).double()
 
 
@@ -78,8 +87,8 @@ def measure(scenario: Scenario[Any], designs: Tensor, utility: Tensor, feasible:
         memory: (E, X) training designs, in canonical order.
         canonical: (K, X) the designs in canonical order, to compare with the memory; the designs themselves where None.
     """
-    distinct = designs.unique(dim=0)
-    apart = pairwise(distinct)
+    distinct, norm = designs.unique(dim=0), norm_of(scenario)
+    apart = pairwise(distinct, norm)
     span = ranges(scenario)
     near = {}
     for share in NEAR_BEST:
@@ -89,26 +98,27 @@ def measure(scenario: Scenario[Any], designs: Tensor, utility: Tensor, feasible:
             near[f"{share:g}"] = len(good.unique(dim=0))
         else:
             near[f"{share:g}"] = 0
-    novelty = None if memory is None else nearest(designs if canonical is None else canonical, memory).tolist()
+    novelty = None if memory is None else nearest(designs if canonical is None else canonical, memory, norm).tolist()
     many = len(distinct) > 1
-    normalised = pairwise(distinct.double() / span.clamp_min(1e-300)).mean() / len(span) if many else None
+    normalised = pairwise(distinct.double() / span.clamp_min(1e-300), norm).mean() / len(span) if many else None
     return Diversity(len(designs), len(distinct), finite_or_none(float(apart.mean())) if many else None,
                      finite_or_none(float(apart.amin())) if many else None,
                      None if normalised is None else float(normalised), near, novelty)
 
 
-def pairwise(designs: Tensor) -> Tensor:
-    """Return the L1 distances of all pairs of K designs, (K (K-1) / 2,) float64."""
-    return torch.pdist(designs.double(), p=1.0)
+def pairwise(designs: Tensor, norm: float = 1.0) -> Tensor:
+    """Return the distances of all pairs of K designs, (K (K-1) / 2,) float64; L1 by default."""
+    return torch.pdist(designs.double(), p=norm)
 
 
-def nearest(designs: Tensor, memory: Tensor) -> Tensor:
-    """Return for each design (K, X) its L1 distance (K,) to the nearest of the memory (E, X)."""
-    parts = [torch.cdist(designs.double(), part.double(), p=1.0).amin(dim=1) for part in torch.split(memory, ROWS)]
+def nearest(designs: Tensor, memory: Tensor, norm: float = 1.0) -> Tensor:
+    """Return for each design (K, X) its distance (K,), L1 by default, to the nearest of the memory (E, X)."""
+    parts = [torch.cdist(designs.double(), part.double(), p=norm).amin(dim=1) for part in torch.split(memory, ROWS)]
     return torch.stack(parts).amin(dim=0)
 
 
-def spread(designs: Tensor, utility: Tensor, feasible: Tensor, count: int, share: float = NEAR_BEST[-1]) -> list[int]:
+def spread(designs: Tensor, utility: Tensor, feasible: Tensor, count: int, share: float = NEAR_BEST[-1],
+           norm: float = 1.0) -> list[int]:
     """Return the places of up to `count` good designs that differ as much as can be, the best one first.
 
     Greedy max-min (Gonzalez 1985): each next design is the one farthest from those chosen, among distinct feasible
@@ -120,12 +130,12 @@ def spread(designs: Tensor, utility: Tensor, feasible: Tensor, count: int, share
     best = utility.where(feasible, -torch.inf)
     good = feasible & (utility >= best.amax() - share * best.amax().abs())
     chosen = [int(best.argmax())]
-    away = torch.cdist(designs.double(), designs[chosen].double(), p=1.0)[:, 0]
+    away = torch.cdist(designs.double(), designs[chosen].double(), p=norm)[:, 0]
     while len(chosen) < count:
         away = away.where(good, -torch.inf)
         farthest = int(away.argmax())
         if float(away[farthest]) <= 0:
             break
         chosen.append(farthest)
-        away = torch.minimum(away, torch.cdist(designs.double(), designs[farthest][None].double(), p=1.0)[:, 0])
+        away = torch.minimum(away, torch.cdist(designs.double(), designs[farthest][None].double(), p=norm)[:, 0])
     return chosen

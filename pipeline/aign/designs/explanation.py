@@ -109,8 +109,10 @@ class Explanation:
             lines.append(f"{text} and {gained} gain" + (f". Most affected: {worst}." if worst else "."))
         order = sorted(self.settled)
         lines.append(f"Path: utility {self.utility[0]:.4g} at the start, {self.utility[len(self.utility) // 2]:.4g} "
-                     f"half way, {self.utility[-1]:.4f} at the end; half of the values are final after step "
-                     f"{order[(len(order) - 1) // 2]}, all after step {order[-1]}.")
+                     f"half way, {self.utility[-1]:.4f} at the end" + (
+                         "." if order == list(range(1, len(order) + 1)) else  # one decision a step: nothing to tell
+                         f"; half of the values are final after step {order[(len(order) - 1) // 2]}, all after step "
+                         f"{order[-1]}."))
         return lines
 
 
@@ -123,7 +125,7 @@ def explain(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Cons
         context: (C,).
         constraints: of the request.
         design: (X,) the best design.
-        path: (T+1, S) the executed path towards it.
+        path: (T+1, Z) the executed path towards it, with what is hidden.
         certificate: of the request, for this one context.
     """
     contexts = context[None]
@@ -131,7 +133,7 @@ def explain(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Cons
     bounds = tuple(_bound(scenario, contexts, constraints, number, float(labels[one.label][0]), certificate)
                    for number, one in enumerate(constraints))
     parts = _parts(scenario, contexts, design) if constraints else ()
-    utility = scenario.utility(contexts.expand(len(path), -1), scenario.design_of(path)).tolist()
+    utility = scenario.outcome(contexts.expand(len(path), -1), path)[0].tolist()
     return Explanation(bounds, parts, utility, settled(scenario.design_of(path)))
 
 
@@ -174,6 +176,8 @@ def gain(scenario: Scenario[Any], contexts: Tensor, before: Certificate, after: 
 def _parts(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple[Part, ...]:
     """Return who is affected by the request, most affected first."""
     here = scenario.shares(contexts, design[None])
+    if not here:
+        return ()
     free = scenario.shares(contexts, scenario.certify(contexts).design)
     name = list(here)[-1]
     scale = float(free[name].abs().amax()) or 1.0

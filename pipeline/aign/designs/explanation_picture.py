@@ -17,13 +17,15 @@ from aign.designs.explanation import Explanation
 from aign.scenarios.base import Scenario
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
+MARKED = 100
+"""Most steps that are marked one by one."""
 
 
 def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, found: Explanation, title: str = "") -> Figure:
     """Return a figure with one panel for each figure of the network's parts, one for prices, one for the path."""
     contexts = context[None]
     here = scenario.shares(contexts, design[None])
-    free = scenario.shares(contexts, scenario.certify(contexts).design)
+    free = scenario.shares(contexts, scenario.certify(contexts).design) if here else {}
     count = len(here) + bool(found.bounds) + 1
     figure = Figure(figsize=(4.2 * count, 3.8), layout="constrained")
     axes = list(figure.subplots(1, count, squeeze=False)[0])
@@ -60,7 +62,7 @@ def prices(axes: Axes, found: Explanation) -> None:
 def climb(axes: Axes, found: Explanation) -> None:
     """Draw the utility along the executed path, and the share of values that are final."""
     step = np.arange(len(found.utility))
-    axes.plot(step, found.utility, "-o", color=ACCENT, markersize=4)
+    axes.plot(step, found.utility, "-o" if len(step) <= MARKED else "-", color=ACCENT, markersize=4)
     axes.set(xlabel="step", ylabel="utility", title="the path of decisions")
     other = axes.twinx()
     final = [sum(one <= now for one in found.settled) / len(found.settled) for now in step]

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from aign.designs import receding_horizon
 from aign.designs.settings import SamplingSettings
-from aign.designs.verification import verify
+from aign.designs.verification import Verified, verify
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.diffusion.quality import TARGET_RETURN
 from aign.scenarios.constraints import Constraint
+from aign.scenarios.sequential import is_sequential
 
 ROWS = 4_096
 """Plans denoised at once: bounds memory."""
@@ -59,8 +61,8 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
         returns = ladder.repeat(-(-count // len(ladder)))[:count].repeat(len(part))
         margins = torch.tensor(settings.margins).repeat(count)[:count].repeat(len(part))
         repeated = part.repeat_interleave(count, dim=0)
-        plans = pipeline(repeated, returns, constraints, seen(shown, count, settings), sampling, generator, margins)
-        verified = verify(pipeline, repeated, plans, constraints)
+        verified = designed(pipeline, repeated, returns, constraints, seen(shown, count, settings), sampling, generator,
+                            margins)
         fields = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
                   "target_returns": returns}
         parts.append(ranked({name: value.unflatten(0, (len(part), count)) for name, value in fields.items()
@@ -68,6 +70,15 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
     merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     labels = {name.removeprefix("label:"): merged.pop(name) for name in list(merged) if name.startswith("label:")}
     return Candidates(labels=labels, **merged)
+
+
+def designed(pipeline: DesignPipeline, contexts: Tensor, returns: Tensor, constraints: Sequence[Constraint],
+             shown: Tensor | None, sampling: Sampling, generator: torch.Generator, margins: Tensor | None) -> Verified:
+    """Return one verified design a row: the end of a plan, or where decisions follow each other a whole episode."""
+    asked = (contexts, returns, constraints, shown, sampling, generator, margins)
+    if is_sequential(pipeline.scenario):
+        return receding_horizon.run(pipeline, *asked)
+    return verify(pipeline, contexts, pipeline(*asked), constraints)
 
 
 def binding(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint], sampling: Sampling,
@@ -80,8 +91,11 @@ def binding(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Co
     if not constraints:
         return torch.zeros(len(contexts), 0, dtype=torch.bool)
     returns = torch.full((len(contexts),), TARGET_RETURN)
-    draft = pipeline(contexts, returns, sampling=sampling, generator=generator).designs.cpu()
-    values = pipeline.scenario.measure(contexts.cpu(), draft)
+    if is_sequential(pipeline.scenario):
+        values = receding_horizon.run(pipeline, contexts, returns, sampling=sampling, generator=generator).labels
+    else:
+        draft = pipeline(contexts, returns, sampling=sampling, generator=generator).designs.cpu()
+        values = pipeline.scenario.measure(contexts.cpu(), draft)
     return torch.stack([~constraint.holds(values[constraint.label]) for constraint in constraints], dim=1)
 
 

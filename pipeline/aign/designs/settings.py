@@ -37,6 +37,9 @@ class SamplingSettings(Settings):
     projected_steps: Annotated[int, Field(ge=0)] = 0
     """Last denoising steps in which the design is projected on the constraints; 0 leaves it to the end, which is as
     good where the closed form decides, and several times faster where a search has to."""
+    harmless: Annotated[bool, Field(exclude_if=lambda kept: kept)] = True
+    """Where decisions follow each other: keep to choices that do no harm at once, such as a provider with room, while
+    there are any. false shows what the network would do alone."""
     ladder: Ladder = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
     """Target returns, cycled over the candidates of a request without constraints: just below the best in the data."""
     margins: Margins = (0.05, 0.1, 0.2, 0.35, 0.6)
@@ -89,4 +92,5 @@ class EvaluateSettings(Settings):
     contexts: Annotated[int, Field(ge=2)] = 256
     """Test contexts; the stage uses as many as the dataset has, at most these."""
     candidates: Positive = 16
-    """Designs generated for each context when the best one counts."""
+    """Designs generated for each context when the best one counts; where decisions follow each other each is a whole
+    episode, so few are advisable."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -27,7 +27,10 @@ from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
 from aign.files import json_text, writing
 from aign.scenarios.base import Certificate, Scenario, finite_or_none, normalised_return
+from aign.scenarios.sequential import is_sequential
 
+WRITTEN_OUT = 128
+"""Most values of a design that the terminal shows."""
 PICTURE: dict[str, Any] = {"dpi": 120, "format": "png", "metadata": {"Software": None}}
 """How pictures are saved: equal content is equal bytes."""
 
@@ -70,7 +73,14 @@ class Answer:
         if not bool(found.feasible[0, 0]):
             return None
         return explain(self.scenario, self.request.context, self.request.constraints, found.designs[0, 0],
-                       found.paths[0, 0], self.certificate)
+                       self.best_path, self.certificate)
+
+    @cached_property
+    def best_path(self) -> Tensor:
+        """The states (T+1, Z) passed on the way to the best design, with what is hidden."""
+        if is_sequential(self.scenario):
+            return self.scenario.passed(self.request.context, self.candidates.designs[0, 0])
+        return self.candidates.paths[0, 0]
 
     @cached_property
     def diversity(self) -> Diversity:
@@ -84,13 +94,17 @@ class Answer:
     def spread(self, count: int) -> Answer:
         """Return the answer with up to `count` good designs that differ as much as can be; see `diversity.spread`."""
         found = self.candidates
-        chosen = sorted(diversity.spread(found.designs[0], found.utility[0], found.feasible[0], count))
+        chosen = sorted(diversity.spread(found.designs[0], found.utility[0], found.feasible[0], count,
+                                         norm=diversity.norm_of(self.scenario)))
         kept = {one.name: _picked(getattr(found, one.name), chosen) for one in fields(found)}
         return replace(self, candidates=Candidates(**kept))
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one dictionary a design, best first; None where a figure does not exist."""
-        found, scores = self.candidates, self._scores()
+        """Return one dictionary a design, best first; None where a figure does not exist.
+
+        Where decisions follow each other there is no path: replaying the decisions, which are the design, gives it.
+        """
+        found, scores, alone = self.candidates, self._scores(), is_sequential(self.scenario)
         return [{
             "rank": rank + 1,
             "feasible": bool(found.feasible[0, rank]),
@@ -102,7 +116,7 @@ class Answer:
             "path_reaches_design": bool(found.reached[0, rank]),
             "target_return": float(found.target_returns[0, rank]),
             "design": found.designs[0, rank].tolist(),
-            "path": found.paths[0, rank].tolist(),
+            **({} if alone else {"path": found.paths[0, rank].tolist()}),
         } for rank in range(found.utility.shape[1])]
 
     @property
@@ -176,7 +190,7 @@ class Answer:
 
     def picture(self) -> Figure:
         """Draw the best design and the path to it."""
-        return self.scenario.picture(self.request.context, self.candidates.paths[0, 0], self._title())
+        return self.scenario.picture(self.request.context, self.best_path, self._title())
 
     def _title(self) -> str:
         where = ", ".join(str(one) for one in self.request.constraints) or "no constraints"
@@ -213,17 +227,17 @@ class Answer:
     def _caption(self) -> str:
         """Return units, the best design in full, what the certificate proves, and the explanation."""
         units = ", ".join(f"{name} [{self.scenario.label(name).unit}]" for name in self.candidates.labels)
-        best = " ".join(f"{value:g}" for value in self.rows()[0]["design"])
+        best = written_out(self.rows()[0]["design"])
         return "\n".join([f"Units: {units}.", f"Best design: {best}.", self.certificate.statement, *self._why()])
 
     def _why(self) -> list[str]:
         """Return the explanation, or where the request is not met the nearest design that is, and the diversity."""
-        unit = self.scenario.state_features[0].unit
+        unit = "decisions" if is_sequential(self.scenario) else self.scenario.state_features[0].unit
         lines = [] if self.explanation is None else self.explanation.sentences()
         found = self.diagnosis
         if found is not None and found.design is not None:
             labels = ", ".join(f"{name} {value:.4g}" for name, value in found.labels.items())
-            nearest = " ".join(f"{value:g}" for value in found.design.tolist())
+            nearest = written_out(found.design.tolist())
             lines.append(f"Nearest feasible design, with {found.cause} relaxed as said: {nearest}; utility "
                          f"{found.utility:.4f}, {labels}.")
         return lines + self.diversity.sentences(unit)
@@ -233,6 +247,12 @@ class Answer:
         gap = "-" if row["gap"] is None else f"{row['gap']:.3%}"
         return [str(row["rank"]), "yes" if row["feasible"] else "no", f"{row['utility']:.4f}", gap,
                 *(f"{row[name]:.4g}" for name in self.candidates.labels)]
+
+
+def written_out(design: Sequence[float]) -> str:
+    """Return the values of a design for the terminal, the last of very many left out."""
+    more = f" ... ({len(design)} values)" if len(design) > WRITTEN_OUT else ""
+    return " ".join(f"{value:g}" for value in design[:WRITTEN_OUT]) + more
 
 
 def _picked(value: Any, places: list[int]) -> Any:

@@ -25,7 +25,8 @@ class Verified:
         labels: label name -> (B,) float64.
         feasible: (B,) bool, every constraint holds.
         raw_feasible: (B,) bool, every constraint held before any projection.
-        paths: (B, T+1, S) states the simulator went through under the inverse-dynamics head's actions.
+        paths: (B, T+1, S) states the simulator went through under the inverse-dynamics head's actions; what was
+            observed of them where decisions follow each other.
         reached: (B,) bool, the executed path ends exactly at the design.
     """
 

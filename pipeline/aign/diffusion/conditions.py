@@ -22,6 +22,8 @@ RETURN = "return_normalised"
 LEAST_GAP, GREATEST_GAP = 5e-4, 2.0
 CLIP = 4.0
 """Scores beyond this are clipped: a request far outside the data asks for the edge of the data."""
+REACHABLE = 0.95
+"""Quantile of the returns in the data that counts as reachable."""
 QUANTILES = 65
 """Knots of a label's scale, evenly spaced in probability."""
 
@@ -48,6 +50,11 @@ class Conditions:
         scores: of each label, the scores of its knots.
         better: "lower" or "higher" for each label.
         kind: "achieved", "hindsight" or "one_hot"; see `TrainSettings.condition`.
+        reachable: the highest return that is asked for, whatever a request says; None where there is no limit. Where
+            decisions follow each other, no policy in the data comes near the bound that counts as 1, and to ask for
+            what nobody ever had leads the network astray.
+        returns: knots and scores of the return, as for a label; None where it is encoded by `encode_return`, which
+            tells apart only what comes near 1.
     """
 
     labels: Sequence[str]
@@ -55,13 +62,18 @@ class Conditions:
     scores: Sequence[Sequence[float]]
     better: Sequence[str]
     kind: str = "achieved"
+    reachable: float | None = None
+    returns: Sequence[Sequence[float]] | None = None
 
     @classmethod
-    def fit(cls, labels: Sequence[Label], values: Mapping[str, Tensor], kind: str = "achieved") -> Conditions:
-        """Take the scales from label values, each (B,), of the training split."""
+    def fit(cls, labels: Sequence[Label], values: Mapping[str, Tensor], kind: str = "achieved",
+            returns: Tensor | None = None) -> Conditions:
+        """Take scales from label values, each (B,), of the training split; and those of returns (B,) where given."""
+        best = None if returns is None else float(returns.double().quantile(REACHABLE))
+        scale = None if returns is None else list(scale_of(returns))
         scales = [scale_of(values[label.name]) for label in labels]
         return cls([label.name for label in labels], [knots for knots, _ in scales], [scores for _, scores in scales],
-                   [label.better for label in labels], kind)
+                   [label.better for label in labels], kind, best, scale)
 
     def __len__(self) -> int:
         return 1 + len(self.labels)
@@ -72,7 +84,7 @@ class Conditions:
 
     def encode(self, returns: Tensor, labels: Mapping[str, Tensor]) -> Tensor:
         """Return conditions (B, Q), float32, from returns (B,) and label values, each (B,); missing labels become 0."""
-        columns = [encode_return(returns)]
+        columns = [self._encoded_return(returns)]
         for place, name in enumerate(self.labels):
             value = labels.get(name)
             columns.append(torch.zeros_like(columns[0]) if value is None else self.score(place, value))
@@ -82,11 +94,12 @@ class Conditions:
         """Return the scores, float32, of values (any shape) of the label at a place; beyond the knots the outermost
         slopes go on.
         """
-        knots, scores = (torch.tensor(one[place], dtype=torch.float64, device=values.device)
-                         for one in (self.knots, self.scores))
-        after = torch.searchsorted(knots, values.double().contiguous()).clamp(1, len(knots) - 1)
-        share = (values - knots[after - 1]) / (knots[after] - knots[after - 1])
-        return (scores[after - 1] + share * (scores[after] - scores[after - 1])).clamp(-CLIP, CLIP).float()
+        return on_scale(values, self.knots[place], self.scores[place])
+
+    def _encoded_return(self, returns: Tensor) -> Tensor:
+        if self.returns is None:
+            return encode_return(returns)
+        return on_scale(returns.nan_to_num(nan=0.0), *self.returns).where(~returns.isnan(), 0.0)
 
     def in_training(self, conditions_BQ: Tensor, others_BQ: Tensor) -> Tensor:
         """Return what the network sees of trajectories (B, Q) in training.
@@ -110,12 +123,12 @@ class Conditions:
         """Return conditions (B, Q) and which of them the network may see (B, Q).
 
         Args:
-            returns: (B,) wanted normalised returns; NaN hides the return.
+            returns: (B,) wanted normalised returns, lowered to what is reachable; NaN hides the return.
             constraints: the request; a label bounded from both sides is conditioned on the last bound shown.
             shown: (B, number of constraints) bool; all where None.
             margins: (B,) how much tighter than the threshold to ask for, in scores; 0 where None.
         """
-        encoded = self.encode(returns, {})
+        encoded = self.encode(returns if self.reachable is None else returns.clamp_max(self.reachable), {})
         visible = torch.zeros_like(encoded, dtype=torch.bool)
         visible[:, 0] = ~returns.isnan()
         for number, constraint in enumerate(constraints):
@@ -138,8 +151,9 @@ class Conditions:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` builds the same conditions again."""
+        limit = {} if self.reachable is None else {"reachable": self.reachable, "returns": self.returns}
         return {"labels": list(self.labels), "knots": [list(one) for one in self.knots],
-                "scores": [list(one) for one in self.scores], "better": list(self.better), "kind": self.kind}
+                "scores": [list(one) for one in self.scores], "better": list(self.better), "kind": self.kind, **limit}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Conditions:
@@ -149,6 +163,14 @@ class Conditions:
         knots = [[mean - std, mean + std] for mean, std in zip(values["mean"], values["std"], strict=True)]
         better = values.get("better", ["lower"] * len(knots))
         return cls(values["labels"], knots, [[-1.0, 1.0]] * len(knots), better, values.get("kind", "achieved"))
+
+
+def on_scale(values: Tensor, knots: Sequence[float], scores: Sequence[float]) -> Tensor:
+    """Return the scores, float32, of values (any shape) on a piecewise-linear scale; see `Conditions.score`."""
+    known, score = (torch.tensor(one, dtype=torch.float64, device=values.device) for one in (knots, scores))
+    after = torch.searchsorted(known, values.double().contiguous()).clamp(1, len(known) - 1)
+    share = (values - known[after - 1]) / (known[after] - known[after - 1])
+    return (score[after - 1] + share * (score[after] - score[after - 1])).clamp(-CLIP, CLIP).float()
 
 
 def scale_of(values: Tensor) -> tuple[list[float], list[float]]:

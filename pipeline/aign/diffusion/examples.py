@@ -14,6 +14,7 @@ from torch import Tensor
 from aign.diffusion.conditions import RETURN, Conditions
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.settings import TrainSettings
+from aign.scenarios.sequential import is_sequential
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.windows import Windows
 
@@ -61,18 +62,32 @@ def statistics(stores: Sequence[TrajectoryStore], rows: Sequence[Tensor], settin
     normaliser = Normaliser.fit_shared(scenarios, fixed) if shared else Normaliser.fit(scenarios[0], fixed[0])
     labels = {label.name: torch.cat([store.gather(label.name, own) for store, own in pairs])
               for label in scenarios[0].labels}
-    return normaliser, Conditions.fit(scenarios[0].labels, labels, settings.condition)
+    returns = torch.cat([store.gather(RETURN, own) for store, own in pairs]) if is_sequential(scenarios[0]) else None
+    return normaliser, Conditions.fit(scenarios[0].labels, labels, settings.condition, returns)
 
 
-def load(store: TrajectoryStore, rows: Tensor, horizon: int, normaliser: Normaliser,
-         conditions: Conditions) -> Examples:
-    """Read every window of `horizon` steps of the given rows into memory, in chunks."""
+def load(store: TrajectoryStore, rows: Tensor, horizon: int, normaliser: Normaliser, conditions: Conditions,
+         most: int | None = None, seed: int = 0) -> Examples:
+    """Read windows of `horizon` steps of the given rows into memory, in chunks: all of them, or at most so many, evenly
+    drawn.
+
+    A window carries return and labels of its episode: they say how good the policy was that made it, not how the window
+    itself went (Ajay et al. 2023 condition so). What a model learns under a high return is to act like those who had
+    one in the end.
+    """
     windows = Windows(store, rows, horizon)
     parts: list[Sequence[Tensor]] = []
-    for indices in torch.arange(len(windows)).split(CHUNK):
+    for indices in chosen(len(windows), most, seed).split(CHUNK):
         window = windows.batch(indices)
         returns = store.gather(RETURN, window.rows)
         labels = {name: store.gather(name, window.rows) for name in conditions.labels}
         parts.append((normaliser.states(window.states), window.actions, normaliser.fixed(window.fixed),
                       conditions.encode(returns, labels), returns))
     return Examples(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def chosen(count: int, most: int | None, seed: int) -> Tensor:
+    """Return the numbers below `count`, ascending: all, or `most` of them drawn without preference."""
+    if most is None or count <= most:
+        return torch.arange(count)
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:most].sort().values

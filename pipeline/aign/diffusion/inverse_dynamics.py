@@ -1,14 +1,23 @@
 """The inverse-dynamics head: which action leads from one state to the next (Ajay et al. 2023, section 3.2).
 
-Axes: B batch, S state values, K fixed observation values, A action values.
+Axes: B batch, S state values, K fixed observation values, A action values, of which one is chosen by `ChoiceDynamics`.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+
+
+class Head(Protocol):
+    """What training asks of an inverse-dynamics head."""
+
+    def loss(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor, actions_BA: Tensor) -> Tensor:
+        """Return the loss of these transitions."""
 
 
 class InverseDynamics(ModelMixin, ConfigMixin):
@@ -43,3 +52,37 @@ class InverseDynamics(ModelMixin, ConfigMixin):
         inputs = torch.cat([states_BS, next_states_BS, fixed_BK], dim=1)
         actions: Tensor = self.direct(next_states_BS - states_BS) + self.refine(inputs)
         return actions if self.training else actions.clamp(-1.0, 1.0)
+
+    def loss(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor, actions_BA: Tensor) -> Tensor:
+        """Return the mean squared error of the actions."""
+        return squared_error(self(states_BS, next_states_BS, fixed_BK), actions_BA)
+
+
+class ChoiceDynamics(ModelMixin, ConfigMixin):
+    """The head where an action is one of so many choices: a perceptron whose largest score decides."""
+
+    @register_to_config
+    def __init__(self, state_size: int, fixed_size: int, choices: int, hidden: int = 128) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(2 * state_size + fixed_size, hidden), nn.Mish(),
+                                    nn.Linear(hidden, hidden), nn.Mish(), nn.Linear(hidden, choices))
+
+    def scores(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor) -> Tensor:
+        """Return the score of each choice (B, A), before any softmax."""
+        scores: Tensor = self.layers(torch.cat([states_BS, next_states_BS - states_BS, fixed_BK], dim=1))
+        return scores
+
+    def forward(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor) -> Tensor:
+        """Return actions (B, A) for normalised states and fixed observations: 1 for the choice made, 0 elsewhere."""
+        scores = self.scores(states_BS, next_states_BS, fixed_BK)
+        return nn.functional.one_hot(scores.argmax(dim=1), scores.shape[1]).to(states_BS.dtype)
+
+    def loss(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor, actions_BA: Tensor) -> Tensor:
+        """Return the mean cross-entropy of the choices."""
+        scores = self.scores(states_BS, next_states_BS, fixed_BK).float()
+        return nn.functional.cross_entropy(scores, actions_BA.argmax(dim=1))
+
+
+def squared_error(predicted_BA: Tensor, actions_BA: Tensor) -> Tensor:
+    """Return the mean squared error of actions."""
+    return (predicted_BA - actions_BA).float().square().mean()

@@ -1,19 +1,24 @@
 """Between raw units and the numbers a network likes; travels as JSON inside the model folder.
 
-Axes: B batch, S state values, K fixed observation values.
+Axes: B batch, L planned states, S state values, K fixed observation values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from aign.scenarios.base import Scenario
 
+CHANGE_LEVEL = 0.995
+"""Quantile of the changes of a value in the data that becomes 1; larger ones are clipped."""
+CHANGE_ROWS = 20_000
+"""Windows, at most, from which changes are measured."""
 LEAST_SPREAD = 1e-6
 """A value that hardly varies in the data is centred, but never blown up."""
 
@@ -25,17 +30,21 @@ class Normaliser:
     Attributes:
         state_low, state_high: S bounds in raw units.
         fixed_mean, fixed_std: K statistics of the training split.
+        change: S sizes of changes within a window, in normalised units; None where plans are states themselves. Where
+            decisions follow each other a plan is made of changes from what is observed now: a step moves a state by
+            little of its range, which noise that spans the range would drown.
     """
 
     state_low: Sequence[float]
     state_high: Sequence[float]
     fixed_mean: Sequence[float]
     fixed_std: Sequence[float]
+    change: Sequence[float] | None = None
 
     @classmethod
     def fit(cls, scenario: Scenario[Any], fixed_BK: Tensor) -> Normaliser:
         """Take bounds from the scenario and statistics of each value from fixed observations (B, K) of training."""
-        std = fixed_BK.double().std(dim=0, correction=0)
+        std = fixed_BK.double().std(dim=0, correction=0) if fixed_BK.shape[1] else fixed_BK.new_zeros(0).double()
         std = torch.where(std > LEAST_SPREAD, std, 1.0)
         return cls(*bounds(scenario), fixed_BK.double().mean(dim=0).tolist(), std.tolist())
 
@@ -67,6 +76,26 @@ class Normaliser:
             start += old.size
         return Normaliser(*bounds(scenario), mean, std)
 
+    def with_changes(self, states: Tensor) -> Normaliser:
+        """Return a normaliser whose plans are changes, of the size they have in windows (B, L+1, S), normalised."""
+        rows = states[::-(-len(states) // CHANGE_ROWS)]
+        changes = (rows[:, 1:] - rows[:, :1]).abs().flatten(0, 1).cpu().numpy()
+        size = np.quantile(changes, CHANGE_LEVEL, axis=0).astype(float)
+        return replace(self, change=np.where(size > LEAST_SPREAD, size, 1.0).tolist())
+
+    def plan(self, states: Tensor, first: Tensor) -> Tensor:
+        """Return normalised states (B, L, S) that follow a first one (B, S) as what the network generates."""
+        if self.change is None:
+            return states
+        return ((states - first[:, None]) / torch.tensor(self.change, device=states.device)).clamp(-1.0, 1.0)
+
+    def planned(self, plan: Tensor, first: Tensor) -> Tensor:
+        """Return the normalised states (B, L, S) that a generated plan from a first state (B, S) stands for."""
+        if self.change is None:
+            return plan
+        following: Tensor = (first[:, None] + plan * torch.tensor(self.change, device=plan.device)).clamp(-1.0, 1.0)
+        return following
+
     def states(self, raw: Tensor) -> Tensor:
         """Map raw states (..., S) to [-1, 1], float32."""
         low, high = self._bounds(raw)
@@ -87,7 +116,7 @@ class Normaliser:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `Normaliser(**values)` is the same normaliser again."""
-        return {name: list(values) for name, values in asdict(self).items()}
+        return {name: list(values) for name, values in asdict(self).items() if values is not None}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Normaliser:

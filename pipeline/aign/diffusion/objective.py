@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
+from aign.diffusion.inverse_dynamics import Head
+from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.settings import TrainSettings
 
 SCHEDULE = "squaredcos_cap_v2"
@@ -33,11 +35,15 @@ class Objective:
     schedule: DDPMScheduler
     conditions: Conditions
     generator: torch.Generator
+    normaliser: Normaliser | None = None
+    """Says what plans are made of; states where None."""
 
     def denoising(self, unet: nn.Module, examples: Examples, rows: Tensor) -> Tensor:
         """Return the weighted mean squared error of the network's prediction on the given examples."""
         settings, device = self.settings, examples.states.device
         clean = examples.states[rows][:, settings.stride::settings.stride]
+        if self.normaliser is not None:
+            clean = self.normaliser.plan(clean, examples.states[rows, 0])
         step = torch.randint(settings.noise_steps, (len(rows),), generator=self.generator, device=device)
         noise = torch.randn(clean.shape, generator=self.generator, device=device)
         conditions, shown = self.conditions_shown(examples.conditions[rows])
@@ -84,10 +90,10 @@ class Objective:
         velocity: Tensor = self.schedule.get_velocity(clean, noise, step)
         return velocity
 
-    def inverse(self, head: nn.Module, examples: Examples, rows: Tensor) -> Tensor:
-        """Return the mean squared error of the inverse-dynamics head on one random transition of each example."""
+    def inverse(self, head: Head, examples: Examples, rows: Tensor) -> Tensor:
+        """Return the loss of the inverse-dynamics head on one random transition of each example."""
         time = torch.randint(examples.actions.shape[1], (len(rows),), generator=self.generator,
                              device=examples.states.device)
-        predicted = head(examples.states[rows, time], examples.states[rows, time + 1], examples.fixed[rows])
-        loss: Tensor = (predicted - examples.actions[rows, time]).float().square().mean()
+        loss: Tensor = head.loss(examples.states[rows, time], examples.states[rows, time + 1], examples.fixed[rows],
+                                 examples.actions[rows, time])
         return loss

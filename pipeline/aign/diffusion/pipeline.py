@@ -23,6 +23,7 @@ from aign.errors import ParameterError
 from aign.scenarios import registry
 from aign.scenarios.base import Scenario
 from aign.scenarios.constraints import Constraint
+from aign.scenarios.sequential import is_sequential
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Sampling:
         temperature: standard deviation of the initial noise.
         composed: guide by each shown label alone and add the changes (Ajay et al. 2023, eq. 9): n labels, n + 1 passes.
         projected_steps: how many of the last steps project the design on the constraints; 0 leaves it to the end.
+        harmless: where decisions follow each other, keep to choices that do no harm at once, while there are any; see
+            `SequentialScenario.allowed`.
     """
 
     scheduler: str = "DDIMScheduler"
@@ -60,9 +63,10 @@ class Sampling:
     temperature: float = 0.7
     composed: bool = True
     projected_steps: int = 0
+    harmless: bool = True
 
 
-PARTS = (unet.TemporalUNet, inverse_dynamics.InverseDynamics, set_network.SetDenoiser,
+PARTS = (unet.TemporalUNet, inverse_dynamics.InverseDynamics, inverse_dynamics.ChoiceDynamics, set_network.SetDenoiser,
          set_network.SharedInverseDynamics)
 """What a model folder names by its module: diffusers opens only modules that were imported before."""
 
@@ -74,7 +78,7 @@ class DesignPipeline(DiffusionPipeline):
 
     Args:
         unet: the denoiser, a `TemporalUNet` or a `SetDenoiser`.
-        inverse: the inverse-dynamics head, an `InverseDynamics` or a `SharedInverseDynamics`.
+        inverse: the inverse-dynamics head, an `InverseDynamics`, a `SharedInverseDynamics` or a `ChoiceDynamics`.
         scheduler: the forward process the denoiser was trained with.
         design: JSON values: scenario, horizon, stride, normaliser, conditions, provenance.
     """
@@ -149,24 +153,22 @@ class DesignPipeline(DiffusionPipeline):
 
         Raises:
             ContextError: a context the scenario does not have.
-            ParameterError: an unknown scheduler or a wrong number of steps.
+            ParameterError: an unknown scheduler or a wrong number of steps; or decisions follow each other in the
+                scenario, so that no single plan holds a design: see `receding_horizon.follow`.
         """
         sampling, design = sampling or Sampling(), self.config.design
         scenario = self.scenario
+        if is_sequential(scenario):
+            raise ParameterError(f"In {scenario.name} decisions follow each other, so no single plan holds a design. "
+                                 "Use aign.diffusion.receding_horizon.follow, or aign.designs.generation.generate.")
         contexts, index = scenario.canonical_order(scenario.check_contexts(contexts).to(self.device))
         first = scenario.initial_state(contexts)
-        known = torch.cat([self.normaliser.fixed(scenario.fixed_observation(contexts)), self.normaliser.states(first)],
-                          dim=1)
-        wanted, visible = self.conditions.request(returns.to(self.device), constraints, shown, margins)
-        shape = (len(contexts), design["horizon"] // design["stride"], scenario.state_size)
-        start = torch.randn(shape, generator=generator, device=self.device) * sampling.temperature
 
         def project(clean: Tensor) -> Tensor:
             last = scenario.project(contexts, self.normaliser.raw_states(clean[:, -1]), constraints)
             return torch.cat([clean[:, :-1], self.normaliser.states(last)[:, None]], dim=1)
 
-        clean = self._denoise(start, known, wanted, visible, sampling, project, generator)
-        waypoints = torch.cat([first[:, None].float(), self.normaliser.raw_states(clean)], dim=1)
+        waypoints = self.plan(contexts, first, returns, constraints, shown, sampling, generator, margins, project)
         raw = scenario.project(contexts, waypoints[:, -1])
         final = scenario.project(contexts, waypoints[:, -1], constraints)
         waypoints = torch.cat([waypoints[:, :-1], final[:, None]], dim=1)
@@ -174,8 +176,27 @@ class DesignPipeline(DiffusionPipeline):
         states = interpolated(waypoints, design["stride"])
         return Plans(states.gather(2, back[:, None].expand(states.shape)), raw.gather(1, back), final.gather(1, back))
 
+    @torch.no_grad()
+    def plan(self, contexts: Tensor, states: Tensor, returns: Tensor, constraints: Sequence[Constraint] = (),
+             shown: Tensor | None = None, sampling: Sampling | None = None, generator: torch.Generator | None = None,
+             margins: Tensor | None = None, project: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Return waypoints (B, L+1, S) from what is observed now, in raw units; the first are the states given.
+
+        Contexts (B, C) are checked, in canonical order and on this pipeline's device; states (B, S) are those observed
+        now; `project` is what `Sampling.projected_steps` does to normalised waypoints (B, L, S), nothing where None.
+        Everything else is as in `__call__`.
+        """
+        sampling, design = sampling or Sampling(), self.config.design
+        normaliser, first = self.normaliser, self.normaliser.states(states)
+        known = torch.cat([normaliser.fixed(self.scenario.fixed_observation(contexts)), first], dim=1)
+        wanted, visible = self.conditions.request(returns.to(self.device), constraints, shown, margins)
+        shape = (len(contexts), design["horizon"] // design["stride"], self.scenario.state_size)
+        start = torch.randn(shape, generator=generator, device=self.device) * sampling.temperature
+        clean = self._denoise(start, known, wanted, visible, sampling, project, generator)
+        return torch.cat([states[:, None].float(), normaliser.raw_states(normaliser.planned(clean, first))], dim=1)
+
     def _denoise(self, noisy: Tensor, known: Tensor, wanted: Tensor, visible: Tensor, sampling: Sampling,
-                 project: Callable[[Tensor], Tensor], generator: torch.Generator | None) -> Tensor:
+                 project: Callable[[Tensor], Tensor] | None, generator: torch.Generator | None) -> Tensor:
         """Run the reverse process and return the clean waypoints (B, L, S)."""
         scheduler = schedulers.build(sampling.scheduler, self.scheduler, sampling.steps, self.device)
         alphas = self.scheduler.alphas_cumprod.to(self.device)
@@ -187,7 +208,7 @@ class DesignPipeline(DiffusionPipeline):
             prediction = self._predict(scaled, step, known, wanted, visible, sampling)
             clean = schedulers.clean_sample(prediction, scaled, self.scheduler.config.prediction_type,
                                             alphas[step.long()])
-            if number >= len(scheduler.timesteps) - sampling.projected_steps:
+            if project is not None and number >= len(scheduler.timesteps) - sampling.projected_steps:
                 clean = project(clean)
             noisy = scheduler.step(clean, step, noisy, **chance).prev_sample
         return clean
@@ -209,11 +230,19 @@ class DesignPipeline(DiffusionPipeline):
         return guided
 
     @torch.no_grad()
-    def act(self, contexts: Tensor, states: Tensor, next_states: Tensor) -> Tensor:
-        """Return the actions (B, A) that lead from raw states (B, S) to the next ones, users in canonical order."""
+    def act(self, contexts: Tensor, states: Tensor, next_states: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """Return the actions (B, A) that lead from raw states (B, S) to the next ones, users in canonical order.
+
+        Where a choice is made, of those allowed (B, A) bool; of all where None, or where none is.
+        """
         fixed = self.normaliser.fixed(self.scenario.fixed_observation(contexts))
-        actions: Tensor = self.inverse(self.normaliser.states(states), self.normaliser.states(next_states), fixed)
-        return actions
+        transition = self.normaliser.states(states), self.normaliser.states(next_states), fixed
+        if allowed is None:
+            actions: Tensor = self.inverse(*transition)
+            return actions
+        kept = allowed | ~allowed.any(dim=1, keepdim=True)
+        scores: Tensor = self.inverse.scores(*transition).masked_fill(~kept, -torch.inf)
+        return nn.functional.one_hot(scores.argmax(dim=1), scores.shape[1]).to(states.dtype)
 
 
 def _alone(visible: Tensor, hidden: Tensor) -> list[Tensor]:

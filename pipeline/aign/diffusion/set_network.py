@@ -18,7 +18,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-from aign.diffusion.inverse_dynamics import InverseDynamics
+from aign.diffusion.inverse_dynamics import InverseDynamics, squared_error
 from aign.diffusion.unet import mlp, sinusoidal
 from aign.errors import ParameterError
 from aign.scenarios.base import Feature, Scenario
@@ -124,6 +124,10 @@ class SharedInverseDynamics(ModelMixin, ConfigMixin):
                  by_user(fixed_BK, fixed, users)]
         actions: Tensor = self.head(*(part.flatten(0, 1) for part in parts))
         return actions.reshape(len(states_BS), -1)
+
+    def loss(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor, actions_BA: Tensor) -> Tensor:
+        """Return the mean squared error of the actions."""
+        return squared_error(self(states_BS, next_states_BS, fixed_BK), actions_BA)
 
 
 def user_widths(scenario: Scenario[Any], features: Sequence[Feature]) -> list[int]:

@@ -46,6 +46,11 @@ class TrainSettings(Settings):
     network: NetworkSettings = NetworkSettings()
     stride: Positive = 2
     """The diffuser plans every stride-th state (jump steps, Lu et al. 2025); states between are interpolated."""
+    window: Positive | None = None
+    """Steps of a plan, for networks in which decisions follow each other: the model learns from every run of so many
+    steps, and in use plans so far ahead at each step. None: the whole episode. A multiple of the stride."""
+    windows: Positive = 100_000
+    """Windows held in memory where `window` is set: evenly drawn, once, where the episodes have more."""
     steps: Positive = 3_000
     """Gradient steps."""
     ablation_steps: Positive = 1_500
@@ -80,6 +85,10 @@ class TrainSettings(Settings):
     evaluate_every: Positive = 250
     """Gradient steps between held-out evaluations; the best model by design quality is kept."""
     evaluate_contexts: Positive = 64
+    """Validation contexts of such an evaluation; few where each asks for a whole episode of plans."""
+    target_return: Annotated[float, Field(ge=-2, le=1)] = 0.998
+    """Return asked for in held-out evaluations: within the dense part of good data. The default was tuned on validation
+    contexts of power allocation."""
     checkpoint_every: Positive = 500
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """auto: bfloat16 on a GPU, float32 on a CPU."""

@@ -17,7 +17,7 @@ from aign.diffusion import checkpoint, examples
 from aign.diffusion.checkpoint import Progress
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
-from aign.diffusion.inverse_dynamics import InverseDynamics
+from aign.diffusion.inverse_dynamics import ChoiceDynamics, InverseDynamics
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.objective import Objective, noise_schedule
 from aign.diffusion.pipeline import DesignPipeline
@@ -27,6 +27,7 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError, ParameterError, unknown_name
 from aign.scenarios.base import Scenario
+from aign.scenarios.sequential import is_sequential
 from aign.trajectories.reader import TrajectoryStore
 
 HELD_OUT_ROWS = 2_048
@@ -71,22 +72,26 @@ class Trainer:
         first, parts = self.scenarios[0], []
         for store, own in zip(stores, rows, strict=True):
             scaled = normaliser if store is stores[0] else normaliser.at(first, store.scenario)
-            parts.append([examples.load(store, chosen, first.horizon, scaled, conditions).to(device)
-                          for chosen in (own, store.rows("validation")[:HELD_OUT_ROWS])])
+            asked = ((own, settings.windows), (store.rows("validation")[:HELD_OUT_ROWS], HELD_OUT_ROWS))
+            parts.append([examples.load(store, chosen, settings.window or first.horizon, scaled, conditions,
+                                        settings.window and most, seed).to(device) for chosen, most in asked])
         self.train, self.validation = [part[0] for part in parts], [part[1] for part in parts]
+        if is_sequential(first):
+            normaliser = normaliser.with_changes(self.train[0].states)
         torch.manual_seed(seed)
         self.unet, self.inverse = networks(first, self.train[0], settings)
-        spread = slice(None, None, max(1, len(self.train[0]) // LINEAR_FIT_ROWS))
-        self.inverse.fit_linear(self.train[0].states[spread].diff(dim=1).flatten(0, 1).cpu(),
-                                self.train[0].actions[spread].flatten(0, 1).cpu())
+        if not isinstance(self.inverse, ChoiceDynamics):
+            spread = slice(None, None, max(1, len(self.train[0]) // LINEAR_FIT_ROWS))
+            self.inverse.fit_linear(self.train[0].states[spread].diff(dim=1).flatten(0, 1).cpu(),
+                                    self.train[0].actions[spread].flatten(0, 1).cpu())
         self.unet.to(device), self.inverse.to(device)
-        self.average = {name: copy.deepcopy(module) for name, module in self.modules().items()}
+        self.average: dict[str, Any] = {name: copy.deepcopy(module) for name, module in self.modules().items()}
         self.best = {name: copy.deepcopy(module) for name, module in self.average.items()}
         self.parameters = [*self.unet.parameters(), *self.inverse.parameters()]
         self.optimiser = torch.optim.AdamW(self.parameters, settings.learning_rate,
                                            weight_decay=settings.weight_decay, fused=True)
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.objective = Objective(settings, noise_schedule(settings), conditions, self.generator)
+        self.objective = Objective(settings, noise_schedule(settings), conditions, self.generator, normaliser)
         self.design = describe(stores, settings, normaliser, conditions, behaviours, provenance)
         self.progress = Progress()
 
@@ -175,7 +180,7 @@ class Trainer:
         pipeline = pipeline if place == 0 else pipeline.at(self.scenarios[place])
         return {"held_out_loss": float(objective.denoising(self.average["unet"], data, rows)),
                 "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows)),
-                **held_out_quality(pipeline, self.held_out[place], self.seed)}
+                **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
 
     def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignPipeline:
         """Return a pipeline around the given networks."""
@@ -188,20 +193,36 @@ class Trainer:
 def check(stores: Sequence[TrajectoryStore], settings: TrainSettings) -> None:
     """Raise ParameterError where settings contradict each other or the scenario."""
     scenario = stores[0].scenario
-    if scenario.horizon % settings.stride:
+    if settings.window is not None:
+        check_window(scenario, settings.window, settings.stride)
+    elif scenario.horizon % settings.stride:
         raise ParameterError(f"train.stride = {settings.stride}: it must divide the horizon {scenario.horizon} of "
                              f"{scenario.name}.")
     if len(stores) > 1 and settings.network.kind != "set":
         raise ParameterError(f"train.network.kind = {settings.network.kind}: learning from {len(stores)} datasets "
                              "together needs the kind set.")
+    if scenario.choices is not None and settings.network.kind == "set":
+        raise ParameterError(f"train.network.kind = set: {scenario.name} chooses one of {scenario.choices}, which "
+                             "belong to no user. Use kind: temporal.")
     names = [label.name for label in scenario.labels]
     for name in [name for pair in settings.never_together for name in pair]:
         if name not in names:
             raise ParameterError(f"train.never_together: {unknown_name('label', name, names)}")
 
 
+def check_window(scenario: Scenario[Any], window: int, stride: int) -> None:
+    """Raise ParameterError where plans of `window` steps suit neither scenario nor stride."""
+    if not is_sequential(scenario):
+        raise ParameterError(f"train.window = {window}: a design of {scenario.name} is the last state of a whole "
+                             "episode. Leave train.window out; it is for networks in which decisions follow each "
+                             "other.")
+    if window > scenario.horizon or window % stride:
+        raise ParameterError(f"train.window = {window}: it must be a multiple of train.stride = {stride}, and at most "
+                             f"the {scenario.horizon} steps of an episode of {scenario.name}.")
+
+
 def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
-             ) -> tuple[TemporalUNet | SetDenoiser, InverseDynamics | SharedInverseDynamics]:
+             ) -> tuple[TemporalUNet | SetDenoiser, InverseDynamics | SharedInverseDynamics | ChoiceDynamics]:
     """Build denoiser and inverse-dynamics head for the sizes of a scenario and its data."""
     shape, conditions = settings.network, data.conditions.shape[1]
     if shape.kind == "set":
@@ -212,7 +233,8 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
                 SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden))
     unet = TemporalUNet(data.states.shape[2], data.known.shape[1], conditions, shape.channels,
                         list(shape.multipliers), shape.kernel, shape.embedding, shape.groups)
-    head = InverseDynamics(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden)
+    kind = InverseDynamics if scenario.choices is None else ChoiceDynamics
+    head = kind(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden)
     return unet, head
 
 
@@ -226,10 +248,11 @@ def learning_rate(settings: TrainSettings, step: int) -> float:
 
 def describe(stores: Sequence[TrajectoryStore], settings: TrainSettings, normaliser: Normaliser, conditions: Conditions,
              behaviours: Sequence[str] | None, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what travels with the model as JSON: scenario, plan length, normaliser, conditions, provenance."""
+    """Return what travels with the model as JSON: scenario, steps of a plan, normaliser, conditions, provenance."""
     first = stores[0].scenario
     others = {"trained_on": [store.scenario.spec() for store in stores]} if len(stores) > 1 else {}
-    return {"scenario": first.spec(), **others, "horizon": first.horizon, "stride": settings.stride,
+    return {"scenario": first.spec(), **others, "horizon": settings.window or first.horizon,
+            "stride": settings.stride,
             "normaliser": normaliser.to_json(), "conditions": conditions.to_json(),
             "behaviours": list(behaviours) if behaviours is not None else "all",
             "settings": settings.model_dump(mode="json"), "provenance": dict(provenance)}

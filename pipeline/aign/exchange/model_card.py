@@ -158,15 +158,23 @@ def _data(design: Mapping[str, Any]) -> str:
 
 
 def _compared(report: Mapping[str, Any]) -> str:
-    by_quality = sorted(report["methods"].items(), key=lambda item: -item[1]["utility_ratio"]["mean"])
+    # Where U / U* says nothing, and the report therefore has none, the normalised return takes its place.
+    by_quality = sorted(report["methods"].items(), key=lambda item: -_decisive(item[1])["mean"])
     rows = []
     for name, method in by_quality:
-        ratio, score = method["utility_ratio"], method["normalised_return"]
+        ratio, score = _decisive(method), method["normalised_return"]
         rows.append((f"`{name}`", f"{ratio['mean']:.5f} [{ratio['mean_low']:.5f}, {ratio['mean_high']:.5f}]",
                      f"{ratio['q05']:.5f}", f"{ratio['worst']:.5f}", f"{score['mean']:.4f}"))
-    head = ("method", "U / U*, mean [95 %]", "5 % quantile", "worst", "normalised return")
+    measured = "U / U*" if "utility_ratio" in by_quality[0][1] else "normalised return"
+    head = ("method", f"{measured}, mean [95 %]", "5 % quantile", "worst", "normalised return")
     return REPORT.substitute(contexts=report["contexts"], split=report["split"], rows=table(head, rows),
                              statement=report["certificate_statement"])
+
+
+def _decisive(method: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return the figures by which methods are ranked, as the report does."""
+    found: Mapping[str, float] = method.get("utility_ratio") or method["normalised_return"]
+    return found
 
 
 def _front_matter(title: str, design: Mapping[str, Any], best: Mapping[str, Any], report: Mapping[str, Any] | None,
@@ -179,13 +187,15 @@ def _front_matter(title: str, design: Mapping[str, Any], best: Mapping[str, Any]
                           dataset_name=f"AIGN trajectories: {design['scenario']['name']}", metric_name=name,
                           dataset_revision=", ".join(digests(design)) or None, metric_value=value)
 
+    alone = design["behaviours"] != "all" and len(design["behaviours"]) == 1
     results = [result("validation", key, text, float(best[key])) for key, text in REPORTED.items()
                if best.get(key) is not None]
     for name, method in sorted(report["methods"].items() if report else ()):
-        # The report also has the ablation, a model of its own, which learned from SAC's episodes alone.
-        if name.startswith("diffuser") and name.endswith("sac_only") == (design["behaviours"] == ["sac"]):
-            results.append(result(report["split"] if report else "", "utility_ratio_mean", f"U / U*, mean, {name}",
-                                  float(method["utility_ratio"]["mean"])))
+        # The report also has the ablation, a model of its own, which learned from one agent's episodes alone.
+        if name.startswith("diffuser") and name.endswith("_only") == alone:
+            kind = "utility_ratio_mean" if "utility_ratio" in method else "normalised_return_mean"
+            results.append(result(report["split"] if report else "", kind, f"{REPORTED[kind]}, {name}",
+                                  float(_decisive(method)["mean"])))
     data = ModelCardData(
         license="apache-2.0", library_name="diffusers", pipeline_tag=TASK, datasets=list(datasets) or None,
         tags=["aign", "decision-diffuser", "network-design", "offline-reinforcement-learning",

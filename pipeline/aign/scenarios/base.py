@@ -111,6 +111,8 @@ class Scenario(ABC, Generic[ParametersT]):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    published: ClassVar[str] = ""
+    """What the paper printed for this network, and why ours is comparable with it or not; Markdown, for reports."""
     Parameters: ClassVar[Any]
     """The pydantic class of this scenario's parameters."""
 
@@ -119,6 +121,9 @@ class Scenario(ABC, Generic[ParametersT]):
     state_features: tuple[Feature, ...]
     observation_features: tuple[Feature, ...]
     action_size: int
+    choices: int | None = None
+    """None where action values lie in [-1, 1]; else an agent takes one of so many choices, and an action holds a score
+    of each, of which the largest decides."""
     labels: tuple[Label, ...]
     heuristics: Mapping[str, Heuristic]
     """Baselines by name: context (B, C) -> design (B, X)."""
@@ -215,9 +220,21 @@ class Scenario(ABC, Generic[ParametersT]):
     def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the usual first state (B, S), or with a generator a random one, for exploration."""
 
+    def resumed(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return the first states (B, Z) of which the observed part (B, S) is known; by default nothing is hidden."""
+        return observed
+
     @abstractmethod
     def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Apply actions (B, A), clipped to [-1, 1]; return the next states (B, S) and rewards (B,)."""
+        """Apply actions (B, A), as `applied` reads them; return the next states (B, S) and rewards (B,)."""
+
+    def applied(self, actions: Tensor) -> Tensor:
+        """Return actions (B, A) as they take effect, float32: clipped to [-1, 1], or 1 for the choice with the largest
+        score (the first of equals) and 0 for the others.
+        """
+        if self.choices is None:
+            return actions.clamp(-1.0, 1.0).float()
+        return torch.nn.functional.one_hot(actions.argmax(dim=1), self.choices).float()
 
     @abstractmethod
     def observe(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
@@ -251,6 +268,11 @@ class Scenario(ABC, Generic[ParametersT]):
     @abstractmethod
     def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return every label's value, each float64 (B,)."""
+
+    def outcome(self, contexts: Tensor, states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return utility (B,) and labels, each (B,), float64, of episodes that ended in these states."""
+        design = self.design_of(states)
+        return self.utility(contexts, design), self.measure(contexts, design)
 
     def shares(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return what each part of the network (user, channel, link) gives or gets, by name and unit, each (B, parts).

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 import gymnasium
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Space
+from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -39,24 +39,25 @@ def environment_id(name: str) -> str:
 
 def register_all() -> None:
     """Register every scenario with Gymnasium, for `make` and `make_vec`; ids that exist already are left alone."""
-    for name in registry.scenarios():
+    for name in registry.names():
         if environment_id(name) not in gymnasium.registry:
             gymnasium.register(environment_id(name), entry_point=f"{__name__}:ScenarioEnv",
                                vector_entry_point=f"{__name__}:ScenarioVectorEnv", kwargs={"scenario": name})
 
 
-class ScenarioVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
+class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     """B networks of one scenario, simulated as one batch.
 
     ## Action space
     `Box(-1, 1, (B, A), float32)`. What the values mean is in the scenario's docstring. Values outside are clipped.
+    Where one of A choices is taken (`scenario.choices`): `MultiDiscrete([A] * B)`, the numbers of the choices.
 
     ## Observation space
     `Box(low, high, (B, D), float32)`, unit and bounds of each value by `scenario.observation_features`:
 
     | values | meaning |
     |---|---|
-    | the first S | state: what evolves; the design can be read off it |
+    | the first S | state: what evolves; in a design scenario it is the design |
     | the next D - S - 1 | what stays fixed in an episode, such as gains |
     | the last | time t/T, from 0 to 1 |
 
@@ -95,7 +96,7 @@ class ScenarioVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
         self.num_envs = num_envs
         self.render_mode = _render_mode(render_mode)
         self.single_observation_space = _observation_space(self.scenario.observation_features)
-        self.single_action_space = Box(-1.0, 1.0, (self.scenario.action_size,), np.float32)
+        self.single_action_space = _action_space(self.scenario)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._simulation = Simulation(self.scenario)
@@ -122,12 +123,12 @@ class ScenarioVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
         self._simulation.start(self._draw() if given is None else given)
         return self._simulation.observation(), self._info()
 
-    def step(self, actions: Floats) -> tuple[Floats, Values, Flags, Flags, Info]:
-        """Apply actions (B, A) to all networks, or start anew where the episode has ended.
+    def step(self, actions: NDArray[Any]) -> tuple[Floats, Values, Flags, Flags, Info]:
+        """Apply actions (B, A), or choices (B,), to all networks, or start anew where the episode has ended.
 
         Raises:
             gymnasium.error.ResetNeeded: before the first reset.
-            ParameterError: actions of the wrong shape, or not finite.
+            ParameterError: actions of the wrong shape, not finite, or no choice.
         """
         if self._simulation.ended:
             self._simulation.start(self._draw())
@@ -164,12 +165,12 @@ class ScenarioVectorEnv(VectorEnv[Floats, Floats, NDArray[Any]]):
         return info
 
 
-class ScenarioEnv(gymnasium.Env[Floats, Floats]):
+class ScenarioEnv(gymnasium.Env[Floats, Any]):
     """One network of a scenario.
 
     Spaces, rewards, starting state, episode end and arguments are those of `ScenarioVectorEnv` without the batch axis:
-    actions `Box(-1, 1, (A,), float32)`, observations `Box(low, high, (D,), float32)`, rewards float, infos with
-    `utility` and each label as a float and `context` as float32 (C,). There is no automatic reset.
+    actions `Box(-1, 1, (A,), float32)` or `Discrete(A)`, observations `Box(low, high, (D,), float32)`, rewards float,
+    infos with `utility` and each label as a float and `context` as float32 (C,). There is no automatic reset.
     """
 
     metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # type: ignore[misc]
@@ -178,7 +179,7 @@ class ScenarioEnv(gymnasium.Env[Floats, Floats]):
         self.scenario = _scenario(scenario, parameters)
         self.render_mode = _render_mode(render_mode)
         self.observation_space = _observation_space(self.scenario.observation_features)
-        self.action_space = Box(-1.0, 1.0, (self.scenario.action_size,), np.float32)
+        self.action_space = _action_space(self.scenario)
         self._simulation = Simulation(self.scenario)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Info]:
@@ -193,8 +194,8 @@ class ScenarioEnv(gymnasium.Env[Floats, Floats]):
         self._simulation.start(_draw_context(self.scenario, self.np_random) if given is None else given)
         return self._simulation.observation()[0], self._info()
 
-    def step(self, action: Floats) -> tuple[Floats, float, bool, bool, Info]:
-        """Apply an action (A,).
+    def step(self, action: Any) -> tuple[Floats, float, bool, bool, Info]:
+        """Apply an action (A,), or the number of a choice.
 
         Raises:
             gymnasium.error.ResetNeeded: before the first reset, or after the end of the episode.
@@ -231,6 +232,12 @@ def _observation_space(features: Sequence[Feature]) -> Space[Floats]:
     low = np.concatenate([np.full(feature.size, feature.low, np.float32) for feature in features])
     high = np.concatenate([np.full(feature.size, feature.high, np.float32) for feature in features])
     return cast("Space[Floats]", Box(low, high, dtype=np.float32))
+
+
+def _action_space(scenario: Scenario[Any]) -> Space[Any]:
+    if scenario.choices is None:
+        return Box(-1.0, 1.0, (scenario.action_size,), np.float32)
+    return Discrete(scenario.choices)
 
 
 def _draw_context(scenario: Scenario[Any], generator: np.random.Generator) -> Tensor:

@@ -1,10 +1,14 @@
-"""Every scenario by name. A network is one module (or package) of this folder: dropping it in registers it."""
+"""Every scenario by name. A network is one module (or package) of this folder: dropping it in registers it.
+
+A scenario called `some-network` lies in the module `some_network`, so that using one network imports no other.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,17 +16,48 @@ import aign.scenarios as room
 from aign.errors import ParameterError, unknown_name
 from aign.scenarios.base import Scenario
 
+SHARED = ("base", "capped_simplex", "constraints", "gymnasium_env", "local_search", "registry", "sequential",
+          "simulation")
+"""Modules of this folder that are no network."""
+WRAPPERS = ("gymnasium_env", "simulation")
+"""Those of them that no stage uses."""
+
+
+def names() -> list[str]:
+    """Return the names of all scenarios, without importing any."""
+    modules = {module.name for module in pkgutil.iter_modules(room.__path__)} - set(SHARED)
+    return sorted(module.replace("_", "-") for module in modules)
+
+
+def scenario_class(name: str) -> type[Scenario[Any]]:
+    """Return the class of a scenario.
+
+    Raises:
+        ParameterError: an unknown name.
+    """
+    if name not in names():
+        raise ParameterError(unknown_name("scenario", name, names()))
+    for member in vars(importlib.import_module(f"{room.__name__}.{code_of(name)}")).values():
+        if inspect.isclass(member) and issubclass(member, Scenario) and getattr(member, "name", None) == name:
+            return member
+    raise ParameterError(f"{code_of(name)} in {room.__path__[0]} holds no scenario called {name}. Call it so.")
+
 
 @cache
 def scenarios() -> dict[str, type[Scenario[Any]]]:
-    """Return every concrete scenario class by its name, found by importing this folder's modules."""
-    found: dict[str, type[Scenario[Any]]] = {}
-    for module in pkgutil.iter_modules(room.__path__):
-        members = vars(importlib.import_module(f"{room.__name__}.{module.name}")).values()
-        for member in members:
-            if inspect.isclass(member) and issubclass(member, Scenario) and not inspect.isabstract(member):
-                found[member.name] = member
-    return dict(sorted(found.items()))
+    """Return every scenario's class by its name."""
+    return {name: scenario_class(name) for name in names()}
+
+
+def code_of(name: str) -> str:
+    """Return which module or package of this folder holds the scenario of that name."""
+    return name.replace("-", "_")
+
+
+def sources(name: str) -> tuple[str, ...]:
+    """Return the places, relative to the package, of all code that a scenario's behaviour in a stage depends on."""
+    shared = [module for module in SHARED if module not in WRAPPERS]
+    return tuple(f"scenarios/{module}" for module in (*shared, code_of(name)))
 
 
 def create(name: str, **parameters: Any) -> Scenario[Any]:
@@ -31,6 +66,22 @@ def create(name: str, **parameters: Any) -> Scenario[Any]:
     Raises:
         ParameterError: an unknown name or parameter, or a value out of range.
     """
-    if name not in scenarios():
-        raise ParameterError(unknown_name("scenario", name, scenarios()))
-    return scenarios()[name].create(**parameters)
+    return scenario_class(name).create(**parameters)
+
+
+def assigned(name: str, texts: Sequence[str]) -> dict[str, Any]:
+    """Return parameters of a scenario, typed, from texts such as `users=20`, as they are typed on a command line.
+
+    Raises:
+        ParameterError: an unknown scenario or parameter, a value out of range, or no assignment.
+    """
+    given: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier() or key == "name" or key in given:
+            raise ParameterError(f"--set {text}: give each parameter of the scenario once, as NAME=VALUE.")
+        given[key] = value
+    if not given:
+        return {}
+    spec = create(name, **given).spec()
+    return {key: spec[key] for key in given}

@@ -43,23 +43,38 @@ class Simulation:
         self.contexts, self.path = contexts, [self.scenario.initial_state(contexts)]
 
     def advance(self, actions: NDArray[Any]) -> Values:
-        """Apply actions (B, A) and return the rewards (B,).
+        """Apply actions (B, A), or numbers of choices (B,), and return the rewards (B,).
 
         Raises:
             ResetNeeded: no episode is under way.
-            ParameterError: actions of the wrong shape, or not finite.
+            ParameterError: actions of the wrong shape, not finite, or no choice.
         """
         if not self.path or self.ended:
             raise ResetNeeded("No episode is under way: call reset() before step().")
+        values = self._values(actions) if self.scenario.choices is None else self._one_hot(actions)
+        state, rewards = self.scenario.step(self.contexts, self.path[-1], torch.tensor(values))
+        self.path.append(state)
+        return cast(Values, rewards.double().numpy())
+
+    def _values(self, actions: NDArray[Any]) -> Floats:
         shape = (len(self.contexts), self.scenario.action_size)
         values = np.asarray(actions, dtype=np.float32)
         if values.shape != shape or not np.isfinite(values).all():
             given = f"shape {values.shape}" if values.shape != shape else "a value that is not a number, or infinite"
             raise ParameterError(f"Actions of scenario {self.scenario.name}: given {given}; allowed: shape {shape} of "
                                  "finite numbers, those outside -1..1 being clipped.")
-        state, rewards = self.scenario.step(self.contexts, self.path[-1], torch.tensor(values))
-        self.path.append(state)
-        return cast(Values, rewards.double().numpy())
+        return values
+
+    def _one_hot(self, actions: NDArray[Any]) -> Floats:
+        """Return the choices (B,) as actions (B, A): 1 for the choice, 0 for the others."""
+        shape, size, numbers = (len(self.contexts),), self.scenario.action_size, np.asarray(actions)
+        whole = np.issubdtype(numbers.dtype, np.integer)
+        if numbers.shape != shape or not whole or ((numbers < 0) | (numbers >= size)).any():
+            given = f"shape {numbers.shape}" if numbers.shape != shape else str(numbers.tolist())
+            raise ParameterError(f"Actions of scenario {self.scenario.name}: given {given}; allowed: shape {shape} of "
+                                 f"whole numbers from 0 to {size - 1}.")
+        one_hot: Floats = np.eye(size, dtype=np.float32)[numbers]
+        return one_hot
 
     def observation(self) -> Floats:
         """Return what is observed now, (B, D), a new array each time."""
@@ -68,9 +83,8 @@ class Simulation:
 
     def information(self) -> dict[str, NDArray[Any]]:
         """Return `utility` and each label of the current designs, float64 (B,), and `context`, float32 (B, C)."""
-        design = self.scenario.design_of(self.path[-1])
-        values = {**self.scenario.measure(self.contexts, design),
-                  "utility": self.scenario.utility(self.contexts, design)}
+        utility, labels = self.scenario.outcome(self.contexts, self.path[-1])
+        values = {**labels, "utility": utility}
         numbers = {name: value.double().numpy().copy() for name, value in values.items()}
         return {**numbers, "context": self.contexts.numpy().copy()}
 

@@ -1,6 +1,6 @@
 """Stage collect: agents explore a network, and their episodes become the trajectory dataset.
 
-Contexts are drawn and certified once. Then five sources act side by side, each a job of its own: two agents that
+Contexts are drawn and certified once. Then several sources act side by side, each a job of its own: the agents that
 learn, random actions, heuristics, and solver-guided experts. Their shards are assembled in a fixed order. A killed
 run keeps the jobs that had finished, and the outputs do not tell that it was interrupted.
 """
@@ -11,17 +11,18 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
 from aign.agents.contexts import ContextPool
-from aign.agents.libraries import Kind, planned_steps
-from aign.agents.settings import CollectSettings, RunSettings
+from aign.agents.libraries import check_fit, planned_steps
+from aign.agents.settings import CollectSettings, Kind, RunSettings
 from aign.errors import DatasetError
 from aign.files import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.base import Scenario
+from aign.scenarios.registry import sources
 from aign.stages import journal, seals
 from aign.stages.jobs import Job, run_jobs
 from aign.stages.scratch import code_version, fingerprint, scratch
@@ -30,7 +31,6 @@ from aign.trajectories.assemble import assemble
 
 TRAJECTORIES = Path("data/trajectories")
 AGENTS = Path("data/agents")
-LEARNERS: tuple[Kind, ...] = get_args(Kind)
 ID_STRIDE = 1_000_000_000
 """First episode of a source is its place times this, so identifiers do not depend on the size of other sources."""
 
@@ -44,10 +44,12 @@ def collect(variant: str, params: Params) -> None:
     """
     settings, run = params.variant(variant), params.base
     scenario = settings.create_scenario()
+    for kind in settings.collect.agents:
+        check_fit(kind, scenario)
     torch.set_num_threads(run.threads)
     key = fingerprint(seed=run.seed, threads=run.threads, scenario=scenario.spec(), collect=settings.collect,
-                      code=code_version("agents", "scenarios", "trajectories", "files", "manifest", "stages/collect",
-                                        "stages/sources", "stages/seals"))
+                      code=code_version("agents", *sources(scenario.name), "trajectories", "files", "manifest",
+                                        "stages/collect", "stages/sources", "stages/seals"))
     with scratch("collect", variant, key) as folder:
         contexts = folder / "contexts.safetensors"
         _draw_contexts(variant, scenario, settings.collect, run.seed, contexts)
@@ -55,7 +57,7 @@ def collect(variant: str, params: Params) -> None:
         seals.drop_damaged(_title(variant), [job.result for job in jobs])
         run_jobs(jobs, run.workers, _title(variant), run.threads)
         with building(AGENTS / variant) as aside:  # takes its place last: both outputs are renewed, or none
-            _keep_agents(aside, folder)
+            _keep_agents(aside, settings.collect.agents, folder)
             _assemble(variant, scenario, settings.collect, run, jobs, contexts)
         journal.made(_title(variant), AGENTS / variant)
 
@@ -86,13 +88,13 @@ def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, 
                     place * ID_STRIDE)
 
     jobs = []
-    for place, kind in enumerate(LEARNERS):
+    for place, kind in enumerate(settings.agents):
         own = task(kind, place)
         jobs.append(Job(kind, planned_steps(kind, settings, scenario.horizon), learn, {"task": own, "kind": kind},
                         own.marker))
     amounts = {"solver-guided": settings.sources.solver_guided, "random": settings.sources.random,
                "heuristics": settings.sources.heuristics if scenario.heuristics else 0}
-    for place, (source, amount) in enumerate(amounts.items(), start=len(LEARNERS)):
+    for place, (source, amount) in enumerate(amounts.items(), start=len(settings.agents)):
         own, counts = task(source, place), held_out_counts(amount, settings.held_out_share)
         if amount:
             jobs.append(Job(source, sum(counts.values()), act, {"task": own, "source": source, "counts": counts},
@@ -109,7 +111,7 @@ def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, 
         "variant": variant,
         "seed": run.seed,
         "threads": run.threads,
-        "collect": settings.model_dump(mode="json"),
+        "collect": settings.provenance(),
         "sources": {name: {"episodes": marker["episodes"]} for name, marker in markers.items()},
     }
     assemble(TRAJECTORIES / variant, parts, scenario, provenance, {"contexts.safetensors": contexts})
@@ -117,10 +119,10 @@ def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, 
     journal.measured(_title(variant), **{f"{name} episodes": marker["episodes"] for name, marker in markers.items()})
 
 
-def _keep_agents(target: Path, folder: Path) -> None:
+def _keep_agents(target: Path, agents: Sequence[Kind], folder: Path) -> None:
     """Copy each learner's policy, and put the learning curves into one file."""
-    curves = {kind: read_json(folder / kind / "curve.json", DatasetError) for kind in LEARNERS}
-    for kind in LEARNERS:
+    curves = {kind: read_json(folder / kind / "curve.json", DatasetError) for kind in agents}
+    for kind in agents:
         for suffix in ("json", "safetensors"):
             shutil.copyfile(folder / kind / f"{kind}.{suffix}", target / f"{kind}.{suffix}")
     write_json(target / "curves.json", curves)

@@ -6,13 +6,14 @@ Axes: B contexts.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from aign.agents.contexts import ContextPool, Contexts
+from aign.agents.settings import Kind
 from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSettings
 from aign.designs.table import Answer, answer
 from aign.diffusion import device, store
@@ -21,13 +22,14 @@ from aign.errors import DatasetError, ModelError
 from aign.files import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.base import Scenario, finite_or_none, normalised_return
+from aign.scenarios.sequential import is_sequential
 from aign.stages import journal, methods, report
-from aign.stages.collect import AGENTS, LEARNERS, TRAJECTORIES
+from aign.stages.collect import AGENTS, TRAJECTORIES
 from aign.stages.methods import Method
 from aign.stages.progress import Progress
 from aign.stages.sample import requested
-from aign.stages.score import Score
-from aign.stages.train import ABLATION, MODELS
+from aign.stages.score import Score, ratio_tells
+from aign.stages.train import MODELS, ablation
 from aign.trajectories.reader import TrajectoryStore
 
 REPORTS = Path("data/reports")
@@ -50,10 +52,11 @@ def evaluate(variant: str, params: Params) -> None:
     journal.read(title, dataset)
     journal.read(title, MODELS / variant)
     contexts = unseen(stored, settings.evaluate.contexts)
-    candidates = competitors(variant, stored, pipeline, settings.evaluate, settings.sample.sampling, run.seed)
+    candidates = competitors(variant, settings.collect.agents, stored, pipeline, settings.evaluate,
+                             settings.sample.sampling, run.seed)
     scores = compare(stored.scenario, contexts, candidates, title)
     example = shown_answer(pipeline, settings.sample, run.seed)
-    certificate = stored.scenario.certify(contexts.values)
+    certificate = stored.scenario.certify(contexts.values[:1 if is_sequential(stored.scenario) else None])
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
         "certificate": certificate.kind, "certificate_statement": certificate.statement,
@@ -67,8 +70,9 @@ def evaluate(variant: str, params: Params) -> None:
         report.write(folder, variant, metrics, scores, curves, example)
     journal.made(title, REPORTS / variant)
     for name, score in scores.items():
-        journal.measured(title, method=name, utility_ratio=float(score.ratio.mean()),
-                         normalised_return=float(score.normalised.mean()), milliseconds=score.milliseconds)
+        ratio = {} if score.ratio is None else {"utility_ratio": float(score.ratio.mean())}
+        journal.measured(title, method=name, **ratio, normalised_return=float(score.normalised.mean()),
+                         milliseconds=score.milliseconds)
 
 
 def unseen(stored: TrajectoryStore, count: int) -> Contexts:
@@ -84,19 +88,25 @@ def unseen(stored: TrajectoryStore, count: int) -> Contexts:
     return test.take(torch.arange(min(count, len(test))))
 
 
-def competitors(variant: str, stored: TrajectoryStore, pipeline: DesignPipeline, settings: EvaluateSettings,
-                sampling: SamplingSettings, seed: int) -> dict[str, Method]:
-    """Return every method by the name it has in metrics.json."""
+def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, pipeline: DesignPipeline,
+                settings: EvaluateSettings, sampling: SamplingSettings, seed: int) -> dict[str, Method]:
+    """Return every method by the name it has in metrics.json.
+
+    Where decisions follow each other, designs without learning are the scenario's own rules, and there is nothing to
+    remember: decisions of the past answer other events.
+    """
     scenario, count = stored.scenario, settings.candidates
     found: dict[str, Method] = {
         "diffuser_single": methods.diffuser(pipeline, 1, sampling, seed),
         f"diffuser_best_of_{count}": methods.diffuser(pipeline, count, sampling, seed),
     }
-    ablation = store.load(MODELS / f"{variant}-{ABLATION}").to(pipeline.device)
-    found[f"diffuser_best_of_{count}_sac_only"] = methods.diffuser(ablation, count, sampling, seed)
-    found |= {name: methods.policy(scenario, AGENTS / variant, name) for name in LEARNERS}
-    found[f"no_learning_best_of_{count}"] = methods.without_learning(scenario, count)
-    found["best_training_trajectory"] = methods.memory(stored)
+    single = ablation(agents)
+    of_one = store.load(MODELS / f"{variant}-{single}").to(pipeline.device)
+    found[f"diffuser_best_of_{count}_{single.replace('-', '_')}"] = methods.diffuser(of_one, count, sampling, seed)
+    found |= {name: methods.policy(scenario, AGENTS / variant, name) for name in agents}
+    if not is_sequential(scenario):
+        found[f"no_learning_best_of_{count}"] = methods.without_learning(scenario, count)
+        found["best_training_trajectory"] = methods.memory(stored)
     return {**found, **scenario.heuristics}
 
 
@@ -121,8 +131,9 @@ def judge(scenario: Scenario[Any], contexts: Contexts, method: Method) -> Score:
     seconds = time.perf_counter() - began
     utility = scenario.utility(contexts.values, designs)
     pooled = normalised_return(utility.sum(), contexts.reference.sum(), contexts.optimum.sum())
-    return Score(utility / contexts.optimum, contexts.normalised(utility), float(pooled),
-                 1000 * seconds / len(contexts))
+    ratio = utility / contexts.optimum if ratio_tells(contexts.reference, contexts.optimum) else None
+    return Score(ratio, contexts.normalised(utility), float(pooled), 1000 * seconds / len(contexts),
+                 utility if is_sequential(scenario) else None)
 
 
 def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) -> Answer:
@@ -135,11 +146,11 @@ def preset_result(example: Answer) -> dict[str, Any]:
     if not example.request.origin.startswith("preset"):
         return {}
     best, path = example.rows()[0], example.candidates.paths[0, 0]
+    walked = {} if is_sequential(example.scenario) else {"path": [whole(state) for state in path.tolist()]}
     return {"preset": {"name": example.request.origin.removeprefix("preset "), "design": whole(best["design"]),
                        "start": whole(path[0].tolist()), "utility": best["utility"],
                        "certified_utility": finite_or_none(example.optimum), "certified_by": example.certificate.kind,
-                       "certified_design": whole(example.certificate.design[0].tolist()),
-                       "path": [whole(state) for state in path.tolist()]}}
+                       "certified_design": whole(example.certificate.design[0].tolist()), **walked}}
 
 
 def whole(values: list[float]) -> list[float]:

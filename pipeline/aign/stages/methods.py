@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.agents.policy import SharedPolicy
 from aign.agents.rollout import rollout
-from aign.designs.baselines import best_of, best_training_design, no_learning
+from aign.agents.stored_policies import open_policy
+from aign.designs.baselines import best_of, best_training_design, no_learning, recorded
 from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
@@ -34,14 +34,13 @@ def diffuser(pipeline: DesignPipeline, count: int, settings: SamplingSettings, s
 
 def policy(scenario: Scenario[Any], folder: Path, name: str) -> Method:
     """Return an agent's final policy, acting deterministically from the usual start."""
-    trained = SharedPolicy.load(folder / name)
+    trained = open_policy(folder / name)
 
     def act(contexts: Tensor, states: Tensor, time: int) -> Tensor:
         return trained.act(scenario, contexts, states, time)
 
     def design(contexts: Tensor) -> Tensor:
-        states = rollout(scenario, contexts, act, scenario.initial_state(contexts)).states
-        return scenario.design_of(states[:, -1])
+        return scenario.design_of(rollout(scenario, contexts, act, scenario.initial_state(contexts)).final)
     return design
 
 
@@ -55,8 +54,7 @@ def without_learning(scenario: Scenario[Any], count: int) -> Method:
 def memory(store: TrajectoryStore) -> Method:
     """Return the best final design of all training trajectories, when each is tried in the new context."""
     scenario = store.scenario
-    final = store.gather("observations", store.rows("train"))[:, -1, :scenario.state_size]
-    designs = torch.unique(scenario.design_of(final), dim=0)
+    designs = torch.unique(recorded(store, store.rows("train")), dim=0)
 
     def design(contexts: Tensor) -> Tensor:
         return best_training_design(scenario, contexts, designs)

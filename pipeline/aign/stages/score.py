@@ -13,22 +13,42 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Score:
-    """One method's result: U/U* (B,), normalised returns (B,), their pooled value, and how long one design took.
+    """One method's result.
 
-    The pooled return is sum(U - U_ref) / sum(U* - U_ref): unlike the mean, no context whose reference is nearly
-    optimal can dominate it.
+    Attributes:
+        ratio: (B,) U/U*; None where it says nothing, see `ratio_tells`.
+        normalised: (B,) normalised returns.
+        pooled: sum(U - U_ref) / sum(U* - U_ref): unlike the mean, no context whose reference is nearly optimal can
+            dominate it.
+        milliseconds: how long one design took.
+        utility: (B,) U, where decisions follow each other: the return of an episode, which others have printed.
     """
 
-    ratio: Tensor
+    ratio: Tensor | None
     normalised: Tensor
     pooled: float
     milliseconds: float
+    utility: Tensor | None = None
+
+    @property
+    def decisive(self) -> Tensor:
+        """(B,) by what methods are ranked and drawn: U/U*, or the normalised return where that says nothing."""
+        return self.normalised if self.ratio is None else self.ratio
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary that goes into metrics.json."""
-        return {"utility_ratio": summary(self.ratio), "normalised_return": summary(self.normalised),
+        return {**({} if self.ratio is None else {"utility_ratio": summary(self.ratio)}),
+                **({} if self.utility is None else {"utility": summary(self.utility)}),
+                "normalised_return": summary(self.normalised),
                 "normalised_return_pooled": self.pooled,
                 "milliseconds_per_design": float(f"{self.milliseconds:.3g}")}
+
+
+def ratio_tells(reference: Tensor, optimum: Tensor) -> bool:
+    """Return whether U/U* says how good a design is: only where utilities count from 0, all optima (B,) and references
+    (B,) being above it.
+    """
+    return bool((optimum > 0).all() and (reference > 0).all())
 
 
 def summary(values: Tensor) -> dict[str, float]:

@@ -12,8 +12,7 @@ from typing import Any
 from aign.agents.behaviours import Source, record
 from aign.agents.contexts import ContextPool
 from aign.agents.learners import explore
-from aign.agents.libraries import Kind
-from aign.agents.settings import CollectSettings
+from aign.agents.settings import CollectSettings, Kind
 from aign.files import write_json
 from aign.scenarios.base import Scenario, finite_or_none
 from aign.scenarios.registry import create

@@ -1,4 +1,4 @@
-"""Stage train: the Decision Diffuser learns a trajectory dataset, and beside it the ablation on SAC's trajectories."""
+"""Stage train: the Decision Diffuser learns a trajectory dataset; beside it, as an ablation, one agent's episodes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from aign.agents.contexts import ContextPool, Contexts
-from aign.agents.settings import RunSettings
+from aign.agents.settings import Kind, RunSettings
 from aign.diffusion import checkpoint, device, store
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import TrainSettings
@@ -16,6 +16,7 @@ from aign.diffusion.training import Trainer
 from aign.errors import ModelError
 from aign.files import building, read_json
 from aign.params import Params
+from aign.scenarios.registry import sources
 from aign.stages import journal, seals
 from aign.stages.collect import TRAJECTORIES
 from aign.stages.jobs import Job, Report, run_jobs
@@ -23,18 +24,21 @@ from aign.stages.scratch import code_version, fingerprint, scratch
 from aign.trajectories.reader import TrajectoryStore
 
 MODELS = Path("models")
-ABLATION = "sac-only"
-"""Suffix of the model trained on the trajectories of the SAC agent alone."""
+
+
+def ablation(agents: Sequence[Kind]) -> str:
+    """Return the suffix of the model that is trained on the trajectories of the first agent alone, such as sac-only."""
+    return f"{agents[0]}-only"
 
 
 def train(variant: str, params: Params) -> None:
-    """Make models/<variant>/ and the ablation models/<variant>-sac-only/.
+    """Make models/<variant>/ and the ablation models/<variant>-<agent>-only/.
 
     Raises:
         DatasetError: the dataset is missing or damaged.
         ParameterError: parameters that contradict each other, or no such device.
     """
-    settings, run = params.variant(variant).train, params.base
+    settings, agents, run = params.variant(variant).train, params.variant(variant).collect.agents, params.base
     dataset = TRAJECTORIES / variant
     title = f"train {variant}"
     target = device.choose(run.device)
@@ -43,13 +47,13 @@ def train(variant: str, params: Params) -> None:
     journal.read(title, dataset)
     digest = read_json(dataset / "meta/manifest.json", ModelError)["digest"]
     key = fingerprint(seed=run.seed, threads=run.threads, device=target.type, train=settings, dataset=digest,
-                      code=code_version("diffusion", "scenarios", "trajectories", "files", "manifest", "stages/train",
-                                        "stages/seals"))
+                      code=code_version("diffusion", *sources(stored.scenario.name), "trajectories", "files",
+                                        "manifest", "stages/train", "stages/seals"))
     journal.say(title, f"{len(stored)} episodes of {stored.scenario.name}, on {target.type}")
     with scratch("train", variant, key) as folder:
         shorter = settings.model_copy(update={"steps": settings.ablation_steps})
         jobs = [_job(variant, dataset, settings, run, digest, folder, None),
-                _job(f"{variant}-{ABLATION}", dataset, shorter, run, digest, folder, ["sac"])]
+                _job(f"{variant}-{ablation(agents)}", dataset, shorter, run, digest, folder, agents[:1])]
         _drop_damaged(title, jobs)
         # One process at a time on a GPU, which one training fills; side by side on the CPU.
         run_jobs(jobs, 1 if target.type == "cuda" else run.workers, title, run.threads)

@@ -17,12 +17,12 @@ from aign.agents.bcq import BCQPolicy
 from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.rollout import Act, rollout
 from aign.agents.seeding import derived_seed
+from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import store
 from aign.scenarios.base import Scenario
 from aign.scenarios.registry import create
 from aign.stages import methods
-from aign.stages.collect import LEARNERS
 from aign.stages.evaluate import judge, unseen
 from aign.stages.jobs import Report
 from aign.stages.methods import Method
@@ -135,8 +135,7 @@ def q_policy(scenario: Scenario[Any], path: Path) -> Method:
 def acting(scenario: Scenario[Any], act: Act) -> Method:
     """Return a policy as a method: the design it has reached at the horizon."""
     def design(contexts: Tensor) -> Tensor:
-        states = rollout(scenario, contexts, act, scenario.initial_state(contexts)).states
-        return scenario.design_of(states[:, -1])
+        return scenario.design_of(rollout(scenario, contexts, act, scenario.initial_state(contexts)).final)
     return design
 
 
@@ -157,4 +156,6 @@ def compared(report: Report, scenario: Scenario[Any], contexts: Contexts,
 
 def described(score: Score, contexts: Contexts) -> dict[str, Any]:
     """Return one method's figures as JSON values."""
-    return {**score.to_json(), "utility": float((score.ratio * contexts.optimum).mean())}
+    above = score.normalised * (contexts.optimum - contexts.reference)
+    utility = contexts.reference + above if score.ratio is None else score.ratio * contexts.optimum
+    return {**score.to_json(), "utility": float(utility.mean())}

@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from aign.agents.contexts import ContextPool
-from aign.agents.libraries import Kind
 from aign.agents.seeding import derived_generator
+from aign.agents.settings import Kind
 from aign.designs.baselines import no_learning
 from aign.designs.diversity import spread
 from aign.designs.requests import Request
@@ -40,7 +40,6 @@ BATCH = 64
 """Contexts that the solver answers in one call where its time in batches is measured."""
 EXAMPLE, SHOWN = "triple", 6
 """Family whose first request is the worked example, and how many of its designs are shown."""
-LEARNERS: tuple[Kind, ...] = get_args(Kind)
 
 
 def drawn(report: Report, folder: Path, dataset: Path, digest: str, split: str, family: str, count: int,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
 from aign.files import write_json
 from aign.params import Params
@@ -13,7 +14,6 @@ from aign.stages import journal
 from aign.stages.jobs import Job
 from aign.studies import constraint_plots
 from aign.studies.cells import PAGES, result, stale
-from aign.studies.constraint_cells import LEARNERS
 from aign.studies.constraint_models import described
 from aign.studies.constraint_scores import Row, by_family, share
 from aign.studies.request_sets import FAMILIES, INFEASIBLE

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import device
 from aign.files import sha256
@@ -197,7 +198,7 @@ def _retrained(params: Params, one: Repetition, drawn: Drawn) -> dict[str, Job]:
     turns = [(family, place) for place in range(max(there.values())) for family in FAMILIES if place < there[family]]
     jobs = {}
     for number, (family, place) in enumerate(turns[:wanted]):
-        for kind in constraint_cells.LEARNERS:
+        for kind in LEARNERS:
             arguments = {"kind": kind, "requests": drawn.test[family].result, "place": place,
                          "digests": digests(drawn.test[family]), "settings": settings.retraining, "seed": one.seed}
             name = f"{kind}_retrained-{number}"

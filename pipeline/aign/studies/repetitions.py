@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from aign.agents.settings import CollectSettings
+from aign.agents.settings import LEARNERS, CollectSettings
 from aign.errors import DatasetError, ParameterError
 from aign.files import read_json, sha256
 from aign.params import Params, ScenarioSettings, Variant
@@ -49,7 +49,7 @@ class Repetition:
         """
         manifest = read_json(self.dataset / "meta/manifest.json", DatasetError)
         found = {"dataset": str(manifest["digest"])}
-        for kind in stage.LEARNERS:
+        for kind in LEARNERS:
             weights = self.agents / f"{kind}.safetensors"
             if not weights.is_file():
                 raise DatasetError(f"{weights}: missing. Delete {self.dataset} and collect it again.")

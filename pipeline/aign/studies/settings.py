@@ -10,6 +10,7 @@ from aign.agents.settings import (
     MOST,
     BCQSettings,
     CollectSettings,
+    Kind,
     PPOSettings,
     SACSettings,
     Settings,
@@ -212,6 +213,19 @@ class BiasSettings(Settings):
     """As many gradient steps as the diffuser; a batch is 1 024 transitions of single users."""
 
 
+class AgentsSettings(Settings):
+    """Diffusion policies against others; how an agent learns stands in its variant's block `collect`."""
+
+    variants: dict[str, Annotated[tuple[Kind, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    """Which agents are compared in which variants of params.yaml."""
+    seeds: Seeds = (0, 1, 2, 3, 4)
+    """Repetitions of exploration and learning."""
+    contexts: Annotated[int, Field(ge=2)] = 256
+    """Unseen contexts, at most, behind every figure."""
+    curve_points: Positive = 8
+    """Points of a learning curve."""
+
+
 class StudySettings(Settings):
     """Block `studies` of params.yaml."""
 
@@ -221,3 +235,4 @@ class StudySettings(Settings):
     constraints: ConstraintsSettings = ConstraintsSettings()
     rate: RateSettings = RateSettings()
     bias: BiasSettings = BiasSettings()
+    agents: AgentsSettings = AgentsSettings()

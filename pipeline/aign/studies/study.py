@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from aign.errors import ParameterError, unknown_name
 from aign.params import Params
-from aign.studies import bias, constraints, page, rate, table_two, tables
+from aign.studies import agents, bias, constraints, page, rate, table_two, tables
 from aign.studies.cells import PAGES as PAGES
 
 
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Params], None]] = {
     "tables": tables.run,
     "constraints": constraints.run,
     "rate": rate.rate,
+    "agents": agents.run,
 }
 """The studies by name; each computes its missing cells and writes its JSON and plots under PAGES. `training`, datasets
 and models, is the long first half of `tables`."""
@@ -37,6 +38,6 @@ def study(part: str, params: Params) -> None:
     for name, run in PARTS.items():
         if part in ("all", name):
             run(params)
-    if part != "training":
+    if part not in ("training", "agents"):
         table_two.write(PAGES)
         page.write(PAGES)

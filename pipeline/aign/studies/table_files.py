@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
+from aign.agents.settings import LEARNERS
 from aign.errors import DatasetError
 from aign.files import read_json, write_json
 from aign.params import Params
 from aign.stages import journal
-from aign.stages.collect import LEARNERS
 from aign.studies import convergence, table_one
 from aign.studies.cells import PAGES, result, stale
 from aign.studies.intervals import mean, over_seeds

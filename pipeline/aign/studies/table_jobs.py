@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aign.agents.libraries import Kind
+from aign.agents.settings import Kind
 from aign.stages.jobs import Job
 
 Place = tuple[int, int]

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from aign.agents.libraries import Kind, planned_steps
-from aign.agents.settings import RunSettings
+from aign.agents.libraries import planned_steps
+from aign.agents.settings import LEARNERS, Kind, RunSettings
 from aign.params import Params
 from aign.stages import journal
-from aign.stages.collect import LEARNERS
 from aign.stages.jobs import Job, run_jobs
 from aign.studies import comparison, table_files, training
 from aign.studies.cells import cell, result

@@ -14,9 +14,8 @@ import torch
 from aign.agents import bcq as batch_constrained
 from aign.agents.contexts import ContextPool
 from aign.agents.learners import explore
-from aign.agents.libraries import Kind
-from aign.agents.policy import SharedPolicy
-from aign.agents.settings import BCQSettings, CollectSettings, RunSettings
+from aign.agents.settings import BCQSettings, CollectSettings, Kind, RunSettings
+from aign.agents.stored_policies import open_policy
 from aign.diffusion import device, store
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
@@ -105,7 +104,7 @@ def agent_again(report: Report, folder: Path, dataset: Path, agents: Path, diges
     clock = Clock(report)
     learned = explore(kind, stored.scenario, pool, settings, seed, lambda episodes: None, clock.tell)
     seconds = clock.now()
-    kept, again = SharedPolicy.load(agents / kind).state_dict(), learned.policy.state_dict()
+    kept, again = open_policy(agents / kind).state_dict(), learned.policy.state_dict()
     same = kept.keys() == again.keys() and all(torch.equal(kept[name], again[name]) for name in kept)
     curve = [{**point, "seconds": seconds_at(clock.marks, int(point["environment_steps"]))} for point in learned.curve]
     finish(folder, training_seconds=seconds, preparation_seconds=clock.preparation,

@@ -24,7 +24,9 @@ from aign.trajectories.shard import Shard
 from aign.trajectories.yardsticks import Known, Yardsticks
 
 BATCH = 4_096
-"""Episodes simulated at once."""
+"""Episodes simulated at once, at most."""
+VALUES = 1 << 26
+"""Observed values simulated at once, at most: bounds memory where episodes are long."""
 
 OnProgress = Callable[[int, int], None]
 """Told how many episodes are done, and of how many."""
@@ -34,8 +36,8 @@ def replay(store: TrajectoryStore, splits: Mapping[str, Yardsticks] | None = Non
            on_progress: OnProgress = lambda done, total: None) -> Comparison:
     """Simulate every episode again and count those that differ from what is stored, in any bit.
 
-    Compared are observations, actions (as applied: clipped to [-1, 1]), rewards, every label, utility, return_raw and,
-    where the yardsticks of the contexts are given, return_normalised.
+    Compared are observations, actions (as applied; see `Scenario.applied`), rewards, every label, utility, return_raw
+    and, where the yardsticks of the contexts are given, return_normalised.
 
     Args:
         store: a dataset that `verification.verify` accepts.
@@ -44,9 +46,11 @@ def replay(store: TrajectoryStore, splits: Mapping[str, Yardsticks] | None = Non
     """
     known = Known(splits) if splits is not None else None
     result = Comparison("the simulator")
+    scenario = store.scenario
+    batch = max(1, min(BATCH, VALUES // (scenario.horizon * scenario.observation_size)))
     for shard in store.shards:
-        for start in range(0, len(shard), BATCH):
-            result.add(shard, _simulated(store.scenario, shard, slice(start, start + BATCH), known), start)
+        for start in range(0, len(shard), batch):
+            result.add(shard, _simulated(scenario, shard, slice(start, start + batch), known), start)
             on_progress(result.episodes, len(store))
     return result
 
@@ -68,20 +72,19 @@ def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known 
     """Return the columns of some rows of a shard as the simulator gives them, float32."""
     # Copies, because the views lie in a file that cannot be written, and strides may not enter any sum.
     contexts, length = shard.view("context")[rows].clone(), shard.view("length")[rows].long()
-    first = shard.view("observations")[rows, 0, :scenario.state_size].clone()
-    actions = shard.view("actions")[rows].clamp(-1.0, 1.0)
-    states, observations, rewards = [first], [scenario.observe(contexts, first, 0)], []
+    state = scenario.resumed(contexts, shard.view("observations")[rows, 0, :scenario.state_size].clone())
+    actions = scenario.applied(shard.view("actions")[rows].flatten(0, 1)).unflatten(0, (len(length), -1))
+    final, observations, rewards = state, [scenario.observe(contexts, state, 0)], []
     for time in range(scenario.horizon):
-        state, reward = scenario.step(contexts, states[-1], actions[:, time].contiguous())
-        states.append(state)
+        state, reward = scenario.step(contexts, state, actions[:, time].contiguous())
+        final = torch.where((length == time + 1)[:, None], state, final)
         rewards.append(reward)
         observations.append(scenario.observe(contexts, state, time + 1))
-    design = scenario.design_of(torch.stack(states, 1)[torch.arange(len(length)), length])
-    utility, earned = scenario.utility(contexts, design), torch.stack(rewards, 1)
+    (utility, labels), earned = scenario.outcome(contexts, final), torch.stack(rewards, 1)
     # Zeros, not fewer terms: the order in which a sum is formed depends on how many terms it has.
     taken = torch.arange(scenario.horizon) < length[:, None]
     columns = {"observations": torch.stack(observations, 1), "actions": actions, "rewards": earned,
-               **scenario.measure(contexts, design), "utility": utility,
+               **labels, "utility": utility,
                "return_raw": earned.where(taken, 0.0).double().sum(1)}
     if known is not None:
         columns["return_normalised"] = known.normalised(utility, known.rows(shard.view("context_id")[rows]))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from aign.errors import DatasetError
 from aign.scenarios.base import Scenario, normalised_return
+from aign.scenarios.sequential import is_sequential
 from aign.trajectories.comparison import Comparison
 from aign.trajectories.shard import Shard
 
@@ -103,13 +104,19 @@ def check_yardsticks(shards: Sequence[Shard], scenario: Scenario[Any], splits: M
                            f"{scenario.context_size}. {REMEDY}")
     for shard in shards:
         rows = _rows(shard, known)
-        contexts, last = shard.view("context").clone(), shard.view("length").long()
-        final = shard.view("observations")[torch.arange(len(shard)), last, :scenario.state_size]
-        normalised = known.normalised(scenario.utility(contexts, scenario.design_of(final)), rows)
+        normalised = known.normalised(_utility(scenario, shard), rows)
         comparison.add(shard, {"context": known.values[rows], "return_normalised": normalised.float()})
         if comparison.first is not None:
             raise DatasetError(f"{comparison.first}. {REMEDY}")
     return len(known)
+
+
+def _utility(scenario: Scenario[Any], shard: Shard) -> Tensor:
+    """Return the utility (E,) of a shard's episodes: of the last design, or as stored where no state shows it."""
+    if is_sequential(scenario):
+        return shard.view("utility").double()
+    final = shard.view("observations")[torch.arange(len(shard)), shard.view("length").long(), :scenario.state_size]
+    return scenario.utility(shard.view("context").clone(), scenario.design_of(final))
 
 
 def _check_shapes(split: str, one: Yardsticks) -> None:

@@ -84,7 +84,7 @@ def _rollout(path: Paths, values: LogValues, part: LogEpisodes, scenario: Scenar
         given = torch.from_numpy(values.reward[part.rows[:, :-1]])
         # Where both are the same in float32 the simulator's is summed: returns are then those of a replay, to the bit.
         rewards = rewards.where(rewards.float() == given, given.double())
-    return Rollout(path.observed(scenario), path.actions, rewards.where(path.taken, 0.0), path.states)
+    return Rollout(path.observed(scenario), path.actions, rewards.where(path.taken, 0.0), path.states, path.final)
 
 
 def _labels(made: Episodes, values: LogValues, part: LogEpisodes) -> Mapping[str, Array]:
