@@ -1,0 +1,203 @@
+"""Menus under a request, by linear programs: a bound on the best, the best, and the nearest.
+
+With types 1..k each signing its own contract (which loses nothing: Myerson's revelation principle), individual
+rationality, incentive compatibility and every constraint that is handled are linear in speeds x and rewards R. The
+cost p e2 x^-z2 + p R is convex, and separable: tangents t >= x0^-z2 - z2 x0^(-z2-1) (x - x0) turn it into a linear
+program whose value never exceeds the true cost, and tangents added at its solution bring the two together (Kelley
+1960). A bound proven this way holds after any number of rounds.
+
+Variables [x (k) | R (k) | t (k)], or [x | R | dx | dR] for the nearest menu.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_matrix
+
+from aign.scenarios.constraints import Constraint
+from aign.scenarios.contract.menu import COIN, TOLERANCE, ContractParameters
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+EXACT = ("ir_slack>=", "ic_slack>=", "payment<=", "payment>=", "provider_utility<=", "provider_utility>=",
+         "latency<=", "served>=")
+"""Constraints a linear program states exactly: the others are not convex, or speak of contracts nobody signs."""
+TANGENTS, ROUNDS, CLOSE = 17, 40, 1e-9
+"""First tangents of each speed; rounds of new ones; gap, relative to e2, at which they end."""
+PRECISION = {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A solved program: the cost p e2 x^-z2 + p R of the types served, never too high; speeds and rewards (k,); the
+    shadow prices of the constraints by their text.
+    """
+
+    cost: float
+    speed: Array
+    reward: Array
+    prices: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Program:
+    """The linear constraints on a menu that serves types 1..k in one market.
+
+    Attributes:
+        share, unit_cost: (Q,) p_q and f theta_q.
+        longest: L_max [s].
+        terms: the scenario's parameters.
+        constraints: the request.
+        served: k.
+        strict: whether the menu is to survive rounding to the grid and to be valid exactly; otherwise providers may err
+            by the tolerance of their choice, in the client's favour, so that the optimum is a bound.
+    """
+
+    share: Array
+    unit_cost: Array
+    longest: float
+    terms: ContractParameters
+    constraints: Sequence[Constraint]
+    served: int
+    strict: bool
+
+    def asked(self, name: str, default: float) -> float:
+        """Return the tightest threshold of constraints such as `payment<=`, or the default."""
+        found = [one.closed.threshold for one in self.constraints if str(one.closed).startswith(name)]
+        return (min if name.endswith("<=") else max)([default, *found])
+
+    @property
+    def margins(self) -> tuple[float, float]:
+        """Least slacks of individual rationality and incentive compatibility."""
+        slip = 0.0 if self.strict else -2 * TOLERANCE
+        rational, compatible = self.asked("ir_slack>=", 0.0), self.asked("ic_slack>=", 0.0)
+        # A contract may not become one with its neighbour where they have to be told apart.
+        room = 4 * COIN * (1 + float(self.unit_cost.max())) if self.strict and compatible else 0.0
+        return rational or slip, compatible + room or slip
+
+    @property
+    def room(self) -> float:
+        """What rounding to the grid may move a reward: a coin for each contract below it, and what its speed moves."""
+        return 2 * COIN * (self.served + 1 + float(self.unit_cost.sum())) if self.strict else 0.0
+
+    def rows(self) -> tuple[Array, Array, list[str]]:
+        """Return A (M, 2k), b (M,) of A [x | R] <= b, and for each row the constraint it stands for, or ""."""
+        k, cost, share = self.served, self.unit_cost[:self.served], self.share[:self.served]
+        rational, compatible = self.margins
+        eye, none = np.eye(k), np.zeros(k)
+        rows: list[tuple[Array, Array, float, str]] = [(cost[-1] * eye[-1], -eye[-1], -rational, "ir_slack>=")]
+        for q in range(k - 1):
+            apart = eye[q] - eye[q + 1]
+            rows += [(cost[q] * apart, -apart, -compatible, "ic_slack>="),
+                     (-cost[q + 1] * apart, apart, -compatible, "ic_slack>=")]
+        room, asps = self.room, self.terms.asps
+        for name, one, other, scale in (("payment", none, share, asps),
+                                        ("provider_utility", -share * cost, share, 1.0)):
+            for sense, sign in (("<=", 1.0), (">=", -1.0)):
+                limit = self.asked(name + sense, sign * np.inf)
+                if np.isfinite(limit):
+                    rows.append((sign * one, sign * other, sign * limit / scale - room, name + sense))
+        bottom, left = self.asked("ir_slack<=", np.inf), self.asked("latency>=", -np.inf)
+        if np.isfinite(bottom):
+            rows.append((-cost[-1] * eye[-1], eye[-1], bottom - room, "ir_slack<="))
+        if np.isfinite(left) and left > 0:
+            rows.append((eye[-1], none, self.longest / left - room, "latency>="))
+        apart_by = self.asked("monotonicity>=", -np.inf)
+        if np.isfinite(apart_by) and apart_by > 0:
+            rows += [(eye[q + 1] - eye[q], none, -apart_by - room, "monotonicity>=") for q in range(k - 1)]
+        matrix = np.array([np.concatenate([one, other]) for one, other, _, _ in rows])
+        return matrix, np.array([limit for _, _, limit, _ in rows]), [name for _, _, _, name in rows]
+
+    @property
+    def speeds(self) -> tuple[float, float]:
+        """Bounds of x; they cross where no contract is fast enough."""
+        latency = self.asked("latency<=", np.inf)
+        slowest = self.longest / latency if latency > 0 else np.inf
+        slowest = max(1.0, slowest + (2 * COIN if self.strict and slowest > 1 else 0.0))
+        return slowest, self.terms.x_max
+
+    @property
+    def bounds(self) -> list[tuple[float, float]]:
+        """Bounds of x and R."""
+        return [self.speeds] * self.served + [(0.0, self.terms.reward_max - self.room)] * self.served
+
+    @property
+    def possible(self) -> bool:
+        """Whether the bounds leave room and enough providers are served."""
+        low, high = self.speeds
+        signed = float(np.where(np.arange(len(self.share)) < self.served, self.share, 0.0).sum() / self.share.sum())
+        all_must_sign = self.asked("ir_slack>=", -np.inf) > -TOLERANCE
+        return (low <= high and signed >= self.asked("served>=", -np.inf)
+                and not (all_must_sign and self.served < len(self.share)))
+
+    def solve(self) -> Found | None:
+        """Return the cheapest menu, or None where it is proven that there is none."""
+        if not self.possible:
+            return None
+        if self.served == 0:
+            return self._nobody()
+        k, terms, share = self.served, self.terms, self.share[:self.served]
+        matrix, limits, names = self.rows()
+        points = np.repeat(np.geomspace(*self.speeds, TANGENTS)[:, None], k, axis=1)
+        padded = np.hstack([matrix, np.zeros((len(matrix), k))])
+        weights = np.concatenate([np.zeros(k), share, share * terms.e2])
+        for _ in range(ROUNDS):
+            cuts, levels = self._tangents(points)
+            solved = linprog(weights, csr_matrix(np.vstack([padded, cuts])), np.concatenate([limits, levels]),
+                             bounds=[*self.bounds, *[(0.0, 1.0)] * k], method="highs", options=PRECISION)
+            if solved.status == 2:
+                return None
+            x, r, t = np.split(solved.x, 3)
+            x = np.clip(x, *self.speeds)
+            if float(share @ (x**-terms.z2 - t)) <= CLOSE:
+                break
+            points = np.vstack([points, x])
+        return Found(float(solved.fun), x, r, self._prices(solved.ineqlin.marginals[:len(names)], names))
+
+    def _nobody(self) -> Found | None:
+        limits = {"payment<=": 0.0, "provider_utility<=": 0.0}
+        kept = all(self.asked(name, np.inf) >= value for name, value in limits.items())
+        kept &= all(self.asked(name, -np.inf) <= 0 for name in ("payment>=", "provider_utility>="))
+        return Found(0.0, np.empty(0), np.empty(0), {}) if kept else None
+
+    def _tangents(self, points: Array) -> tuple[Array, Array]:
+        """Return rows and limits of the tangents of x^-z2 at points (P, k): slope x - t <= slope x0 - x0^-z2."""
+        k, z = self.served, self.terms.z2
+        slope, height = -z * points ** (-z - 1), points**-z
+        rows = np.zeros((len(points), k, 3 * k))
+        place = np.arange(k)
+        rows[:, place, place], rows[:, place, 2 * k + place] = slope, -1.0
+        return rows.reshape(-1, 3 * k), (slope * points - height).ravel()
+
+    def _prices(self, marginals: Array, names: Sequence[str]) -> dict[str, float]:
+        """Return for each constraint what one more unit of its threshold adds to the gain."""
+        found = {}
+        for one in self.constraints:
+            text = f"{one.label}{one.closed.sense}"
+            scale = self.terms.asps if one.label == "payment" else 1.0
+            worth = sum(float(value) for value, name in zip(marginals, names, strict=True) if name == text) / scale
+            found[str(one)] = -worth if one.upper else worth
+        return found
+
+    def nearest(self, speed: Array, reward: Array) -> tuple[Array, Array] | None:
+        """Return the menu that meets the constraints and is nearest to the given one, (k,) each, in the sum of absolute
+        changes; None where there is none.
+        """
+        if not self.possible:
+            return None
+        k = self.served
+        if k == 0:
+            return (np.empty(0), np.empty(0)) if self._nobody() else None
+        matrix, limits, _ = self.rows()
+        one = np.eye(2 * k)
+        target = np.concatenate([speed[:k], reward[:k]])
+        rows = np.vstack([np.hstack([matrix, np.zeros((len(matrix), 2 * k))]), np.hstack([one, -one]),
+                          np.hstack([-one, -one])])
+        solved = linprog(np.concatenate([np.zeros(2 * k), np.ones(2 * k)]), csr_matrix(rows),
+                         np.concatenate([limits, target, -target]), bounds=[*self.bounds, *[(0, None)] * (2 * k)],
+                         method="highs", options=PRECISION)
+        return (solved.x[:k], solved.x[k:2 * k]) if solved.status == 0 else None
