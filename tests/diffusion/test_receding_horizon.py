@@ -1,5 +1,7 @@
 """A diffuser that decides step by step, on networks whose best policy is known."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -10,10 +12,10 @@ from aign.errors import ContextError, ParameterError
 QUICK = Sampling(steps=4)
 
 
-def run(found, count=6, seed=0, **changes):
+def run(found, count=6, seed=0, harmless=True, **changes):
     contexts = found.pool["test"].values[:count]
-    generator = torch.Generator().manual_seed(seed)
-    return follow(found.pipeline, contexts, torch.ones(count), sampling=QUICK, generator=generator, **changes)
+    generator, sampling = torch.Generator().manual_seed(seed), dataclasses.replace(QUICK, harmless=harmless)
+    return follow(found.pipeline, contexts, torch.ones(count), sampling=sampling, generator=generator, **changes)
 
 
 @pytest.mark.parametrize("name", ["matching", "tracking"])
@@ -86,3 +88,24 @@ def test_what_cannot_be_followed_is_refused(matching):
 def test_a_single_plan_is_no_design(matching):
     with pytest.raises(ParameterError, match="In matching decisions follow each other"):
         matching.pipeline(matching.pool["test"].values, torch.ones(6))
+
+
+def test_no_choice_is_taken_that_the_network_says_does_harm_while_there_is_another(matching, monkeypatch):
+    """Server 0 is never allowed, and in every fourth step nobody: then all are."""
+    scenario, asked = matching.scenario, []
+    count = scenario.horizon
+
+    def allowed(contexts, observed):
+        asked.append(len(asked))
+        mask = torch.full((len(observed), 4), len(asked) % 4 != 0)
+        mask[:, 0] = False
+        return mask
+
+    monkeypatch.setattr(scenario, "allowed", allowed)
+    decisions = scenario.design_of(run(matching).final)
+    free = torch.arange(1, count + 1) % 4 == 0
+    assert len(asked) == count
+    assert (decisions[:, ~free] != 0).all()
+    without = scenario.design_of(run(matching, harmless=False).final)
+    assert len(asked) == count
+    assert (without[:, ~free] == 0).any()

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from aign.diffusion.pipeline import DesignPipeline, Sampling
+from aign.errors import ParameterError
 from aign.scenarios.constraints import Constraint
+from aign.scenarios.sequential import SequentialScenario
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +44,10 @@ def follow(pipeline: DesignPipeline, contexts: Tensor, returns: Tensor, constrai
 
     Raises:
         ContextError: a context the scenario does not have.
-        ParameterError: an unknown scheduler or a wrong number of steps.
+        ParameterError: an unknown scheduler or a wrong number of steps; or decisions do not follow each other here.
     """
+    if not isinstance(pipeline.scenario, SequentialScenario):
+        raise ParameterError(f"In {pipeline.scenario.name} a plan ends in the design; call the pipeline itself.")
     scenario, stride = pipeline.scenario, pipeline.config.design["stride"]
     harmless = (sampling or Sampling()).harmless
     contexts = scenario.check_contexts(contexts).to(pipeline.device)

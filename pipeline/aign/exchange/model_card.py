@@ -165,7 +165,7 @@ def _compared(report: Mapping[str, Any]) -> str:
         ratio, score = _decisive(method), method["normalised_return"]
         rows.append((f"`{name}`", f"{ratio['mean']:.5f} [{ratio['mean_low']:.5f}, {ratio['mean_high']:.5f}]",
                      f"{ratio['q05']:.5f}", f"{ratio['worst']:.5f}", f"{score['mean']:.4f}"))
-    measured = "U / U*" if "utility_ratio" in by_quality[0][1] else "normalised return"
+    measured = "U / U*" if all("utility_ratio" in method for _, method in by_quality) else "normalised return"
     head = ("method", f"{measured}, mean [95 %]", "5 % quantile", "worst", "normalised return")
     return REPORT.substitute(contexts=report["contexts"], split=report["split"], rows=table(head, rows),
                              statement=report["certificate_statement"])

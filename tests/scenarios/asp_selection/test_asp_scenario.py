@@ -131,3 +131,19 @@ def test_rules_return_what_the_published_code_makes_them_return():
                       for lower in range(0, 91, 10) for upper in range(150, 241, 10)]
             exact = 1000 * 0.5 * sum(shares) / len(shares)
             assert abs(float(utility.mean()) - exact) < 3 * float(utility.std()) / 48**0.5
+
+
+def test_a_provider_is_allowed_exactly_where_choosing_it_crashes_nobody():
+    scenario = AspSelection.create(tasks=40, providers=4, fleet="drawn")
+    contexts = hurried(scenario, 6, 0, 0.3)
+    states, generator = scenario.initial_state(contexts), torch.Generator().manual_seed(2)
+    seen = set()
+    for _ in range(40):
+        allowed = scenario.allowed(contexts, states[:, :scenario.state_size])
+        for choice in range(4):
+            action = torch.eye(4)[torch.full((6,), choice)]
+            _, rewards = scenario.step(contexts, states, action)
+            assert torch.equal(rewards >= 0, allowed[:, choice])
+        seen |= set(allowed.flatten().tolist())
+        states, _ = scenario.step(contexts, states, torch.rand(6, 4, generator=generator))
+    assert seen == {True, False}
