@@ -6,6 +6,7 @@ from aign.agents.policy import SharedPolicy
 from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.errors import ModelError
+from aign.scenarios import registry
 from aign.stages import methods
 from aign.trajectories.reader import TrajectoryStore
 
@@ -65,3 +66,17 @@ def test_without_learning_more_candidates_are_never_worse_when_they_contain_the_
     scenario = stored.scenario
     few, many = (scenario.utility(contexts, methods.without_learning(scenario, count)(contexts)) for count in (4, 16))
     assert (many >= few).all()
+
+
+def test_only_networks_that_tell_harm_are_said_to():
+    assert not methods.knows_harm(registry.create("water-filling"))
+    assert methods.knows_harm(registry.create("asp-selection", tasks=20, providers=4))
+
+
+def test_guarded_chance_crashes_nobody_while_there_is_room_and_is_chance():
+    scenario = registry.create("asp-selection", tasks=60, providers=20)
+    contexts = scenario.draw_contexts(3, torch.Generator().manual_seed(1))
+    first, again, other = (methods.guarded_chance(scenario, seed)(contexts) for seed in (1, 1, 2))
+    assert (scenario.measure(contexts, first)["crashes"] == 0).all()
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

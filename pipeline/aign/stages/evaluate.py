@@ -93,7 +93,8 @@ def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, p
     """Return every method by the name it has in metrics.json.
 
     Where decisions follow each other, designs without learning are the scenario's own rules, and there is nothing to
-    remember: decisions of the past answer other events.
+    remember: decisions of the past answer other events. Where it is known which choices do harm at once, the generator
+    is also judged without that guard, and chance with it: that tells how much the guard alone is worth.
     """
     scenario, count = stored.scenario, settings.candidates
     found: dict[str, Method] = {
@@ -104,6 +105,10 @@ def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, p
     of_one = store.load(MODELS / f"{variant}-{single}").to(pipeline.device)
     found[f"diffuser_best_of_{count}_{single.replace('-', '_')}"] = methods.diffuser(of_one, count, sampling, seed)
     found |= {name: methods.policy(scenario, AGENTS / variant, name) for name in agents}
+    if methods.knows_harm(scenario):
+        found["diffuser_single_unguarded"] = methods.diffuser(
+            pipeline, 1, sampling.model_copy(update={"harmless": False}), seed)
+        found["random_guarded"] = methods.guarded_chance(scenario, seed)
     if not is_sequential(scenario):
         found[f"no_learning_best_of_{count}"] = methods.without_learning(scenario, count)
         found["best_training_trajectory"] = methods.memory(stored)

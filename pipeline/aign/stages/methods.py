@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
 from aign.scenarios.base import Scenario
+from aign.scenarios.sequential import SequentialScenario
 from aign.trajectories.reader import TrajectoryStore
 
 Method = Callable[[Tensor], Tensor]
@@ -33,14 +34,18 @@ def diffuser(pipeline: DesignPipeline, count: int, settings: SamplingSettings, s
 
 
 def policy(scenario: Scenario[Any], folder: Path, name: str) -> Method:
-    """Return an agent's final policy, acting deterministically from the usual start."""
+    """Return an agent's final policy, acting deterministically from the usual start.
+
+    Its design is made admissible by the same projection as a generated one: where that repairs, it repairs both.
+    """
     trained = open_policy(folder / name)
 
     def act(contexts: Tensor, states: Tensor, time: int) -> Tensor:
         return trained.act(scenario, contexts, states, time)
 
     def design(contexts: Tensor) -> Tensor:
-        return scenario.design_of(rollout(scenario, contexts, act, scenario.initial_state(contexts)).final)
+        final = rollout(scenario, contexts, act, scenario.initial_state(contexts)).final
+        return scenario.project(contexts, scenario.design_of(final))
     return design
 
 
@@ -58,4 +63,22 @@ def memory(store: TrajectoryStore) -> Method:
 
     def design(contexts: Tensor) -> Tensor:
         return best_training_design(scenario, contexts, designs)
+    return design
+
+
+def knows_harm(scenario: Scenario[Any]) -> TypeGuard[SequentialScenario[Any]]:
+    """Return whether a scenario tells which choices do harm at once; see `SequentialScenario.allowed`."""
+    return isinstance(scenario, SequentialScenario) and type(scenario).allowed is not SequentialScenario.allowed
+
+
+def guarded_chance(scenario: SequentialScenario[Any], seed: int) -> Method:
+    """Return chance that keeps to the choices that do no harm at once, while there are any."""
+    def design(contexts: Tensor) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+
+        def rule(contexts: Tensor, states: Tensor) -> Tensor:
+            allowed = scenario.allowed(contexts, states[:, :scenario.state_size])
+            chance = torch.rand(len(states), scenario.action_size, generator=generator)
+            return chance if allowed is None else chance + allowed
+        return scenario.followed(rule, contexts)
     return design

@@ -1,12 +1,20 @@
 """The scenario: what is observed, what contexts are allowed, labels and the reference returns."""
 
+import itertools
+
 import pytest
 import torch
 from asp_events import hurried, small
 
+from aign.agents.behaviours import record
+from aign.agents.contexts import ContextPool
 from aign.errors import ContextError, ParameterError
 from aign.scenarios import registry
 from aign.scenarios.asp_selection import AspSelection
+from aign.trajectories.assemble import assemble
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.replay import check_replay, replay
+from aign.trajectories.writer import ShardWriter
 
 
 def drawn(scenario, count=3, seed=0):
@@ -106,6 +114,22 @@ def test_labels_of_even_and_of_lopsided_work():
         assert float(labels["finished_rate"]) == 1
         assert float(labels["utility_per_task"]) == pytest.approx(0.5)
     assert set(even) == {label.name for label in scenario.labels}
+
+
+@pytest.mark.parametrize("fleet", [0, "drawn"])
+def test_recorded_episodes_are_replayed_bit_by_bit(fleet, tmp_path):
+    scenario = AspSelection.create(tasks=60, providers=6, fleet=fleet)
+    pool = ContextPool.draw(scenario, {"train": 5, "test": 2}, seed=3)
+    with ShardWriter(tmp_path / "parts", scenario, 64, first_episode_id=0) as writer:
+        for split, source in itertools.product(("train", "test"), ("random", "heuristics", "solver-guided")):
+            for batch in record(source, scenario, pool[split], 12, seed=5):
+                writer.append(batch)
+    pool.save(tmp_path / "contexts.safetensors", scenario)
+    assemble(tmp_path / "data", writer.close(), scenario, {"seed": 5},
+             {"contexts.safetensors": tmp_path / "contexts.safetensors"})
+    result = replay(TrajectoryStore.open(tmp_path / "data"), pool.splits)
+    check_replay(result)
+    assert (result.episodes, result.differing) == (72, 0)
 
 
 def test_the_reference_is_to_avoid_crashes():
