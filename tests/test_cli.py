@@ -153,7 +153,9 @@ def test_a_parameter_file_elsewhere_can_be_named(untouched, tmp_path):
     (("--preset", "ladder", "--context", "context.json"), ("give one of them",)),
     (("--context", "none.json"), ("none.json", "missing")),
     (("--save", "."), ("--save .", "names no file")),
-    (("--users", "3"), ("no model for water-filling, users=3", "models/water-4")),
+    (("--users", "3"), ("Scenario water-filling: users", "Parameters: channels")),
+    (("--set", "channels=3"), ("no model for water-filling, channels=3", "models/water-4")),
+    (("--set", "channels"), ("--set channels", "NAME=VALUE")),
 ])
 def test_a_request_that_cannot_be_is_refused(untouched, arguments, words):
     refused(untouched(nothing, *DESIGN, *arguments, *(() if "--save" in arguments else ("--save", "out"))), *words)
