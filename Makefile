@@ -27,7 +27,7 @@ pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro
 
 .PHONY: all-scenarios
-all-scenarios: $(ALL_INSTALLED)  ## Set up, then run every stage of every network in params.yaml; some 45 minutes.
+all-scenarios: $(ALL_INSTALLED)  ## Set up, then run every stage of every network in params.yaml.
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro --all-pipelines
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from aign.files import write_json, writing
 from aign.stages import journal
+from aign.stages.report import COLOURS
 from aign.studies.intervals import mean, over_seeds
 from aign.studies.markdown import table
 
@@ -17,8 +18,6 @@ FOLDER = Path("data/reports/agents")
 CLAIMANT = "d2sac"
 """The agent whose actor is a diffusion model; the papers say that it beats the others."""
 RIVALS = ("sac", "ppo")
-INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
-COLOURS = {"d2sac": ACCENT, "sac": SOFT, "ppo": INK, "ddqn": "#8c564b", "ucb": "#999999"}
 Cells = Mapping[tuple[str, Any, int], Mapping[str, Any]]
 """Results by variant, kind of agent and seed."""
 
