@@ -1,9 +1,9 @@
 import pytest
 from pydantic import Field
 
-from aign.agents.settings import Settings
 from aign.checked_yaml import SHOWN_PROBLEMS, load
 from aign.errors import DatasetError, ParameterError
+from aign.settings import Settings
 
 
 class Inner(Settings):

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from aign import checked_yaml
-from aign.agents.settings import CollectSettings, RunSettings, Settings
+from aign.agents.settings import CollectSettings
 from aign.designs.settings import EvaluateSettings, SampleSettings
 from aign.diffusion.settings import TrainSettings
 from aign.errors import ParameterError, unknown_name
+from aign.settings import RunSettings, Settings
 from aign.studies.settings import StudySettings
 
 if TYPE_CHECKING:

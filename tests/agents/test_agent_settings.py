@@ -4,16 +4,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aign.agents.settings import (
-    MOST,
     CollectSettings,
     D2SACSettings,
     DDQNSettings,
     PPOSettings,
-    RunSettings,
     SACSettings,
     SourceSettings,
     UCBSettings,
 )
+from aign.settings import MOST, RunSettings
 
 
 @pytest.mark.parametrize("given", ["auto", "auto_0.1", "auto_2", "0.2", "0", "1"])

@@ -1,10 +1,12 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from sequences import Calls
 
 from aign.agents import behaviours
-from aign.agents.behaviours import record
+from aign.agents.behaviours import Source, record
 from aign.agents.contexts import ContextPool
 from aign.agents.targets import EXACT, SHARES
 from aign.errors import ParameterError
@@ -59,13 +61,21 @@ def test_solver_guided_walks_arrive_at_their_targets(scenario, pool, monkeypatch
     assert 0.7 < len(from_zero) / 500 < 0.8
 
 
+def test_label_guided_walks_arrive_at_designs_of_less_utility_and_better_labels(scenario, pool) -> None:
+    episodes, = record("label-guided", scenario, pool["train"], 500, seed=2)
+    assert set(episodes.behaviour) == {"label-guided"}
+    assert 0.1 < (episodes.return_normalised < 0.9).mean() < 0.9
+    best = scenario.measure(None, scenario.certify(pool["train"].values).design)["total"].mean()
+    assert episodes.labels["total"].mean() < 0.9 * float(best)
+
+
 def test_solver_guided_quality_spans_mediocre_to_optimal(scenario, pool) -> None:
     episodes, = record("solver-guided", scenario, pool["train"], 1000, seed=2)
     assert SHARES["exact"] - 0.04 < (episodes.return_normalised > 0.999).mean() < 0.7
     assert np.quantile(episodes.return_normalised, 0.1) < 0.3
 
 
-@pytest.mark.parametrize("source", ["random", "heuristics", "solver-guided"])
+@pytest.mark.parametrize("source", get_args(Source))
 def test_same_seed_same_bytes(source, scenario, pool) -> None:
     first, again, other = (list(record(source, scenario, pool["train"], 40, seed)) for seed in (5, 5, 6))
     for one, two in zip(first, again, strict=True):
@@ -76,7 +86,7 @@ def test_same_seed_same_bytes(source, scenario, pool) -> None:
     assert not np.array_equal(*actions)
 
 
-@pytest.mark.parametrize("source", ["random", "heuristics", "solver-guided"])
+@pytest.mark.parametrize("source", get_args(Source))
 def test_splits_do_not_share_their_noise(source, scenario, pool) -> None:
     train = next(record(source, scenario, pool["train"], 20, seed=5))
     test = next(record(source, scenario, pool["test"], 20, seed=5))

@@ -92,7 +92,7 @@ def test_optima_of_perturbed_problems_keep_users_in_place(scenario, monkeypatch)
     # where contexts are not in canonical order (the fixture's certificate refuses those).
     monkeypatch.setattr("aign.agents.targets.CONTEXT_NOISE", (1e-7, 1e-6))
     monkeypatch.setattr("aign.agents.targets.SHARES", {**dict.fromkeys(SHARES, 0.0), "perturbed": 1.0})
-    monkeypatch.setattr("aign.agents.targets._distinct_designs", lambda scenario, contexts: torch.zeros(2, 3))
+    monkeypatch.setattr("aign.agents.targets.certified_designs", lambda scenario, contexts: torch.zeros(2, 3))
     values = torch.tensor([[1.2, 9.2, 4.2], [7.2, 2.2, 3.2]])
     contexts = ContextPool.draw(scenario, {"train": 2}, 0)["train"]
     given = type(contexts)(contexts.ids, values, contexts.reference, contexts.optimum, "train")

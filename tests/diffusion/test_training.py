@@ -239,17 +239,19 @@ def test_a_short_training_beats_the_mean_of_the_data(trained, make_trainer):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_training_on_a_gpu_learns_and_resumes(dataset, held_out, make_settings, tmp_path):
-    settings = make_settings(steps=60, batch_size=64, learning_rate=3e-3, evaluate_every=20, checkpoint_every=20,
+    settings = make_settings(steps=300, batch_size=64, learning_rate=3e-3, evaluate_every=100, checkpoint_every=100,
                              precision="auto", compile=True)
 
     def trainer():
         return training.Trainer([dataset], settings, 1, torch.device("cuda"), [held_out], None, {})
 
     with pytest.raises(StoppedError):
-        trainer().run(tmp_path / "c", stopping(30))
-    result = trainer().run(tmp_path / "c", ignore)
-    assert [entry["step"] for entry in result.history] == [20, 40, 60]
-    assert result.history[-1]["held_out_loss"] < 0.8 * result.history[0]["held_out_loss"]
+        trainer().run(tmp_path / "c", stopping(150))
+    last = trainer()
+    result = last.run(tmp_path / "c", ignore)
+    assert [entry["step"] for entry in result.history] == [100, 200, 300]
+    variance = float((last.validation[0].states - last.train[0].states.mean(0))[:, 2::2].square().mean())
+    assert result.history[-1]["held_out_loss"] < 0.6 * variance
     assert result.pipeline.device.type == "cuda"
 
 

@@ -210,9 +210,9 @@ def test_any_damage_is_rejected_or_the_rest_is_untouched(tmp_path_factory, scena
 
 @pytest.mark.slow
 def test_an_imported_log_trains_and_its_model_is_evaluated(scenario, log, tmp_path):
-    from aign.agents.settings import RunSettings
     from aign.diffusion import store as models
     from aign.diffusion.settings import TrainSettings
+    from aign.settings import RunSettings
     from aign.stages.train import learn
 
     import_log(*write_log(tmp_path, log), scenario, tmp_path / "north")

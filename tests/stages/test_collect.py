@@ -177,6 +177,31 @@ def test_sources_that_add_nothing_are_left_out(room, jobs_here):
     assert set(info["provenance"]["sources"]) == {"sac", "ppo"}
 
 
+def test_walks_guided_by_labels_change_no_other_source(room, jobs_here):
+    room("without")
+    stage.collect("water-4", write_params(Path(), {**NONE, "random": 20}))
+    info = json.loads(Path("data/trajectories/water-4/meta/info.json").read_text())
+    assert "label_guided" not in info["provenance"]["collect"]["sources"]  # as in files from before there was such
+    without = datasets.load_from_disk("data/trajectories/water-4").with_format("numpy")[:]
+    room("with")
+    stage.collect("water-4", write_params(Path(), {**NONE, "random": 20, "label_guided": 30}))
+    assert list(jobs_here.ran)[-1] == "label-guided"
+    guided = datasets.load_from_disk("data/trajectories/water-4").with_format("numpy")[:]
+    own = guided["behaviour"] == "label-guided"
+    assert own.sum() == 30 + 2 + 2
+    for name, values in without.items():
+        assert np.array_equal(values, guided[name][~own]), name
+
+
+def test_walks_guided_by_labels_need_a_design(room, jobs_here):
+    folder = room("one")
+    block = {"scenario": {"name": "asp-selection"}, "collect": {"sources": {"label_guided": 1}}}
+    (folder / "params.yaml").write_text(yaml.safe_dump({"variants": {"asp": block}}))
+    with pytest.raises(ParameterError, match=r"sources\.label_guided.*asp-selection.*Allowed: 0"):
+        stage.collect("asp", load(folder / "params.yaml"))
+    assert not (folder / ".scratch").exists()
+
+
 def test_a_variant_chooses_its_agents(room, jobs_here):
     folder = room("one")
     params = write_params(folder, NONE, agents=["d2sac", "sac"])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aign.agents.settings import RunSettings
 from aign.errors import StorageError
+from aign.settings import RunSettings
 from aign.stages.scratch import code_version, die_with_parent, fingerprint, scratch
 
 PLAIN = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -111,7 +111,7 @@ def test_rows_are_means_over_seeds_with_student_intervals(cells):
 
 def test_a_claim_is_decided_by_the_paired_difference_over_seeds(cells):
     found = {one["claim"]: one for one in agents_page.claims(cells)}
-    assert list(found) == ["d2sac beats sac", "d2sac beats ppo"]
+    assert list(found) == ["d2sac beats sac", "d2sac beats ppo", "d2sac beats ucb"]
     assert found["d2sac beats sac"]["difference"]["mean"] == pytest.approx(0.1)
     assert found["d2sac beats sac"]["verdict"] == "supported"
     assert found["d2sac beats ppo"]["verdict"] == "undecided"

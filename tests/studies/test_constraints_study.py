@@ -63,14 +63,20 @@ def test_every_returned_design_meets_its_request_and_none_beats_a_certified_opti
 
 
 def test_the_choice_is_the_best_row_and_is_what_the_answers_used(done):
-    rows = done.content["choices"]
-    assert len(rows) == 4 * 4 + 2 * 2  # four models, two weights composed or not; two ladders, two margins
-    full = [row for row in rows if row["model"].endswith("(full training)")]
-    assert len(full) == 4
-    assert {row["model"].split(" ")[0] for row in full} == {done.content["model"]}
-    sampling = done.content["sampling"]
-    best = constraints.constraint_files.best(full, params().studies.constraints.least_ratio)
-    assert (sampling["guidance"], sampling["margins"]) == (best["guidance"], best["margins"])
+    rows, least = done.content["choices"], params().studies.constraints.least_ratio
+    # Four models, each with two weights composed or not; the finalists likewise; two ladders with two margins.
+    short, full, last = rows[:16], rows[16:-4], rows[-4:]
+    finalists = {"achieved", constraints.constraint_files.best(short, least)["model"]}
+    assert {row["model"] for row in full} == {f"{name} (full training)" for name in finalists}
+    assert len(full) == 4 * len(finalists)
+    guided = constraints.constraint_files.best(full, least)
+    for row in last:
+        assert [row[name] for name in ("model", "guidance", "composed")] == \
+            [guided[name] for name in ("model", "guidance", "composed")]
+    sampling, best = done.content["sampling"], constraints.constraint_files.best(last, least)
+    assert best["model"] == f"{done.content['model']} (full training)"
+    for name, setting in (("guidance", "guidance"), ("margins", "margins"), ("ladder", "constrained_ladder")):
+        assert sampling[setting] == best[name]
     assert sampling["projected_steps"] == 0
 
 

@@ -1,4 +1,4 @@
-"""Who acts without learning: uniform noise, heuristics with an unsteady hand, experts guided by a solver.
+"""Who acts without learning: uniform noise, heuristics with an unsteady hand, experts guided by a solver or by labels.
 
 Axes: E episodes, S state values, A action values, X design values, T steps.
 """
@@ -6,12 +6,13 @@ Axes: E episodes, S state values, A action values, X design values, T steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from aign.agents.contexts import Contexts
+from aign.agents.label_guided import label_guided_targets
 from aign.agents.recording import label
 from aign.agents.rollout import Act, rollout, starting_states
 from aign.agents.seeding import derived_generator
@@ -21,7 +22,7 @@ from aign.scenarios.base import DesignScenario, Scenario
 from aign.scenarios.sequential import Rule, is_sequential
 from aign.trajectories.schema import Episodes
 
-Source = Literal["random", "heuristics", "solver-guided"]
+Source = Literal["random", "heuristics", "solver-guided", "label-guided"]
 
 BATCH = 2_048
 """Episodes simulated, and handed over, at once."""
@@ -33,7 +34,7 @@ SLIP_SIZE = 0.25
 """Standard deviation of such a perturbation; an action value lies in [-1, 1]."""
 MOST_SLIPS = 0.1
 """How often a rule that decides step by step slips, at most: the share differs between episodes, uniformly."""
-RANDOM_STARTS = {"random": 0.5, "heuristics": 0.25, "solver-guided": 0.25}
+RANDOM_STARTS = {"random": 0.5, "heuristics": 0.25, "solver-guided": 0.25, "label-guided": 0.25}
 """Share of episodes that start at a random state; the rest start where designs start in use."""
 
 
@@ -42,8 +43,9 @@ def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes
 
     Args:
         source: "random" (uniform actions), "heuristics" (walks to each heuristic's design with slips, or each rule with
-            slips where decisions follow each other; equal shares, behaviour "heuristic:<name>"), or "solver-guided"
-            (walks at various speeds to designs around certified optima; see `targets`).
+            slips where decisions follow each other; equal shares, behaviour "heuristic:<name>"), "solver-guided"
+            (walks at various speeds to designs around certified optima; see `targets`), or "label-guided" (likewise to
+            designs that trade utility for labels; see `label_guided`).
         scenario: where to act.
         contexts: of one split.
         episodes: how many, over all of the source's behaviours. None where a scenario has no heuristics.
@@ -55,7 +57,9 @@ def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes
     if source == "random":
         yield from _batches(source, source, _uniform_actions, scenario, contexts, episodes, seed)
     elif source == "solver-guided":
-        yield from _batches(source, source, _walk_to_targets, scenario, contexts, episodes, seed)
+        yield from _batches(source, source, _walk(solver_guided_targets), scenario, contexts, episodes, seed)
+    elif source == "label-guided":
+        yield from _batches(source, source, _walk(label_guided_targets), scenario, contexts, episodes, seed)
     elif source == "heuristics":
         names = list(scenario.heuristics)
         for place, name in enumerate(names):
@@ -63,7 +67,7 @@ def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes
             behave = _rule(scenario.rules[name]) if is_sequential(scenario) else _heuristic(name)
             yield from _batches(source, f"heuristic:{name}", behave, scenario, contexts, share, seed)
     else:
-        raise ParameterError(unknown_name("source", source, ("heuristics", "random", "solver-guided")))
+        raise ParameterError(unknown_name("source", source, get_args(Source)))
 
 
 Behave = Callable[[Scenario[Any], Contexts, Tensor, torch.Generator], Act]
@@ -119,13 +123,19 @@ def _heuristic(name: str) -> Behave:
     return behave
 
 
-def _walk_to_targets(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
-    """Walk to solver-guided targets along waypoints x_0 + (t / arrival)^bend (target - x_0).
+def _walk(targets: Callable[[Scenario[Any], Contexts, torch.Generator], Tensor]) -> Behave:
+    """Walk to the target designs of these contexts, (E, X), each at a pace of its own."""
+    def behave(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
+        return _walk_to(targets(scenario, contexts, generator), scenario, states, generator)
+    return behave
+
+
+def _walk_to(targets: Tensor, scenario: Scenario[Any], states: Tensor, generator: torch.Generator) -> Act:
+    """Walk to targets (E, X) along waypoints x_0 + (t / arrival)^bend (target - x_0).
 
     Arrival (uniform between half the horizon and its end) and bend (log-uniform in [1/2, 2]) differ between episodes,
     so that paths to one design differ. Whoever would be late otherwise goes straight.
     """
-    targets = solver_guided_targets(scenario, contexts, generator)
     if not isinstance(scenario, DesignScenario):
         return lambda values, states, time: scenario.action_towards(states, targets)
     design, horizon = scenario, scenario.horizon

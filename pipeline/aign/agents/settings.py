@@ -5,31 +5,22 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from aign.settings import MOST, Count, Positive, Rate, Settings
 
 Kind = Literal["sac", "ppo", "d2sac", "ddqn", "ucb"]
 """Agents that learn by acting. The first two are the usual ones."""
 LEARNERS: tuple[Kind, ...] = ("sac", "ppo")
 """Which of them explore where nothing else is said."""
 NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-MOST = 1_000_000_000
-"""No count is larger: what it would need is far beyond any memory, and libraries fail in ways of their own."""
-Count = Annotated[int, Field(ge=0, le=MOST)]
-Positive = Annotated[int, Field(ge=1, le=MOST)]
 AtLeastTwo = Annotated[int, Field(ge=2, le=MOST)]
 Width = Annotated[int, Field(ge=1, le=16_384)]
 """Units of a hidden layer."""
-Rate = Annotated[float, Field(gt=0, le=1)]
 
 
-class Settings(BaseModel):
-    """Base of all settings: unknown names are refused, values cannot change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SACSettings(Settings):
-    """Soft actor-critic with one policy shared by all decision makers (Haarnoja et al. 2018; Stable-Baselines3)."""
+class ReplaySettings(Settings):
+    """What agents share that learn from a buffer of past transitions."""
 
     environment_steps: Positive = 15_360
     """Steps of whole networks, rounded up to full episodes of all networks."""
@@ -43,18 +34,23 @@ class SACSettings(Settings):
     updates_per_step: Positive = 4
     """Gradient steps after each step of all networks."""
     tau: Rate = 0.01
-    """Polyak factor of the target critics."""
+    """Polyak factor of the target networks."""
     learning_starts: Count = 3_000
     """Transitions of single decision makers taken at random before learning."""
-    target_entropy: Annotated[float, Field(ge=-1_000, le=1_000)] = -1.0
-    """For each action value of a decision maker."""
-    entropy_coefficient: str = "auto_0.1"
-    """A number, or auto: learned, from 1 or from the number after auto_."""
     hidden: tuple[Width, ...] = (64, 64)
     discount: Annotated[float, Field(ge=0, le=1)] = 0.0
     """0 makes it a contextual bandit: greedy improvement, which is enough where the reward is the gain in utility."""
     return_steps: Annotated[int, Field(ge=1, le=100, exclude_if=lambda steps: steps == 1)] = 1
     """Rewards added up before the critics take over; more than 1 where rewards come late. 1 goes unsaid in files."""
+
+
+class SACSettings(ReplaySettings):
+    """Soft actor-critic with one policy shared by all decision makers (Haarnoja et al. 2018; Stable-Baselines3)."""
+
+    target_entropy: Annotated[float, Field(ge=-1_000, le=1_000)] = -1.0
+    """For each action value of a decision maker."""
+    entropy_coefficient: str = "auto_0.1"
+    """A number, or auto: learned, from 1 or from the number after auto_."""
     choice_entropy: Annotated[float, Field(gt=0, lt=1, exclude_if=lambda share: share == 0.3)] = 0.3
     """Where one of J actions is chosen: target entropy as a share of ln J; Christodoulou's 0.98 is nearly chance."""
 
@@ -96,27 +92,18 @@ class D2SACSettings(SACSettings):
     """Values of the sinusoids that tell the network the denoising step."""
 
 
-class DDQNSettings(Settings):
-    """Double deep Q-learning (van Hasselt et al. 2016), for one of J actions, by epsilon-greedy choice."""
+class DDQNSettings(ReplaySettings):
+    """Double deep Q-learning (van Hasselt et al. 2016), for one of J actions, by epsilon-greedy choice.
 
-    environment_steps: Positive = 15_360
-    networks: Positive = 16
-    learning_rate: Rate = 1e-3
-    """Start of a linear decay to zero."""
-    batch_size: Positive = 512
-    buffer_size: Positive = 50_000
-    updates_per_step: Positive = 4
-    """Gradient steps after each step of all networks."""
+    Its target network is moved once after each step of all networks.
+    """
+
     tau: Rate = 0.02
-    """Polyak factor of the target network, moved once after each step of all networks."""
-    learning_starts: Count = 3_000
     exploration_fraction: Rate = 0.5
     """Share of training over which chance actions fall from always to the final share."""
     final_exploration: Annotated[float, Field(ge=0, le=1)] = 0.05
-    hidden: tuple[Width, ...] = (64, 64)
-    discount: Annotated[float, Field(ge=0, le=1)] = 0.0
     return_steps: Annotated[int, Field(ge=1, le=100)] = 1
-    """Rewards added up before the network takes over."""
+    """As elsewhere, but always said in files."""
 
 
 class UCBSettings(Settings):
@@ -164,6 +151,9 @@ class SourceSettings(Settings):
     """Shared equally among the scenario's heuristics; some steps are perturbed."""
     solver_guided: Count = 10_000
     """Walks towards optima of randomly perturbed problems: operation logs and expertise."""
+    label_guided: Annotated[Count, Field(exclude_if=lambda count: count == 0)] = 0
+    """Walks towards designs that trade utility for a few labels, at random weights, for models that shall answer
+    requests whose constraints combine. Only where a design is changed step by step. 0 goes unsaid in files."""
     snapshots: Annotated[int, Field(ge=0, le=10_000)] = 8
     """How often in training a learning agent's current policy is recorded on fresh contexts."""
     snapshot_episodes: Count = 250
@@ -209,14 +199,3 @@ class CollectSettings(Settings):
         """Return the settings as a dataset states them: without agents that did not explore, whose names it lists."""
         idle = {kind for kind in get_args(Kind) if kind not in self.agents}
         return self.model_dump(mode="json", exclude={"agents", *idle})
-
-
-class RunSettings(Settings):
-    """What every stage shares."""
-
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 2026
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Positive = 1
-    """Torch threads of each process. Results are bit-identical only for the same number."""
-    workers: Positive = 2
-    """Processes side by side within a stage."""

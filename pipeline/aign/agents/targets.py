@@ -49,7 +49,7 @@ def solver_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator
 
     Of a design that is a sequence of decisions some are replaced; to scale or to tilt it would mean nothing.
     """
-    certified = _distinct_designs(scenario, contexts)
+    certified = certified_designs(scenario, contexts)
     if is_sequential(scenario):
         return _replaced(scenario, certified, generator)
     kinds = torch.multinomial(torch.tensor(list(SHARES.values())), len(contexts), True, generator=generator)
@@ -85,7 +85,7 @@ def perturbed_contexts(scenario: Scenario[Any], contexts: Tensor, scale: Tensor,
     return torch.cat(pieces, 1)
 
 
-def _distinct_designs(scenario: Scenario[Any], contexts: Contexts) -> Tensor:
+def certified_designs(scenario: Scenario[Any], contexts: Contexts) -> Tensor:
     """Return the certified design (E, X) of each context, computed once for each distinct one."""
     distinct, place = torch.unique(contexts.ids, return_inverse=True)
     first = torch.empty(len(distinct), dtype=torch.int64)

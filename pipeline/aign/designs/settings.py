@@ -5,20 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-MOST = 1_000_000_000
-"""No count is larger: what it would need is far beyond any memory, and libraries fail in ways of their own."""
-Positive = Annotated[int, Field(ge=1, le=MOST)]
+from aign.settings import Positive, Settings
+
 Return = Annotated[float, Field(ge=-1, le=1)]
 Margins = Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)]
 Ladder = Annotated[tuple[Return, ...], Field(min_length=1)]
-
-
-class Settings(BaseModel):
-    """Base of all settings: unknown names are refused, values cannot change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SamplingSettings(Settings):

@@ -1,8 +1,8 @@
 """Stage collect: agents explore a network, and their episodes become the trajectory dataset.
 
 Contexts are drawn and certified once. Then several sources act side by side, each a job of its own: the agents that
-learn, random actions, heuristics, and solver-guided experts. Their shards are assembled in a fixed order. A killed
-run keeps the jobs that had finished, and the outputs do not tell that it was interrupted.
+learn, random actions, heuristics, and experts guided by a solver or by labels. Their shards are assembled in a fixed
+order. A killed run keeps the jobs that had finished, and the outputs do not tell that it was interrupted.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from typing import Any
 import torch
 
 from aign.agents.contexts import ContextPool
+from aign.agents.label_guided import changeable
 from aign.agents.libraries import check_fit, planned_steps
-from aign.agents.settings import CollectSettings, Kind, RunSettings
+from aign.agents.settings import CollectSettings, Kind
 from aign.errors import DatasetError
 from aign.files import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.base import Scenario
 from aign.scenarios.registry import sources
+from aign.settings import RunSettings
 from aign.stages import journal, seals
 from aign.stages.jobs import Job, run_jobs
 from aign.stages.scratch import code_version, fingerprint, scratch
@@ -46,6 +48,8 @@ def collect(variant: str, params: Params) -> None:
     scenario = settings.create_scenario()
     for kind in settings.collect.agents:
         check_fit(kind, scenario)
+    if settings.collect.sources.label_guided:
+        changeable(scenario)
     torch.set_num_threads(run.threads)
     key = fingerprint(seed=run.seed, threads=run.threads, scenario=scenario.spec(), collect=settings.collect,
                       code=code_version("agents", *sources(scenario.name), "trajectories", "files", "manifest",
@@ -93,7 +97,8 @@ def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, 
         jobs.append(Job(kind, planned_steps(kind, settings, scenario.horizon), learn, {"task": own, "kind": kind},
                         own.marker))
     amounts = {"solver-guided": settings.sources.solver_guided, "random": settings.sources.random,
-               "heuristics": settings.sources.heuristics if scenario.heuristics else 0}
+               "heuristics": settings.sources.heuristics if scenario.heuristics else 0,
+               "label-guided": settings.sources.label_guided}
     for place, (source, amount) in enumerate(amounts.items(), start=len(settings.agents)):
         own, counts = task(source, place), held_out_counts(amount, settings.held_out_share)
         if amount:

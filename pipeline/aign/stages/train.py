@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from aign.agents.contexts import ContextPool, Contexts
-from aign.agents.settings import Kind, RunSettings
+from aign.agents.settings import Kind
 from aign.diffusion import checkpoint, device, store
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import TrainSettings
@@ -17,6 +17,7 @@ from aign.errors import ModelError
 from aign.files import building, read_json
 from aign.params import Params
 from aign.scenarios.registry import sources
+from aign.settings import RunSettings
 from aign.stages import journal, seals
 from aign.stages.collect import TRAJECTORIES
 from aign.stages.jobs import Job, Report, run_jobs

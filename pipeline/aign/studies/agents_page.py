@@ -17,7 +17,6 @@ from aign.studies.markdown import table
 FOLDER = Path("data/reports/agents")
 CLAIMANT = "d2sac"
 """The agent whose actor is a diffusion model; the papers say that it beats the others."""
-RIVALS = ("sac", "ppo")
 Cells = Mapping[tuple[str, Any, int], Mapping[str, Any]]
 """Results by variant, kind of agent and seed."""
 
@@ -64,8 +63,8 @@ def claims(cells: Cells) -> list[dict[str, Any]]:
     """Return, for each network and rival, whether the diffusion policy beats it, and the difference that decides."""
     found = []
     for variant in dict.fromkeys(variant for variant, _, _ in cells):
-        kinds = {kind for name, kind, _ in cells if name == variant}
-        for rival in [kind for kind in RIVALS if {kind, CLAIMANT} <= kinds]:
+        kinds = list(dict.fromkeys(kind for name, kind, _ in cells if name == variant))
+        for rival in [kind for kind in kinds if CLAIMANT in kinds and kind != CLAIMANT]:
             pairs = zip(_of(cells, variant, CLAIMANT), _of(cells, variant, rival), strict=True)
             difference = over_seeds([one["normalised_return"]["mean"] - other["normalised_return"]["mean"]
                                      for one, other in pairs])

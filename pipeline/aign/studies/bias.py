@@ -18,7 +18,7 @@ from torch import Tensor
 
 from aign.agents import bcq
 from aign.agents.contexts import ContextPool
-from aign.agents.settings import BCQSettings, RunSettings
+from aign.agents.settings import BCQSettings
 from aign.designs.baselines import best_training_design
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import device
@@ -26,6 +26,7 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.files import write_json, writing
 from aign.params import Params
+from aign.settings import RunSettings
 from aign.stages import journal, methods
 from aign.stages.evaluate import judge, unseen
 from aign.stages.jobs import Job, Report, run_jobs

@@ -25,7 +25,7 @@ from aign.studies.settings import ConstraintsSettings
 
 EXPECTED = "achieved"
 """The way of showing labels that is expected to win: it is always trained in full and compared with the winner of the
-short trainings, which may grow differently."""
+short trainings, which may grow differently; so may the best way of guidance, which is chosen again."""
 LEARNED_CONTROLS = (*CONDITIONED, *CONTROLS)
 PLAIN_CONTROLS = ("no_learning", "random_training_designs")
 
@@ -57,23 +57,27 @@ def run(params: Params) -> None:
                        ways(params.studies.constraints)) for one in repetitions for name in CONDITIONED]
     compute(first, params, "ways of showing labels and of guidance")
     rows = constraint_files.choices(first, [name for _ in repetitions for name in CONDITIONED])
-    name, guided = _decided(params, rows)
-    finalists = list(dict.fromkeys([name, EXPECTED]))
+    finalists = list(dict.fromkeys([_decided(params, rows)[0], EXPECTED]))
     full = {label: {one.seed: training(label, one, params, params.studies.constraints.train.steps)
                     for one in repetitions} for label in finalists}
     trained = [job for group in full.values() for job in group.values()]
     compute(trained, params, "models of the final", training=True)
-    second = [_compared(params, one, full[label][one.seed], f"ladder-{label}", drawn[one.seed],
-                        ladders(params.studies.constraints, guided)) for label in finalists for one in repetitions]
-    compute(second, params, "target returns and margins")
+    second = [_compared(params, one, full[label][one.seed], f"final-{label}", drawn[one.seed],
+                        ways(params.studies.constraints)) for label in finalists for one in repetitions]
+    compute(second, params, "ways of guidance after full training")
     more = constraint_files.choices(second, [f"{label} (full training)" for label in finalists for _ in repetitions])
-    choice = Choice(*_decided(params, more))
+    name, guided = _decided(params, more)
+    third = [_compared(params, one, full[name][one.seed], f"ladder-{name}", drawn[one.seed],
+                       ladders(params.studies.constraints, guided)) for one in repetitions]
+    compute(third, params, "target returns and margins")
+    last = constraint_files.choices(third, [f"{name} (full training)" for _ in repetitions])
+    choice = Choice(*_decided(params, last))
     final = full[choice.model]
     answers = {one.seed: answering(params, one, final[one.seed], models[one.seed], drawn[one.seed], choice.sampling)
                for one in repetitions}
     compute([job for group in answers.values() for job in group.values()], params, "answers and controls")
     constraint_files.write(params, [*trained, *(job for one in models.values() for job in one.values())],
-                           [one.test for one in drawn.values()], rows + more, choice.model, choice.sampling,
+                           [one.test for one in drawn.values()], rows + more + last, choice.model, choice.sampling,
                            list(answers.values()))
 
 
@@ -118,10 +122,14 @@ def requests(params: Params, one: Repetition) -> Drawn:
                      "count": count, "seed": one.seed}
         return cells.cell(PART, f"requests-{split}-{family}-{one.name}", count, constraint_cells.drawn, arguments)
 
-    counts = {family: -(-getattr(settings.requests, family) // len(settings.seeds))
-              for family in (*FAMILIES, INFEASIBLE)}
+    counts = {family: share(getattr(settings.requests, family), settings) for family in (*FAMILIES, INFEASIBLE)}
     return Drawn({family: draw("test", family, count) for family, count in counts.items()},
-                 {family: draw("validation", family, settings.choice_requests) for family in SIZES})
+                 {family: draw("validation", family, share(settings.choice_requests, settings)) for family in SIZES})
+
+
+def share(requests: int, settings: ConstraintsSettings) -> int:
+    """Return one repetition's share, rounded up, of a number of requests that is meant over all."""
+    return -(-requests // len(settings.seeds))
 
 
 # --- choices ---------------------------------------------------------------------------------------------------------
@@ -166,18 +174,19 @@ def answering(params: Params, one: Repetition, final: Job, models: Mapping[str, 
     settings = params.studies.constraints
     asked = [drawn.test[family] for family in FAMILIES]
     dataset = one.digests()["dataset"]
-    every = sum(getattr(settings.requests, family) for family in FAMILIES) // len(settings.seeds)
+    every = sum(share(getattr(settings.requests, family), settings) for family in FAMILIES)
+    limit = share(settings.control_requests, settings)
     common = {"candidates": settings.candidates, "sampling": sampling, "seed": one.seed}
 
     def control(name: str, method: str, model: Job | None) -> Job:
         behind = [*asked, model] if model else asked
         arguments = {"method": method, "model": model_of(model) if model else None, "dataset": one.dataset,
-                     "digests": [dataset, *digests(*behind)], "limit": settings.control_requests,
+                     "digests": [dataset, *digests(*behind)], "limit": limit,
                      "requests": [job.result for job in asked], **common}
-        total = min(every, settings.control_requests * len(FAMILIES))
+        total = min(every, limit * len(FAMILIES))
         return cells.cell(PART, f"answers-{name}-{one.name}", total, constraint_cells.controlled, arguments)
 
-    main = cells.cell(PART, f"answers-main-{one.name}", every + settings.requests.infeasible,
+    main = cells.cell(PART, f"answers-main-{one.name}", every + share(settings.requests.infeasible, settings),
                       constraint_cells.answered,
                       {"model": model_of(final), "dataset": one.dataset,
                        "requests": [job.result for job in drawn.test.values()],
@@ -193,7 +202,7 @@ def answering(params: Params, one: Repetition, final: Job, models: Mapping[str, 
 def _retrained(params: Params, one: Repetition, drawn: Drawn) -> dict[str, Job]:
     """Return one cell an agent and sampled request; requests are taken from the families in turn."""
     settings = params.studies.constraints
-    wanted = -(-settings.retraining.requests // len(settings.seeds))
+    wanted = share(settings.retraining.requests, settings)
     there = {family: cells.result(drawn.test[family])["statistics"]["requests"] for family in FAMILIES}
     turns = [(family, place) for place in range(max(there.values())) for family in FAMILIES if place < there[family]]
     jobs = {}

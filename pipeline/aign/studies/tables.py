@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from aign.agents.libraries import planned_steps
-from aign.agents.settings import LEARNERS, Kind, RunSettings
+from aign.agents.settings import LEARNERS, Kind
 from aign.params import Params
+from aign.settings import RunSettings
 from aign.stages import journal
 from aign.stages.jobs import Job, run_jobs
 from aign.studies import comparison, table_files, training

@@ -14,13 +14,14 @@ import torch
 from aign.agents import bcq as batch_constrained
 from aign.agents.contexts import ContextPool
 from aign.agents.learners import explore
-from aign.agents.settings import BCQSettings, CollectSettings, Kind, RunSettings
+from aign.agents.settings import BCQSettings, CollectSettings, Kind
 from aign.agents.stored_policies import open_policy
 from aign.diffusion import device, store
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.errors import ModelError
 from aign.files import read_json, sha256
+from aign.settings import RunSettings
 from aign.stages.jobs import Report
 from aign.stages.scratch import fingerprint
 from aign.stages.train import held_out

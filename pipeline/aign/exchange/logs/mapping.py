@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from aign import checked_yaml
-from aign.agents.settings import Settings
 from aign.errors import ParameterError
+from aign.settings import Settings
 from aign.trajectories.layout import LONGEST_TEXT
 
 PLACE = "{i}"
