@@ -1,7 +1,7 @@
 import pytest
 
 from aign.studies import constraint_files
-from aign.studies.constraint_files import average, best, choices, raw_by_labels, verdicts
+from aign.studies.constraint_files import average, best, choices, raw_by_labels, raw_by_seed, verdicts
 
 
 def row(raw, single, ratio, model="a"):
@@ -52,3 +52,9 @@ def test_raw_satisfaction_is_told_apart_by_labels_whatever_their_order():
             {"family": "single", "raw_any": True}, {"family": "infeasible"}]
     assert raw_by_labels(requests, rows) == {"max_power": {"requests": 1, "satisfied_raw": 1.0},
                                              "min_rate and total_power": {"requests": 2, "satisfied_raw": 0.5}}
+
+
+def test_raw_satisfaction_is_told_apart_by_seed():
+    first = [{"family": "pair", "raw_any": True}, {"family": "pair", "raw_any": False}, {"family": "infeasible"}]
+    second = [{"family": "pair", "raw_any": True}, {"family": "single", "raw_any": False}]
+    assert raw_by_seed([first, second]) == {"single": [None, 0.0], "pair": [0.5, 1.0]}

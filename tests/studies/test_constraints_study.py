@@ -12,6 +12,7 @@ from aign.stages import collect
 from aign.studies import constraints, request_sets
 from aign.studies.constraint_cells import requests_in
 from aign.studies.request_sets import INFEASIBLE
+from aign.studies.settings import ConstraintsSettings
 
 pytestmark = pytest.mark.slow
 SHAPE = {"requests", "satisfied_raw", "satisfied", "utility_ratio_mean", "utility_ratio_worst"}
@@ -116,3 +117,8 @@ def test_models_and_requests_are_described(done):
     assert done.content["requests"]["held_out_pair"][0]["requests"] == 0
     assert done.content["controls"]["sac_retrained"]["single"]["training_seconds"] > 0
     assert done.content["controls"]["ppo_retrained"]["single"]["environment_steps"] == 128
+
+
+def test_what_is_meant_over_all_repetitions_is_shared_out_and_rounded_up():
+    settings = ConstraintsSettings(seeds=(4, 5, 6))
+    assert [constraints.share(number, settings) for number in (1, 3, 7, 42)] == [1, 1, 3, 14]

@@ -81,6 +81,7 @@ def write(params: Params, models: Sequence[Job], drawn: Sequence[Mapping[str, Jo
         "requests": {family: [result(one[family])["statistics"] for one in drawn] for family in drawn[0]},
         "raw_by_labels": raw_by_labels([request for one in drawn for job in one.values()
                                         for request in result(job)["requests"]], main),
+        "raw_by_seed": raw_by_seed([result(one["main"])["rows"] for one in answers]),
         "models": described(trainings.values()), "settings": params.studies.constraints.model_dump(mode="json"),
         "computed_by_another_version": sorted(job.name for one in answers for job in one.values() if stale(job)),
     }
@@ -108,6 +109,14 @@ def raw_by_labels(requests: Sequence[Mapping[str, Any]], rows: Sequence[Row]) ->
             labels = sorted(re.split("[<>]", text.removeprefix("not "))[0] for text in request["where"])
             met.setdefault(" and ".join(labels), []).append(row["raw_any"])
     return {labels: {"requests": len(one), "satisfied_raw": share(one)} for labels, one in sorted(met.items())}
+
+
+def raw_by_seed(rows: Sequence[Sequence[Row]]) -> dict[str, list[float | None]]:
+    """Return, for each family, the share of requests that at least one design met before projection, seed by seed: each
+    has a dataset, a model and requests of its own. None where a seed has no request of a family.
+    """
+    return {family: [share(row["raw_any"] for row in own if row["family"] == family) for own in rows]
+            for family in FAMILIES if any(row["family"] == family for own in rows for row in own)}
 
 
 def controls(answers: Sequence[Mapping[str, Job]]) -> dict[str, list[Row]]:

@@ -150,6 +150,9 @@ def constrained(content: Mapping[str, Any], folder: Path) -> str:
         "no certificate. Controls answer fewer requests. Everything else, from tightness to the choices made on "
         "validation networks, stands in `constraints.json`.",
         *pictures(folder, "constraints"), table(rows),
+        "The diffuser's raw satisfaction, seed by seed: " + "; ".join(
+            f"{family.replace('_', ' ')} {' / '.join(f'{share:.1%}' for share in shares if share is not None)}"
+            for family, shares in content["raw_by_seed"].items()) + ".",
         "Sets of labels whose requests are met least often before any projection:", table(hardest(content)),
         f"Requests that no design can meet: {named['named']} of {named['requests']} named as such; feasible ones "
         f"called infeasible: {content['feasible_called_infeasible']}. Milliseconds a request, median: "
