@@ -1,1 +1,1 @@
-"""Who acts in a scenario: learning agents, heuristics, solver-guided experts."""
+"""Who acts in a scenario: learning agents, heuristics, experts guided by a solver or by labels."""
