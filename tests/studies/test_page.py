@@ -57,7 +57,8 @@ def test_other_studies_have_a_section_where_they_were_made(folder):
         "infeasible": {"requests": 5, "named": 4}, "feasible_called_infeasible": 0,
         "raw_by_labels": {"max_power": {"requests": 4, "satisfied_raw": 1.0},
                           "energy_efficiency and min_rate": {"requests": 3, "satisfied_raw": 0.125}},
-        "raw_by_seed": {"single": [0.5, 1.0], "held_out_pair": [None, 0.125]}, "milliseconds_per_request": 12.0}))
+        "raw_by_seed": {"single": [0.5, 1.0], "held_out_pair": [None, 0.125]}, "milliseconds_per_request": 12.0,
+        "settings": {"train": {"steps": 7000}, "variant_steps": 90}}))
     (folder / "rate.json").write_text(json.dumps({"curves": [{"seconds": 1, "quality": 0.5}] * 100}))
     (folder / "rate-2-stations.png").write_bytes(b"")
     text = page.page(folder)
@@ -67,6 +68,8 @@ def test_other_studies_have_a_section_where_they_were_made(folder):
     for method in ("diffuser", "constraints_masked"):
         assert f"| {method} | pair | 10 | 0.5 | 1 | 0.99000 | 0.9 |" in text
     assert "4 of 5 named as such" in text
+    assert "took 7 000 gradient steps" in text
+    assert "took 90, to be compared" in text
     assert "seed by seed: single 50.0% / 100.0%; held out pair 12.5%." in text
     assert "100 rows" in text
     assert "![rate-2-stations](rate-2-stations.png)" in text

@@ -21,10 +21,11 @@ class SamplingSettings(Settings):
     """Any scheduler of diffusers that can take a clean-sample prediction."""
     steps: Positive = 10
     guidance: Annotated[float, Field(ge=0, le=10)] = 2.0
-    """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model. This, `composed`,
-    `margins` and `constrained_ladder` are what won on validation contexts in the study of constraints."""
+    """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model. This, `margins` and
+    `constrained_ladder` are among the best on validation contexts in the study of constraints."""
     composed: bool = True
-    """Guide by each shown label alone and add the changes; otherwise by all labels at once."""
+    """Guide by each shown label alone and add the changes; otherwise by all labels at once, which is the better way for
+    models trained long enough to know what labels ask for together (constraints.json of the study, `choices`)."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Standard deviation of the initial noise: less is more accurate, more is more diverse."""
     projected_steps: Annotated[int, Field(ge=0)] = 0

@@ -141,14 +141,16 @@ def constrained(content: Mapping[str, Any], folder: Path) -> str:
     methods = {"diffuser": content["feasible"], **content["controls"]}
     rows = [{"method": method, "family": family.replace("_", " "), **{name: found.get(name) for name in ANSWERED}}
             for method, families in methods.items() for family, found in families.items()]
-    named = content["infeasible"]
+    named, settings = content["infeasible"], content["settings"]
     return "\n\n".join([
         "## Constraints that combine",
         "Random requests on unseen networks, each feasible and binding. Satisfied raw: at least one of the generated "
         "designs meets the request before any projection; satisfied: share of returned designs, after it. Utility "
         "ratio: the best design's, to the certified optimum under the constraints, or to the best known where there is "
-        "no certificate. Controls answer fewer requests. Everything else, from tightness to the choices made on "
-        "validation networks, stands in `constraints.json`.",
+        "no certificate. Controls answer fewer requests. The diffuser, and masked, which is the same model not shown "
+        f"the constraints, took {number(settings['train']['steps'])} gradient steps; the models named from achieved to "
+        f"temporal_unet took {number(settings['variant_steps'])}, to be compared with each other. "
+        "Everything else, from tightness to the choices made on validation networks, stands in `constraints.json`.",
         *pictures(folder, "constraints"), table(rows),
         "The diffuser's raw satisfaction, seed by seed: " + "; ".join(
             f"{family.replace('_', ' ')} {' / '.join(f'{share:.1%}' for share in shares if share is not None)}"
