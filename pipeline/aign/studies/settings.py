@@ -116,7 +116,7 @@ class ConstraintsSettings(Settings):
     requests: RequestCounts = RequestCounts()
     """Requests on test contexts, over all seeds."""
     control_requests: Positive = 42
-    """Requests of each family, at most and over all seeds, that the controls answer."""
+    """Requests of each family, at most and over all seeds, that controls answer; the convex solver answers all."""
     choice_requests: Positive = 36
     """Requests of each family, on validation contexts and over all seeds, that decide between models and ways of
     sampling."""
