@@ -33,7 +33,7 @@ def test_stated_bounds_are_kept():
 
 def test_missing_bounds_are_measured_with_a_margin():
     low, high = bounds(maker("toy/Switches-v0"), 3)
-    seen = np.concatenate([played(maker("toy/Switches-v0"), seed, 3)[0] for seed in range(MEASURED_SEEDS)])
+    seen = np.concatenate([played(maker("toy/Switches-v0"), seed, 3) for seed in range(MEASURED_SEEDS)])
     span = seen.max(0) - seen.min(0)
     np.testing.assert_allclose(low, seen.min(0) - span / 2)
     np.testing.assert_allclose(high, seen.max(0) + span / 2)
