@@ -1,5 +1,7 @@
 """Episodes found by their decisions, against environments stepped by hand."""
 
+import json
+
 import gymnasium
 import numpy as np
 import pytest
@@ -80,3 +82,54 @@ def test_after_the_end_nothing_happens():
     early, late = found.after(ended, right[:steps]), found.after(ended, right)
     assert early.totals[RETURN] == late.totals[RETURN]
     np.testing.assert_array_equal(early.observed, late.observed)
+
+
+# --- what an environment hands out is its own, and labels are numbers -------------------------------------------------
+def toy_episodes(environment, **labels):
+    world = toy_worlds.Faulty()
+    asked = {name: LabelParameters(**label) for name, label in labels.items()}
+    return lambda **options: Episodes(Maker(f"toy/{environment}-v0", "", json.dumps(options), ""),
+                                      actions_of(world.action_space, "x"), asked, 8)
+
+
+def totals(found, steps=3):
+    return found.after(0, np.full((steps, 2), 0.5, np.float32)).totals[len(episodes.OWN_TOTALS):].tolist()
+
+
+def test_a_label_sees_what_was_shown_although_the_environment_shows_one_buffer():
+    labels = {"by_info": {"function": "toy_worlds:info_moved", "how": "sum"},
+              "moved": {"function": "toy_worlds:moved", "how": "sum"}}
+    assert totals(toy_episodes("SameBuffers", **labels)(), 8) == [8.0, 8.0]
+
+
+def test_a_label_sees_the_action_that_was_asked_for_although_the_environment_changes_it():
+    assert totals(toy_episodes("SameBuffers", asked={"function": "toy_worlds:asked"})()) == [0.5]
+
+
+@pytest.mark.parametrize("value", [None, np.nan, np.inf, "much", [1.0], {"a": 1}])
+def test_a_label_that_is_no_number_is_refused_at_its_step_by_name(monkeypatch, value):
+    fault = toy_worlds.Faulty.fault
+    monkeypatch.setattr(toy_worlds.Faulty, "fault", lambda env, place, right: fault(env, place, right)
+                        if place != "label" or env.time < 2 else value)
+    found = toy_episodes("Faulty", load={"info": "load", "how": "max"})()
+    assert totals(found, 1) == [1.0]
+    with pytest.raises(ParameterError, match=r"toy/Faulty-v0, step 2 with seed 0: labels.load: info 'load' gave .*; a "
+                                             "label needs one finite number at every step"):
+        totals(found, 2)
+
+
+def test_a_function_of_a_label_that_raises_is_told():
+    found = toy_episodes("Faulty", late={"function": "toy_worlds:raised"})()
+    assert totals(found, 2) == [2.0]
+    with pytest.raises(ParameterError, match=r"step 3 with seed 0: labels.late: function toy_worlds:raised: raised "
+                                             r"KeyError: 3 \(toy_worlds.py, line \d+\)"):
+        totals(found, 3)
+
+
+def test_what_cannot_be_copied_is_refused_only_where_a_function_reads_it(monkeypatch):
+    monkeypatch.setattr(toy_worlds.Faulty, "fault", lambda env, place, right: {**right, "held": (n for n in ())}
+                        if place == "info" else right)
+    assert totals(toy_episodes("Faulty", load={"info": "load"})()) == [3.0]
+    with pytest.raises(ParameterError, match="step 1 with seed 0: info is kept for the functions of labels, but copying"
+                                             " it: raised TypeError: cannot pickle 'generator'"):
+        totals(toy_episodes("Faulty", moved={"function": "toy_worlds:moved"})())

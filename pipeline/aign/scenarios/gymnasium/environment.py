@@ -108,7 +108,7 @@ class Environment:
         observation, reward, terminated, truncated, info = answer
         earned, ends = number(reward), (flag(terminated), flag(truncated))
         if earned is None:
-            self._refuse(f"the reward is {brief(reward)}; allowed: one finite number, as float(reward) gives it")
+            self._refuse(f"the reward is {brief(reward)}; allowed: one finite number")
         if None in ends:
             self._refuse(f"terminated is {brief(terminated)} and truncated {brief(truncated)}; allowed: True or False. "
                          f"Gymnasium asks for {STEP}")
