@@ -9,6 +9,7 @@ import toy_worlds
 
 from aign.errors import ParameterError
 from aign.scenarios.gymnasium.faults import LONGEST, Calling, brief, described, flag, number
+from aign.scenarios.gymnasium.labels import Record
 
 
 class Mute:
@@ -59,8 +60,8 @@ def test_values_are_shown_on_one_short_line():
 
 
 def test_an_exception_is_told_with_the_line_of_others_that_raised_it():
-    with pytest.raises(ParameterError, match=r"^the rule: raised KeyError: 3 \(toy_worlds.py, line \d+\)\. Mend it\.$"), \
-         Calling(lambda: "the rule", lambda error: " Mend it."):
+    said = r"^the rule: raised KeyError: 3 \(toy_worlds.py, line \d+\)\. Mend it\.$"
+    with pytest.raises(ParameterError, match=said), Calling(lambda: "the rule", lambda error: " Mend it."):
         toy_worlds.raised(Record([], [1, 2, 3]))
     assert described(ValueError("two\n  lines.")) == "ValueError: two lines"
     assert described(ValueError()) == "ValueError"

@@ -178,7 +178,16 @@ class Late(Faulty):
         return observation, reward + (random.random() if self.time >= self.held else 0.0), *rest
 
 
-for world in (Faulty, SameBuffers, GlobalRandom, Late):
+class Rare(Faulty):
+    """Fails at the second step, but only for seeds from 100 on."""
+
+    def reset(self, *, seed=None, options=None):
+        self.raised = RuntimeError("overload") if seed >= 100 else None
+        self.place = "reward" if seed >= 100 else ""
+        return super().reset(seed=seed)
+
+
+for world in (Faulty, SameBuffers, GlobalRandom, Late, Rare):
     name = f"toy/{world.__name__}-v0"
     if name not in gymnasium.registry:
         gymnasium.register(name, entry_point=world, max_episode_steps=8)

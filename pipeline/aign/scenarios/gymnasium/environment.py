@@ -89,7 +89,7 @@ class Environment:
         self._flatten = self._known_spaces().flatten
         self._method = "reset"
         with self._calling:
-            answer = self._env.reset(seed=self._seed)
+            answer: Any = self._env.reset(seed=self._seed)
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             came = f"{len(answer)} values" if isinstance(answer, tuple | list) else "an observation without info"
             self._refuse(f"returned {came}, {brief(answer)}, as older interfaces have it. Gymnasium asks for {RESET}")
@@ -100,7 +100,7 @@ class Environment:
         """Take an action, which the environment may keep or change."""
         self.steps, self._method = self.steps + 1, "step"
         with self._calling:
-            answer = self._env.step(action)
+            answer: Any = self._env.step(action)
         if not isinstance(answer, tuple | list) or len(answer) != 5:
             came = f"{len(answer)} values" if isinstance(answer, tuple | list) else brief(answer)
             self._refuse(f"returned {came}, where Gymnasium asks for 5: {STEP}. Four values with one `done` are the "

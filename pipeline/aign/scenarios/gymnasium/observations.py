@@ -41,10 +41,12 @@ def flattener(space: spaces.Space[Any], part: str = "the observation") -> Flatte
         return _mapping(space, part)
     if isinstance(space, spaces.Tuple):
         return _sequence(space, part)
-    for kind, make in ((spaces.Box, _box), (spaces.Discrete, _choice), (spaces.MultiDiscrete, _choices),
-                       (spaces.MultiBinary, _switches)):
+    makers: tuple[tuple[type[Any], Callable[[Any, str], Flatten]], ...] = (
+        (spaces.Box, _box), (spaces.Discrete, _choice), (spaces.MultiDiscrete, _choices),
+        (spaces.MultiBinary, _switches))
+    for kind, make in makers:
         if isinstance(space, kind) and type(space).contains is kind.contains:
-            return make(space, part)  # type: ignore[operator]  # each takes its own kind
+            return make(space, part)
     return _other(space, part)
 
 
@@ -62,7 +64,7 @@ def _mapping(space: spaces.Dict, part: str) -> Flatten:
     return flat
 
 
-def _sequence(space: spaces.Tuple, part: str) -> Flatten:
+def _sequence(space: spaces.Tuple[Any], part: str) -> Flatten:
     parts = [flattener(inner, f"{part}[{place}]") for place, inner in enumerate(space.spaces)]
 
     def flat(value: Any) -> Values:
