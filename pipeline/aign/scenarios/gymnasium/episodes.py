@@ -95,9 +95,11 @@ class Episode:
             self._record.infos[:] = [shown.info]
 
     def _copy(self, value: Any, what: str) -> Any:
+        if type(value) is np.ndarray and value.dtype.kind != "O":
+            return value.copy()
         with Calling(lambda: f"{self._env.place()}: {what} is kept for the functions of labels, but copying it",
                      lambda error: " Wrap the environment so that it shows plain values."):
-            return value.copy() if type(value) is np.ndarray and value.dtype.kind != "O" else deepcopy(value)
+            return deepcopy(value)
 
     def _now(self, shown: Shown) -> Moment:
         totals = [float(self.ended), float(self._env.steps), self._return, *(label.value for label in self._measured)]
