@@ -99,7 +99,7 @@ class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         self.single_action_space = _action_space(self.scenario)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._simulation = Simulation(self.scenario)
+        self._simulation = Simulation(self.scenario, draws=render_mode is not None)
         self._generators: list[np.random.Generator] = []
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None,
@@ -180,7 +180,7 @@ class ScenarioEnv(gymnasium.Env[Floats, Any]):
         self.render_mode = _render_mode(render_mode)
         self.observation_space = _observation_space(self.scenario.observation_features)
         self.action_space = _action_space(self.scenario)
-        self._simulation = Simulation(self.scenario)
+        self._simulation = Simulation(self.scenario, draws=render_mode is not None)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Info]:
         """Start an episode; {"context": array (C,)} as `options` fixes its context.

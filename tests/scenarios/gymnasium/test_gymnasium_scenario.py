@@ -238,6 +238,15 @@ def test_what_cannot_be_a_scenario_is_refused_at_once(given, said):
         registry.create("gymnasium", **given)
 
 
+def test_a_fault_of_one_seed_is_told_with_the_seed_that_shows_it():
+    scenario = registry.create("gymnasium", environment="toy/Rare-v0")
+    rule = scenario.rules["random"]
+    scenario.played(rule, torch.tensor([[7.0], [99.0]]))
+    with pytest.raises(ParameterError, match=r"environment: toy/Rare-v0, step 2 with seed 123: raised RuntimeError: "
+                                             r"overload \(toy_worlds.py, line \d+\)"):
+        scenario.played(rule, torch.tensor([[7.0], [123.0]]))
+
+
 @pytest.mark.parametrize("name", TOYS)
 def test_wrapped_again_it_is_a_gymnasium_environment(name):
     scenario = toy(name)

@@ -21,6 +21,7 @@ from aign.scenarios.base import Certificate, Feature, ScenarioParameters
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.gymnasium import rules, trial
 from aign.scenarios.gymnasium.best_known import best_known
+from aign.scenarios.gymnasium.environment import spaces_of
 from aign.scenarios.gymnasium.episodes import ENDED, OWN_TOTALS, RETURN, STEPS, Episodes
 from aign.scenarios.gymnasium.labels import FUNCTION, LabelParameters
 from aign.scenarios.gymnasium.making import Maker
@@ -89,8 +90,9 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
     | `MultiDiscrete`, `MultiBinary` | scores of each part's alternatives; the largest decides: stored as 1, others -1 |
 
     Bounds of observed values are those of the environment's space; where that has none they are measured in 16
-    episodes of uniform actions and widened by half of the range on each side. What lies beyond is shown as the bound.
-    The environment itself knows nothing of that.
+    episodes of uniform actions and widened by half of the range on each side. What lies beyond measured bounds is shown
+    as the bound; the environment itself knows nothing of that. What lies outside the environment's own space is refused
+    at the step at which it comes, like everything else it does against Gymnasium's interface.
     """
 
     name, summary = "gymnasium", "Any Gymnasium environment by its id, with labels from its info"
@@ -101,9 +103,8 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         maker = Maker(parameters.environment, parameters.module, json.dumps(parameters.options, sort_keys=True),
                       parameters.seed_option)
         self.horizon = _horizon(parameters, maker)
-        env = maker.make(0)
-        self.action_space, self.actions = env.action_space, actions_of(env.action_space, parameters.environment)
-        env.close()
+        self.action_space = spaces_of(maker).action
+        self.actions = actions_of(self.action_space, parameters.environment)
         self.action_size, self.choices = self.actions.size, self.actions.choices
         self._low, self._high = (torch.tensor(side) for side in trial.bounds(maker, self.horizon))
         self.state_features = features(self._low, self._high)
@@ -116,8 +117,7 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         self.totals = (*OWN_TOTALS, *parameters.labels)
         self.rules = self._rules()
         self._episodes = Episodes(maker, self.actions, parameters.labels, self.horizon)
-        trial.check_reproducible(maker, self.horizon)
-        self._episodes.after(0, np.zeros((1, self.decision_size), np.float32))  # labels that nothing reports show here
+        trial.check_reproducible(maker, self.horizon, tuple(parameters.labels.items()))
 
     def _rules(self) -> dict[str, Rule]:
         own = {"random": rules.chance(self), "constant": rules.constant(self)}
