@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from aign import manifest
 from aign.diffusion import store
 from aign.diffusion.pipeline import DesignPipeline, Sampling
-from aign.errors import ModelError
+from aign.errors import ModelError, ParameterError
 
 OFFLINE = """
 import socket, sys, torch
@@ -240,4 +240,6 @@ def test_a_pickle_is_never_read_even_in_an_intact_folder(copy, part, monkeypatch
     with pytest.raises(ModelError, match=f"safetensors.*{part}"):
         store.load(copy)
     with pytest.raises(OSError, match="safetensors"):
+        DesignPipeline.from_pretrained(copy)
+    with pytest.raises(ParameterError, match="use_safetensors=False"):
         DesignPipeline.from_pretrained(copy, use_safetensors=False)
