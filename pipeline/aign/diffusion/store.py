@@ -62,8 +62,8 @@ def load(folder: Path, trust_code: Trust = False) -> DesignPipeline:
     """
     check_index(folder)
     if not (folder / manifest.NAME).is_file():
-        raise ModelError(f"{folder / manifest.NAME}: missing, so nothing tells whether the folder is whole. If diffusers "
-                         "wrote it, write it again with it: DesignPipeline.from_pretrained(folder)"
+        raise ModelError(f"{folder / manifest.NAME}: missing, so nothing tells whether the folder is whole. If it "
+                         "was saved without one, save it again: DesignPipeline.from_pretrained(folder)"
                          f".save_pretrained(folder). Otherwise: {REMEDY}")
     manifest.check(folder, deep=True, error=ModelError, remedy=REMEDY)
     try:

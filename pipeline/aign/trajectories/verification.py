@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from aign import manifest
-from aign.errors import AignError, ContextError, DatasetError
+from aign.errors import AignError, ContextError, DatasetError, TrustError
 from aign.files import read_json
 from aign.scenarios import registry
 from aign.scenarios.base import Scenario
