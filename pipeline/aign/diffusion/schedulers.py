@@ -24,7 +24,7 @@ step would not be what the next one expects."""
 DEFAULT = "DDIMScheduler"
 """What denoises where nobody says otherwise."""
 NEEDED = {"thresholding": False, "use_karras_sigmas": False, "use_exponential_sigmas": False, "use_beta_sigmas": False,
-          "use_flow_sigmas": False, "use_lu_lambdas": False, "timestep_type": "discrete"}
+          "use_flow_sigmas": False, "use_lu_lambdas": False, "timestep_type": "discrete", "clip_sample_range": 1.0}
 """What a scheduler of the user's has to say where it knows the option: the model knows the noise levels it was trained
 with alone, and its prediction is clamped and no more."""
 
@@ -69,14 +69,13 @@ def check_suits(scheduler: Any, trained: Any) -> None:
         raise ParameterError(f"pipeline.scheduler: {unknown_name('scheduler', name, SUPPORTED)}")
     remedy = f"Make it with {name}.from_config(pipeline.scheduler.config), of the scheduler the model came with."
     if not torch.equal(scheduler.alphas_cumprod.cpu(), trained.alphas_cumprod.cpu()):
-        raise ParameterError(f"pipeline.scheduler: this {name} is for another noise schedule than the one the model was "
-                             f"trained with. {remedy}")
-    needed = {option: trained.config.get(option) for option in ("prediction_type", "clip_sample", "clip_sample_range")}
-    for option in (needed | NEEDED).keys() & signature(type(scheduler).__init__).parameters.keys():
-        value = (needed | NEEDED)[option]
-        if scheduler.config.get(option, value) not in (value, None):
-            raise ParameterError(f"pipeline.scheduler: this {name} has {option}={scheduler.config[option]!r}; the model "
-                                 f"needs {value!r}. {remedy}")
+        raise ParameterError(f"pipeline.scheduler: this {name} is for another noise schedule than the one the model "
+                             f"was trained with. {remedy}")
+    known = signature(type(scheduler).__init__).parameters
+    for option, value in {"prediction_type": trained.config.prediction_type, **NEEDED}.items():
+        if option in known and scheduler.config.get(option, value) not in (value, None):
+            raise ParameterError(f"pipeline.scheduler: this {name} has {option}={scheduler.config[option]!r}; the "
+                                 f"model needs {value!r}. {remedy}")
 
 
 def check_steps(kind: type, trained: Any, steps: int) -> None:

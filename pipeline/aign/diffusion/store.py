@@ -48,7 +48,7 @@ def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
         manifest.build(aside)
 
 
-def load(folder: Path, trust_code: Trust = False) -> DesignPipeline:
+def load(folder: str | Path, trust_code: Trust = False) -> DesignPipeline:
     """Open a model folder after checking every byte against its manifest.
 
     Args:
@@ -60,6 +60,7 @@ def load(folder: Path, trust_code: Trust = False) -> DesignPipeline:
         ModelError: the folder is missing, foreign, incomplete or damaged.
         TrustError: its scenario names code that is not trusted.
     """
+    folder = Path(folder)
     check_index(folder)
     if not (folder / manifest.NAME).is_file():
         raise ModelError(f"{folder / manifest.NAME}: missing, so nothing tells whether the folder is whole. If it "
