@@ -65,7 +65,7 @@ def check_suits(scheduler: Any, trained: Any) -> None:
             option that the model cannot heed.
     """
     name = type(scheduler).__name__
-    if not isinstance(scheduler, tuple(getattr(diffusers, one) for one in SUPPORTED)):
+    if not issubclass(type(scheduler), tuple(getattr(diffusers, one) for one in SUPPORTED)):
         raise ParameterError(f"pipeline.scheduler: {unknown_name('scheduler', name, SUPPORTED)}")
     remedy = f"Make it with {name}.from_config(pipeline.scheduler.config), of the scheduler the model came with."
     if not torch.equal(scheduler.alphas_cumprod.cpu(), trained.alphas_cumprod.cpu()):
