@@ -81,6 +81,7 @@ def design(
     spread: Annotated[int | None, typer.Option(help="Show only this many good designs, as different as can be.",
                                                min=1)] = None,
     save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png and PATH-why.png.")] = None,
+    trust_code: dataset_commands.TrustCode = False,
 ) -> None:
     """Generate, verify, rank and explain designs for one request; say why where none can be."""
     from aign.designs.baselines import training_designs
@@ -93,8 +94,8 @@ def design(
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
     given = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
-    pipeline = store.serving(store.load(model), given) if model is not None else \
-        store.find(Path("models"), scenario, given)
+    pipeline = store.serving(store.load(model, trust_code), given) if model is not None else \
+        store.find(Path("models"), scenario, given, trust_code)
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
     memory = training_designs(Path("data/trajectories"), pipeline.scenario,
                               lambda error: _warn(f"left out of the novelty: {error}"))

@@ -33,6 +33,10 @@ class ModelError(AignError):
     """A model folder is missing, foreign, incomplete or damaged."""
 
 
+class TrustError(AignError):
+    """A dataset or model names code, and the user has not said that he trusts it."""
+
+
 class StorageError(AignError):
     """A file could not be written: the disk is full or the folder is read-only."""
 

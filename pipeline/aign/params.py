@@ -42,6 +42,11 @@ class ScenarioSettings(BaseModel):
         """Return the scenario's own parameters."""
         return dict(self.__pydantic_extra__)
 
+    @property
+    def spec(self) -> dict[str, JsonValue]:
+        """Return name and parameters: the scenario whose code the user trusts in what earlier stages made."""
+        return {"name": self.name, **self.parameters}
+
 
 class Variant(Settings):
     """One network and how to explore, learn, sample and evaluate it."""

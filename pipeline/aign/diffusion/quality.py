@@ -52,7 +52,7 @@ def achieved(pipeline: DesignPipeline, contexts: Tensor, wanted: Tensor, generat
     scenario = pipeline.scenario
     if not is_sequential(scenario):
         return scenario.utility(contexts, pipeline(contexts, wanted, generator=generator).designs.cpu())
-    trained = pipeline.scheduler.config.num_train_timesteps
+    trained = pipeline.trained_with.config.num_train_timesteps
     steps = max(number for number in range(1, QUICK_STEPS + 1) if trained % number == 0)
     done = follow(pipeline, contexts, wanted, sampling=Sampling(steps=steps), generator=generator)
     return scenario.outcome(contexts, done.final.cpu())[0]

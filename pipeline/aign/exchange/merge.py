@@ -27,6 +27,7 @@ from aign.trajectories.layout import LONGEST_TEXT
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import OWN_SOURCE, SPLITS, Episodes
 from aign.trajectories.writer import ShardWriter
+from aign.trust import Trust
 
 Array = np.ndarray[Any, Any]
 SHARD_ROWS = 8_192
@@ -78,7 +79,8 @@ class MergeReport:
                             "have a new number")
 
 
-def merge(folders: Sequence[Path], target: Path, unique: bool = False, report: Report = silent) -> MergeReport:
+def merge(folders: Sequence[Path], target: Path, unique: bool = False, report: Report = silent,
+          trust_code: Trust = False) -> MergeReport:
     """Merge datasets; the same folders in any order give the same bytes.
 
     Sources are kept; episodes that aign collected itself get the name of their dataset's folder. Equal context values
@@ -89,13 +91,15 @@ def merge(folders: Sequence[Path], target: Path, unique: bool = False, report: R
         target: the dataset to make, none of `folders`; an existing one is replaced only when the new one is whole.
         unique: keep one of several episodes with the same observations and actions.
         report: told how many episodes are done.
+        trust_code: which code that the datasets' scenario names may be imported; see `TrajectoryStore.open`.
 
     Raises:
+        TrustError: their scenario names code that is not trusted.
         DatasetError: fewer than two datasets, one is damaged or of another scenario, a name too long for a source, or
             no training episode is left.
         StorageError: the disk is full or read-only.
     """
-    parts = _opened(folders, target)
+    parts = _opened(folders, target, trust_code)
     scenario = parts[0].store.scenario
     contexts = merged([claims_of(part.store) for part in parts], scenario)
     with shards_aside(target) as aside:
@@ -108,14 +112,14 @@ def merge(folders: Sequence[Path], target: Path, unique: bool = False, report: R
     return made
 
 
-def _opened(folders: Sequence[Path], target: Path) -> list[Part]:
+def _opened(folders: Sequence[Path], target: Path, trust_code: Trust) -> list[Part]:
     if len(folders) < 2:
         raise DatasetError(f"{len(folders)} datasets given; merging takes two or more.")
     if target.resolve() in [folder.resolve() for folder in folders]:
         raise DatasetError(f"{target}: is one of the datasets to merge. Give another folder with --to.")
     parts = []
     for folder in folders:
-        store, name = TrajectoryStore.open(folder), folder.resolve().name
+        store, name = TrajectoryStore.open(folder, trust_code=trust_code), folder.resolve().name
         if not 0 < len(name.encode()) <= LONGEST_TEXT:
             raise DatasetError(f"{folder}: its name becomes the source of its episodes and may have 1 to "
                                f"{LONGEST_TEXT} bytes. Rename the folder.")

@@ -45,8 +45,9 @@ def evaluate(variant: str, params: Params) -> None:
     settings, run = params.variant(variant), params.base
     title, dataset = f"evaluate {variant}", TRAJECTORIES / variant
     torch.set_num_threads(run.threads)
-    stored = TrajectoryStore.open(dataset)
-    pipeline = store.load(MODELS / variant).to(device.choose(run.device))
+    trusted = settings.scenario.spec
+    stored = TrajectoryStore.open(dataset, trust_code=trusted)
+    pipeline = store.load(MODELS / variant, trusted).to(device.choose(run.device))
     settings.check_same(stored.scenario, dataset)
     settings.check_same(pipeline.scenario, MODELS / variant)
     journal.read(title, dataset)
@@ -102,7 +103,7 @@ def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, p
         f"diffuser_best_of_{count}": methods.diffuser(pipeline, count, sampling, seed),
     }
     single = ablation(agents)
-    of_one = store.load(MODELS / f"{variant}-{single}").to(pipeline.device)
+    of_one = store.load(MODELS / f"{variant}-{single}", pipeline.scenario.spec()).to(pipeline.device)
     found[f"diffuser_best_of_{count}_{single.replace('-', '_')}"] = methods.diffuser(of_one, count, sampling, seed)
     found |= {name: methods.policy(scenario, AGENTS / variant, name) for name in agents}
     if methods.knows_harm(scenario):

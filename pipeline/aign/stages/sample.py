@@ -27,11 +27,12 @@ def sample(variant: str, params: Params) -> None:
         ModelError: the model is missing or damaged.
         AignError: a request that cannot be understood; see `make_request`.
     """
-    settings, run = params.variant(variant).sample, params.base
+    block, run = params.variant(variant), params.base
+    settings = block.sample
     title = f"sample {variant}"
     torch.set_num_threads(run.threads)
-    pipeline = store.load(MODELS / variant).to(device.choose(run.device))
-    params.variant(variant).check_same(pipeline.scenario, MODELS / variant)
+    pipeline = store.load(MODELS / variant, block.scenario.spec).to(device.choose(run.device))
+    block.check_same(pipeline.scenario, MODELS / variant)
     journal.read(title, MODELS / variant)
     requests = {one.name: requested(pipeline.scenario, one) for one in settings.requests}
     with building(DESIGNS / variant) as folder:

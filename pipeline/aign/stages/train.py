@@ -39,12 +39,13 @@ def train(variant: str, params: Params) -> None:
         DatasetError: the dataset is missing or damaged.
         ParameterError: parameters that contradict each other, or no such device.
     """
-    settings, agents, run = params.variant(variant).train, params.variant(variant).collect.agents, params.base
+    block, run = params.variant(variant), params.base
+    settings, agents = block.train, block.collect.agents
     dataset = TRAJECTORIES / variant
     title = f"train {variant}"
     target = device.choose(run.device)
-    stored = TrajectoryStore.open(dataset)
-    params.variant(variant).check_same(stored.scenario, dataset)
+    stored = TrajectoryStore.open(dataset, trust_code=block.scenario.spec)
+    block.check_same(stored.scenario, dataset)
     journal.read(title, dataset)
     digest = read_json(dataset / "meta/manifest.json", ModelError)["digest"]
     key = fingerprint(seed=run.seed, threads=run.threads, device=target.type, train=settings, dataset=digest,
@@ -92,7 +93,7 @@ def _job(name: str, dataset: Path, settings: TrainSettings, run: RunSettings, di
 def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str,
           behaviours: Sequence[str] | None, checkpoint_path: Path, model: Path, marker: Path) -> None:
     """Train one model, or go on from its checkpoint; write the model folder, then the marker."""
-    stored = TrajectoryStore.open(dataset, deep=False)  # the parent process has checked every byte
+    stored = TrajectoryStore.open(dataset, deep=False, trust_code=True)  # the parent process has checked both
     pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
     provenance = {"dataset_sha256": digest, "seed": run.seed, "threads": run.threads}
     trainer = Trainer([stored], settings, run.seed, device.choose(run.device),

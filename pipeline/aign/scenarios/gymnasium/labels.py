@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,7 @@ from aign.errors import ParameterError
 from aign.scenarios.base import ScenarioParameters
 from aign.scenarios.gymnasium.faults import Calling, brief, number
 from aign.scenarios.gymnasium.making import function
+from aign.trust import NamesCode
 
 How = Literal["last", "mean", "sum", "min", "max"]
 FUNCTION = r"^\w+(\.\w+)*:\w+$"
@@ -27,7 +28,7 @@ class LabelParameters(ScenarioParameters):
     """
 
     info: str = Field("", max_length=200)
-    function: str = Field("", pattern=f"{FUNCTION}|^$")
+    function: Annotated[str, NamesCode()] = Field("", pattern=f"{FUNCTION}|^$")
     how: How = "last"
     better: Literal["lower", "higher"] = "higher"
     unit: str = "1"

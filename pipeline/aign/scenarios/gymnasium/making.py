@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,12 @@ class Maker:
 def _missing(error: BaseException) -> str:
     """Return what to do where a package is missing."""
     return " Install the package it needs with pip." if isinstance(error, ImportError | DependencyNotInstalled) else ""
+
+
+def module_of_id(environment: str) -> Iterator[str]:
+    """Yield the module that an id such as "package.module:Name-v0" names: Gymnasium imports it."""
+    if ":" in environment:
+        yield environment.partition(":")[0]
 
 
 def imported(name: str, parameter: str) -> Any:

@@ -24,10 +24,11 @@ from aign.scenarios.gymnasium.best_known import best_known
 from aign.scenarios.gymnasium.environment import spaces_of
 from aign.scenarios.gymnasium.episodes import ENDED, OWN_TOTALS, RETURN, STEPS, Episodes
 from aign.scenarios.gymnasium.labels import FUNCTION, LabelParameters
-from aign.scenarios.gymnasium.making import Maker
+from aign.scenarios.gymnasium.making import Maker, module_of_id
 from aign.scenarios.gymnasium.picture import picture
 from aign.scenarios.gymnasium.spaces import actions_of
 from aign.scenarios.sequential import Rule, SequentialScenario
+from aign.trust import NamesCode
 
 SEEDS = 1 << 24
 """Seeds are whole numbers below this: float32 holds each of them exactly."""
@@ -51,14 +52,15 @@ class GymnasiumParameters(ScenarioParameters):
     best known decisions; repeats of chance whose mean is the reference.
     """
 
-    environment: str = Field("Pendulum-v1", min_length=1, max_length=200)
-    module: str = Field("", pattern=r"^(\w+(\.\w+)*)?$")
-    options: dict[str, JsonValue] = Field(default_factory=dict)
+    environment: Annotated[str, NamesCode(module_of_id)] = Field("Pendulum-v1", min_length=1, max_length=200)
+    module: Annotated[str, NamesCode()] = Field("", pattern=r"^(\w+(\.\w+)*)?$")
+    options: Annotated[dict[str, JsonValue], NamesCode()] = Field(default_factory=dict)
+    """Every text in them counts as the name of code: what an environment imports by it is the environment's affair."""
     seed_option: str = ""
     horizon: int | None = Field(None, ge=1, le=10_000)
     agents: int = Field(1, ge=1, le=1_000)
     labels: dict[LabelName, LabelParameters] = Field(default_factory=dict)
-    rules: dict[LabelName, Path] = Field(default_factory=dict)
+    rules: Annotated[dict[LabelName, Path], NamesCode()] = Field(default_factory=dict)
     optimum: float | None = None
     rollouts: int = Field(4, ge=1, le=10_000)
     repeats: int = Field(4, ge=1, le=1_000)
