@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import torch
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError
+from aign.scenarios.certificate import Certificate, Feasibility
 from aign.scenarios.constraints import Constraint, Label, satisfied
 
 if TYPE_CHECKING:
@@ -47,59 +48,6 @@ class Feature:
     high: float
     size: int = 1
     description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What is known for sure about the best design of each context.
-
-    Attributes:
-        utility: (B,) upper bound on the utility of any design that meets the constraints; equal to the optimum where
-            the search was exhaustive; with kind "best known" the utility of `design`, no bound; NaN where there is
-            neither.
-        design: (B, X) the best design found; it meets the constraints where `feasible`.
-        feasible: (B,) whether a design is known that meets the constraints.
-        kind: "exhaustive search", "upper bound" or "best known" (which is no bound).
-        statement: one sentence that says what the certificate proves, and under which premises.
-        prices: for each constraint (by its text) its (B,) shadow price: utility gained by one more unit of threshold.
-        impossible: (B,) whether it is proven that no design meets the constraints; None where everything that is not
-            `feasible` is impossible, unless the kind is "best known", which proves nothing.
-    """
-
-    utility: Tensor
-    design: Tensor
-    feasible: Tensor
-    kind: str
-    statement: str
-    prices: Mapping[str, Tensor] = field(default_factory=dict)
-    impossible: Tensor | None = None
-
-    @property
-    def proven_infeasible(self) -> Tensor:
-        """(B,) whether it is proven that no design meets the constraints."""
-        if self.impossible is not None:
-            return self.impossible
-        return ~self.feasible if self.kind != "best known" else torch.zeros_like(self.feasible)
-
-
-@dataclass(frozen=True, slots=True)
-class Feasibility:
-    """What is known about whether each context has a design that meets a request; neither flag means: unknown.
-
-    Attributes:
-        known: (B,) a design is known that meets it: the witness.
-        impossible: (B,) proven that there is none.
-        witness: (B, X) designs; they meet the request where `known`.
-    """
-
-    known: Tensor
-    impossible: Tensor
-    witness: Tensor
-
-    @property
-    def unknown(self) -> Tensor:
-        """(B,) no design was found, and none is proven not to exist."""
-        return ~(self.known | self.impossible)
 
 
 class Scenario(ABC, Generic[ParametersT]):

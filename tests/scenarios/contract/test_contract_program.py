@@ -19,6 +19,10 @@ def program(row, *texts, served=3, strict=False, scenario=SCENARIO, market=MARKE
                    scenario.parameters, parse(texts, scenario.labels), served, strict)
 
 
+def values(menu):
+    return np.concatenate([menu.speed, menu.reward])
+
+
 def extra_rows(row, payment=None, provider=None):
     """Return the same requests as rows of the general solver."""
     share, cost, none = MARKET.share[row].numpy(), MARKET.cost[row].numpy(), np.zeros(3)
@@ -63,7 +67,7 @@ def test_prices_are_what_one_more_unit_of_the_threshold_adds(text):
         near = [program(row, str(constraint.at(constraint.threshold + move))).solve() for move in (-step, step)]
         if None not in near:
             slope = (near[0].cost - near[1].cost) / (2 * step)
-            assert program(row, text).solve().prices[text] == pytest.approx(slope, abs=2e-3)
+            assert program(row, text).solve().prices[constraint] == pytest.approx(slope, abs=2e-3)
             checked += abs(slope) > 1e-3
     assert checked > 0
 
@@ -99,9 +103,9 @@ def test_the_nearest_menu_stays_where_it_is_met_and_no_other_is_nearer(texts):
         found = wanted.nearest(speed, reward)
         if found is None:
             continue
-        again = wanted.nearest(*found)
-        np.testing.assert_allclose(np.concatenate(again), np.concatenate(found), atol=1e-7)
-        distance = np.abs(np.concatenate(found) - np.concatenate([speed, reward])).sum()
+        again = wanted.nearest(found.speed, found.reward)
+        np.testing.assert_allclose(values(again), values(found), atol=1e-7)
+        distance = np.abs(values(found) - np.concatenate([speed, reward])).sum()
         other = wanted.solve()
         if other is not None:
-            assert distance <= np.abs(np.concatenate([other.speed - speed, other.reward - reward])).sum() + 1e-7
+            assert distance <= np.abs(values(other.menu) - np.concatenate([speed, reward])).sum() + 1e-7

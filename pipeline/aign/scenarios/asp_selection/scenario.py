@@ -26,7 +26,8 @@ from aign.scenarios.asp_selection.providers import (
 )
 from aign.scenarios.asp_selection.rules import RULES, View
 from aign.scenarios.asp_selection.simulation import Latest, loss
-from aign.scenarios.base import Certificate, Feature, ScenarioParameters
+from aign.scenarios.base import Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.sequential import Rule, SequentialScenario
 

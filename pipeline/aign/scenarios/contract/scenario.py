@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from aign.errors import ContextError
-from aign.scenarios.base import Certificate, DesignScenario, Feature
+from aign.scenarios.base import DesignScenario, Feature
+from aign.scenarios.certificate import Certificate
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.contract import answers, heuristics, training
 from aign.scenarios.contract.menu import (
