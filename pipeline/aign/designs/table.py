@@ -203,7 +203,8 @@ class Answer:
         if self.diagnosis is None:
             if finite_or_none(self.optimum) is None:
                 return "no certificate"
-            known = f", best known {self.best_known:.4f}" if self.certificate.kind is CertificateKind.UPPER_BOUND else ""
+            bound = self.certificate.kind is CertificateKind.UPPER_BOUND
+            known = f", best known {self.best_known:.4f}" if bound else ""
             return f"certified utility {self.optimum:.4f} ({self.certificate.kind}){known}"
         cause = str(self.diagnosis)
         if self.certificate.proven_infeasible[0] or self.diagnosis.proven:

@@ -163,6 +163,25 @@ class Scenario(ABC, Generic[ParametersT]):
         index = torch.arange(self.state_size, device=contexts.device).expand(len(contexts), -1)
         return contexts, index
 
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return contexts (B, C) of networks that are possible and differ from the given ones by chance.
+
+        By default every value is moved by itself and kept within its bounds: one that cannot be negative by noise on
+        its logarithm, any other in units of its spread over the batch. Override it where values depend on each other:
+        what it returns passes `check_contexts`, and each part of the network stays in its place.
+
+        Args:
+            contexts: (B, C), on the CPU.
+            scale: (B, 1) standard deviation of the noise.
+            generator: of the noise.
+        """
+        noise = scale * torch.randn(contexts.shape, generator=generator)
+        sizes = [feature.size for feature in self.context_features]
+        parts = zip(self.context_features, contexts.split(sizes, dim=1), noise.split(sizes, dim=1), strict=True)
+        return torch.cat([(values * change.exp() if feature.low >= 0 else
+                           values + change * values.std(unbiased=False)).clamp(feature.low, feature.high)
+                          for feature, values, change in parts], dim=1)
+
     # --- dynamics ------------------------------------------------------------------------------------------------
     @abstractmethod
     def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:

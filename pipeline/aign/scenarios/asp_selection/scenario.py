@@ -140,6 +140,15 @@ class AspSelection(SequentialScenario[AspParameters]):
                                "that never fall.")
         return contexts
 
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return events with other demands and arrivals, which never fall, and other fleets where each context has its
+        own; see `Scenario`.
+        """
+        moved = super().perturbed_contexts(contexts, scale, generator)
+        arrivals, demands = self.tasks_of(moved)
+        fleet = (moved if self.drawn else contexts)[:, :4 * self.size]
+        return torch.cat([fleet, arrivals.sort(dim=1).values, demands], dim=1)
+
     def fleet_of(self, contexts: Tensor) -> Fleet:
         """Return the providers of contexts (B, C), float64."""
         return Fleet.of(contexts[:, :4 * self.size].double())

@@ -142,6 +142,10 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
             raise ContextError(f"A seed is a whole number from 0 to {SEEDS - 1}; given {checked.flatten().tolist()}.")
         return checked
 
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return other seeds, drawn anew: neighbouring seeds have nothing in common."""
+        return self.draw_contexts(len(contexts), generator)
+
     def start(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Return what new environments show, and the first totals."""
         nothing = np.empty((0, self.decision_size), np.float32)

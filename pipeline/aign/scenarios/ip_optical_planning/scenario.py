@@ -214,7 +214,8 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
         ignored = f"; it ignores {', '.join(map(str, limits.rest))}" if limits.rest else ""
         device = contexts.device
         return Certificate(bound.where(~impossible, torch.nan).to(device), design.to(device), feasible.to(device),
-                           CertificateKind.UPPER_BOUND, self._statement() + ignored + ".", impossible=impossible.to(device))
+                           CertificateKind.UPPER_BOUND, self._statement() + ignored + ".",
+                           impossible=impossible.to(device))
 
     def _statement(self) -> str:
         return ("The bound of a mixed-integer program over cuts and metric inequalities of all scenarios: relative gap "
