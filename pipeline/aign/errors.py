@@ -37,6 +37,10 @@ class StorageError(AignError):
     """A file could not be written: the disk is full or the folder is read-only."""
 
 
+class SolverError(AignError):
+    """A solver gave up on a program that has a solution, so there is no figure to go by."""
+
+
 class ResourceError(AignError):
     """The machine has too little memory for what was asked, or stopped one of our processes."""
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse, satisfied
-from aign.scenarios.contract import Contract
+from aign.scenarios.contract import Contract, program
 
 SCENARIO = Contract.create(types=3)
 SEEDS = st.integers(0, 2**31)
@@ -114,6 +114,21 @@ def test_with_penalties_the_optimum_is_the_same_and_requests_promise_no_bound():
     assert certificate.kind is CertificateKind.BEST_KNOWN
     torch.testing.assert_close(strict.utility(market, certificate.design)[certificate.feasible],
                                SCENARIO.utility(market, certificate.design)[certificate.feasible])
+
+
+def test_where_the_solver_gives_up_the_bound_holds_and_nothing_is_called_impossible(monkeypatch):
+    market, constraints = contexts(), request("payment<=240")
+    sure = SCENARIO.certify(market, constraints)
+    monkeypatch.setattr(program, "OPTIONS", {**program.OPTIONS, "maxiter": 0, "presolve": False})
+    unsure = SCENARIO.certify(market, constraints)
+    asked = ~satisfied(constraints, SCENARIO.measure(market, SCENARIO.certify(market).design), 8)
+    assert bool(asked.any())
+    assert unsure.kind is CertificateKind.UPPER_BOUND
+    assert bool((unsure.utility >= sure.utility).all())
+    assert not bool(unsure.proven_infeasible.any())
+    assert torch.equal(unsure.prices[constraints[0]].isnan(), asked)
+    met = satisfied(constraints, SCENARIO.measure(market, unsure.design), 8)
+    assert torch.equal(unsure.feasible, met)
 
 
 def test_prices_of_a_binding_budget_are_positive_and_of_a_slack_one_zero():

@@ -7,6 +7,7 @@ from contract_reference import everybody_signs
 
 from aign.scenarios.constraints import parse
 from aign.scenarios.contract import Contract
+from aign.scenarios.contract import program as programs
 from aign.scenarios.contract.program import Program
 
 SCENARIO = Contract.create(types=3)
@@ -79,6 +80,17 @@ def test_what_no_menu_meets_is_proven(texts):
     for row in range(12):
         assert program(row, *texts).solve() is None
         assert program(row, *texts).nearest(np.ones(3), np.ones(3)) is None
+
+
+@pytest.mark.parametrize("steps", [0, 22])  # before there is any menu; after the first tangents
+def test_where_the_solver_gives_up_the_cost_is_never_too_high(monkeypatch, steps):
+    whole = [program(row, "payment<=260").solve().cost for row in range(12)]
+    monkeypatch.setattr(programs, "OPTIONS", {**programs.OPTIONS, "maxiter": steps, "presolve": False})
+    short = [program(row, "payment<=260").solve() for row in range(12)]
+    assert all(found is not None and 0 < found.cost <= cost for found, cost in zip(short, whole, strict=True))
+    assert min(found.cost - cost for found, cost in zip(short, whole, strict=True)) < -1e-6
+    assert [found.menu is None and found.prices == {} for found in short] == [steps == 0] * 12
+    assert steps or program(0).nearest(np.ones(3), np.ones(3)) is None
 
 
 def test_fewer_types_cost_less_but_may_be_too_few():

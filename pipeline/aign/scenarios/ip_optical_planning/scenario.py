@@ -213,7 +213,7 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
         impossible = bound == -torch.inf
         ignored = f"; it ignores {', '.join(map(str, limits.rest))}" if limits.rest else ""
         device = contexts.device
-        return Certificate(bound.where(~impossible, torch.nan).to(device), design.to(device), feasible.to(device),
+        return Certificate(bound.where(bound.isfinite(), torch.nan).to(device), design.to(device), feasible.to(device),
                            CertificateKind.UPPER_BOUND, self._statement() + ignored + ".",
                            impossible=impossible.to(device))
 
