@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -43,9 +43,14 @@ def load(path: Path, kind: type[ModelT], error: type[AignError]) -> ModelT:
         return kind.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as problem:
         problems = problem.errors(include_url=False)
-        lines = [f"{path}: {_explained(kind, one)}" for one in problems[:SHOWN_PROBLEMS]]
-        more = len(problems) - len(lines)
-        raise error("\n".join(lines + [f"{path}: and {more} more."] * (more > 0))) from None
+        raise error(listed(path, [_explained(kind, one) for one in problems])) from None
+
+
+def listed(path: Path, problems: Sequence[str]) -> str:
+    """Return the first few problems of a file, one a line, and how many there are beside them."""
+    lines = [f"{path}: {problem}" for problem in problems[:SHOWN_PROBLEMS]]
+    more = len(problems) - len(lines)
+    return "\n".join(lines + [f"{path}: and {more} more."] * (more > 0))
 
 
 def _odd_values(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
@@ -59,7 +64,7 @@ def _odd_values(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[s
             yield from _odd_values(inner, f"{place}.{key}" if place else str(key), depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _odd_values(inner, f"{place}.{index}", depth + 1)
+            yield from _odd_values(inner, f"{place}[{index}]", depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
         yield place, str(value)
 
@@ -67,7 +72,7 @@ def _odd_values(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[s
 def _explained(root: type[BaseModel], problem: ErrorDetails) -> str:
     """Return one problem as a sentence: where, what was given, what is allowed."""
     location = [str(part) for part in problem["loc"]] or ["top level"]
-    where, given = ".".join(location), reprlib.repr(problem["input"])
+    where, given = _dotted(problem["loc"]), reprlib.repr(problem["input"])
     if location[-1] == "[key]":
         return (f"{'.'.join(location[:-2])}: the name {given} is not allowed. Allowed: lower-case words and numbers "
                 "joined by hyphens, such as power-20.")
@@ -76,6 +81,12 @@ def _explained(root: type[BaseModel], problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{where}: missing; it must be given."
     return f"{where}: given {given}; {problem['msg'][0].lower()}{problem['msg'][1:]}."
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    """Return a place as it is written in messages, such as variants.power-2.sample.requests[1].where[0]."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
+    return "".join(parts).removeprefix(".") or "top level"
 
 
 def _fields(root: type[BaseModel], location: list[str]) -> list[str]:

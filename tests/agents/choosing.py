@@ -81,7 +81,8 @@ class Doors(Scenario[DoorsParameters]):
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         best = self.horizon * self.pays(contexts).double().amax(1)
-        return Certificate(best, best[:, None], torch.ones(len(contexts), dtype=torch.bool), CertificateKind.EXHAUSTIVE, "")
+        return Certificate(best, best[:, None], torch.ones(len(contexts), dtype=torch.bool),
+                           CertificateKind.EXHAUSTIVE, "")
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         return designs

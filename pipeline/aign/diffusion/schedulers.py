@@ -6,20 +6,17 @@ clamped, and the scheduler is configured for prediction type "sample".
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import diffusers
 import torch
 from torch import Tensor
 
+from aign.diffusion.fit import check_steps
+from aign.diffusion.settings import Scheduler
 from aign.errors import ParameterError, unknown_name
 
-SUPPORTED = ("DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
-             "DPMSolverSinglestepScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler")
-"""Schedulers that accept the prediction type "sample"."""
-EVENLY_SPACED = ("DDIMScheduler",)
-"""Schedulers that take every step to be as long as the first: with any other number of steps the noise left after a
-step would not be what the next one expects."""
+SUPPORTED: tuple[str, ...] = get_args(Scheduler)
 
 
 def build(name: str, trained: Any, steps: int, device: torch.device) -> Any:
@@ -31,13 +28,7 @@ def build(name: str, trained: Any, steps: int, device: torch.device) -> Any:
     """
     if name not in SUPPORTED:
         raise ParameterError(unknown_name("scheduler", name, SUPPORTED))
-    if not 1 <= steps <= trained.config.num_train_timesteps:
-        raise ParameterError(f"denoising steps {steps}: allowed from 1 to {trained.config.num_train_timesteps}, "
-                             "the number the model was trained with.")
-    if name in EVENLY_SPACED and trained.config.num_train_timesteps % steps:
-        raise ParameterError(f"denoising steps {steps}: with {name} the number must divide "
-                             f"{trained.config.num_train_timesteps}, the number the model was trained with. Choose "
-                             "such a number or another scheduler.")
+    check_steps(name, steps, trained.config.num_train_timesteps)
     options = {"prediction_type": "sample", "clip_sample": False, "thresholding": False, "lower_order_final": True}
     scheduler = getattr(diffusers, name).from_config(trained.config, **options)
     scheduler.set_timesteps(steps, device=device)

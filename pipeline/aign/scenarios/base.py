@@ -63,6 +63,8 @@ class Scenario(ABC, Generic[ParametersT]):
     """What the paper printed for this network, and why ours is comparable with it or not; Markdown, for reports."""
     Parameters: ClassVar[Any]
     """The pydantic class of this scenario's parameters."""
+    runs_foreign_code: ClassVar[bool] = False
+    """Whether building it runs code that its parameters name, such as another package's environment."""
 
     horizon: int
     context_features: tuple[Feature, ...]
@@ -92,8 +94,17 @@ class Scenario(ABC, Generic[ParametersT]):
         Raises:
             ParameterError: an unknown or out-of-range parameter.
         """
+        return cls(cls.checked(**values))
+
+    @classmethod
+    def checked(cls, **values: Any) -> Any:
+        """Return plain parameter values as the scenario's `Parameters`.
+
+        Raises:
+            ParameterError: an unknown or out-of-range parameter.
+        """
         try:
-            return cls(cls.Parameters(**values))
+            return cls.Parameters(**values)
         except ValidationError as error:
             lines = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (given {problem['input']!r})"
                               for problem in error.errors())

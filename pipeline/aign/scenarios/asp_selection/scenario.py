@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from aign.errors import ContextError
-from aign.scenarios.asp_selection import certificate, picture
+from aign.scenarios.asp_selection import certificate
 from aign.scenarios.asp_selection.providers import (
     CURVE_BOUNDS,
     CURVES,
@@ -252,4 +252,5 @@ class AspSelection(SequentialScenario[AspParameters]):
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw who ran what and how full each provider was; see `picture`."""
-        return picture.draw(self, context, path, title)
+        from aign.scenarios.asp_selection.picture import draw
+        return draw(self, context, path, title)

@@ -95,6 +95,7 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
     """
 
     name, summary = "gymnasium", "Any Gymnasium environment by its id, with labels from its info"
+    runs_foreign_code = True
     Parameters = GymnasiumParameters
 
     def __init__(self, parameters: GymnasiumParameters) -> None:
