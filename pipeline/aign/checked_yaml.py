@@ -43,7 +43,8 @@ def load(path: Path, kind: type[ModelT], error: type[AignError]) -> ModelT:
         return kind.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as problem:
         problems = problem.errors(include_url=False)
-        raise error(listed(path, [_explained(kind, one) for one in problems])) from None
+        inner = [one for one in problems if not any(_lies_in(other, one) for other in problems)]
+        raise error(listed(path, [_explained(kind, one) for one in inner])) from None
 
 
 def listed(path: Path, problems: Sequence[str]) -> str:
@@ -81,6 +82,13 @@ def _explained(root: type[BaseModel], problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"{where}: missing; it must be given."
     return f"{where}: given {given}; {problem['msg'][0].lower()}{problem['msg'][1:]}."
+
+
+def _lies_in(problem: ErrorDetails, other: ErrorDetails) -> bool:
+    """Return whether a problem lies inside the value of another one, which it explains: a list of one wrong value is
+    also said to be too short.
+    """
+    return len(problem["loc"]) > len(other["loc"]) and problem["loc"][:len(other["loc"])] == other["loc"]
 
 
 def _dotted(location: tuple[str | int, ...]) -> str:

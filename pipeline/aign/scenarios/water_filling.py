@@ -13,7 +13,7 @@ from torch import Tensor
 from aign.scenarios.base import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.capped_simplex import nearest_within
 from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint, Label, satisfied, tightest
+from aign.scenarios.constraints import Constraint, Label, Side, satisfied, tightest
 
 
 class WaterFillingParameters(ScenarioParameters):
@@ -26,7 +26,7 @@ class WaterFillingParameters(ScenarioParameters):
 class WaterFilling(DesignScenario[WaterFillingParameters]):
     """Observation [powers (C) | gains / gain (C) | t/T]; an action changes each power by up to a quarter budget."""
     name, summary = "water-filling", "Share a power budget among orthogonal channels for the largest sum rate"
-    solved = (("total_power", "<="), ("max_power", "<="))  # the constraints that have an exact solution
+    solved: tuple[Side, ...] = (("total_power", "<="), ("max_power", "<="))  # what has an exact solution
     Parameters, horizon = WaterFillingParameters, 8  # four steps reach any design from zero
     labels = (Label("total_power", "W", "lower", "Sum of powers."), Label("max_power", "W", "lower", "Largest power."),
               Label("active_channels", "1", "higher", "Channels with over one per cent of an equal share."))
