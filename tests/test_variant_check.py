@@ -43,7 +43,7 @@ MISTAKES = [
     ((*REQUESTS, 0, "context"), "none.json", "variants.water-4.sample.requests[0]: ", "none.json: missing"),
     ((*REQUESTS, 0, "count"), 10**6, "variants.water-4.sample.requests[0]: ", "count = 1000000", "100000"),
     (("variants", WATER, "sample", "sampling"), {"scheduler": "DDIMSchedular"},
-     "variants.water-4.sample.sampling.scheduler: given 'DDIMSchedular'", "'DDIMScheduler'"),
+     "variants.water-4.sample.sampling.scheduler: given 'DDIMSchedular'", "Did you mean 'DDIMScheduler'?"),
     (("variants", WATER, "sample", "sampling"), {"steps": 7}, "variants.water-4.sample.sampling.steps: ",
      "must divide 100"),
     (("variants", WATER, "sample", "sampling"), {"scheduler": "UniPCMultistepScheduler", "steps": 101},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from aign import plain_yaml
-from aign.errors import AignError, unknown_name
+from aign.errors import AignError, nearest, unknown_name
 
 SHOWN_PROBLEMS = 5
 DEEPEST = 20
@@ -81,7 +82,10 @@ def _explained(root: type[BaseModel], problem: ErrorDetails) -> str:
         return f"{where}: given {given}. {unknown_name('parameter', location[-1], _fields(root, location[:-1]))}"
     if problem["type"] == "missing":
         return f"{where}: missing; it must be given."
-    return f"{where}: given {given}; {problem['msg'][0].lower()}{problem['msg'][1:]}."
+    hint = ""
+    if problem["type"] == "literal_error":
+        hint = nearest(str(problem["input"]), re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
+    return f"{where}: given {given}; {problem['msg'][0].lower()}{problem['msg'][1:]}.{hint}"
 
 
 def _lies_in(problem: ErrorDetails, other: ErrorDetails) -> bool:
