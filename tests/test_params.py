@@ -67,7 +67,7 @@ def test_unknown_variant_names_the_nearest(write):
     ("variants.water-10.collcet", {}, ["variants.water-10.collcet", "Did you mean 'collect'"]),
     ("variants.water-10.collect.sac.learning_rat", 1, ["collect.sac.learning_rat:", "Did you mean 'learning_rate'"]),
     ("variants.water-10.collect.sac.tau", 3, ["variants.water-10.collect.sac.tau: given 3", "less than or equal to 1"]),
-    ("variants.water-10.collect.sac.hidden", [8, 0], ["sac.hidden.1: given 0", "greater than or equal to 1"]),
+    ("variants.water-10.collect.sac.hidden", [8, 0], ["sac.hidden[1]: given 0", "greater than or equal to 1"]),
     ("variants.water-10.collect.train_contexts", "many", ["given 'many'", "valid integer"]),
     ("variants.water-10.collect.train_contexts", True, ["given True", "valid integer"]),
     ("variants.water-10.collect.train_contexts", 1.0, ["given 1.0", "valid integer"]),

@@ -23,13 +23,17 @@ DEFAULT = Path("params.yaml")
 INTERRUPTED = 130
 
 
-def _params(path: Path) -> Any:
+def _params(path: Path, variant: str | None = None) -> Any:
     from aign import params
     from aign.stages.scratch import die_with_parent
 
     if "DVC_STAGE" in os.environ:  # a killed dvc must not leave a stage behind; a user's shell may go
         die_with_parent()
-    return params.load(path)
+    given = params.load(path)
+    from aign import variant_check  # loads torch, for which a mistyped file need not wait
+
+    variant_check.check(given, path, variant)
+    return given
 
 
 @app.command()
@@ -37,7 +41,7 @@ def collect(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Let agents explore the network and store their episodes as a trajectory dataset."""
     from aign.stages.collect import collect as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -45,7 +49,7 @@ def train(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Train the Decision Diffuser on the trajectory dataset."""
     from aign.stages.train import train as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -53,7 +57,7 @@ def sample(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Answer the requests of params.yaml with verified designs."""
     from aign.stages.sample import sample as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -61,7 +65,7 @@ def evaluate(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Compare the diffuser with agents, heuristics and the certified optimum on unseen contexts."""
     from aign.stages.evaluate import evaluate as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()

@@ -65,13 +65,24 @@ class Variant(Settings):
         Raises:
             ParameterError: an unknown scenario or parameter, a value out of range, or `code` of another scenario.
         """
-        from aign.scenarios.registry import code_of, create
+        from aign.scenarios.registry import create
 
         scenario = create(self.scenario.name, **self.scenario.parameters)
-        if self.code is not None and self.code.removesuffix(".py") != code_of(scenario.name):
-            raise ParameterError(f"code: {self.code} given, but scenario {scenario.name} lies in "
-                                 f"{code_of(scenario.name)}; DVC would watch the wrong file.")
+        self.check_code()
         return scenario
+
+    def check_code(self) -> None:
+        """Raise where `code` names another place than the scenario's; loads torch.
+
+        Raises:
+            ParameterError: naming both.
+        """
+        from aign.scenarios.registry import code_of
+
+        right = code_of(self.scenario.name)
+        if self.code is not None and self.code.removesuffix(".py") != right:
+            raise ParameterError(f"{self.code} given, but scenario {self.scenario.name} lies in {right}; DVC would "
+                                 f"watch the wrong file. Write code: {right}.")
 
     def check_same(self, found: Scenario[Any], folder: Path) -> None:
         """Raise where a folder was made for another network than this variant's.

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aign.errors import ConstraintError
-from aign.scenarios.constraints import Constraint, Label, parse, satisfied, violation
+from aign.scenarios.constraints import Constraint, Label, parse, satisfied, tightest, violation
 
 LABELS = (Label("total_power", "W", "lower", "Sum."), Label("min_rate", "bit/s", "higher", "Worst user."))
 NAMES = st.sampled_from([label.name for label in LABELS])
@@ -163,3 +163,26 @@ def test_violation_is_relative_to_the_threshold_and_never_rounds_to_none():
     torch.testing.assert_close(violation(constraints, values, 3)[:2], torch.tensor([0.0, 0.35], dtype=torch.float64))
     assert 0 < float(violation(constraints, values, 3)[2]) < 1e-6
     assert float(violation(constraints, {"total_power": torch.tensor([math.nan]), "min_rate": torch.ones(1)}, 1)) > 1e9
+
+
+# --- which side of which label ----------------------------------------------------------------------------------------
+NAMES = ("rate", "rate_min", "min_rate")  # one begins with another
+
+
+@given(st.sampled_from(NAMES), st.sampled_from(["<=", "<", ">=", ">"]), st.floats(-1e6, 1e6))
+def test_strict_and_closed_bounds_are_on_one_side(name, sense, threshold):
+    constraint = Constraint(name, sense, threshold)
+    assert constraint.side == constraint.closed.side == (name, sense[0] + "=")
+
+
+@given(st.lists(st.builds(Constraint, st.sampled_from(NAMES), st.sampled_from(["<=", "<", ">=", ">"]),
+                          st.integers(-9, 9).map(float)), max_size=8),
+       st.sampled_from(NAMES), st.sampled_from(["<=", ">="]), st.none() | st.integers(-9, 9).map(float))
+def test_the_tightest_threshold_is_met_exactly_by_what_meets_all_of_its_side(constraints, name, sense, limit):
+    edge = tightest(constraints, (name, sense), limit)
+    bounds = [one for one in constraints if one.label == name and one.sense.startswith(sense[0])]
+    bounds += [Constraint(name, sense, limit)] * (limit is not None)
+    values = torch.tensor([-10.0, *(move for near in range(-9, 10) for move in (near - 0.5, near)), 10.0]).double()
+    met = torch.stack([one.holds(values) for one in bounds]).all(0) if bounds else torch.ones(len(values)).bool()
+    assert torch.equal(met, values <= edge if sense == "<=" else values >= edge)
+    assert math.isinf(edge) == (not bounds)

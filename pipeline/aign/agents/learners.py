@@ -16,7 +16,8 @@ from torch import Tensor
 
 from aign.agents.adapter import RANDOM_STARTS, SharedPolicyVecEnv, as_actions
 from aign.agents.contexts import ContextPool, Contexts
-from aign.agents.libraries import Model, build, check_fit, extract_policy, gradient_steps, planned_steps
+from aign.agents.fit import check_fit
+from aign.agents.libraries import Model, build, extract_policy, gradient_steps, planned_steps
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout, rollout, starting_states
 from aign.agents.scoring import score

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, Scenario, finite_or_none
+from aign.scenarios.base import Scenario, finite_or_none
+from aign.scenarios.certificate import Certificate
 from aign.scenarios.constraints import Constraint
 
 STEP = 0.01
@@ -152,7 +153,7 @@ def _bound(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Cons
     step = size if one.upper else -size
     loosened = one.at(one.threshold + step)
     request = [loosened if place == number else other for place, other in enumerate(constraints)]
-    priced = certificate.prices.get(str(one))
+    priced = certificate.prices.get(one)
     price = None if priced is None else finite_or_none(float(priced[0]))
     if price is not None and abs(price * step) < PRICELESS:
         price = 0.0

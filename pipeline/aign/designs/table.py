@@ -26,7 +26,8 @@ from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
 from aign.files import json_text, writing
-from aign.scenarios.base import Certificate, Scenario, finite_or_none, normalised_return
+from aign.scenarios.base import Scenario, finite_or_none, normalised_return
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.sequential import is_sequential
 
 WRITTEN_OUT = 128
@@ -144,10 +145,10 @@ class Answer:
         return {"scenario": self.scenario.spec(), "context": self.request.context.tolist(),
                 "origin": self.request.origin, "where": [str(one) for one in self.request.constraints],
                 "feasible": self.feasible, "certified_utility": finite_or_none(self.optimum),
-                "certificate": self.certificate.kind, "statement": self.certificate.statement,
+                "certificate": str(self.certificate.kind), "statement": self.certificate.statement,
                 "best_known_utility": self.best_known,
-                "shadow_prices": {name: finite_or_none(float(price[0]))
-                                  for name, price in self.certificate.prices.items()},
+                "shadow_prices": {str(one): finite_or_none(float(price[0]))
+                                  for one, price in self.certificate.prices.items()},
                 "diagnosis": None if self.diagnosis is None else self.diagnosis.to_json(),
                 "explanation": None if self.explanation is None else self.explanation.to_json(),
                 "diversity": self.diversity.to_json()}
@@ -202,7 +203,8 @@ class Answer:
         if self.diagnosis is None:
             if finite_or_none(self.optimum) is None:
                 return "no certificate"
-            known = f", best known {self.best_known:.4f}" if self.certificate.kind == "upper bound" else ""
+            bound = self.certificate.kind is CertificateKind.UPPER_BOUND
+            known = f", best known {self.best_known:.4f}" if bound else ""
             return f"certified utility {self.optimum:.4f} ({self.certificate.kind}){known}"
         cause = str(self.diagnosis)
         if self.certificate.proven_infeasible[0] or self.diagnosis.proven:

@@ -17,7 +17,7 @@ from diffusers import DDPMScheduler, DiffusionPipeline
 from torch import Tensor, nn
 
 from aign import manifest
-from aign.diffusion import opening, schedulers, set_network
+from aign.diffusion import fit, opening, schedulers, set_network
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.normaliser import Normaliser
 from aign.errors import ParameterError
@@ -165,7 +165,7 @@ class DesignPipeline(DiffusionPipeline):
             raise ParameterError(f"A temporal model of {trained.spec()} serves no other scenario. Train one with "
                                  "train.network.kind: set.")
         layouts = [(one.name, one.horizon, [label.name for label in one.labels],
-                    set_network.user_widths(one, one.state_features), set_network.user_widths(one, one.fixed_features))
+                    fit.user_widths(one, one.state_features), fit.user_widths(one, one.fixed_features))
                    for one in (trained, scenario)]
         if layouts[0] != layouts[1]:
             raise ParameterError(f"The model was trained on {trained.spec()}, which differs from {scenario.spec()} in "

@@ -7,20 +7,17 @@ clamped, and the scheduler is configured for prediction type "sample".
 from __future__ import annotations
 
 from inspect import signature
-from typing import Any
+from typing import Any, get_args
 
 import diffusers
 import torch
 from torch import Tensor
 
+from aign.diffusion.fit import check_steps
+from aign.diffusion.settings import Scheduler
 from aign.errors import ParameterError, unknown_name
 
-SUPPORTED = ("DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
-             "DPMSolverSinglestepScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler")
-"""Schedulers that accept the prediction type "sample"."""
-EVENLY_SPACED = ("DDIMScheduler",)
-"""Schedulers that take every step to be as long as the first: with any other number of steps the noise left after a
-step would not be what the next one expects."""
+SUPPORTED: tuple[str, ...] = get_args(Scheduler)
 DEFAULT = "DDIMScheduler"
 """What denoises where nobody says otherwise."""
 NEEDED = {"thresholding": False, "use_karras_sigmas": False, "use_exponential_sigmas": False, "use_beta_sigmas": False,
@@ -51,7 +48,7 @@ def build(chosen: Any, trained: Any, steps: int, device: torch.device) -> Any:
     else:
         check_suits(chosen, trained)
         kind, config = type(chosen), chosen.config
-    check_steps(kind, trained, steps)
+    check_steps(_supported(kind), steps, trained.config.num_train_timesteps)
     scheduler = kind.from_config(config, **options)
     scheduler.set_timesteps(steps, device=device)
     return scheduler
@@ -65,7 +62,7 @@ def check_suits(scheduler: Any, trained: Any) -> None:
             option that the model cannot heed.
     """
     name = type(scheduler).__name__
-    if not issubclass(type(scheduler), tuple(getattr(diffusers, one) for one in SUPPORTED)):
+    if not _supported(type(scheduler)):
         raise ParameterError(f"pipeline.scheduler: {unknown_name('scheduler', name, SUPPORTED)}")
     remedy = f"Make it with {name}.from_config(pipeline.scheduler.config), of the scheduler the model came with."
     if not torch.equal(scheduler.alphas_cumprod.cpu(), trained.alphas_cumprod.cpu()):
@@ -78,16 +75,9 @@ def check_suits(scheduler: Any, trained: Any) -> None:
                                  f"model needs {value!r}. {remedy}")
 
 
-def check_steps(kind: type, trained: Any, steps: int) -> None:
-    """Raise ParameterError where a scheduler of a class cannot take so many steps."""
-    if not 1 <= steps <= trained.config.num_train_timesteps:
-        raise ParameterError(f"denoising steps {steps}: allowed from 1 to {trained.config.num_train_timesteps}, "
-                             "the number the model was trained with.")
-    even = next((name for name in EVENLY_SPACED if issubclass(kind, getattr(diffusers, name))), None)
-    if even and trained.config.num_train_timesteps % steps:
-        raise ParameterError(f"denoising steps {steps}: with {even} the number must divide "
-                             f"{trained.config.num_train_timesteps}, the number the model was trained with. Choose "
-                             "such a number or another scheduler.")
+def _supported(kind: type) -> str:
+    """Return the name of the supported scheduler that a class is or derives from; empty where there is none."""
+    return next((name for name in SUPPORTED if issubclass(kind, getattr(diffusers, name))), "")
 
 
 def clean_sample(prediction: Tensor, noisy: Tensor, kind: str, alpha_bar: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from torch import Tensor
 from aign.errors import ConstraintError, unknown_name
 
 Sense = Literal["<=", ">=", "<", ">"]
+Side = tuple[str, Literal["<=", ">="]]
+"""A label, and whether it is bounded from above or from below."""
 SENSES: dict[str, Sense] = {"<=": "<=", ">=": ">=", "<": "<", ">": ">"}
 OPPOSITE: dict[str, Sense] = {"<=": ">", ">=": "<", "<": ">=", ">": "<="}
 PATTERN = re.compile(r"\s*(not\s+)?([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
@@ -57,6 +59,11 @@ class Constraint:
         return self.sense in ("<=", "<")
 
     @property
+    def side(self) -> Side:
+        """What is bounded, and on which side: equal for strict and closed bounds."""
+        return self.label, "<=" if self.upper else ">="
+
+    @property
     def closed(self) -> Constraint:
         """The same constraint with sense `<=` or `>=`: what every mechanism works with."""
         if self.sense in ("<=", ">="):
@@ -88,6 +95,19 @@ class Constraint:
         """
         short = (-self.slack(values)).clamp_min(0.0) / (abs(self.threshold) or 1.0)
         return short.nan_to_num(nan=math.inf, posinf=math.inf)
+
+
+def tightest(constraints: Iterable[Constraint], side: Side, limit: float | None = None) -> float:
+    """Return the tightest threshold, as a closed bound, on one side of a label.
+
+    Args:
+        constraints: of any labels.
+        side: the label, and "<=" or ">=".
+        limit: a bound that holds anyway; by default none: infinity or minus infinity.
+    """
+    upper = side[1] == "<="
+    loosest = (math.inf if upper else -math.inf) if limit is None else limit
+    return (min if upper else max)([loosest, *(one.closed.threshold for one in constraints if one.side == side)])
 
 
 def parse(texts: Iterable[str], labels: Sequence[Label]) -> tuple[Constraint, ...]:

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
+from aign.agents import fit
 from aign.agents.contexts import ContextPool
-from aign.agents.label_guided import changeable
-from aign.agents.libraries import check_fit, planned_steps
+from aign.agents.libraries import planned_steps
 from aign.agents.settings import CollectSettings, Kind
 from aign.errors import DatasetError
 from aign.files import building, read_json, write_json
@@ -46,10 +46,7 @@ def collect(variant: str, params: Params) -> None:
     """
     settings, run = params.variant(variant), params.base
     scenario = settings.create_scenario()
-    for kind in settings.collect.agents:
-        check_fit(kind, scenario)
-    if settings.collect.sources.label_guided:
-        changeable(scenario)
+    fit.check(scenario, settings.collect)
     torch.set_num_threads(run.threads)
     key = fingerprint(seed=run.seed, threads=run.threads, scenario=scenario.spec(), collect=settings.collect,
                       code=code_version("agents", *sources(scenario.name), "trajectories", "files", "manifest",

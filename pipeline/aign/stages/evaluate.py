@@ -60,7 +60,7 @@ def evaluate(variant: str, params: Params) -> None:
     certificate = stored.scenario.certify(contexts.values[:1 if is_sequential(stored.scenario) else None])
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
-        "certificate": certificate.kind, "certificate_statement": certificate.statement,
+        "certificate": str(certificate.kind), "certificate_statement": certificate.statement,
         "methods": {name: score.to_json() for name, score in scores.items()},
         **preset_result(example),
     }
@@ -149,13 +149,14 @@ def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) 
 
 def preset_result(example: Answer) -> dict[str, Any]:
     """Return what the report says of a preset: the best design and its path; nothing without a preset."""
-    if not example.request.origin.startswith("preset"):
+    if example.request.preset is None:
         return {}
     best, path = example.rows()[0], example.candidates.paths[0, 0]
     walked = {} if is_sequential(example.scenario) else {"path": [whole(state) for state in path.tolist()]}
-    return {"preset": {"name": example.request.origin.removeprefix("preset "), "design": whole(best["design"]),
+    return {"preset": {"name": example.request.preset, "design": whole(best["design"]),
                        "start": whole(path[0].tolist()), "utility": best["utility"],
-                       "certified_utility": finite_or_none(example.optimum), "certified_by": example.certificate.kind,
+                       "certified_utility": finite_or_none(example.optimum),
+                       "certified_by": str(example.certificate.kind),
                        "certified_design": whole(example.certificate.design[0].tolist()), **walked}}
 
 

@@ -150,7 +150,7 @@ def compared(report: Report, scenario: Scenario[Any], contexts: Contexts,
     bound = Score(ones, ones, 1.0, figures[ROUNDED]["milliseconds_per_design"])
     figures[CERTIFIED] = described(bound, contexts)
     certificate = scenario.certify(contexts.values[:1])
-    return {"methods": figures, "contexts": len(contexts), "certificate": certificate.kind,
+    return {"methods": figures, "contexts": len(contexts), "certificate": str(certificate.kind),
             "statement": certificate.statement, "scenario": scenario.spec()}
 
 

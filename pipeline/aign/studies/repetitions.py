@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aign.agents.settings import LEARNERS, CollectSettings
-from aign.errors import DatasetError, ParameterError
+from aign.errors import DatasetError
 from aign.files import read_json, sha256
 from aign.params import Params, ScenarioSettings, Variant
 from aign.scenarios.base import Scenario
@@ -63,11 +63,7 @@ def size_of(params: Params, users: int) -> SizeSettings:
     Raises:
         ParameterError: the study has no such number.
     """
-    sizes = {size.users: size for size in params.studies.tables.sizes}
-    if users not in sizes:
-        raise ParameterError(f"studies.tables.sizes: {users} users are not among them; there are "
-                             f"{', '.join(map(str, sizes))}.")
-    return sizes[users]
+    return params.studies.tables.size(users)
 
 
 def collected(params: Params, users: int, seed: int) -> Repetition:

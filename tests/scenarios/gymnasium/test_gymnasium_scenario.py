@@ -10,6 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from aign.agents.rollout import rollout
 from aign.errors import ContextError, ParameterError
 from aign.scenarios import registry
+from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse
 from aign.scenarios.gymnasium_env import ScenarioEnv
 from aign.trajectories.schema import arrow_schema
@@ -151,11 +152,11 @@ def test_the_reference_is_the_mean_of_chance():
 def test_a_stated_optimum_is_the_bound_and_is_said_to_be_stated():
     values = contexts(toy("Switches"), 4)
     stated = toy("Switches", optimum=8.0).certify(values)
-    assert (stated.kind, stated.utility.tolist()) == ("upper bound", [8.0] * 4)
+    assert (stated.kind, stated.utility.tolist()) == (CertificateKind.UPPER_BOUND, [8.0] * 4)
     assert "stated" in stated.statement
     assert not stated.proven_infeasible.any()
     found = toy("Switches").certify(values)
-    assert found.kind == "best known"
+    assert found.kind is CertificateKind.BEST_KNOWN
     assert torch.equal(found.utility, toy("Switches").utility(values, found.design))
 
 

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from aign.errors import ContextError
-from aign.scenarios.base import Certificate, DesignScenario, Feature
+from aign.scenarios.base import DesignScenario, Feature
+from aign.scenarios.certificate import Certificate
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.contract import answers, heuristics, training
 from aign.scenarios.contract.menu import (
@@ -144,6 +145,16 @@ class Contract(DesignScenario[ContractParameters]):
             raise ContextError(f"Context {row}: the values of share sum to {float(total[row]):g}; allowed: 1 (within "
                                f"{WHOLE:g}). They are the probabilities of the {self.parameters.types} types.")
         return contexts
+
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return markets with other probabilities, complexities and longest latencies; see `Scenario`.
+
+        The probabilities sum to 1 again: all times one factor, after the lowest that is allowed was given to each.
+        """
+        types, lowest = self.parameters.types, self.context_features[0].low
+        moved = super().perturbed_contexts(contexts, scale, generator)
+        share = moved[:, :types] / moved[:, :types].sum(1, keepdim=True)
+        return torch.cat([lowest + (1 - types * lowest) * share, moved[:, types:]], 1)
 
     def canonical_order(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Number types by rising complexity; see `Scenario.canonical_order`."""

@@ -17,7 +17,8 @@ from pydantic import Field, JsonValue, StringConstraints, field_validator
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.base import Certificate, Feature, ScenarioParameters
+from aign.scenarios.base import Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.gymnasium import rules, trial
 from aign.scenarios.gymnasium.best_known import best_known
@@ -98,6 +99,7 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
     """
 
     name, summary = "gymnasium", "Any Gymnasium environment by its id, with labels from its info"
+    runs_foreign_code = True
     Parameters = GymnasiumParameters
 
     def __init__(self, parameters: GymnasiumParameters) -> None:
@@ -142,6 +144,10 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         if bool((checked != checked.round()).any()):
             raise ContextError(f"A seed is a whole number from 0 to {SEEDS - 1}; given {checked.flatten().tolist()}.")
         return checked
+
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return other seeds, drawn anew: neighbouring seeds have nothing in common."""
+        return self.draw_contexts(len(contexts), generator)
 
     def start(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Return what new environments show, and the first totals."""
@@ -210,9 +216,11 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         feasible, optimum = broken == 0, self.parameters.optimum
         found = f"the best of every rule, {self.parameters.rollouts} random and as many changed sequences of decisions"
         if optimum is None:
-            return Certificate(utility.where(feasible, torch.nan), design, feasible, "best known",
+            return Certificate(utility.where(feasible, torch.nan), design, feasible,
+                               CertificateKind.BEST_KNOWN,
                                f"No bound is known; the best known design is {found}.")
-        return Certificate(torch.full_like(utility, optimum), design, feasible, "upper bound",
+        return Certificate(torch.full_like(utility, optimum), design, feasible,
+                           CertificateKind.UPPER_BOUND,
                            f"The bound is stated in the parameters and not proven here; the design is {found}.",
                            impossible=torch.zeros_like(feasible))
 

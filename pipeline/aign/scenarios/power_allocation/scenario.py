@@ -16,7 +16,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, DesignScenario, Feasibility, Feature, Heuristic, ScenarioParameters
+from aign.scenarios.base import DesignScenario, Feature, Heuristic, ScenarioParameters
+from aign.scenarios.certificate import Certificate, Feasibility
 from aign.scenarios.constraints import Constraint
 from aign.scenarios.power_allocation import heuristics, local_repair, physics
 from aign.scenarios.power_allocation import labels as label_values

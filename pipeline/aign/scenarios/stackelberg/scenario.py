@@ -16,7 +16,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, DesignScenario, Feature, ScenarioParameters
+from aign.scenarios.base import DesignScenario, Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint
 from aign.scenarios.stackelberg import heuristics, per_device, uniform
 from aign.scenarios.stackelberg.followers import L_MAX, Devices
@@ -278,13 +279,14 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         whole = [torch.cat(values) for values in zip(*parts, strict=True)]
         utility, design, feasible, impossible = whole
         if self.one_price:
-            return Certificate(utility, design, feasible, "exhaustive search",
+            return Certificate(utility, design, feasible, CertificateKind.EXHAUSTIVE,
                                "Every price at which the utility or a constraint can turn was tried: the optimum over "
                                "all prices that float32 numbers can express.")
-        solved = all(f"{one.closed.label}{one.closed.sense}" in per_device.SOLVED for one in constraints)
+        solved = all(one.side in per_device.SOLVED for one in constraints)
         exact = ("Exact: layers are bought in the order of what each costs, of which any optimum takes the cheapest."
                  if self.whole else "Exact by convexity (Karush-Kuhn-Tucker conditions, one multiplier by bisection).")
-        return Certificate(utility, design, feasible, "exhaustive search" if solved and self.whole else "upper bound",
+        kind = CertificateKind.EXHAUSTIVE if solved and self.whole else CertificateKind.UPPER_BOUND
+        return Certificate(utility, design, feasible, kind,
                            exact if solved else f"{exact} Constraints without a closed form are only checked on it.",
                            impossible=impossible)
 
