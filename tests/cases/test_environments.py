@@ -16,6 +16,8 @@ from aign.scenarios import registry
 SAME_BUFFER, OLD, FAULTY = "01-inplace-observation-label", "02-old-gym-interface", "03-environment-faults"
 RESET = r"asks for reset\(self, \*, seed=None, options=None\), which returns \(observation, info\)"
 STEP = r"asks for 5: step\(self, action\), which returns \(observation, reward, terminated, truncated, info\)"
+PLACE = "params.yaml: variants.queue.scenario: "
+
 REFUSED = [
     (OLD, "NoSeed", f"reset with seed 0: raised TypeError: .*'seed'.*{RESET}"),
     (OLD, "NoOptions", f"reset with seed 0: raised TypeError: .*'options'.*{RESET}"),
@@ -69,7 +71,7 @@ def test_collect_tells_in_one_message_what_an_environment_does_wrong(place, case
         outcome = aign("collect", "queue")
     assert outcome.code == 2
     message, = outcome.err.strip().splitlines()
-    assert re.search(f"^error: environment: {environment}-v0, {said}", message), message
+    assert re.search(f"^error: {PLACE}environment: {environment}-v0, {said}", message), message
     assert files(folder) == before
 
 
@@ -83,6 +85,6 @@ def test_in_a_process_of_its_own_it_is_the_same(place, case, environment):
                            env={**os.environ, "PYTHONPATH": path}, check=False, timeout=300)
     assert ended.returncode == 2
     assert len(ended.stderr.strip().splitlines()) == 1
-    assert ended.stderr.startswith(f"error: environment: {environment}-v0, step ")
+    assert ended.stderr.startswith(f"error: {PLACE}environment: {environment}-v0, step ")
     assert ended.stdout == ""
     assert files(folder) == before
