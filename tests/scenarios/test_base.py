@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.base import finite_or_none, normalised_return
+from aign.scenarios.base import finite_or_none
 from aign.scenarios.water_filling import WaterFilling
 
 SCENARIO = WaterFilling.create(channels=4, budget=2.0)

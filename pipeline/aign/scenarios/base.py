@@ -361,14 +361,6 @@ class DesignScenario(Scenario[ParametersT]):
         return ((designs - states) / self.step_size).clamp(-1.0, 1.0).float()
 
 
-def normalised_return(utility: Tensor, reference: Tensor, optimum: Tensor) -> Tensor:
-    """Return (U - U_ref) / (U* - U_ref), the score that compares designs across contexts: 0 is the cheap reference,
-    1 the certified optimum. The denominator is kept from vanishing where the reference is already optimal.
-    """
-    spread = (optimum - reference).clamp_min(1e-9 * (1.0 + optimum.abs()))
-    return (utility - reference) / spread
-
-
 def finite_or_none(value: float) -> float | None:
     """Return the value, or None where it is NaN or infinite, for JSON."""
     return value if math.isfinite(value) else None

@@ -16,8 +16,8 @@ import aign.scenarios as room
 from aign.errors import ParameterError, unknown_name
 from aign.scenarios.base import Scenario
 
-SHARED = ("base", "capped_simplex", "constraints", "gymnasium_env", "local_search", "registry", "sequential",
-          "simulation")
+SHARED = ("base", "capped_simplex", "constraints", "gymnasium_env", "local_search", "registry", "returns",
+          "sequential", "simulation")
 """Modules of this folder that are no network."""
 WRAPPERS = ("gymnasium_env", "simulation")
 """Those of them that no stage uses."""
