@@ -133,6 +133,8 @@ class Scenario(ABC, Generic[ParametersT]):
     """Labels that only take whole values."""
     agents: int = 1
     """Decision makers N that share one policy; each handles action_size / N action values."""
+    learners_reward: str = "the reward in the dataset"
+    """What `agent_rewards` gives, in words: reports say it beside the figures of agents that learn from it."""
 
     def __init__(self, parameters: ParametersT) -> None:
         self.parameters = parameters

@@ -117,8 +117,21 @@ def summary(utility: Tensor, reference: Tensor, optimum: Tensor) -> Figures:
 def degenerate_contexts(reference: Tensor, optimum: Tensor) -> dict[str, Any]:
     """Return how many contexts are degenerate, of how many, and what that means, as JSON values."""
     return {"count": int(degenerate(reference, optimum).sum()), "of": len(reference),
-            "meaning": f"Contexts whose room U* - U_ref is at most {DEGENERATE_SHARE:.0%} of the mean room: the "
-                       "reference is (nearly) optimal there, and a normalised return says nothing."}
+            "meaning": f"The room U* - U_ref of a degenerate context is at most {DEGENERATE_SHARE:.0%} of the mean room: "
+                       "the reference is (nearly) optimal there, and a normalised return says nothing."}
+
+
+def rank(figures: Mapping[str, Any]) -> float:
+    """Return by what methods of a report are ranked, from its figures of one: the mean pooled return, or, where no context has
+    room, the mean U/U* if that tells.
+    """
+    pooled: float | None = figures["normalised_return_pooled"]["mean"]
+    return pooled if pooled is not None else float(figures.get("utility_ratio", {"mean": 0.0})["mean"])
+
+
+def degenerate_shown(contexts: Mapping[str, Any]) -> str:
+    """Return in words what `degenerate_contexts` counted."""
+    return f"Degenerate are {contexts['count']:,} of {contexts['of']:,} contexts. {contexts['meaning']}"
 
 
 def ratio_tells(reference: Tensor, optimum: Tensor) -> bool:

@@ -88,8 +88,9 @@ def describe(folder: Path, sums: Mapping[str, str], shards: Sequence[Shard], sce
     figures = quality(shards, scenario, stats, contexts, quality_version)
     for name, content in (("info", info), ("stats", stats), ("quality", figures)):
         write_json(folder / "meta" / f"{name}.json", content)
-    with writing(folder / "README.md") as aside:
-        aside.write_text(card(scenario, info, figures, extras))
+    if quality_version == VERSION:  # cards are not made as earlier programs wrote them
+        with writing(folder / "README.md") as aside:
+            aside.write_text(card(scenario, info, figures, extras))
     fingerprint = hashlib.sha256("".join(sums.values()).encode()).hexdigest()[:16]
     write_dataset_files(folder, shards[0].schema, list(sums), fingerprint,
                         f"Trajectories of network design in the scenario {scenario.name}. {scenario.summary}", CITATION)

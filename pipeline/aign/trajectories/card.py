@@ -229,7 +229,7 @@ def _sources(splits: Mapping[str, Any]) -> str:
 
 def _convention(quality: Mapping[str, Any]) -> str:
     few = quality["degenerate_contexts"]
-    return f"{quality['convention']} Degenerate: {few['meaning']}" if few else str(quality["convention"])
+    return f"{quality['convention']} {few['meaning']}" if few else str(quality["convention"])
 
 
 def _behaviours(behaviours: Mapping[str, Any]) -> str:

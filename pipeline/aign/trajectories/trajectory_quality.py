@@ -14,7 +14,6 @@ Axes: E training episodes, B contexts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ import torch
 from torch import Tensor
 
 from aign.scenarios import returns
+from aign.scenarios.base import finite_or_none
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import TRAINING, Values, component
 from aign.trajectories.yardsticks import CONTEXTS, Known, read_contexts, rows_of
@@ -34,7 +34,7 @@ VERSION, PLAIN = 2, 1
 CONVENTION = (
     "Pooled return of the training split, sum(U - U_ref) / sum(U* - U_ref) over its episodes: 0 is the cheap "
     "reference, 1 the certified optimum (or bound), negative is worse than the reference. Brackets: 95 % interval by a "
-    "bootstrap over contexts.")
+    "bootstrap over contexts. Beside it, where utilities count from 0, the mean U/U*.")
 PLAIN_CONVENTION = ("Mean normalised return (U - U_ref) / (U* - U_ref) of the training split: 0 is the cheap "
                     "reference, 1 the certified optimum (or bound); negative is worse than the reference.")
 
@@ -78,9 +78,15 @@ class PooledReturn:
         """Return value, interval, convention and degenerate contexts."""
         low, high = returns.interval(*(torch.from_numpy(np.bincount(self.context, values)) for values in
                                        (self.gain, self.room)))
-        return {"value": self.of(np.ones(len(self.gain), bool)), "low": _finite(low), "high": _finite(high),
-                "convention": CONVENTION,
+        return {"value": self.of(np.ones(len(self.gain), bool)), "low": finite_or_none(low),
+                "high": finite_or_none(high), "utility_ratio": self._ratio(), "convention": CONVENTION,
                 "degenerate_contexts": returns.degenerate_contexts(self.reference, self.optimum)}
+
+    def _ratio(self) -> float | None:
+        if not returns.ratio_tells(self.reference, self.optimum):
+            return None
+        utility = self.reference[self.context] + self.gain
+        return float((utility / self.optimum[self.context]).numpy().mean())
 
     def of(self, chosen: Values) -> float | None:
         """Return the pooled return of the episodes chosen (E,) bool; None where their contexts have no room."""
@@ -112,7 +118,7 @@ class Unknown:
 
     def overall(self) -> dict[str, Any]:
         """Return that there is no value, and why."""
-        return {"value": None, "low": None, "high": None, "convention": f"{CONVENTION} Not known here: the dataset has "
+        return {"value": None, "low": None, "high": None, "utility_ratio": None, "convention": f"{CONVENTION} Not known here: the dataset has "
                 f"no {CONTEXTS}.", "degenerate_contexts": None}
 
     def of(self, chosen: Values) -> None:
@@ -138,13 +144,12 @@ def measure(shards: Sequence[Shard], contexts: Path | None) -> Measure:
 
 
 def shown(figures: dict[str, Any]) -> str:
-    """Return a trajectory quality as readers see it: value, interval, degenerate contexts; or that it is not known."""
-    if figures["value"] is None:
+    """Return a trajectory quality as readers see it: value, interval, U/U* where utilities count from 0, degenerate
+    contexts; or that it is not known.
+    """
+    if figures["degenerate_contexts"] is None:
         return "not known"
     few = figures["degenerate_contexts"]
     ends = {"mean": figures["value"], "mean_low": figures["low"], "mean_high": figures["high"]}
-    return f"{returns.shown(ends)}; {few['count']:,} of {few['of']:,} contexts are degenerate"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    ratio = "" if figures["utility_ratio"] is None else f"; mean U/U* {figures['utility_ratio']:.4f}"
+    return f"{returns.shown(ends)}{ratio}; {few['count']:,} of {few['of']:,} contexts are degenerate"
