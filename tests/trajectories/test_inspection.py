@@ -39,7 +39,11 @@ def test_overview_states_the_quality_figures_and_their_bins(recorded):
     assert rows["scenario"] == "water-filling (budget 3.0, channels 4, gain 1.0)"
     assert rows["episodes"] == "108 of up to 8 steps, format version 2"
     assert rows["sources"] == "collect 108"
-    assert rows["trajectory quality"].startswith(f"{figures['trajectory_quality']['value']:.4g}. Mean normalised")
+    quality = figures["trajectory_quality"]
+    assert rows["trajectory quality"].startswith(
+        f"{quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}]; mean U/U* "
+        f"{quality['utility_ratio']:.4f}; {quality['degenerate_contexts']['count']} of 24 contexts are degenerate. "
+        "Pooled return")
     coverage = figures["state_action_coverage"]
     assert rows["state-action coverage"].startswith(
         f"{coverage['value']:.4g}: {coverage['unique']:,} different cells of {coverage['total']:,} transitions, "

@@ -72,8 +72,8 @@ $report
   real measurements, its designs may be poor.
 - A generated design is a proposal: a label or return that was asked for is likely, not guaranteed. Verify it in the
   simulator, as `aign design` does, before use.
-- Normalised and pooled returns are relative to a certificate of each context; where that is an upper bound that no design
-  reaches, even the best design stays below 1.
+- Normalised and pooled returns are relative to a certificate of each context; where that is an upper bound that no
+  design reaches, even the best design stays below 1.
 - Results are bit-identical for one version of torch, one kind of device and one number of threads.
 
 ## Citation

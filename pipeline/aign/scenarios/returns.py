@@ -78,7 +78,8 @@ def pooled_returns(utility: Tensor, reference: Tensor, optimum: Tensor) -> Tenso
 
 def pooled_return(utility: Tensor, reference: Tensor, optimum: Tensor) -> float:
     """Return sum(U - U_ref) / sum(U* - U_ref), the mean of `pooled_returns`; NaN where no context has room."""
-    return float(pooled_returns(utility, reference, optimum).mean())
+    below = float(room(reference, optimum).sum())
+    return float((utility.double() - reference.double()).sum()) / below if below else math.nan
 
 
 def interval(gain: Tensor, room_B: Tensor) -> tuple[float, float]:
@@ -109,7 +110,7 @@ def summary(utility: Tensor, reference: Tensor, optimum: Tensor) -> Figures:
     """
     values = pooled_returns(utility, reference, optimum)
     ends = interval(utility.double() - reference.double(), room(reference, optimum))
-    found = {"mean": float(values.mean()), "mean_low": ends[0], "mean_high": ends[1],
+    found = {"mean": pooled_return(utility, reference, optimum), "mean_low": ends[0], "mean_high": ends[1],
              "q05": float(values.quantile(0.05)), "worst": float(values.min())}
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
@@ -117,13 +118,13 @@ def summary(utility: Tensor, reference: Tensor, optimum: Tensor) -> Figures:
 def degenerate_contexts(reference: Tensor, optimum: Tensor) -> dict[str, Any]:
     """Return how many contexts are degenerate, of how many, and what that means, as JSON values."""
     return {"count": int(degenerate(reference, optimum).sum()), "of": len(reference),
-            "meaning": f"The room U* - U_ref of a degenerate context is at most {DEGENERATE_SHARE:.0%} of the mean room: "
-                       "the reference is (nearly) optimal there, and a normalised return says nothing."}
+            "meaning": f"The room U* - U_ref of a degenerate context is at most {DEGENERATE_SHARE:.0%} of the mean "
+                       "room: the reference is (nearly) optimal there, and a normalised return says nothing."}
 
 
 def rank(figures: Mapping[str, Any]) -> float:
-    """Return by what methods of a report are ranked, from its figures of one: the mean pooled return, or, where no context has
-    room, the mean U/U* if that tells.
+    """Return by what methods of a report are ranked, from the figures of one: the mean pooled return, or, where no
+    context has room, the mean U/U* if that tells.
     """
     pooled: float | None = figures["normalised_return_pooled"]["mean"]
     return pooled if pooled is not None else float(figures.get("utility_ratio", {"mean": 0.0})["mean"])

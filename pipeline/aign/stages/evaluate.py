@@ -75,7 +75,7 @@ def evaluate(variant: str, params: Params) -> None:
     journal.made(title, REPORTS / variant)
     for name, score in scores.items():
         ratio = {} if score.ratio is None else {"utility_ratio": float(score.ratio.mean())}
-        journal.measured(title, method=name, pooled_return=float(score.pooled.mean()), **ratio,
+        journal.measured(title, method=name, pooled_return=score.mean, **ratio,
                          milliseconds=score.milliseconds)
 
 

@@ -105,7 +105,7 @@ def columns(method: Mapping[str, Any]) -> dict[str, str]:
 
 def gaps(scores: Mapping[str, Score]) -> Figure:
     """Return a box plot of each method's gap to the certified optimum, 1 - pooled return, on a logarithmic axis."""
-    order = sorted(scores, key=lambda name: float(scores[name].pooled.mean()))
+    order = sorted(scores, key=lambda name: scores[name].mean)
     figure = Figure(figsize=(9, 0.36 * len(order) + 1.2), layout="constrained")
     axes = figure.subplots()
     values = [(1 - scores[name].pooled).clamp_min(1e-6).numpy() for name in order]

@@ -37,6 +37,11 @@ class Score:
         return returns.pooled_returns(self.utility, self.contexts.reference, self.contexts.optimum)
 
     @property
+    def mean(self) -> float:
+        """Mean pooled return; NaN where no context has room."""
+        return returns.pooled_return(self.utility, self.contexts.reference, self.contexts.optimum)
+
+    @property
     def ratio(self) -> Tensor | None:
         """(B,) U/U*; None where it says nothing, see `returns.ratio_tells`."""
         tells = returns.ratio_tells(self.contexts.reference, self.contexts.optimum)

@@ -68,11 +68,12 @@ class PooledReturn:
     optimum: Tensor
 
     @classmethod
-    def measured(cls, normalised: Tensor, context_ids: Tensor, reference: Tensor, optimum: Tensor) -> PooledReturn:
-        """Take normalised returns, context ids, and what is certified of these contexts, each (E,)."""
-        _, first, context = np.unique(context_ids.numpy(), return_index=True, return_inverse=True)
-        return cls(returns.utility_gain(normalised, reference, optimum), returns.room(reference, optimum),
-                   torch.from_numpy(context), reference[first], optimum[first])
+    def measured(cls, normalised: Tensor, known: Known, rows: Tensor) -> PooledReturn:
+        """Take normalised returns (E,) and the rows (E,) of their contexts among the known ones."""
+        different, context = rows.unique(return_inverse=True)
+        reference, optimum = known.reference[different], known.optimum[different]
+        return cls(returns.utility_gain(normalised, reference[context], optimum[context]),
+                   returns.room(reference, optimum)[context], context, reference, optimum)
 
     def overall(self) -> dict[str, Any]:
         """Return value, interval, convention and degenerate contexts."""
@@ -118,8 +119,8 @@ class Unknown:
 
     def overall(self) -> dict[str, Any]:
         """Return that there is no value, and why."""
-        return {"value": None, "low": None, "high": None, "utility_ratio": None, "convention": f"{CONVENTION} Not known here: the dataset has "
-                f"no {CONTEXTS}.", "degenerate_contexts": None}
+        return {"value": None, "low": None, "high": None, "utility_ratio": None, "degenerate_contexts": None,
+                "convention": f"{CONVENTION} Not known here: the dataset has no {CONTEXTS}."}
 
     def of(self, chosen: Values) -> None:
         """Return None."""
@@ -140,7 +141,7 @@ def measure(shards: Sequence[Shard], contexts: Path | None) -> Measure:
     known = Known(read_contexts(contexts)[1])
     rows = torch.cat([rows_of(shard, known)[shard.rows_of(TRAINING)] for shard in shards])
     normalised = torch.from_numpy(component(shards, "return_normalised"))
-    return PooledReturn.measured(normalised, known.ids[rows], known.reference[rows], known.optimum[rows])
+    return PooledReturn.measured(normalised, known, rows)
 
 
 def shown(figures: dict[str, Any]) -> str:
