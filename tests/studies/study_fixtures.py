@@ -16,7 +16,8 @@ def spread(mean):
 def compared(users, shift=0.0):
     """What one comparison cell finds; the utility of the optimum is ten a user."""
     figures = {name: {"utility": 10 * users * (quality + shift), "utility_ratio": spread(quality + shift),
-                      "normalised_return_pooled": spread(quality + shift), "milliseconds_per_design": 1.23456} for name, quality in METHODS.items()}
+                      "normalised_return_pooled": spread(quality + shift),
+                      "milliseconds_per_design": 1.23456} for name, quality in METHODS.items()}
     return {"methods": figures, "contexts": 16, "certificate": "upper bound", "statement": "A bound."}
 
 

@@ -82,11 +82,12 @@ def test_returns_by_behaviour_are_those_of_the_training_split(recorded):
     store = TrajectoryStore.open(recorded)
     returns = store.column("return_normalised").numpy().astype(float)
     train = store.strings("split") == "train"
-    rows = cells(shown(recorded), "Normalised return by behaviour")[1:]
+    rows = cells(shown(recorded), "Returns by behaviour")[1:]
+    figures = stored(recorded, "quality")["behaviours"]
     assert [row[0] for row in rows] == sorted(set(store.strings("behaviour")))
-    for name, mean, *quantiles in rows:
+    for name, quality, *quantiles in rows:
         own = returns[train & (store.strings("behaviour") == name)]
-        assert mean == f"{own.mean():,.4g}"
+        assert quality == f"{figures[name]['trajectory_quality']:,.4g}"
         assert quantiles == [f"{value:,.4g}" for value in np.quantile(own, (0.1, 0.5, 0.9))]
 
 

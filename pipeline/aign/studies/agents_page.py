@@ -25,8 +25,8 @@ PAGE = """# Do diffusion policies win?
 
 Each agent explores the same training contexts for the number of steps shown and is scored on the same unseen contexts.
 Pooled return, sum(U - U_ref) / sum(U* - U_ref) over contexts: 0 is the network's cheap reference, 1 its certificate.
-Means over {seeds} seeds with 95 % Student-t intervals; a difference is paired by seed, and a claim is decided only where
-its interval leaves out 0.
+Means over {seeds} seeds with 95 % Student-t intervals; a difference is paired by seed, and a claim is decided only
+where its interval leaves out 0.
 
 {parts}
 
