@@ -50,7 +50,7 @@ def test_the_page_ranks_methods_by_pooled_return(metrics, example):
     assert "**diffuser_single**" in page
     pooled, ratio = SCORES["sac"].to_json()["normalised_return_pooled"], summary(SCORES["sac"].ratio)
     assert rows[1][1] == f"0.9200 [{pooled['mean_low']:.4f}, {pooled['mean_high']:.4f}]"
-    assert rows[1][4] == f"0.96000 [{ratio['mean_low']:.5f}, {ratio['mean_high']:.5f}]"
+    assert rows[1][2] == f"0.96000 [{ratio['mean_low']:.5f}, {ratio['mean_high']:.5f}]"
     assert "Degenerate are 1 of 2 contexts. No room there." in page
     assert "- sac: discount 0; rewards: those of a neighbour" in page
     assert rows[1][-1] == "1.25"

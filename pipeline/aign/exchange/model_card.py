@@ -165,14 +165,16 @@ def _data(design: Mapping[str, Any]) -> str:
 
 
 def _compared(report: Mapping[str, Any]) -> str:
+    # Where U / U* says nothing, and the report therefore has none, the worst context is told by the pooled return.
     ratios = all("utility_ratio" in method for method in report["methods"].values())
     rows = []
     for name, method in sorted(report["methods"].items(), key=lambda item: -returns.rank(item[1])):
         pooled = method["normalised_return_pooled"]
-        rows.append((f"`{name}`", returns.shown(pooled), "-" if pooled["worst"] is None else f"{pooled['worst']:.4f}",
-                     *((returns.shown(method["utility_ratio"], 5), f"{method['utility_ratio']['worst']:.5f}")
-                       if ratios else ())))
-    head = ("method", "pooled return [95 %]", "worst", *(("U / U*, mean [95 %]", "worst U / U*") if ratios else ()))
+        worst = "-" if pooled["worst"] is None else f"{pooled['worst']:.4f}"
+        more = ((returns.shown(method["utility_ratio"], 5), f"{method['utility_ratio']['worst']:.5f}") if ratios else
+                (worst,))
+        rows.append((f"`{name}`", returns.shown(pooled), *more))
+    head = ("method", "pooled return [95 %]", *(("U / U*, mean [95 %]", "worst") if ratios else ("worst",)))
     return REPORT.substitute(contexts=report["contexts"], split=report["split"], rows=table(head, rows),
                              statement=report["certificate_statement"],
                              degenerate=returns.degenerate_shown(report["degenerate_contexts"]),

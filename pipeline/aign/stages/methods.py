@@ -68,8 +68,13 @@ def memory(store: TrajectoryStore) -> Method:
 
 
 def trained_on(scenario: Scenario[Any], agents: Mapping[str, AgentSettings | BCQSettings]) -> dict[str, str]:
-    """Return in words what each learning agent was trained on, by its name; without it no comparison can be weighed."""
-    return {name: f"{_horizon(settings)}; rewards: {scenario.learners_reward}" for name, settings in agents.items()}
+    """Return in words what learning agents were trained on, by their names, such as "sac, ppo": without it no comparison
+    can be weighed.
+    """
+    alike: dict[str, list[str]] = {}
+    for name, settings in agents.items():
+        alike.setdefault(f"{_horizon(settings)}; rewards: {scenario.learners_reward}", []).append(name)
+    return {", ".join(names): text for text, names in alike.items()}
 
 
 def _horizon(settings: AgentSettings | BCQSettings) -> str:

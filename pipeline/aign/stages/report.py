@@ -82,7 +82,7 @@ def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
                        split=metrics["split"], statement=metrics["certificate_statement"], winner=by_quality[0][0],
                        degenerate=returns.degenerate_shown(metrics["degenerate_contexts"]),
                        agents="\n".join(f"- {name}: {text}" for name, text in metrics["trained_on"].items()),
-                       headings=" | ".join(map(str.rstrip, table[0])),
+                       headings=" | ".join(table[0]),
                        rules="---|" * (len(table[0]) - 1) + "---",
                        rows="\n".join(f"| {' | '.join(row.values())} |" for row in table),
                        origin=example.request.origin, utility=example.rows()[0]["utility"], verdict=example.verdict,
@@ -90,14 +90,15 @@ def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
 
 
 def columns(method: Mapping[str, Any]) -> dict[str, str]:
-    """Return the figures of one method by their headings; headings of one text differ by spaces at their end."""
+    """Return the figures of one method by their headings; 5 % quantile and worst context are of U/U* where it tells."""
     pooled, found = method["normalised_return_pooled"], {}
     found["pooled return [95 % interval]"] = returns.shown(pooled)
-    found |= {name: "-" if pooled[name] is None else f"{pooled[name]:.4f}" for name in ("q05", "worst")}
     if "utility_ratio" in method:
         ratio = method["utility_ratio"]
-        found |= {"U/U* mean [95 % interval]": returns.shown(ratio, 5), "q05 ": f"{ratio['q05']:.5f}",
-                  "worst ": f"{ratio['worst']:.5f}"}
+        found |= {"U/U* mean [95 % interval]": returns.shown(ratio, 5), "q05": f"{ratio['q05']:.5f}",
+                  "worst": f"{ratio['worst']:.5f}"}
+    else:
+        found |= {name: "-" if pooled[name] is None else f"{pooled[name]:.4f}" for name in ("q05", "worst")}
     if "utility" in method:
         found["U mean [95 % interval]"] = returns.shown(method["utility"], 2)
     return {**found, "ms/design": f"{method['milliseconds_per_design']:g}"}
