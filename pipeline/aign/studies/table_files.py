@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from aign.agents.settings import LEARNERS
+from aign.agents.settings import LEARNERS, AgentSettings, BCQSettings
 from aign.errors import DatasetError
 from aign.files import read_json, write_json
 from aign.params import Params
@@ -134,7 +134,8 @@ def trained_on(params: Params, scenario: Scenario[Any]) -> list[dict[str, Any]]:
     """Return what each learning agent was trained on, and at which numbers of users."""
     found: dict[tuple[str, str], list[int]] = {}
     for size in params.studies.tables.sizes:
-        agents = {**{kind: size.collect.of(kind) for kind in LEARNERS}, "bcq": params.studies.tables.bcq}
+        agents: dict[str, AgentSettings | BCQSettings] = {"bcq": params.studies.tables.bcq}
+        agents |= {kind: size.collect.of(kind) for kind in LEARNERS}
         for name, text in methods.trained_on(scenario, agents).items():
             found.setdefault((name, text), []).append(size.users)
     return [{"agent": name, "users": users, "trained_on": text} for (name, text), users in found.items()]
