@@ -68,8 +68,8 @@ def memory(store: TrajectoryStore) -> Method:
 
 
 def trained_on(scenario: Scenario[Any], agents: Mapping[str, AgentSettings | BCQSettings]) -> dict[str, str]:
-    """Return in words what learning agents were trained on, by their names, such as "sac, ppo"; without it their figures
-    cannot be weighed.
+    """Return in words what learning agents were trained on, by their names, such as "sac, ppo": their figures cannot be
+    weighed without it.
     """
     alike: dict[str, list[str]] = {}
     for name, settings in agents.items():
