@@ -104,8 +104,8 @@ def test_learning_lowers_the_held_out_loss(trained, make):
     assert trained.history[-1]["held_out_loss"] < 0.7 * untrained.progress.history[0]["held_out_loss"]
     assert trained.history[-1]["held_out_inverse_loss"] < 0.05
     last = trained.history[-1]
-    both = [last[f"normalised_return_mean_{place}"] for place in (0, 1)]
-    assert last["normalised_return_mean"] == pytest.approx(sum(both) / 2)
+    both = [last[f"normalised_return_pooled_{place}"] for place in (0, 1)]
+    assert last["normalised_return_pooled"] == pytest.approx(sum(both) / 2)
 
 
 def test_rows_choose_the_episodes_to_learn_from(make, sizes):

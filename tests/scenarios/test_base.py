@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aign.errors import ContextError, ParameterError
 from aign.scenarios import registry
-from aign.scenarios.base import Feature, finite_or_none, normalised_return
+from aign.scenarios.base import Feature, finite_or_none
 from aign.scenarios.water_filling import WaterFilling
 
 SCENARIO = WaterFilling.create(channels=4, budget=2.0)
@@ -163,22 +163,6 @@ def test_a_lone_decision_maker_sees_everything_and_is_paid_the_reward():
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
-@given(FINITE, st.floats(1e-3, 1e6), st.floats(-2, 3))
-def test_normalised_return_is_zero_at_the_reference_and_one_at_the_optimum(reference, spread, share):
-    low, high = (torch.tensor([value], dtype=torch.float64) for value in (reference, reference + spread))
-    assert float(normalised_return(low, low, high)) == 0
-    assert float(normalised_return(high, low, high)) == pytest.approx(1, rel=1e-6)
-    between = low + share * (high - low)
-    assert float(normalised_return(between, low, high)) == pytest.approx(share, rel=1e-4, abs=1e-4)
-
-
-@given(FINITE)
-def test_an_optimal_reference_leaves_the_score_finite(utility):
-    value = torch.tensor([utility], dtype=torch.float64)
-    assert float(normalised_return(value, value, value)) == 0
-    assert math.isfinite(float(normalised_return(value - 1, value, value)))
-
-
 @given(st.floats())
 def test_only_finite_numbers_reach_json(value):
     assert finite_or_none(value) == (value if math.isfinite(value) else None)

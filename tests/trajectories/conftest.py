@@ -1,10 +1,13 @@
 """Small datasets of random walks in water-filling, with known contents."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from recorded_data import record_dataset
 
+from aign.agents.contexts import ContextPool, certified
 from aign.scenarios import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore
@@ -42,6 +45,16 @@ def random_episodes(scenario, count, seed=0, full_length=True):
         split=np.array([("validation", "test", "train", "train")[i % 4] for i in number], dtype=np.str_))
 
 
+def contexts_of(episodes, scenario):
+    """The contexts of episodes that each have one of their own, certified."""
+    splits = {}
+    for split in ("train", "validation", "test"):
+        rows = np.flatnonzero(episodes.split == split)
+        known = certified(scenario, torch.from_numpy(episodes.context[rows]), split)
+        splits[split] = dataclasses.replace(known, ids=torch.from_numpy(episodes.context_id[rows]))
+    return ContextPool(splits)
+
+
 @pytest.fixture(scope="session")
 def scenario():
     return registry.create("water-filling", channels=4)
@@ -75,12 +88,11 @@ def ragged(make_episodes):
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory, make_dataset, episodes):
+def folder(tmp_path_factory, make_dataset, episodes, scenario):
     """100 full episodes in 4 shards. Read-only: copy it before damaging it."""
     base = tmp_path_factory.mktemp("dataset")
-    extra = base / "some-tensor-file"
-    extra.write_bytes(bytes(range(256)))
-    return make_dataset(base / "full", episodes, extras={"contexts.safetensors": extra})
+    contexts_of(episodes, scenario).save(base / "some-tensor-file", scenario)
+    return make_dataset(base / "full", episodes, extras={"contexts.safetensors": base / "some-tensor-file"})
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,11 @@ def test_overview_states_the_quality_figures_and_their_bins(recorded):
     assert rows["scenario"] == "water-filling (budget 3.0, channels 4, gain 1.0)"
     assert rows["episodes"] == "108 of up to 8 steps, format version 2"
     assert rows["sources"] == "collect 108"
-    assert rows["trajectory quality"].startswith(f"{figures['trajectory_quality']['value']:.4g}. Mean normalised")
+    quality = figures["trajectory_quality"]
+    assert rows["trajectory quality"].startswith(
+        f"{quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}]; mean U/U* "
+        f"{quality['utility_ratio']:.4f}; {quality['degenerate_contexts']['count']} of 24 contexts are degenerate. "
+        "Pooled return")
     coverage = figures["state_action_coverage"]
     assert rows["state-action coverage"].startswith(
         f"{coverage['value']:.4g}: {coverage['unique']:,} different cells of {coverage['total']:,} transitions, "
@@ -78,11 +82,12 @@ def test_returns_by_behaviour_are_those_of_the_training_split(recorded):
     store = TrajectoryStore.open(recorded)
     returns = store.column("return_normalised").numpy().astype(float)
     train = store.strings("split") == "train"
-    rows = cells(shown(recorded), "Normalised return by behaviour")[1:]
+    rows = cells(shown(recorded), "Returns by behaviour")[1:]
+    figures = stored(recorded, "quality")["behaviours"]
     assert [row[0] for row in rows] == sorted(set(store.strings("behaviour")))
-    for name, mean, *quantiles in rows:
+    for name, quality, *quantiles in rows:
         own = returns[train & (store.strings("behaviour") == name)]
-        assert mean == f"{own.mean():,.4g}"
+        assert quality == f"{figures[name]['trajectory_quality']:,.4g}"
         assert quantiles == [f"{value:,.4g}" for value in np.quantile(own, (0.1, 0.5, 0.9))]
 
 

@@ -42,8 +42,8 @@ class Learned:
 
     Attributes:
         policy: the final policy, deterministic.
-        curve: one entry a snapshot and one at the end: environment_steps, gradient_steps, and mean and 5 % quantile of
-            utility_ratio and normalised_return of the deterministic policy on validation contexts.
+        curve: one entry a snapshot and one at the end: environment_steps, gradient_steps, and how good the
+            deterministic policy is on validation contexts, see `scoring.score`.
     """
 
     policy: Policy

@@ -26,8 +26,9 @@ from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
 from aign.files import json_text, writing
-from aign.scenarios.base import Scenario, finite_or_none, normalised_return
+from aign.scenarios.base import Scenario, finite_or_none
 from aign.scenarios.certificate import Certificate, CertificateKind
+from aign.scenarios.returns import normalised_return
 from aign.scenarios.sequential import is_sequential
 
 WRITTEN_OUT = 128

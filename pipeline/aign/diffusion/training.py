@@ -21,7 +21,7 @@ from aign.diffusion.inverse_dynamics import ChoiceDynamics, InverseDynamics
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.objective import Objective, noise_schedule
 from aign.diffusion.pipeline import DesignPipeline
-from aign.diffusion.quality import HeldOut, held_out_quality
+from aign.diffusion.quality import HeldOut, held_out_quality, merit
 from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.unet import TemporalUNet
@@ -155,17 +155,18 @@ class Trainer:
             module.eval()
         found = [self._evaluated(place) for place in range(len(self.train))]
         entry = {"step": float(self.progress.step),
-                 **{name: sum(one[name] for one in found) / len(found) for name in found[0]}}
+                 **{name: sum(one[name] for one in found) / len(found) for name in found[0]
+                    if all(name in one for one in found)}}
         if len(found) > 1:
-            entry |= {f"normalised_return_mean_{place}": one["normalised_return_mean"]
-                      for place, one in enumerate(found)}
+            entry |= {f"normalised_return_pooled_{place}": one["normalised_return_pooled"]
+                      for place, one in enumerate(found) if "normalised_return_pooled" in one}
         if not math.isfinite(entry["held_out_loss"]):
             raise ModelError(f"Training diverged: at step {self.progress.step} the held-out loss is "
                              f"{entry['held_out_loss']}. Lower train.learning_rate (given "
                              f"{self.settings.learning_rate:g}) or train.gradient_clip, then run the stage again.")
         self.progress.history.append(entry)
-        if entry["normalised_return_pooled"] > self.progress.score:
-            self.progress.score = entry["normalised_return_pooled"]
+        if merit(entry) > self.progress.score:
+            self.progress.score = merit(entry)
             for name, module in self.average.items():
                 self.best[name].load_state_dict(module.state_dict())
 

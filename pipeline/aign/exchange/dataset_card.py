@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
-from aign.errors import DatasetError
 from aign.exchange.local_store import LocalStore
 from aign.exchange.parquet import Written
-from aign.files import json_text, read_json
+from aign.files import json_text
 from aign.trajectories.card import CITATION, metadata, sections, table
+from aign.trajectories.quality import read_quality
 from aign.trajectories.schema import SPLITS
+from aign.trajectories.trajectory_quality import shown
 
 TEMPLATE = Template("""---
 $front_matter---
@@ -140,7 +141,7 @@ def _overview(variants: Sequence[Described]) -> str:
         info, figures = variant.store.opened.info, _figures(variant)
         rows.append((f"`{variant.name}`", f"`{json_text(info['scenario']).replace(chr(10), '').strip()}`",
                      *(f"{info['splits'][split]['episodes']:,}" for split in SPLITS),
-                     f"{figures['trajectory_quality']['value']:.3f}", f"`{variant.store.digest[:16]}`"))
+                     shown(figures["trajectory_quality"]), f"`{variant.store.digest[:16]}`"))
     return table(("variant", "scenario", *SPLITS, "trajectory quality", "digest"), rows)
 
 
@@ -154,4 +155,4 @@ def _part(variant: Described) -> str:
 
 
 def _figures(variant: Described) -> Any:
-    return read_json(variant.store.folder / "meta" / "quality.json", DatasetError)
+    return read_quality(variant.store.opened)

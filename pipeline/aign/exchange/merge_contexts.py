@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from aign.agents.contexts import FIELDS, ContextPool, Contexts, certified
+from aign.agents.contexts import ContextPool, Contexts, certified
 from aign.errors import DatasetError
 from aign.exchange.logs.contexts import different
 from aign.scenarios.base import Scenario
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS, Episodes
+from aign.trajectories.yardsticks import FIELDS
 
 Array = np.ndarray[Any, Any]
 CONTEXTS = "contexts.safetensors"

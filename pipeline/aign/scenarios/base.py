@@ -83,6 +83,8 @@ class Scenario(ABC, Generic[ParametersT]):
     """Labels that only take whole values."""
     agents: int = 1
     """Decision makers N that share one policy; each handles action_size / N action values."""
+    learners_reward: str = "the reward in the dataset"
+    """What `agent_rewards` gives, in words: reports say it beside the figures of agents that learn from it."""
 
     def __init__(self, parameters: ParametersT) -> None:
         self.parameters = parameters
@@ -337,14 +339,6 @@ class DesignScenario(Scenario[ParametersT]):
     def action_towards(self, states: Tensor, designs: Tensor) -> Tensor:
         """Return the clipped difference, in units of the largest step; float32 (B, A)."""
         return ((designs - states) / self.step_size).clamp(-1.0, 1.0).float()
-
-
-def normalised_return(utility: Tensor, reference: Tensor, optimum: Tensor) -> Tensor:
-    """Return (U - U_ref) / (U* - U_ref), the score that compares designs across contexts: 0 is the cheap reference,
-    1 the certified optimum. The denominator is kept from vanishing where the reference is already optimal.
-    """
-    spread = (optimum - reference).clamp_min(1e-9 * (1.0 + optimum.abs()))
-    return (utility - reference) / spread
 
 
 def finite_or_none(value: float) -> float | None:

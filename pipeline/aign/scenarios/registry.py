@@ -21,7 +21,7 @@ from aign.scenarios.base import Scenario, ScenarioParameters
 from aign.trust import Trust, named_code, refusal
 
 SHARED = ("base", "capped_simplex", "certificate", "constraints", "gymnasium_env", "local_search", "registry",
-          "sequential", "simulation")
+          "returns", "sequential", "simulation")
 """Modules of this folder that are no network."""
 WRAPPERS = ("gymnasium_env", "simulation")
 """Those of them that no stage uses."""

@@ -21,14 +21,15 @@ from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import DatasetError, ModelError
 from aign.files import building, read_json, write_json
 from aign.params import Params
-from aign.scenarios.base import Scenario, finite_or_none, normalised_return
+from aign.scenarios.base import Scenario, finite_or_none
+from aign.scenarios.returns import degenerate_contexts
 from aign.scenarios.sequential import is_sequential
 from aign.stages import journal, methods, report
 from aign.stages.collect import AGENTS, TRAJECTORIES
 from aign.stages.methods import Method
 from aign.stages.progress import Progress
 from aign.stages.sample import requested
-from aign.stages.score import Score, ratio_tells
+from aign.stages.score import Score
 from aign.stages.train import MODELS, ablation
 from aign.trajectories.reader import TrajectoryStore
 
@@ -60,7 +61,10 @@ def evaluate(variant: str, params: Params) -> None:
     certificate = stored.scenario.certify(contexts.values[:1 if is_sequential(stored.scenario) else None])
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
+        "degenerate_contexts": degenerate_contexts(contexts.reference, contexts.optimum),
         "certificate": str(certificate.kind), "certificate_statement": certificate.statement,
+        "trained_on": methods.trained_on(stored.scenario, {name: settings.collect.of(name)
+                                                           for name in settings.collect.agents}),
         "methods": {name: score.to_json() for name, score in scores.items()},
         **preset_result(example),
     }
@@ -72,7 +76,7 @@ def evaluate(variant: str, params: Params) -> None:
     journal.made(title, REPORTS / variant)
     for name, score in scores.items():
         ratio = {} if score.ratio is None else {"utility_ratio": float(score.ratio.mean())}
-        journal.measured(title, method=name, **ratio, normalised_return=float(score.normalised.mean()),
+        journal.measured(title, method=name, pooled_return=score.mean, **ratio,
                          milliseconds=score.milliseconds)
 
 
@@ -136,10 +140,7 @@ def judge(scenario: Scenario[Any], contexts: Contexts, method: Method) -> Score:
     designs = method(contexts.values)
     seconds = time.perf_counter() - began
     utility = scenario.utility(contexts.values, designs)
-    pooled = normalised_return(utility.sum(), contexts.reference.sum(), contexts.optimum.sum())
-    ratio = utility / contexts.optimum if ratio_tells(contexts.reference, contexts.optimum) else None
-    return Score(ratio, contexts.normalised(utility), float(pooled), 1000 * seconds / len(contexts),
-                 utility if is_sequential(scenario) else None)
+    return Score(contexts, utility, 1000 * seconds / len(contexts), is_sequential(scenario))
 
 
 def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) -> Answer:

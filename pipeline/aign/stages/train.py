@@ -10,7 +10,7 @@ from pathlib import Path
 from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.settings import Kind
 from aign.diffusion import checkpoint, device, store
-from aign.diffusion.quality import HeldOut
+from aign.diffusion.quality import HeldOut, merit
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.errors import ModelError
@@ -66,7 +66,7 @@ def train(variant: str, params: Params) -> None:
                 shutil.copytree(folder / name, both.enter_context(building(MODELS / name)), dirs_exist_ok=True)
         for name, history in found.items():
             journal.made(title, MODELS / name)
-            best = max(history, key=lambda entry: float(entry["normalised_return_pooled"]))
+            best = max(history, key=merit)
             journal.measured(title, **{"model": name, **best})
 
 

@@ -74,9 +74,9 @@ def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress 
     check_identities(shards)
     yield Check("splits", "episode ids are unique; a context id stands for one context; no context is in two splits",
                 {"episodes": len(store), "contexts": _check_contexts(shards)})
+    yardsticks = load_yardsticks(folder / CONTEXTS, scenario) if CONTEXTS in files else None
     names, figures = check_description(store, {name: entry["sha256"] for name, entry in files.items()})
     yield Check("figures", f"{', '.join(names)} made again from the shards are the same", {"figures": figures})
-    yardsticks = load_yardsticks(folder / CONTEXTS, scenario) if CONTEXTS in files else None
     if yardsticks is not None:
         count = check_yardsticks(shards, scenario, yardsticks)
         yield Check("contexts", f"context, split and return_normalised of every episode agree with {CONTEXTS}",

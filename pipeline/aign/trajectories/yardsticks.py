@@ -6,17 +6,21 @@ Axes: B contexts, E episodes, C context values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from aign.errors import DatasetError
-from aign.scenarios.base import Scenario, normalised_return
+from aign.scenarios.base import Scenario
+from aign.scenarios.returns import normalised_return
 from aign.scenarios.sequential import is_sequential
 from aign.trajectories.comparison import Comparison
+from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import Shard
 
 CONTEXTS = "contexts.safetensors"
@@ -46,6 +50,39 @@ class Yardsticks(Protocol):
 
 LoadYardsticks = Callable[[Path, Scenario[Any]], Mapping[str, Yardsticks]]
 """Reads a contexts file: the yardsticks of each split."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredYardsticks:
+    """What a contexts file holds of one split; see `Yardsticks`."""
+
+    ids: Tensor
+    values: Tensor
+    reference: Tensor
+    optimum: Tensor
+
+
+FIELDS = tuple(StoredYardsticks.__dataclass_fields__)
+"""What a contexts file holds of each split, as tensors called train.ids and so on."""
+
+
+def read_contexts(path: Path) -> tuple[str, dict[str, StoredYardsticks]]:
+    """Read a contexts file: for which scenario it was drawn, as JSON, and the contexts of each split.
+
+    Raises:
+        DatasetError: the file is missing, damaged or lacks a tensor.
+    """
+    try:
+        with safe_open(path, framework="pt") as stored:
+            spec = (stored.metadata() or {}).get("scenario", "nothing")
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+    except (OSError, SafetensorError) as error:
+        raise DatasetError(f"{path}: contexts cannot be read ({error}). Collect the dataset again.") from None
+    present = [split for split in SPLITS if f"{split}.ids" in tensors]
+    missing = [f"{split}.{name}" for split in present for name in FIELDS if f"{split}.{name}" not in tensors]
+    if missing:
+        raise DatasetError(f"{path}: {', '.join(missing)} missing. Collect the dataset again.")
+    return spec, {split: StoredYardsticks(*(tensors[f"{split}.{name}"] for name in FIELDS)) for split in present}
 
 
 class Known:
@@ -103,7 +140,7 @@ def check_yardsticks(shards: Sequence[Shard], scenario: Scenario[Any], splits: M
         raise DatasetError(f"{CONTEXTS}: contexts of {known.values.shape[1]} values, scenario {scenario.name} has "
                            f"{scenario.context_size}. {REMEDY}")
     for shard in shards:
-        rows = _rows(shard, known)
+        rows = rows_of(shard, known)
         normalised = known.normalised(_utility(scenario, shard), rows)
         comparison.add(shard, {"context": known.values[rows], "return_normalised": normalised.float()})
         if comparison.first is not None:
@@ -130,8 +167,12 @@ def _check_shapes(split: str, one: Yardsticks) -> None:
         raise DatasetError(f"{CONTEXTS}, split {split}: a reference or an optimum is not finite. {REMEDY}")
 
 
-def _rows(shard: Shard, known: Known) -> Tensor:
-    """Return the row of every episode's context, refusing those that are not there, or of another split."""
+def rows_of(shard: Shard, known: Known) -> Tensor:
+    """Return the row (E,) of every episode's context.
+
+    Raises:
+        DatasetError: naming the first episode whose context is not there, or of another split.
+    """
     ids, splits = shard.view("context_id"), shard.strings("split")
     rows = known.rows(ids)
     wrong = (known.ids[rows] != ids).numpy() | (known.split[rows.numpy()] != splits)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from aign.agents.contexts import FIELDS, ContextPool, Contexts
+from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout
 from aign.exchange.logs.contexts import certified_pool, different, split_of
@@ -23,6 +23,7 @@ from aign.exchange.logs.paths import Paths, paths
 from aign.exchange.logs.values import LogValues
 from aign.scenarios.base import Scenario
 from aign.trajectories.schema import SPLITS, Episodes
+from aign.trajectories.yardsticks import FIELDS
 
 Array = np.ndarray[Any, Any]
 BATCH = 2_048

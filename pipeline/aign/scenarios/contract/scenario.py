@@ -190,6 +190,12 @@ class Contract(DesignScenario[ContractParameters]):
         """Return (B, 1, 8Q - 2) for the one client: menu, market and slacks, of order 1; see `training.seen`."""
         return training.seen(self.market(contexts), *self._split(states))[:, None]
 
+    @property
+    def learners_reward(self) -> str:  # type: ignore[override]
+        """What `agent_rewards` gives, in words."""
+        return ("the reward in the dataset" if self.parameters.reward == "penalty" else
+                "the gain in a milder utility, which is not in the dataset")
+
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return the gain in a milder utility (B, 1), or in the penalised one, which has a slope everywhere; see
         `training.potential`.

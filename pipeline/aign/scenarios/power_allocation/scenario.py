@@ -150,6 +150,9 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
                  3 * heard - 1.5, 3 * crowd - 1.5]
         return torch.stack(views, dim=2).float()
 
+    learners_reward = ("a difference reward for each user, which is not in the dataset: what its own move gained while "
+                       "all others moved as they did, compressed by a logarithm")
+
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return each user's difference reward (B, N): what its own move gained, all others moving as they did.
 

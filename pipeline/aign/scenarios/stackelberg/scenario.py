@@ -219,6 +219,15 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         common = torch.cat([states[:, :n].mean(1, True), states[:, n:].mean(1, True), spent], 1).float()
         return torch.cat([own, common[:, None].expand(-1, n, -1)], 2)
 
+    @property
+    def learners_reward(self) -> str:  # type: ignore[override]
+        """What `agent_rewards` gives, in words."""
+        if self.parameters.reward == "binary":
+            return "the reward in the dataset"
+        return ("the reward in the dataset, compressed by a logarithm" if self.one_price else
+                "a difference reward for each device, which is not in the dataset: what its own move gained while all "
+                "others moved as they did, compressed by a logarithm")
+
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return the reward, compressed by a symmetric logarithm; the binary one as it is.
 
