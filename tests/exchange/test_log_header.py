@@ -36,12 +36,12 @@ def test_the_names_that_are_there_are_listed(lacks):
     ("title\n" + ROWS.upper().replace(",", ";"), "run",
      "above line 2, which has the names; say delimiter: \";\" in the mapping; write 'RUN' in the mapping")])
 def test_what_would_let_it_be_found_is_said(lacks, content, pattern, hint):
-    assert re.search(f"It would be found so: .*{hint}", lacks(content, pattern))
+    assert re.search(f"To mend it: .*{hint}", lacks(content, pattern))
 
 
 @pytest.mark.parametrize("content", ["x\n", "a,b\n1,2\n", 'a,b\n"1,2\n'])
 def test_nothing_is_said_where_nothing_would_help(lacks, content):
-    assert "found so" not in lacks(content)
+    assert "mend" not in lacks(content)
 
 
 def test_long_lists_and_long_names_are_cut():

@@ -69,7 +69,7 @@ class Header:
                 steps = [f"delete what stands above line {number}, which has the names"] * (number != self.line)
                 steps += [f"say delimiter: {_quoted(delimiter)} in the mapping"] * (delimiter != self.delimiter)
                 steps += [f"write {name!r} in the mapping, in the file's capitals"] * (not exact.fullmatch(name))
-                return f" It would be found so: {'; '.join(steps)}."
+                return f" To mend it: {'; '.join(steps)}."
         return ""
 
 
