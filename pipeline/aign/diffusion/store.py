@@ -12,7 +12,7 @@ from diffusers.utils.logging import disable_progress_bar
 from aign import manifest
 from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import ModelError
-from aign.files import building, read_json, write_json
+from aign.files import building, read_json, write_json, write_text
 from aign.scenarios import registry
 
 CARD = """---
@@ -42,7 +42,7 @@ def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
         write_json(aside / "history.json", list(history))
         text = CARD.format(scenario=design["scenario"]["name"], network=type(pipeline.unet).__name__,
                            folder=folder.name, labels=", ".join(design["conditions"]["labels"]))
-        (aside / "README.md").write_text(text)
+        write_text(aside / "README.md", text)
         manifest.build(aside)
 
 

@@ -123,10 +123,8 @@ class ShardWriter:
 
     def _begin(self) -> None:
         """Take the folder, and remove what an earlier writer left in it: its manifest, shards, half-written files."""
-        # Where nothing can be made, locked or removed, the write that follows says so.
-        with suppress(OSError):
-            self._claim.enter_context(claimed(self.folder))
-        with suppress(OSError):
+        self._claim.enter_context(claimed(self.folder))
+        with suppress(OSError):  # where nothing can be removed, the write that follows says so
             for pattern in (manifest.NAME, "part-*.arrow", ".part-*.arrow.*.part"):
                 for path in self.folder.glob(pattern):
                     path.unlink()
