@@ -108,9 +108,11 @@ class ShardWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        self._end()
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            self._end()
 
     def __repr__(self) -> str:
         return (f"ShardWriter({self.scenario.name}, {len(self._paths)} shards written, {self.buffered} of "
