@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -139,16 +140,40 @@ def scenarios(
 
 
 def _warn(message: str) -> None:
-    typer.secho(f"warning: {message}", err=True, fg="yellow")
+    _tell(f"warning: {message}", "yellow")
 
 
 def _fail(message: str) -> None:
-    typer.secho(f"error: {message}", err=True, fg="red")
+    _tell(f"error: {message}", "red")
     sys.exit(2)
+
+
+def _tell(message: str, colour: str | None = None) -> None:
+    """Print to standard error; `typer.secho` would write UTF-8 where the stream says ASCII."""
+    print(typer.style(message, fg=colour) if sys.stderr.isatty() else message, file=sys.stderr)
+
+
+def _print_anywhere() -> None:
+    """Let every text be printed: where standard output or error lacks a character, a question mark takes its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _check_names(arguments: list[str]) -> None:
+    """Refuse names that this system cannot read: libraries that take UTF-8 alone would fail on them midway."""
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            _fail(f"{argument!a}: cannot be read in this system's encoding ({sys.getfilesystemencoding()}). Set "
+                  "PYTHONUTF8=1 where names are UTF-8, or choose another name.")
 
 
 def main() -> None:
     """Run the command line; an error the user can mend is one message and exit status 2, without a traceback."""
+    _print_anywhere()
+    _check_names(sys.argv[1:])
     try:
         app()
     except AignError as error:
@@ -159,5 +184,9 @@ def main() -> None:
         _fail(f"the machine has too little memory for that ({error}). {SMALLER}")
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # typer turned Ctrl-C into it
-            typer.secho("stopped; run the command again to resume", err=True)
+            _tell("stopped; run the command again to resume")
         raise
+
+
+if __name__ == "__main__":
+    main()

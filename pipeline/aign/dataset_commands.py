@@ -70,7 +70,8 @@ def verify(
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="A published dataset, or with --mapping a log: .csv or .parquet.")],
+    path: Annotated[Path, typer.Argument(help="A published dataset, or with --mapping a log: .csv, .tsv, .txt "
+                                             "(also with .gz) or .parquet.")],
     to: Annotated[Path, typer.Option(help="The dataset folder to make, such as data/trajectories/power-20.")],
     config: Annotated[str | None, typer.Option(help="Which configuration of a published dataset.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="YAML file that says what the columns of a log mean.")] = None,

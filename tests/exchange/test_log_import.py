@@ -144,6 +144,21 @@ def test_every_rejected_row_has_its_line_and_reason(scenario, store, log, tmp_pa
     assert kept * 9 + result.rejected_rows == result.rows
 
 
+def test_the_first_reason_shown_is_the_one_that_explains_the_others(scenario, log, tmp_path):
+    twice = pd.concat([log.head(9), log.iloc[8:9]])  # the row that ends the episode
+    with pytest.raises(DatasetError, match=r"The first at fault:\n  line 11: step: 8 stands twice, also in line 10$"):
+        import_log(*write_log(tmp_path, twice), scenario, tmp_path / "north")
+
+
+def test_marks_words_and_delimiters_of_the_mapping_are_heeded(scenario, store, log, tmp_path):
+    log.assign(done=(log["tick"] == 7).map({True: "yes", False: "no"})).to_csv(
+        tmp_path / "log.txt.gz", index=False, sep="|", na_rep="n/a")
+    mapping = write_log(tmp_path, log, changed(terminated="done", delimiter="|", empty=["N/A"]))[1]
+    result = import_log(tmp_path / "log.txt.gz", mapping, scenario, tmp_path / "north")
+    assert (result.rejected_rows, sum(result.episodes.values())) == (0, 20)
+    assert np.array_equal(columns_of(tmp_path / "north")["length"], store.column("length").numpy())
+
+
 def test_a_log_may_deviate_within_the_tolerance_and_is_kept_as_given(scenario, store, log, tmp_path):
     rounded = log.assign(gained=log["gained"].round(2), sum_mw=log["sum_mw"].round(-1))
     wide = changed(reward={"columns": "gained", "tolerance": 0.02},
@@ -245,7 +260,7 @@ def test_logs_that_cannot_be_imported_are_one_clear_error(scenario, log, tmp_pat
     for frame, mapping, error, why in (
             (log.head(0), MAPPING, DatasetError, "no rows"),
             (log.head(9), MAPPING, DatasetError, "too few"),
-            (log.drop(columns="who"), MAPPING, ParameterError, "behaviour.column: Unknown column 'who'"),
+            (log.drop(columns="who"), MAPPING, ParameterError, "behaviour.column: .*has no column 'who'"),
             (log, changed(context={}), ParameterError, r"context\.gain: missing")):
         with pytest.raises(error, match=why):
             import_log(*write_log(tmp_path, frame, mapping), scenario, target)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aign.exchange.logs.columns import resolve
 from aign.exchange.logs.mapping import LogMapping
-from aign.exchange.logs.table import read_table
+from aign.exchange.logs.table import open_header, read_table
 from aign.exchange.logs.values import read_values
 
 
@@ -18,8 +18,9 @@ def read(tmp_path_factory, scenario):
         mapping = LogMapping.model_validate({**MAPPING, **changes})
         path = tmp_path_factory.mktemp("log") / "log.csv"
         log.to_csv(path, index=False)
-        columns = resolve(Path("map.yaml"), mapping, scenario, list(log.columns))
-        table = read_table(path, columns.names, ",")
+        header = open_header(path)
+        columns = resolve(Path("map.yaml"), mapping, scenario, header)
+        table = read_table(header, columns.names)
         return read_values(table, columns, mapping), table.faults.entries()
     return values
 

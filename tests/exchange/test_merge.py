@@ -12,6 +12,7 @@ from smoke import aign, contents
 from aign.agents.contexts import ContextPool
 from aign.errors import DatasetError
 from aign.exchange.merge import merge
+from aign.exchange.shards import shards_aside
 from aign.files import read_json
 from aign.scenarios import registry
 from aign.trajectories.verification import verify
@@ -151,3 +152,16 @@ def test_the_command_replaces_no_foreign_folder(three, tmp_path):
     said = aign("dataset", "merge", *three, "--to", tmp_path)
     assert said.code == 2
     assert "not replaced" in said.err
+
+
+def test_a_merge_into_a_folder_that_another_makes_is_refused_and_harms_nothing(folder, tmp_path):
+    with shards_aside(tmp_path / "both") as aside:
+        aside.mkdir()
+        (aside / "part-00000.arrow").write_text("theirs")
+        said = aign("dataset", "merge", folder, folder, "--unique", "--to", tmp_path / "both")
+        assert said.code == 2
+        assert said.err == (f"error: {tmp_path / 'both'}: another process is writing there. Give each a folder of its "
+                            "own, or wait for the other to end.\n")
+        assert (aside / "part-00000.arrow").read_text() == "theirs"
+    assert aign("dataset", "merge", folder, folder, "--unique", "--to", tmp_path / "both").code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["both"]

@@ -25,7 +25,7 @@ from aign.designs.generation import Candidates, generate
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
-from aign.files import json_text, writing
+from aign.files import json_text, write_text, writing
 from aign.scenarios.base import Scenario, finite_or_none
 from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.returns import normalised_return
@@ -177,7 +177,7 @@ class Answer:
 
     def _tables(self) -> dict[str, Callable[[Path], object]]:
         """Return what writes each file of `save`, by its ending."""
-        return {".json": lambda path: path.write_text(json_text({**self.summary(), "designs": self.rows()})),
+        return {".json": lambda path: write_text(path, json_text({**self.summary(), "designs": self.rows()})),
                 ".parquet": lambda path: pq.write_table(pa.Table.from_pylist(self.rows()), path),
                 ".png": lambda path: self.picture().savefig(path, **PICTURE)}
 

@@ -12,7 +12,7 @@ from aign import manifest
 from aign.diffusion.opening import UNOPENED, check_index
 from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import ModelError
-from aign.files import building, read_json, write_json
+from aign.files import building, read_json, write_json, write_text
 from aign.scenarios import registry
 from aign.trust import Trust
 
@@ -44,7 +44,7 @@ def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
         write_json(aside / "history.json", list(history))
         text = CARD.format(scenario=design["scenario"]["name"], network=type(pipeline.unet).__name__,
                            folder=folder.name, labels=", ".join(design["conditions"]["labels"]))
-        (aside / "README.md").write_text(text)
+        write_text(aside / "README.md", text)
         manifest.build(aside)
 
 

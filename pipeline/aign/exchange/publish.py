@@ -17,7 +17,7 @@ from aign.exchange.dataset_card import Described, card
 from aign.exchange.destination import Published
 from aign.exchange.local_store import LocalStore
 from aign.exchange.publication import RESERVED, VARIANT, Publication, Variant
-from aign.files import writing
+from aign.files import write_text, writing
 from aign.trust import Trust
 
 
@@ -61,7 +61,7 @@ def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, repor
                                     episodes=len(store.opened)))
         Publication(kind="dataset", variants=variants).save(folder)
         with writing(folder / "README.md") as aside:
-            aside.write_text(card(described, folder))
+            write_text(aside, card(described, folder))
         manifest.build(folder, rows)
 
     return destination.publish(to, "dataset", paths, fill, dry_run)

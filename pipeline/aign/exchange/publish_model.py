@@ -16,7 +16,7 @@ from aign.exchange import destination, publication
 from aign.exchange.destination import Published
 from aign.exchange.model_card import card, read_report
 from aign.exchange.publication import Publication
-from aign.files import read_json, writing
+from aign.files import read_json, write_text, writing
 from aign.trust import Trust
 
 OWN = ("README.md", manifest.NAME, publication.NAME)
@@ -59,7 +59,7 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
             with writing(folder / name) as aside:
                 shutil.copyfile(path / name, aside)
         with writing(folder / "README.md") as aside:
-            aside.write_text(text)
+            write_text(aside, text)
         Publication(kind="model").save(folder)
         manifest.build(folder)
 

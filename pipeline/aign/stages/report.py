@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from aign.agents.settings import Kind
 from aign.designs.table import Answer
+from aign.files import write_text
 from aign.scenarios import returns
 from aign.scenarios.sequential import is_sequential
 from aign.stages.score import Score
@@ -67,7 +68,7 @@ def write(folder: Path, variant: str, metrics: Mapping[str, Any], scores: Mappin
     figures = {"gap": gaps(scores), "convergence": convergence(curves), "design": example.picture()}
     for name, figure in figures.items():
         figure.savefig(plots / f"{name}.png", dpi=110, metadata={"Software": None})
-    (folder / "report.md").write_text(page(variant, metrics, example))
+    write_text(folder / "report.md", page(variant, metrics, example))
 
 
 def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from aign.files import write_json, writing
+from aign.files import write_json, write_text, writing
 from aign.stages import journal
 from aign.stages.report import COLOURS
 from aign.studies.intervals import mean, over_seeds
@@ -39,7 +39,7 @@ def write(cells: Cells, folder: Path = FOLDER) -> None:
     found = {"agents": rows(cells), "claims": claims(cells)}
     write_json(folder / "agents.json", found)
     with writing(folder / "README.md") as aside:
-        aside.write_text(page(found))
+        write_text(aside, page(found))
     with writing(folder / "curves.png") as aside:
         curves(cells).savefig(aside, dpi=110, format="png", metadata={"Software": None})
     for name in ("agents.json", "README.md", "curves.png"):

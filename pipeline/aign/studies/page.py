@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aign.errors import DatasetError
-from aign.files import read_json, writing
+from aign.files import read_json, write_text, writing
 from aign.stages import journal
 from aign.studies import convergence, table_one
 from aign.studies.markdown import block, number, table, text
@@ -46,7 +46,7 @@ def write(folder: Path) -> None:
         StorageError: the page cannot be written.
     """
     with writing(folder / NAME) as aside:
-        aside.write_text(page(folder))
+        write_text(aside, page(folder))
     journal.made("study", folder / NAME)
 
 

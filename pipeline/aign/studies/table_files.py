@@ -144,7 +144,7 @@ def trained_on(params: Params, scenario: Scenario[Any]) -> list[dict[str, Any]]:
 def processor() -> str:
     """Return what the system calls its processor."""
     try:
-        with open("/proc/cpuinfo") as lines:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
             named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     except OSError:
         named = ""

@@ -11,7 +11,7 @@ import numpy as np
 
 from aign import manifest
 from aign.errors import DatasetError
-from aign.files import building, sha256, write_json, writing
+from aign.files import building, sha256, write_json, write_text, writing
 from aign.scenarios.base import Scenario
 from aign.trajectories.card import CITATION, card
 from aign.trajectories.hugging_face import write_dataset_files
@@ -90,7 +90,7 @@ def describe(folder: Path, sums: Mapping[str, str], shards: Sequence[Shard], sce
         write_json(folder / "meta" / f"{name}.json", content)
     if quality_version == VERSION:  # cards are not made as earlier programs wrote them
         with writing(folder / "README.md") as aside:
-            aside.write_text(card(scenario, info, figures, extras))
+            write_text(aside, card(scenario, info, figures, extras))
     fingerprint = hashlib.sha256("".join(sums.values()).encode()).hexdigest()[:16]
     write_dataset_files(folder, shards[0].schema, list(sums), fingerprint,
                         f"Trajectories of network design in the scenario {scenario.name}. {scenario.summary}", CITATION)

@@ -89,7 +89,7 @@ def _reproducible(info: Mapping[str, Any], quality_version: int) -> list[str]:
 
 def _compare(stored: Path, made: Path, versions: Mapping[str, Any]) -> int:
     """Refuse a file that is not the one made again; return how many figures (of a card: lines) it holds."""
-    text, expected = _text(stored), made.read_text()
+    text, expected = _text(stored), made.read_text(encoding="utf-8")
     if stored.suffix != ".json":
         lines, others = text.splitlines(), expected.splitlines()
         if text != expected:
@@ -111,7 +111,7 @@ def _compare(stored: Path, made: Path, versions: Mapping[str, Any]) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not readable as text ({error}). {manifest.REMEDY}") from None
 

@@ -25,7 +25,7 @@ class LogValues:
 
     Attributes:
         episode: (N,) text.
-        step: (N,) int64.
+        step: (N,) int64, NO_NUMBER where it cannot be read.
         behaviour: (N,) text.
         context: (N, C) float32.
         state: (N, S) float32.
