@@ -16,10 +16,10 @@ import aign.scenarios as room
 from aign.errors import ParameterError, unknown_name
 from aign.scenarios.base import Scenario
 
-SHARED = ("base", "capped_simplex", "constraints", "gymnasium_env", "local_search", "registry", "sequential",
-          "simulation")
+SHARED = ("base", "capped_simplex", "constraints", "gymnasium_env", "local_search", "registry",
+          "reset_options", "sequential", "simulation")
 """Modules of this folder that are no network."""
-WRAPPERS = ("gymnasium_env", "simulation")
+WRAPPERS = ("gymnasium_env", "reset_options", "simulation")
 """Those of them that no stage uses."""
 
 

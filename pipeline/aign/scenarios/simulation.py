@@ -38,9 +38,10 @@ class Simulation:
         """Whether all steps of the episode were taken."""
         return len(self.path) > self.scenario.horizon
 
-    def start(self, contexts: Tensor) -> None:
-        """Begin an episode in the usual first state of these contexts (B, C)."""
-        self.contexts, self.path = contexts, [self.scenario.initial_state(contexts)]
+    def start(self, contexts: Tensor, states: Tensor | None = None) -> None:
+        """Begin an episode in these contexts (B, C) and first states (B, Z), by default the usual ones."""
+        self.contexts = contexts
+        self.path = [self.scenario.initial_state(contexts) if states is None else states]
 
     def advance(self, actions: NDArray[Any]) -> Values:
         """Apply actions (B, A), or numbers of choices (B,), and return the rewards (B,).
