@@ -32,7 +32,7 @@ def chosen_rows(store: TrajectoryStore, split: str | None = None, limit: int | N
     return rows if limit is None else rows[:limit]
 
 
-def parts(store: TrajectoryStore, rows: Tensor, size: int = BATCH) -> tuple[Tensor, ...]:
+def row_parts(store: TrajectoryStore, rows: Tensor, size: int = BATCH) -> tuple[Tensor, ...]:
     """Return the rows (b,) of a dataset in parts of at most `size`, and of as many as memory holds."""
     values = (store.scenario.horizon + 1) * store.scenario.observation_size
     return rows.split(max(1, min(size, VALUES // values))) if len(rows) else ()
@@ -43,7 +43,7 @@ def batches(store: TrajectoryStore, rows: Tensor, size: int = BATCH) -> Iterator
     texts = {name: store.strings(name) for name in ("behaviour", "source", "split")}
     numbers = [name for name in Episodes.__dataclass_fields__ if name not in (*texts, "labels")]
     labels = [label.name for label in store.scenario.labels]
-    for part in parts(store, rows, size):
+    for part in row_parts(store, rows, size):
         values = {name: store.gather(name, part).numpy() for name in numbers}
         values |= {name: text[part.numpy()] for name, text in texts.items()}
         yield Episodes(labels={name: store.gather(name, part).numpy() for name in labels}, **values)

@@ -28,7 +28,7 @@ import numpy as np
 from torch import Tensor
 
 from aign.errors import DatasetError
-from aign.exchange.batches import Report, chosen_rows, parts, silent
+from aign.exchange.batches import Report, chosen_rows, row_parts, silent
 from aign.exchange.consumer_rules import check_spaces, exported_actions
 from aign.files import json_text, writing
 from aign.scenarios.base import Scenario
@@ -73,7 +73,7 @@ def export_npz(store: TrajectoryStore, path: Path, split: str | None = None, lim
     with writing(path) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as archive:
         for done, (name, key) in enumerate(keys.items(), start=1):
             with _member(archive, name) as sink:
-                _write_rows(sink, (key(_Part(store, part, texts)) for part in parts(store, rows)), steps)
+                _write_rows(sink, (key(_Part(store, part, texts)) for part in row_parts(store, rows)), steps)
             report(done, total)
         for done, (name, value) in enumerate(metadata.items(), start=len(keys) + 1):
             with _member(archive, f"metadata/{name}") as sink:
@@ -84,7 +84,7 @@ def export_npz(store: TrajectoryStore, path: Path, split: str | None = None, lim
 
 def _check(store: TrajectoryStore, rows: Tensor) -> None:
     """Refuse episodes that are not what the spaces of their environment say."""
-    for part in parts(store, rows):
+    for part in row_parts(store, rows):
         observations, actions, length = (store.gather(name, part).numpy()
                                          for name in ("observations", "actions", "length"))
         check_spaces(store.scenario, store.folder, part.numpy(), observations,
@@ -92,7 +92,7 @@ def _check(store: TrajectoryStore, rows: Tensor) -> None:
 
 
 def _space(scenario: Scenario[Any]) -> dict[str, Any]:
-    """Return what the exported actions are, because a library cannot tell choices from values that happen to be whole."""
+    """Return what the exported actions are: no library can tell choices from values that happen to be whole."""
     if scenario.choices is not None:
         return {"kind": "discrete", "choices": scenario.choices}
     return {"kind": "continuous", "size": scenario.action_size, "low": -1.0, "high": 1.0}

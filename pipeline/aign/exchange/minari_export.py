@@ -20,7 +20,7 @@ import aign
 from aign.errors import DatasetError, StorageError
 from aign.exchange.batches import Report, batches, chosen_rows, silent
 from aign.exchange.consumer_rules import check_spaces, exported_actions
-from aign.exchange.simulated_again import reset_options, simulated_again
+from aign.exchange.replayability import replayability, stored_options
 from aign.files import building
 from aign.scenarios import gymnasium_env
 from aign.scenarios.base import Scenario
@@ -72,15 +72,19 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
                   provenance: Provenance = Provenance(), report: Report = silent) -> MinariExport:
     """Write a split, or all of a dataset, as a Minari dataset.
 
-    `MINARI_DATASETS_PATH=<root>` and `minari.load_dataset(<id>)` open it. Episodes keep their order, and observations
-    (t+1, D) their exact float32 values. Actions are float32 (t, A), or where one of several choices is taken its number,
-    int64 (t,). Rewards are float64 (t,): the simulator's own where the stored ones are those in float32, else the stored
-    ones. `terminations` and `truncations` are set at an episode's last step from its own two flags.
+    `MINARI_DATASETS_PATH=<root>` and `minari.load_dataset(<id>)` open it. Episodes keep their order.
 
-    Metadata of episode i (`dataset.storage.get_episode_metadata([i])`): behaviour, source, split, ids, returns, utility,
-    labels, `seed` and `options` as `reset` of the recovered environment takes them (context and first state), and
-    `replayable`: whether the environment, begun by these, gives the episode again by its actions; an imported log that
-    differs from the simulator, within the tolerance that its import allowed, is not.
+    | of an episode of t steps | |
+    |---|---|
+    | observations | float32 (t+1, D), as stored |
+    | actions | float32 (t, A), as stored, or where one of several choices is taken its number, int64 (t,) |
+    | rewards | float64 (t,): the simulator's own where they are, in float32, the stored ones, else the stored ones |
+    | terminations, truncations | set at the last step from the episode's own two flags |
+
+    Metadata of episode i (`dataset.storage.get_episode_metadata([i])`): behaviour, source, split, ids, returns,
+    utility, labels, and how to begin it again: `seed` and `options` (context and first state), as `reset` of the
+    recovered environment takes them. `replayable` says whether the environment, begun so, gives the episode again by
+    its actions. Episodes of a log that differ from the simulator, by what their import tolerated, are not.
 
     Args:
         store: the dataset.
@@ -163,19 +167,19 @@ def _metadata(store: TrajectoryStore, name: str, split: str | None, rows: np.nda
 
 
 def _buffers(store: TrajectoryStore, rows: Tensor, replayable: list[bool], report: Report) -> Iterator[Any]:
-    """Yield one buffer an episode, without the padding after its end; note in `replayable` which ones come out again."""
+    """Yield one buffer an episode, without the padding after its end; fill `replayable`."""
     from minari.data_collector import EpisodeBuffer
 
     scenario, done = store.scenario, 0
     for part in batches(store, rows):
         actions = exported_actions(scenario, part.actions)
         check_spaces(scenario, store.folder, rows[done:].numpy(), part.observations, actions, part.length)
-        rewards, again = simulated_again(scenario, part)
+        rewards, again = replayability(scenario, part)
         last = np.arange(scenario.horizon) == part.length[:, None] - 1
         terminations, truncations = last & part.terminated[:, None], last & part.truncated[:, None]
         for index, steps in enumerate(part.length.tolist()):
             yield EpisodeBuffer(
-                id=done + index, seed=int(part.env_seed[index]), options=reset_options(scenario, part, index),
+                id=done + index, seed=int(part.env_seed[index]), options=stored_options(scenario, part, index),
                 observations=part.observations[index, :steps + 1], actions=actions[index, :steps],
                 rewards=rewards[index, :steps], terminations=terminations[index, :steps],
                 truncations=truncations[index, :steps], infos={})

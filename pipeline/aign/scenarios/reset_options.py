@@ -62,7 +62,7 @@ def first_states(scenario: Scenario[Any], contexts: Tensor, observed: Tensor) ->
         raise ParameterError(f"Option 'state': given shape {tuple(observed.shape)}; allowed: "
                              f"{' or '.join(map(str, sorted(shapes)))} ({parts}).")
     if not bool(observed.isfinite().all()):
-        raise ParameterError("Option 'state': given a value that is not a number, or infinite; allowed: finite numbers.")
+        raise ParameterError("Option 'state': a value is infinite or no number; allowed: finite numbers.")
     observed = observed.expand(len(contexts), -1).clone()
     nearest = scenario.nearest_start(contexts, observed)
     possible = (observed - nearest).abs() <= TOLERANCE * (1.0 + nearest.abs())
@@ -70,8 +70,8 @@ def first_states(scenario: Scenario[Any], contexts: Tensor, observed: Tensor) ->
         row, column = map(int, (~possible).nonzero()[0])
         feature, place = _feature_at(scenario, column)
         raise ParameterError(f"Option 'state', network {row}: {feature.name}[{place}] = {observed[row, column]:g} "
-                             f"{feature.unit}; the nearest first state has {nearest[row, column]:g} there. Give what an "
-                             "episode in this context can begin with: the first values of a first observation.")
+                             f"{feature.unit}; the nearest first state has {nearest[row, column]:g} there. Give what "
+                             "an episode in this context can begin with: the first values of a first observation.")
     return scenario.resumed(contexts, observed)
 
 

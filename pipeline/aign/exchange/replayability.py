@@ -19,12 +19,12 @@ from aign.trajectories.schema import Episodes
 Array = np.ndarray[Any, Any]
 
 
-def reset_options(scenario: Scenario[Any], part: Episodes, index: int) -> dict[str, Array]:
-    """Return what `reset` of the environment takes as options to begin one of the episodes again."""
+def stored_options(scenario: Scenario[Any], part: Episodes, index: int | slice) -> dict[str, Array]:
+    """Return the options by which `reset` of the environment begins one of the episodes, or several, again."""
     return {CONTEXT: part.context[index], STATE: part.observations[index, 0, :scenario.state_size]}
 
 
-def simulated_again(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Array]:
+def replayability(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Array]:
     """Simulate episodes from their reset options and their actions.
 
     Returns:
@@ -33,7 +33,7 @@ def simulated_again(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Arr
         stored, in every bit of float32.
     """
     rewards, replayable = part.rewards.astype(np.float64), np.zeros(len(part), np.bool_)
-    rows = np.flatnonzero([_can_begin(scenario, part, index) for index in range(len(part))])
+    rows = _can_begin(scenario, part)
     if not len(rows):
         return rewards, replayable
     contexts, observed, actions, length = (torch.from_numpy(values[rows]) for values in
@@ -51,11 +51,17 @@ def simulated_again(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Arr
     return rewards, replayable
 
 
-def _can_begin(scenario: Scenario[Any], part: Episodes, index: int) -> bool:
-    """Return whether `reset` accepts the options of an episode."""
-    options = {name: torch.from_numpy(values) for name, values in reset_options(scenario, part, index).items()}
+def _can_begin(scenario: Scenario[Any], part: Episodes) -> Array:
+    """Return which of the episodes, by their place, have options that `reset` accepts."""
+    if _accepts(scenario, stored_options(scenario, part, slice(None))):
+        return np.arange(len(part))
+    return np.flatnonzero([_accepts(scenario, stored_options(scenario, part, index)) for index in range(len(part))])
+
+
+def _accepts(scenario: Scenario[Any], options: dict[str, Array]) -> bool:
+    contexts, observed = torch.from_numpy(options[CONTEXT]), torch.from_numpy(options[STATE])
     try:
-        first_states(scenario, scenario.check_contexts(options[CONTEXT]), options[STATE])
+        first_states(scenario, scenario.check_contexts(contexts), observed)
     except AignError:
         return False
     return True
