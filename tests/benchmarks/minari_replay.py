@@ -25,17 +25,20 @@ COLLECT = {"agents": ["sac"], "train_contexts": 24, "validation_contexts": 6, "t
            "sources": {"random": 16, "heuristics": 32, "solver_guided": 32, "snapshots": 1, "snapshot_episodes": 4}}
 
 
-def exported(kind: str, folder: Path) -> str:
-    """Collect a dataset of a kind of scenario, export it to Minari, and return its id."""
+def aign(folder: Path, *command: str) -> None:
+    """Run the command line in a folder."""
+    done = subprocess.run([sys.executable, "-c", COMMAND, *command], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"aign {' '.join(command)} failed: {done.stderr or done.stdout}")
+
+
+def collected(kind: str, folder: Path) -> str:
+    """Collect a dataset of a kind of scenario in a folder, and return its place there."""
     params = {"base": {"seed": 5, "threads": 1, "workers": 1, "device": "cpu"},
               "variants": {kind: {"scenario": KINDS[kind], "collect": COLLECT}}}
     (folder / "params.yaml").write_text(json.dumps(params))  # YAML holds JSON
-    data = f"data/trajectories/{kind}"
-    for command in (["collect", kind], ["dataset", "export", data, "--as", "minari", "--to", "minari"]):
-        done = subprocess.run([sys.executable, "-c", COMMAND, *command], cwd=folder, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f"{kind}: aign {' '.join(command)} failed: {done.stderr or done.stdout}")
-    return f"aign/{kind}-all-v0"
+    aign(folder, "collect", kind)
+    return f"data/trajectories/{kind}"
 
 
 def main() -> None:
@@ -47,8 +50,10 @@ def main() -> None:
     failed = False
     for kind in parser.parse_args().kinds or KINDS:
         with tempfile.TemporaryDirectory() as folder:
-            os.environ["MINARI_DATASETS_PATH"] = str(Path(folder) / "minari")
-            found = replay(exported(kind, Path(folder)))
+            place = Path(folder)
+            aign(place, "dataset", "export", collected(kind, place), "--as", "minari", "--to", "minari")
+            os.environ["MINARI_DATASETS_PATH"] = str(place / "minari")
+            found = replay(f"aign/{kind}-all-v0")
         failed |= found.same_return < found.episodes
         print(f"{kind:<20}{found.episodes:>9}{found.elsewhere:>17}{found.same_return / found.episodes:>15.2%}"
               f"{found.same_steps / found.episodes:>12.2%}{found.return_difference:>19.1e}", flush=True)

@@ -15,6 +15,10 @@ Every array has one row a step, all episodes one after another (N steps in all);
 The last step of every episode is marked by exactly one of `terminals` and `timeouts`. Steps that end at the horizon are
 terminals where the scenario observes its clock, for the end is part of the process then; the dataset's own two flags
 decide.
+
+Tell a library the action space that `metadata/action_space` names, where it can be told: d3rlpy, left to guess, takes
+action values that are all whole (as the scores of several choices at once are) for choices, and the largest number that
+occurs for the last choice.
 """
 
 from __future__ import annotations
