@@ -168,6 +168,15 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(store, tmp_path, monkeypatch
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_a_simulator_without_memory_is_no_full_disk(store, tmp_path, monkeypatch):
+    def starved(scenario, part):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("aign.exchange.minari_export.replayability", starved)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        export_minari(store, tmp_path)
+
+
 def test_foreign_folders_are_not_replaced(store, tmp_path):
     mine = tmp_path / dataset_id(store, None) / "thesis.txt"
     mine.parent.mkdir(parents=True)

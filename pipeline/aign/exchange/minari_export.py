@@ -17,7 +17,7 @@ from gymnasium.envs.registration import EnvSpec
 from torch import Tensor
 
 import aign
-from aign.errors import DatasetError, StorageError
+from aign.errors import DatasetError, StorageError, out_of_memory
 from aign.exchange.batches import Report, batches, chosen_rows, silent
 from aign.exchange.consumer_rules import check_spaces, exported_actions
 from aign.exchange.replayability import replayability, stored_options
@@ -125,6 +125,8 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
                                             for entry, again in zip(entries, replayable, strict=True))
             storage.update_metadata({"replayable_episodes": sum(replayable)})
         except RuntimeError as error:  # what HDF5 raises on a full disk, beside OSError
+            if out_of_memory(error):  # of the simulator
+                raise
             raise StorageError(f"{root / name}: cannot be written ({error}). Free some disk space or choose another "
                                "folder.") from error
     return MinariExport(name, len(rows), sum(replayable))
