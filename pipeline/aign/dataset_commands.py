@@ -157,9 +157,12 @@ def export(
         journal.say(title, f"{steps} steps; open it with numpy.load({str(to)!r})")
     else:
         with counted(title, "episodes") as report:
-            name = export_minari(store, to, split, episodes, Provenance(author, email, code_permalink), report)
-        journal.made(title, to / name)
-        journal.say(title, f"open it with MINARI_DATASETS_PATH={to.resolve()} and minari.load_dataset({name!r})")
+            made = export_minari(store, to, split, episodes, Provenance(author, email, code_permalink), report)
+        journal.made(title, to / made.dataset_id)
+        journal.say(title, f"{made.replayable} of {made.episodes} episodes are given again by the recovered "
+                           "environment; `replayable` in an episode's metadata says which")
+        journal.say(title, f"open it with MINARI_DATASETS_PATH={to.resolve()} and "
+                           f"minari.load_dataset({made.dataset_id!r})")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from recorded_data import (
     load_contexts,
     nudge,
     put,
+    record_dataset,
     row_of,
     sealed,
     with_null,
@@ -18,6 +19,7 @@ from recorded_data import (
 
 from aign import manifest
 from aign.errors import DatasetError
+from aign.scenarios import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.verification import verify
@@ -216,6 +218,15 @@ def test_a_context_number_stands_for_one_context(recorded, tmp_path, row):
 def test_a_figure_that_the_shards_do_not_give_is_found(recorded, tmp_path):
     copy = changed_json(recorded, tmp_path / "d", "meta/stats.json", lambda stats: stats["utility"].update(mean=1.0))
     refused(copy, copy / "meta/stats.json", "utility.mean: 1.0 stored", after=SPLITS)
+
+
+def test_choices_that_earlier_programs_called_continuous_are_accepted(tmp_path):
+    folder = record_dataset(tmp_path / "asp", registry.create("asp-selection", providers=3, tasks=4))
+    former = {"kind": "continuous", "size": 3, "low": -1.0, "high": 1.0}
+    old = changed_json(folder, tmp_path / "old", "meta/info.json", lambda info: info.update(action=former))
+    assert [check.name for check in checks(old)] == [check.name for check in checks(folder)]
+    wrong = changed_json(folder, tmp_path / "d", "meta/info.json", lambda info: info["action"].update(choices=4))
+    refused(wrong, wrong / "meta/info.json", "action.choices: 4 stored, the shards give 3", after=SPLITS)
 
 
 def test_a_training_value_is_found_by_the_statistics(recorded, tmp_path):

@@ -204,6 +204,10 @@ class Scenario(ABC, Generic[ParametersT]):
         """Return the first states (B, Z) of which the observed part (B, S) is known; by default nothing is hidden."""
         return observed
 
+    def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return the nearest first states that episodes can begin in, (B, S) as observed; by default any can be one."""
+        return observed
+
     @abstractmethod
     def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Apply actions (B, A), as `applied` reads them; return the next states (B, S) and rewards (B,)."""
@@ -320,6 +324,10 @@ class DesignScenario(Scenario[ParametersT]):
     @abstractmethod
     def admissible(self, designs: Tensor) -> Tensor:
         """Return the nearest design within bounds (and on the grid, where there is one)."""
+
+    def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return the nearest admissible designs: an episode can begin in each of them."""
+        return self.admissible(observed)
 
     def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Apply actions (B, A), clipped to [-1, 1]; see the class for the equations."""

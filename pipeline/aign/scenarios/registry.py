@@ -21,9 +21,9 @@ from aign.scenarios.base import Scenario, ScenarioParameters
 from aign.trust import Trust, named_code, refusal
 
 SHARED = ("base", "capped_simplex", "certificate", "constraints", "gymnasium_env", "local_search", "registry",
-          "returns", "sequential", "simulation")
+          "reset_options", "returns", "sequential", "simulation")
 """Modules of this folder that are no network."""
-WRAPPERS = ("gymnasium_env", "simulation")
+WRAPPERS = ("gymnasium_env", "reset_options", "simulation")
 """Those of them that no stage uses."""
 
 

@@ -85,6 +85,10 @@ class SequentialScenario(Scenario[ParametersT]):
         decisions[:, 0] = 0.0
         return torch.cat([observed, self.start(contexts)[1], decisions], dim=1)
 
+    def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return what is observed at first (B, S), whatever was asked for: a context has one first state."""
+        return self.start(contexts)[0].to(observed.dtype)
+
     def parts(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return observed (B, S), totals (B, K), steps taken (B,) int64 and decisions (B, T, W) of states (B, Z)."""
         sizes = [self.state_size, len(self.totals), 1, self.horizon * self.decision_size]

@@ -44,10 +44,10 @@ class Simulation:
         """Whether all steps of the episode were taken."""
         return self.state is not None and self.steps >= self.scenario.horizon
 
-    def start(self, contexts: Tensor) -> None:
-        """Begin an episode in the usual first state of these contexts (B, C)."""
+    def start(self, contexts: Tensor, states: Tensor | None = None) -> None:
+        """Begin an episode in these contexts (B, C) and first states (B, Z), by default the usual ones."""
         self.contexts, self.steps, self.path = contexts, 0, []
-        self._arrive(self.scenario.initial_state(contexts))
+        self._arrive(self.scenario.initial_state(contexts) if states is None else states)
 
     def _arrive(self, state: Tensor) -> None:
         self.state = state

@@ -64,6 +64,9 @@ def _information(store: TrajectoryStore) -> dict[str, Any]:
     if not isinstance(stored["versions"].get("aign"), str):
         raise DatasetError(f"{store.folder / INFO}: 'versions.aign' is missing. {manifest.REMEDY}")
     info = {**information(store.shards, store.scenario, stored["provenance"]), "versions": stored["versions"]}
+    former = {"kind": "continuous", "size": store.scenario.action_size, "low": -1.0, "high": 1.0}
+    if store.scenario.choices is not None and stored.get("action") == former:
+        info["action"] = former  # what earlier programs said of choices
     if stored["format_version"] == 1:
         info["format_version"] = 1
         info["splits"] = {split: {name: value for name, value in counts.items() if name != "sources"}

@@ -68,22 +68,42 @@ def check_replay(result: Comparison) -> None:
 
 
 @torch.no_grad()
-def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known | None) -> dict[str, Tensor]:
-    """Return the columns of some rows of a shard as the simulator gives them, float32."""
-    # Copies, because the views lie in a file that cannot be written, and strides may not enter any sum.
-    contexts, length = shard.view("context")[rows].clone(), shard.view("length")[rows].long()
-    state = scenario.resumed(contexts, shard.view("observations")[rows, 0, :scenario.state_size].clone())
-    actions = scenario.applied(shard.view("actions")[rows].flatten(0, 1)).unflatten(0, (len(length), -1))
-    final, observations, rewards = state, [scenario.observe(contexts, state, 0)], []
+def simulated(scenario: Scenario[Any], contexts: Tensor, first: Tensor, actions: Tensor,
+              length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Simulate episodes to the horizon.
+
+    Args:
+        scenario: where they take place.
+        contexts: (E, C).
+        first: (E, Z) states they begin in.
+        actions: (E, T, A), as applied; see `Scenario.applied`.
+        length: (E,) after how many steps each one is over.
+
+    Returns:
+        observations (E, T+1, D), rewards (E, T), and the states (E, Z) in which the episodes were over.
+    """
+    state, final, observations = first, first, [scenario.observe(contexts, first, 0)]
+    rewards: list[Tensor] = []
     for time in range(scenario.horizon):
         state, reward = scenario.step(contexts, state, actions[:, time].contiguous())
         final = torch.where((length == time + 1)[:, None], state, final)
         rewards.append(reward)
         observations.append(scenario.observe(contexts, state, time + 1))
-    (utility, labels), earned = scenario.outcome(contexts, final), torch.stack(rewards, 1)
+    return torch.stack(observations, 1), torch.stack(rewards, 1), final
+
+
+@torch.no_grad()
+def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known | None) -> dict[str, Tensor]:
+    """Return the columns of some rows of a shard as the simulator gives them, float32."""
+    # Copies, because the views lie in a file that cannot be written, and strides may not enter any sum.
+    contexts, length = shard.view("context")[rows].clone(), shard.view("length")[rows].long()
+    first = scenario.resumed(contexts, shard.view("observations")[rows, 0, :scenario.state_size].clone())
+    actions = scenario.applied(shard.view("actions")[rows].flatten(0, 1)).unflatten(0, (len(length), -1))
+    observations, earned, final = simulated(scenario, contexts, first, actions, length)
+    utility, labels = scenario.outcome(contexts, final)
     # Zeros, not fewer terms: the order in which a sum is formed depends on how many terms it has.
     taken = torch.arange(scenario.horizon) < length[:, None]
-    columns = {"observations": torch.stack(observations, 1), "actions": actions, "rewards": earned,
+    columns = {"observations": observations, "actions": actions, "rewards": earned,
                **labels, "utility": utility,
                "return_raw": earned.where(taken, 0.0).double().sum(1)}
     if known is not None:

@@ -189,6 +189,10 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
             prices = PRICE_LOW + (1.0 - PRICE_LOW) * torch.rand(prices.shape, generator=generator)
         return self.answered(self.game(contexts), prices.to(contexts.device))
 
+    def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return the prices within bounds and budget, and the devices' answers to them."""
+        return self.answered(self.game(contexts), observed[:, :self.prices])
+
     def admissible(self, designs: Tensor) -> Tensor:
         """Return designs (B, X + N) within bounds; which answers belong to a price only a context tells."""
         prices, shares = designs[:, :self.prices], designs[:, self.prices:].clamp(0.0, 1.0)
