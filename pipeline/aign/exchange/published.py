@@ -24,7 +24,7 @@ from aign.files import building, read_json, writing
 from aign.scenarios import registry
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import write_batch
-from aign.trajectories.versions import upgraded, version_of
+from aign.trajectories.versions import upgraded_schema, version_of
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,6 @@ def _check_columns(store: Path, schema: pa.Schema) -> None:
     except (AignError, TypeError, KeyError) as problem:
         raise DatasetError(f"{store / 'meta/info.json'}: the scenario cannot be made ({problem}). Use the version of "
                            "aign that published the dataset.") from None
-    empty = pa.RecordBatch.from_pylist([], schema=schema.remove_metadata())
-    if not upgraded(empty, version).schema.equals(arrow_schema(scenario)):
+    if not upgraded_schema(schema, version).equals(arrow_schema(scenario)):
         raise DatasetError(f"{store.name}: the columns are not those of scenario {scenario.name} as it is now. "
                            "Use the version of aign that published the dataset.")

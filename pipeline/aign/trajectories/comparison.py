@@ -43,14 +43,18 @@ class Comparison:
         self.first: str | None = None
 
     def add(self, shard: Shard, computed: Mapping[str, Tensor], start: int = 0) -> None:
-        """Compare consecutive episodes of a shard, from row `start`, with computed columns, each (E, ...) float32."""
+        """Compare consecutive episodes of a shard, from row `start`, with computed columns, each (E, ...) of floats.
+
+        They are compared in the precision in which the file holds them.
+        """
         count = len(next(iter(computed.values())))
         rows = slice(start, start + count)
         length = shard.view("length").numpy()[rows]
         any_wrong = np.zeros(count, bool)
         wrong: dict[str, Array] = {}
         for name, values in computed.items():
-            wrong[name] = _differing(shard.view(name).numpy()[rows], values.numpy(), length, name)
+            stored, needed = (shard.as_stored(name, one).numpy() for one in (shard.view(name)[rows], values))
+            wrong[name] = _differing(stored, needed, length, name)
             episodes = wrong[name].reshape(count, -1).any(axis=1)
             any_wrong |= episodes
             self.columns.update({name: int(episodes.sum())} if episodes.any() else {})
@@ -59,22 +63,23 @@ class Comparison:
             name = next(name for name in computed if wrong[name][row].any())
             place = tuple(int(axis[0]) for axis in np.nonzero(np.atleast_1d(wrong[name][row])))
             self.first = self._words(shard, start + row, name, place[:wrong[name].ndim - 1],
-                                     computed[name][row].numpy())
+                                     computed[name][row])
         self.compared = tuple(computed)
         self.episodes += count
         self.values += sum(values.size for values in wrong.values())
         self.differing += int(any_wrong.sum())
 
-    def _words(self, shard: Shard, row: int, name: str, place: tuple[int, ...], computed: Array) -> str:
-        stored = shard.view(name)[row].numpy()
+    def _words(self, shard: Shard, row: int, name: str, place: tuple[int, ...], computed: Tensor) -> str:
+        stored, needed = (shard.as_stored(name, one).numpy() for one in (shard.view(name)[row], computed))
         index = "".join(f"[{one}]" for one in place)
         return (f"{shard.path}, column {name!r}: episode {int(shard.view('episode_id')[row])} (row {row}) holds "
-                f"{name}{index} = {stored[place]!s}, {self.truth} gives {computed[place]!s}")
+                f"{name}{index} = {stored[place]!s}, {self.truth} gives {needed[place]!s}")
 
 
 def _differing(stored: Array, computed: Array, length: Array, name: str) -> Array:
-    """Return where the bits of two float32 arrays (E, ...) differ, padding left out."""
-    wrong: Array = np.ascontiguousarray(stored).view(np.int32) != np.ascontiguousarray(computed).view(np.int32)
+    """Return where the bits of two arrays (E, ...) of one type of floats differ, padding left out."""
+    bits = f"u{stored.itemsize}"
+    wrong: Array = np.ascontiguousarray(stored).view(bits) != np.ascontiguousarray(computed).view(bits)
     if name in STEPWISE:
         taken = np.arange(wrong.shape[1]) < (length + STEPWISE[name])[:, None]
         wrong &= taken.reshape(*taken.shape, *[1] * (wrong.ndim - 2))

@@ -61,8 +61,8 @@ def _information(store: TrajectoryStore) -> dict[str, Any]:
     if not isinstance(stored["versions"].get("aign"), str):
         raise DatasetError(f"{store.folder / INFO}: 'versions.aign' is missing. {manifest.REMEDY}")
     info = {**information(store.shards, store.scenario, stored["provenance"]), "versions": stored["versions"]}
-    if stored["format_version"] == 1:
-        info["format_version"] = 1
+    info["format_version"] = stored["format_version"]
+    if info["format_version"] == 1:
         info["splits"] = {split: {name: value for name, value in counts.items() if name != "sources"}
                           for split, counts in info["splits"].items()}
     return info

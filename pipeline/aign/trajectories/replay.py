@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aign.errors import DatasetError
 from aign.scenarios.base import Scenario
+from aign.scenarios.sequential import is_sequential
 from aign.trajectories.comparison import Comparison
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.shard import Shard
@@ -69,7 +70,7 @@ def check_replay(result: Comparison) -> None:
 
 @torch.no_grad()
 def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known | None) -> dict[str, Tensor]:
-    """Return the columns of some rows of a shard as the simulator gives them, float32."""
+    """Return the columns of some rows of a shard as the simulator gives them."""
     # Copies, because the views lie in a file that cannot be written, and strides may not enter any sum.
     contexts, length = shard.view("context")[rows].clone(), shard.view("length")[rows].long()
     state = scenario.resumed(contexts, shard.view("observations")[rows, 0, :scenario.state_size].clone())
@@ -87,5 +88,7 @@ def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known 
                **labels, "utility": utility,
                "return_raw": earned.where(taken, 0.0).double().sum(1)}
     if known is not None:
-        columns["return_normalised"] = known.normalised(utility, known.rows(shard.view("context_id")[rows]))
-    return {name: values.float() for name, values in columns.items()}
+        # Before version 3 the utility of a sequence of decisions was a float32 number from the start.
+        exact = shard.as_stored("utility", utility).double() if is_sequential(scenario) else utility
+        columns["return_normalised"] = known.normalised(exact, known.rows(shard.view("context_id")[rows]))
+    return columns

@@ -105,7 +105,7 @@ def check_yardsticks(shards: Sequence[Shard], scenario: Scenario[Any], splits: M
     for shard in shards:
         rows = _rows(shard, known)
         normalised = known.normalised(_utility(scenario, shard), rows)
-        comparison.add(shard, {"context": known.values[rows], "return_normalised": normalised.float()})
+        comparison.add(shard, {"context": known.values[rows], "return_normalised": normalised})
         if comparison.first is not None:
             raise DatasetError(f"{comparison.first}. {REMEDY}")
     return len(known)
@@ -114,7 +114,7 @@ def check_yardsticks(shards: Sequence[Shard], scenario: Scenario[Any], splits: M
 def _utility(scenario: Scenario[Any], shard: Shard) -> Tensor:
     """Return the utility (E,) of a shard's episodes: of the last design, or as stored where no state shows it."""
     if is_sequential(scenario):
-        return shard.view("utility").double()
+        return shard.view("utility")
     final = shard.view("observations")[torch.arange(len(shard)), shard.view("length").long(), :scenario.state_size]
     return scenario.utility(shard.view("context").clone(), scenario.design_of(final))
 

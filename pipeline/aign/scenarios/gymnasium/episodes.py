@@ -24,6 +24,7 @@ from aign.scenarios.gymnasium.making import Maker
 from aign.scenarios.gymnasium.spaces import Actions, flat
 
 Floats = NDArray[np.float32]
+Totals = NDArray[np.float64]
 OWN_TOTALS = ("ended", "steps", "return")
 """The first totals; the labels follow."""
 ENDED, STEPS, RETURN = range(3)
@@ -38,7 +39,7 @@ class Moment:
     """What is known after some decisions: observed (S,), totals (K,), and the reward of the last decision."""
 
     observed: Floats
-    totals: Floats
+    totals: Totals
     reward: float
 
 
@@ -85,7 +86,7 @@ class Episode:
             raise ParameterError(f"environment: {self._name} gave an observation or a reward that is not finite after "
                                  f"{self.steps} steps: {observed.tolist()[:8]}, {reward}.")
         totals = [float(self.ended), float(self.steps), self._return, *(label.value for label in self._measured)]
-        return Moment(observed.astype(np.float32), np.array(totals, np.float32), reward)
+        return Moment(observed.astype(np.float32), np.array(totals, np.float64), reward)
 
 
 class Episodes:
