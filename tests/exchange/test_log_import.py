@@ -151,7 +151,7 @@ def test_a_log_may_deviate_within_the_tolerance_and_is_kept_as_given(scenario, s
     result = import_log(*write_log(tmp_path, rounded, wide), scenario, tmp_path / "north")
     assert result.rejected_rows == 0
     found = columns_of(tmp_path / "north")
-    given_rewards = rounded["gained"].to_numpy().reshape(20, 9)[:, :-1].astype(np.float32)
+    given_rewards = rounded["gained"].to_numpy().reshape(20, 9)[:, :-1]
     assert np.array_equal(found["rewards"], given_rewards)
     assert np.allclose(found["return_raw"], given_rewards.sum(axis=1), atol=1e-5)
     difference = np.abs(given_rewards - store.column("rewards").numpy()).max()

@@ -84,7 +84,7 @@ def test_the_environment_recovered_replays_an_episode(store, tmp_path, load):
     for step, action in enumerate(episode.actions):
         seen, reward, terminated, _, _ = environment.step(action)
         assert np.array_equal(seen, episode.observations[step + 1])
-        assert np.float32(reward) == episode.rewards[step]
+        assert reward == episode.rewards[step]
         assert terminated == episode.terminations[step]
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.base import Certificate, Scenario, finite_or_none
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.constraints import Constraint, written
 
 STEP = 0.01
 """Where a label is not whole, "one unit more" is this share of the threshold."""
@@ -50,7 +50,7 @@ class Bound:
     def sentence(self) -> str:
         """Return this in words."""
         unit = "" if self.unit == "1" else f" {self.unit}"
-        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {self.value:.5g}{unit})"
+        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {written(self.value, 5)}{unit})"
         if not self.binds and not (self.measured and abs(self.measured) > PRICELESS):
             return f"{text}."
         if self.predicted is not None:

@@ -31,6 +31,7 @@ class Comparison:
         compared: the columns compared.
         differing: how many of these differ in any column.
         columns: column name -> how many episodes differ in it.
+        share: the largest difference of two values, as a share of the largest value computed for its column.
         first: the first difference in words: shard, column, episode, both values; None as long as all is equal.
     """
 
@@ -40,6 +41,7 @@ class Comparison:
         self.compared: tuple[str, ...] = ()
         self.differing = 0
         self.columns: Counter[str] = Counter()
+        self.share = 0.0
         self.first: str | None = None
 
     def add(self, shard: Shard, computed: Mapping[str, Tensor], start: int = 0) -> None:
@@ -53,8 +55,9 @@ class Comparison:
         any_wrong = np.zeros(count, bool)
         wrong: dict[str, Array] = {}
         for name, values in computed.items():
-            stored, needed = (shard.as_stored(name, one).numpy() for one in (shard.view(name)[rows], values))
+            stored, needed = _as_stored(shard, name, shard.view(name)[rows], values)
             wrong[name] = _differing(stored, needed, length, name)
+            self._note_share(stored, needed, wrong[name])
             episodes = wrong[name].reshape(count, -1).any(axis=1)
             any_wrong |= episodes
             self.columns.update({name: int(episodes.sum())} if episodes.any() else {})
@@ -69,11 +72,21 @@ class Comparison:
         self.values += sum(values.size for values in wrong.values())
         self.differing += int(any_wrong.sum())
 
+    def _note_share(self, stored: Array, computed: Array, wrong: Array) -> None:
+        if wrong.any():
+            difference = np.abs(stored[wrong].astype(np.float64) - computed[wrong]).max()
+            self.share = max(self.share, float(difference / max(np.abs(computed).max(), np.finfo(np.float64).tiny)))
+
     def _words(self, shard: Shard, row: int, name: str, place: tuple[int, ...], computed: Tensor) -> str:
-        stored, needed = (shard.as_stored(name, one).numpy() for one in (shard.view(name)[row], computed))
+        stored, needed = _as_stored(shard, name, shard.view(name)[row], computed)
         index = "".join(f"[{one}]" for one in place)
         return (f"{shard.path}, column {name!r}: episode {int(shard.view('episode_id')[row])} (row {row}) holds "
                 f"{name}{index} = {stored[place]!s}, {self.truth} gives {needed[place]!s}")
+
+
+def _as_stored(shard: Shard, name: str, *columns: Tensor) -> list[Array]:
+    """Return values of a column in the precision in which the file holds it."""
+    return [values.to(shard.precision(name)).numpy() for values in columns]
 
 
 def _differing(stored: Array, computed: Array, length: Array, name: str) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from torch import Tensor
 
 from aign.errors import DatasetError, unknown_name
@@ -118,10 +119,9 @@ class Shard:
             self._batch = read_batch(self.path)
             self._views.clear()
 
-    def as_stored(self, name: str, values: Tensor) -> Tensor:
-        """Return values (any shape) of a column of floats in the precision in which the file holds it."""
-        single = leaf_of(self._batch.schema.field(name).type) == pa.float32()
-        return values.float() if single else values.double()
+    def precision(self, name: str) -> torch.dtype:
+        """Return the type in which the file itself holds a column of floats: torch.float32 or torch.float64."""
+        return torch.float32 if leaf_of(self._batch.schema.field(name).type) == pa.float32() else torch.float64
 
     def _column(self, name: str) -> pa.Array:
         return upgraded_column(self._batch, name, self._version)

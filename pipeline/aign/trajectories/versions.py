@@ -21,6 +21,8 @@ from aign.trajectories.schema import FORMAT_VERSION, OWN_SOURCE
 
 READABLE = (1, 2, FORMAT_VERSION)
 """Versions that this program reads; it writes the last."""
+FIRST_DOUBLE = 3
+"""The first version in which what is measured is float64."""
 SINGLE = ("observations", "actions", "context")
 """Columns whose floats are float32 in every version."""
 
@@ -62,7 +64,7 @@ def upgraded_column(batch: pa.RecordBatch, name: str, version: int) -> pa.Array:
 
 
 def _upgraded(field: pa.Field, version: int) -> pa.Field:
-    if version >= 3 or field.name in SINGLE or leaf_of(field.type) != pa.float32():
+    if version >= FIRST_DOUBLE or field.name in SINGLE or leaf_of(field.type) != pa.float32():
         return field
     size = field.type.list_size if pa.types.is_fixed_size_list(field.type) else None
     return pa.field(field.name, pa.float64() if size is None else pa.list_(pa.float64(), size))

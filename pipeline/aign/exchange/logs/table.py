@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
@@ -22,12 +23,12 @@ import pyarrow.parquet as pq
 from aign.errors import DatasetError, unknown_name
 from aign.exchange.logs.faults import Faults
 from aign.files import BLOCK
+from aign.scenarios.constraints import LARGEST_WHOLE
 
 Array = np.ndarray[Any, Any]
 NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
+WHOLE = re.compile(r"[-+]?\d+")
 TRUTHS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
-LARGEST_WHOLE = 2**53
-"""Whole numbers up to this are exact in float64."""
 SHOWN = 40
 
 
@@ -49,8 +50,10 @@ class LogTable:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def numbers(self, name: str) -> Array:
-        """Return a column as float64 (N,), NaN where the cell is empty; cells that are no finite number are faults."""
+    def numbers(self, name: str, exact: bool = False) -> Array:
+        """Return a column as float64 (N,), NaN where the cell is empty; cells that are no finite number are faults, and
+        where it must be `exact` whole numbers that float64 would round.
+        """
         cells = self.cells[name]
         if pa.types.is_string(cells.type):
             readable = pc.match_substring_regex(cells, NUMBER)
@@ -61,6 +64,9 @@ class LogTable:
             empty = cells.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         wrong = ~empty & ~np.isfinite(values)
         self.faults.add(wrong, lambda row: f"{name}: {_shown(cells[row])} is no finite number")
+        if exact:
+            self.faults.add(_rounded(cells, values), lambda row: (
+                f"{name}: {_shown(cells[row])} is a whole number that float64 would round (exact are those up to 2^53)"))
         return np.where(wrong, np.nan, values)
 
     def whole_numbers(self, name: str) -> Array:
@@ -208,6 +214,15 @@ def _column(path: Path, name: str, column: pa.ChunkedArray) -> pa.Array:
 def _float64(cells: pa.Array) -> Array:
     values: Array = cells.fill_null(math.nan).to_numpy(zero_copy_only=False)
     return values
+
+
+def _rounded(cells: pa.Array, values: Array) -> Array:
+    """Return (N,): which cells are whole numbers that their float64 values (N,) do not equal."""
+    rounded = np.zeros(len(values), dtype=bool)
+    for row in np.flatnonzero(np.abs(values) >= LARGEST_WHOLE).tolist():
+        cell = str(cells[row].as_py())
+        rounded[row] = WHOLE.fullmatch(cell) is not None and np.isfinite(values[row]) and int(cell) != int(values[row])
+    return rounded
 
 
 def _texts(cells: pa.Array) -> Array:
