@@ -25,8 +25,8 @@ from aign.trajectories.versions import READABLE
 from aign.trajectories.windows import Windows
 
 GOLDEN = Path(__file__).parent / "golden"
-MEASURED = {"rewards", "return_raw", "return_normalised", "utility", "total_power", "max_power", "min_rate", "min_sinr_db",
-            "jain_fairness", "energy_efficiency"}
+MEASURED = {"rewards", "return_raw", "return_normalised", "utility", "total_power", "max_power", "min_rate",
+            "min_sinr_db", "jain_fairness", "energy_efficiency"}
 """Columns that are float64 from version 3 on."""
 VERSIONS = sorted(int(path.name.removeprefix("version-")) for path in GOLDEN.glob("version-?"))
 
@@ -130,7 +130,7 @@ def test_version_three_holds_exactly_what_version_two_rounded():
 
 def test_shards_of_an_old_version_are_no_parts_of_a_new_dataset(tmp_path):
     store = TrajectoryStore.open(folder_of(1))
-    with pytest.raises(DatasetError, match="different: .*return_raw, rewards, source, "):
+    with pytest.raises(DatasetError, match=r"different: .*return_raw, rewards, source, "):
         assemble(tmp_path / "d", sorted(folder_of(1).glob("*.arrow")), store.scenario, {})
 
 

@@ -53,8 +53,8 @@ class Constraint:
     threshold: float
 
     def __str__(self) -> str:
-        text = f"{self.threshold:.15g}"
-        exact = text if float(text) == self.threshold else repr(self.threshold).removesuffix(".0")
+        text = written(self.threshold, 15)
+        exact = text if float(text) == self.threshold else repr(self.threshold)
         return f"{self.label}{self.sense}{exact}"
 
     @property

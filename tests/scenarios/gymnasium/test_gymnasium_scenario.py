@@ -192,7 +192,7 @@ def test_equal_runs_are_cut_in_order():
     seen = scenario.agent_observations(values, states, 2)
     assert seen.shape == (3, 2, 3)
     torch.testing.assert_close(seen[:, :, 0], states[:, :2].float())
-    torch.testing.assert_close(seen[:, :, 1], states[:, :2].mean(1, keepdim=True).expand(-1, 2))
+    torch.testing.assert_close(seen[:, :, 1], states[:, :2].float().mean(1, keepdim=True).expand(-1, 2))
     assert (seen[:, :, 2] == 0.5).all()
     _, rewards = scenario.step(values, states, torch.zeros(3, 4))
     assert torch.equal(scenario.agent_rewards(values, states, states, rewards), rewards.float()[:, None].expand(3, 2))
