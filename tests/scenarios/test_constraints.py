@@ -173,8 +173,8 @@ def test_whole_numbers_are_written_in_full(value, text):
 
 
 def test_thresholds_are_written_so_that_they_read_back():
-    for threshold, text in ((300.0, "300"), (0.1, "0.1"), (0.1 + 0.2, "0.30000000000000004"), (1e15, "1000000000000000"),
-                            (2.0**53 - 1, "9007199254740991")):
+    for threshold, text in ((300.0, "300"), (0.1, "0.1"), (0.1 + 0.2, "0.30000000000000004"),
+                            (1e15, "1000000000000000"), (2.0**53 - 1, "9007199254740991")):
         bound = Constraint("min_rate", ">=", threshold)
         assert str(bound) == f"min_rate>={text}"
         assert parse([str(bound)], LABELS) == (bound,)

@@ -50,7 +50,8 @@ class Bound:
     def sentence(self) -> str:
         """Return this in words."""
         unit = "" if self.unit == "1" else f" {self.unit}"
-        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {written(self.value, 5)}{unit})"
+        value = f"{written(self.value, 5)}{unit}"
+        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {value})"
         if not self.binds and not (self.measured and abs(self.measured) > PRICELESS):
             return f"{text}."
         if self.predicted is not None:

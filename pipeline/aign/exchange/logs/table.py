@@ -66,7 +66,7 @@ class LogTable:
         self.faults.add(wrong, lambda row: f"{name}: {_shown(cells[row])} is no finite number")
         if exact:
             self.faults.add(_rounded(cells, values), lambda row: (
-                f"{name}: {_shown(cells[row])} is a whole number that float64 would round (exact are those up to 2^53)"))
+                f"{name}: {_shown(cells[row])} is a whole number that float64 would round (exact: up to 2^53)"))
         return np.where(wrong, np.nan, values)
 
     def whole_numbers(self, name: str) -> Array:
