@@ -55,7 +55,7 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
     """Write a split, or all of a dataset, as a Minari dataset; return its id.
 
     `MINARI_DATASETS_PATH=<root>` and `minari.load_dataset(<id>)` open it. Episodes keep their order and their exact
-    float32 values. `terminations` and `truncations` are set at an episode's last step from its own two flags. Metadata
+    values. `terminations` and `truncations` are set at an episode's last step from its own two flags. Metadata
     of episode i (`dataset.storage.get_episode_metadata([i])`): behaviour, source, split, ids, returns, utility, labels,
     `seed` and `options` (the context, as `reset` of the recovered environment takes it).
 
