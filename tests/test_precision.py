@@ -1,10 +1,15 @@
 """Whole numbers beyond what float32 holds, such as bytes, from the network that counts them to all they reach."""
 
+import json
+import shutil
+
 import gymnasium
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from gymnasium import spaces
+from recorded_data import sealed
 from sequential_models import SETTINGS
 
 from aign.agents.behaviours import record
@@ -20,12 +25,16 @@ from aign.exchange.merge import merge
 from aign.exchange.minari_export import export_minari
 from aign.exchange.publish import publish_dataset
 from aign.exchange.published import import_published
+from aign.files import write_json
 from aign.scenarios import registry
 from aign.scenarios.constraints import parse
 from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.replay import replay
+from aign.trajectories.shard import Shard, read_batch, write_batch
 from aign.trajectories.verification import verify
 from aign.trajectories.writer import ShardWriter
+from aign.trajectories.yardsticks import Known, check_yardsticks
 
 STEPS = 3
 BASES = {"2^24 + 1": 2**24 - 1, "2^53 - 1": 2**53 - 4}
@@ -182,3 +191,37 @@ def test_merging_keeps_every_byte(folder, store, scenario, tmp_path):
     merged = TrajectoryStore.open(tmp_path / "all")
     assert sorted(merged.column("bytes").tolist()) == sorted(
         store.column("bytes").tolist() + TrajectoryStore.open(tmp_path / "more").column("bytes").tolist())
+
+
+@pytest.fixture
+def older(folder, scenario, pool, tmp_path):
+    """The dataset as version 2 would have stored it: utility, and what follows from it, from float32 on."""
+    copy = shutil.copytree(folder, tmp_path / "older")
+    for path in sorted(copy.glob("*.arrow")):
+        shard = Shard(path)
+        utility = shard.view("utility").float().double()
+        known = Known(pool.splits)
+        returns = known.normalised(utility, known.rows(shard.view("context_id")))
+        stored = {field.name: column for field, column in zip(shard.schema, read_batch(path).columns, strict=True)}
+        stored["return_normalised"] = pa.array(returns.numpy())
+        for name in ("bytes", "utility", "return_raw", "return_normalised"):
+            stored[name] = stored[name].cast(pa.float32(), safe=False)
+        stored["rewards"] = stored["rewards"].cast(pa.list_(pa.float32(), STEPS), safe=False)
+        path.unlink()  # the old file may be mapped
+        write_batch(path, pa.RecordBatch.from_pydict(stored))
+    info = json.loads((copy / "meta/info.json").read_text())
+    write_json(copy / "meta/info.json", {**info, "format_version": 2})
+    return sealed(copy)
+
+
+def test_what_version_2_rounded_is_compared_in_float32_and_comes_back_in_a_merge(older, folder, store, pool, tmp_path):
+    old = TrajectoryStore.open(older)
+    assert not torch.equal(old.column("bytes"), store.column("bytes"))
+    assert check_yardsticks(old.shards, old.scenario, pool.splits) == 32
+    assert replay(old, pool.splits).first is None
+    twin = shutil.copytree(older, tmp_path / "twin")
+    merge([older, twin], tmp_path / "all")
+    merged = TrajectoryStore.open(tmp_path / "all")
+    for name in ("bytes", "utility", "return_raw", "rewards", "return_normalised"):
+        assert torch.equal(merged.column(name)[:32], store.column(name)), name
+    assert [check.name for check in verify(tmp_path / "all", load, lambda done, total: None)][-1] == "replay"
