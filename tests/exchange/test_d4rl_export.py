@@ -49,7 +49,8 @@ def test_each_key_has_a_row_for_each_step(store, tmp_path):
     arrays = read(tmp_path / "all.npz")
     assert set(BASIC) <= arrays.keys()
     assert {len(values) for name, values in arrays.items() if not name.startswith("metadata/")} == {steps}
-    assert arrays["observations"].dtype == arrays["rewards"].dtype == np.float32
+    assert arrays["observations"].dtype == arrays["actions"].dtype == np.float32
+    assert arrays["rewards"].dtype == arrays["infos/utility"].dtype == np.float64
     assert arrays["terminals"].dtype == arrays["timeouts"].dtype == bool
     assert json.loads(str(arrays["metadata/scenario"])) == store.scenario.spec()
 

@@ -31,12 +31,12 @@ def random_episodes(scenario, count, seed=0, full_length=True):
     designs = scenario.design_of(states)
     number = np.arange(count)
     length = np.full(count, scenario.horizon) if full_length else 1 + number // 4 % scenario.horizon
-    rewards = torch.stack(rewards, 1).float().numpy()
+    rewards = torch.stack(rewards, 1).numpy()
     return Episodes(
         observations=torch.stack(observations, 1).numpy(), actions=torch.stack(actions, 1).numpy(), rewards=rewards,
-        labels={name: values.float().numpy() for name, values in scenario.measure(contexts, designs).items()},
-        utility=scenario.utility(contexts, designs).float().numpy(), return_raw=rewards.sum(1),
-        return_normalised=np.random.default_rng(seed).normal(0.5, 0.3, count).astype(np.float32),
+        labels={name: values.numpy() for name, values in scenario.measure(contexts, designs).items()},
+        utility=scenario.utility(contexts, designs).numpy(), return_raw=rewards.sum(1),
+        return_normalised=np.random.default_rng(seed).normal(0.5, 0.3, count),
         length=length.astype(np.int32), terminated=number % 2 == 0, truncated=number % 2 == 1,
         behaviour=np.array([BEHAVIOURS[i % 3] for i in number], dtype=np.str_),
         agent_step=number.astype(np.int64) * 100, agent_seed=np.full(count, 7, np.int32),

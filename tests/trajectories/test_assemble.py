@@ -36,7 +36,7 @@ def test_the_folder(folder):
 def test_pyarrow_alone_reads_the_shards(folder, episodes):
     tables = [pa.ipc.open_stream(str(path)).read_all() for path in sorted(folder.glob("*.arrow"))]
     table = pa.concat_tables(tables)
-    np.testing.assert_array_equal(np.array(table["rewards"].to_pylist(), np.float32), episodes.rewards)
+    np.testing.assert_array_equal(np.array(table["rewards"].to_pylist()), episodes.rewards)
 
 
 def test_same_input_same_bytes_wherever_it_lies(folder, tmp_path, make_dataset, make_episodes):

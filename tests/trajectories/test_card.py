@@ -32,7 +32,7 @@ def test_every_column_has_a_row_with_its_unit(text, scenario):
         assert f"\n| `{field.name}` | " in text
     for label in scenario.labels:
         meaning = f"{label.description.rstrip('.')}; {label.better} is better"
-        assert f"| `{label.name}` | float32 | {label.unit} | {meaning} |" in text
+        assert f"| `{label.name}` | float64 | {label.unit} | {meaning} |" in text
     assert "| `observations` | float32[9][9] |" in text
 
 

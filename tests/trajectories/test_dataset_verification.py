@@ -118,12 +118,12 @@ def with_one_more(batch):
 
 def with_other_type(batch):
     place = batch.schema.names.index("utility")
-    return batch.set_column(place, "utility", batch.column(place).cast(pa.float64()))
+    return batch.set_column(place, "utility", batch.column(place).cast(pa.float32(), safe=False))
 
 
 @pytest.mark.parametrize(("change", "column", "words"), [
     (renamed, "rewards", "reward: "), (with_one_more, "extra", "one too many"),
-    (with_other_type, "utility", "utility: double given, utility: float needed"),
+    (with_other_type, "utility", "utility: float given, utility: double needed"),
     (lambda batch: batch.drop_columns("split"), "split", "nothing given"),
 ])
 def test_other_columns_are_named_with_their_shard(recorded, tmp_path, change, column, words):
@@ -241,7 +241,19 @@ def test_a_return_that_its_yardsticks_do_not_give_is_found(recorded, tmp_path):
     refused(copy, copy / shard, "column 'return_normalised'", f"episode {episode} ", after=FIGURES)
 
 
-@pytest.mark.parametrize("name", ["rewards", "total_power", "utility", "return_raw"])
+def test_a_utility_that_is_not_the_last_designs_is_found(recorded, tmp_path):
+    row, episode, shard = row_of(recorded, "test")
+    copy = changed_columns(recorded, tmp_path / "d", {"observations": put(row, 0.0, -1, 0)}, described=True)
+    refused(copy, copy / shard, "column 'utility'", f"episode {episode} ", "its last design has", after=FIGURES)
+
+
+def test_a_utility_that_moved_by_one_bit_does_not_give_its_return(recorded, tmp_path):
+    row, episode, shard = row_of(recorded, "test")
+    copy = changed_columns(recorded, tmp_path / "d", {"utility": nudge(row)}, described=True)
+    refused(copy, copy / shard, "column 'return_normalised'", f"episode {episode} ", after=FIGURES)
+
+
+@pytest.mark.parametrize("name", ["rewards", "total_power", "return_raw"])
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_only_a_replay_finds_what_was_described_and_sealed_again(recorded, tmp_path, name, split):
     row, episode, shard = row_of(recorded, split)

@@ -37,7 +37,7 @@ def stored(folder, name):
 def test_overview_states_the_quality_figures_and_their_bins(recorded):
     rows, figures = dict(cells(shown(recorded, 1000), "Dataset water-4")), stored(recorded, "quality")
     assert rows["scenario"] == "water-filling (budget 3.0, channels 4, gain 1.0)"
-    assert rows["episodes"] == "108 of up to 8 steps, format version 2"
+    assert rows["episodes"] == "108 of up to 8 steps, format version 3"
     assert rows["sources"] == "collect 108"
     quality = figures["trajectory_quality"]
     assert rows["trajectory quality"].startswith(
@@ -57,7 +57,7 @@ def test_every_column_has_shape_unit_and_meaning(recorded):
     rows = {row[0]: row[1:] for row in cells(shown(recorded), "Columns: one row an episode")}
     assert [name for name in rows if name] == ["column", *TrajectoryStore.open(recorded).columns]
     assert rows["observations"][0] == "float32[9][9]"
-    assert rows["total_power"] == ["float32", "W", "Sum of powers. Lower is better."]
+    assert rows["total_power"] == ["float64", "W", "Sum of powers. Lower is better."]
     assert all(meaning for _, _, meaning in rows.values())
 
 

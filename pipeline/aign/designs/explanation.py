@@ -15,7 +15,7 @@ from torch import Tensor
 
 from aign.scenarios.base import Scenario, finite_or_none
 from aign.scenarios.certificate import Certificate
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.constraints import Constraint, written
 
 STEP = 0.01
 """Where a label is not whole, "one unit more" is this share of the threshold."""
@@ -51,7 +51,8 @@ class Bound:
     def sentence(self) -> str:
         """Return this in words."""
         unit = "" if self.unit == "1" else f" {self.unit}"
-        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {self.value:.5g}{unit})"
+        value = f"{written(self.value, 5)}{unit}"
+        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {value})"
         if not self.binds and not (self.measured and abs(self.measured) > PRICELESS):
             return f"{text}."
         if self.predicted is not None:

@@ -28,6 +28,7 @@ from aign.diffusion.pipeline import DesignPipeline
 from aign.files import json_text, write_text, writing
 from aign.scenarios.base import Scenario, finite_or_none
 from aign.scenarios.certificate import Certificate, CertificateKind
+from aign.scenarios.constraints import written
 from aign.scenarios.returns import normalised_return
 from aign.scenarios.sequential import is_sequential
 
@@ -239,7 +240,7 @@ class Answer:
         lines = [] if self.explanation is None else self.explanation.sentences()
         found = self.diagnosis
         if found is not None and found.design is not None:
-            labels = ", ".join(f"{name} {value:.4g}" for name, value in found.labels.items())
+            labels = ", ".join(f"{name} {written(value, 4)}" for name, value in found.labels.items())
             nearest = written_out(found.design.tolist())
             lines.append(f"Nearest feasible design, with {found.cause} relaxed as said: {nearest}; utility "
                          f"{found.utility:.4f}, {labels}.")
@@ -249,7 +250,7 @@ class Answer:
         """Return what the table shows of one design, except the design itself."""
         gap = "-" if row["gap"] is None else f"{row['gap']:.3%}"
         return [str(row["rank"]), "yes" if row["feasible"] else "no", f"{row['utility']:.4f}", gap,
-                *(f"{row[name]:.4g}" for name in self.candidates.labels)]
+                *(written(row[name], 4) for name in self.candidates.labels)]
 
 
 def written_out(design: Sequence[float]) -> str:

@@ -38,6 +38,9 @@ train = load_dataset("path/to/this/folder", "$default", split="train")
 stream = load_dataset("path/to/this/folder", "$default", split="train", streaming=True)
 ```
 
+The formats "torch" and "numpy" of `datasets` round columns of float64 to float32 unless a `dtype` is given:
+`train.with_format("torch", dtype=torch.float64)`.
+
 With pandas or pyarrow: `pandas.read_parquet("path/to/this/folder/$default")`,
 `pyarrow.dataset.dataset("path/to/this/folder/$default")`.
 

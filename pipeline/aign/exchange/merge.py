@@ -19,6 +19,7 @@ from rich.table import Table
 from aign.errors import DatasetError
 from aign.exchange.batches import Report, batches, chosen_rows, silent
 from aign.exchange.merge_contexts import CONTEXTS, MergedContexts, claims_of, merged
+from aign.exchange.merge_precision import measured_again
 from aign.exchange.shards import shards_aside
 from aign.files import read_json
 from aign.manifest import NAME as MANIFEST
@@ -26,6 +27,7 @@ from aign.trajectories.assemble import assemble
 from aign.trajectories.layout import LONGEST_TEXT
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import OWN_SOURCE, SPLITS, Episodes
+from aign.trajectories.versions import FIRST_DOUBLE
 from aign.trajectories.writer import ShardWriter
 from aign.trust import Trust
 
@@ -81,10 +83,11 @@ class MergeReport:
 
 def merge(folders: Sequence[Path], target: Path, unique: bool = False, report: Report = silent,
           trust_code: Trust = False) -> MergeReport:
-    """Merge datasets; the same folders in any order give the same bytes.
+    """Merge datasets of any readable format version; the same folders in any order give the same bytes.
 
     Sources are kept; episodes that aign collected itself get the name of their dataset's folder. Equal context values
-    become one context, in the most held-out split that any dataset has it in (test, then validation, then train).
+    become one context, in the most held-out split that any dataset has it in (test, then validation, then train);
+    normalised returns are by what is certified of it. What older versions hold in float32 is measured again.
 
     Args:
         folders: two or more datasets of the same scenario with the same parameters.
@@ -138,16 +141,19 @@ def _episodes(parts: Sequence[Part], contexts: MergedContexts, unique: bool, rep
     seen: set[bytes] = set()
     done, total = 0, sum(len(part.store) for part in parts)
     for index, part in enumerate(parts):
+        single = part.store.info["format_version"] < FIRST_DOUBLE
         for episodes in batches(part.store, chosen_rows(part.store)):
             done += len(episodes)
             kept = _take(episodes, _unseen(episodes, seen)) if unique else episodes
+            kept = measured_again(kept, part.store.scenario) if single and len(kept) else kept
             part.dropped += len(episodes) - len(kept)
             place = contexts.places(index, kept)
             split = names[contexts.split[place]]
             part.moved += int((split != kept.split).sum())
             source = np.where(kept.source == OWN_SOURCE, part.name, kept.source)
             if len(kept):
-                yield replace(kept, context_id=contexts.ids[place], split=split, source=source)
+                yield replace(kept, context_id=contexts.ids[place], split=split, source=source,
+                              return_normalised=contexts.normalised(kept.utility, place))
             report(done, total)
 
 

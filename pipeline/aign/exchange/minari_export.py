@@ -78,7 +78,7 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
     |---|---|
     | observations | float32 (t+1, D), as stored |
     | actions | float32 (t, A), as stored, or where one of several choices is taken its number, int64 (t,) |
-    | rewards | float64 (t,): the simulator's own where they are, in float32, the stored ones, else the stored ones |
+    | rewards | float64 (t,), as stored; of datasets before format version 3, which hold float32, the simulator's own |
     | terminations, truncations | set at the last step from the episode's own two flags |
 
     Metadata of episode i (`dataset.storage.get_episode_metadata([i])`): behaviour, source, split, ids, returns,

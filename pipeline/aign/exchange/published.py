@@ -25,7 +25,7 @@ from aign.scenarios import registry
 from aign.trajectories.reader import INFO
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import write_batch
-from aign.trajectories.versions import upgraded, version_of
+from aign.trajectories.versions import upgraded_schema, version_of
 from aign.trust import Trust
 
 
@@ -148,7 +148,6 @@ def _check_columns(store: Path, schema: pa.Schema, trust_code: Trust) -> None:
     except (AignError, TypeError, KeyError) as problem:
         raise DatasetError(f"{store / INFO}: the scenario cannot be made ({problem}). Use the version of "
                            "aign that published the dataset.") from None
-    empty = pa.RecordBatch.from_pylist([], schema=schema.remove_metadata())
-    if not upgraded(empty, version).schema.equals(arrow_schema(scenario)):
+    if not upgraded_schema(schema, version).equals(arrow_schema(scenario)):
         raise DatasetError(f"{store.name}: the columns are not those of scenario {scenario.name} as it is now. "
                            "Use the version of aign that published the dataset.")

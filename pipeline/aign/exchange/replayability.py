@@ -28,9 +28,9 @@ def replayability(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Array
     """Simulate episodes from their reset options and their actions.
 
     Returns:
-        rewards (E, T) float64: the simulator's own where these are, in float32, the stored ones, else the stored ones;
-        replayable (E,) bool: whether the environment can begin the episode, and observations and rewards come out as
-        stored, in every bit of float32.
+        rewards (E, T) float64: as stored; where the stored ones are the simulator's in float32, as before format
+        version 3, the simulator's own;
+        replayable (E,) bool: whether the environment can begin the episode, and observations and rewards come out so.
     """
     rewards, replayable = part.rewards.astype(np.float64), np.zeros(len(part), np.bool_)
     rows = _can_begin(scenario, part)
@@ -42,7 +42,8 @@ def replayability(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Array
     applied = scenario.applied(actions.flatten(0, 1)).unflatten(0, actions.shape[:2])
     seen, earned, _ = simulated(scenario, contexts, first, applied, length.long())
     paid = earned.double().numpy()
-    same_rewards = paid.astype(np.float32) == part.rewards[rows]
+    stored = part.rewards[rows]
+    same_rewards = (paid == stored) | (paid.astype(np.float32) == stored)
     same_observations = (seen.float() == observed).all(dim=2).numpy()
     steps = np.arange(scenario.horizon + 1)
     replayable[rows] = ((same_rewards | (steps[:-1] >= part.length[rows, None])).all(axis=1)

@@ -25,6 +25,10 @@ OPPOSITE: dict[str, Sense] = {"<=": ">", ">=": "<", "<": ">=", ">": "<="}
 PATTERN = re.compile(r"\s*(not\s+)?([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
 
 
+LARGEST_WHOLE = 2**53
+"""Whole numbers up to this are exact in float64."""
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """A scalar of a design (or of the path to it) that a request may bound.
@@ -51,7 +55,9 @@ class Constraint:
     threshold: float
 
     def __str__(self) -> str:
-        return f"{self.label}{self.sense}{self.threshold:.15g}"
+        text = written(self.threshold, 15)
+        exact = text if float(text) == self.threshold else repr(self.threshold)
+        return f"{self.label}{self.sense}{exact}"
 
     @property
     def upper(self) -> bool:
@@ -131,6 +137,11 @@ def parse(texts: Iterable[str], labels: Sequence[Label]) -> tuple[Constraint, ..
             raise ConstraintError(f"Constraints {lower} and {upper} contradict each other: no value of {name} meets "
                                   "both. Relax one of them.")
     return tuple(tightest.values())
+
+
+def written(value: float, digits: int) -> str:
+    """Return a number for people in so many significant digits; a whole one in full, such as 16777217."""
+    return f"{value:.0f}" if value.is_integer() and abs(value) <= LARGEST_WHOLE else f"{value:.{digits}g}"
 
 
 def _read(text: str, known: Sequence[str]) -> Constraint:

@@ -116,12 +116,8 @@ class SequentialScenario(Scenario[ParametersT]):
         return torch.cat([states[:, :self.state_size].float(), self.fixed_observation(contexts), clock], dim=1)
 
     def outcome(self, contexts: Tensor, states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return utility (B,) and labels of episodes that ended in these states, read off their totals.
-
-        The utility is a float32 number, so that what a dataset stores of it is all there is.
-        """
-        utility, labels = self.result(contexts, self.parts(states)[1])
-        return utility.float().double(), labels
+        """Return utility (B,) and labels of episodes that ended in these states, read off their totals."""
+        return self.result(contexts, self.parts(states)[1])
 
     def design_of(self, states: Tensor) -> Tensor:
         """Return the decisions so far (B, X), `OPEN` where none was taken."""

@@ -67,6 +67,9 @@ from aign.trajectories.reader import TrajectoryStore  # checks every byte, then 
 store = TrajectoryStore.open("path/to/this/folder")
 ```
 
+Rewards, labels, utility and returns are float64. The formats "torch" and "numpy" of `datasets` round them to float32
+unless a `dtype` is given: `dataset.with_format("torch", dtype=torch.float64)`.
+
 $sections
 ## Citation
 

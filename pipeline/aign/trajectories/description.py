@@ -67,8 +67,8 @@ def _information(store: TrajectoryStore) -> dict[str, Any]:
     former = {"kind": "continuous", "size": store.scenario.action_size, "low": -1.0, "high": 1.0}
     if store.scenario.choices is not None and stored.get("action") == former:
         info["action"] = former  # what earlier programs said of choices
-    if stored["format_version"] == 1:
-        info["format_version"] = 1
+    info["format_version"] = stored["format_version"]
+    if info["format_version"] == 1:
         info["splits"] = {split: {name: value for name, value in counts.items() if name != "sources"}
                           for split, counts in info["splits"].items()}
     return info

@@ -25,6 +25,8 @@ from aign.trajectories.shard import Shard
 
 CONTEXTS = "contexts.safetensors"
 """The contexts file of a dataset folder."""
+ROUNDING = 1e-9
+"""Relative difference of utilities that rounding alone may make."""
 REMEDY = "The contexts are of another dataset, or one of the two was altered: make the dataset again."
 
 
@@ -142,18 +144,33 @@ def check_yardsticks(shards: Sequence[Shard], scenario: Scenario[Any], splits: M
     for shard in shards:
         rows = rows_of(shard, known)
         normalised = known.normalised(_utility(scenario, shard), rows)
-        comparison.add(shard, {"context": known.values[rows], "return_normalised": normalised.float()})
+        comparison.add(shard, {"context": known.values[rows], "return_normalised": normalised})
         if comparison.first is not None:
             raise DatasetError(f"{comparison.first}. {REMEDY}")
     return len(known)
 
 
 def _utility(scenario: Scenario[Any], shard: Shard) -> Tensor:
-    """Return the utility (E,) of a shard's episodes: of the last design, or as stored where no state shows it."""
+    """Return the utility (E,) that the normalised returns of a shard's episodes were computed from.
+
+    That is the stored one, which must be that of the last design where a state shows it; but in float32 it was rounded
+    only afterwards, so that the one of the last design stands for it.
+    """
+    stored = shard.view("utility")
     if is_sequential(scenario):
-        return shard.view("utility").double()
+        return stored
     final = shard.view("observations")[torch.arange(len(shard)), shard.view("length").long(), :scenario.state_size]
-    return scenario.utility(shard.view("context").clone(), scenario.design_of(final))
+    computed = scenario.utility(shard.view("context").clone(), scenario.design_of(final))
+    if shard.precision("utility") == torch.float32:
+        return computed
+    # Not to the last bit: another processor may round the scenario's formula otherwise.
+    wrong = (stored - computed).abs() > ROUNDING * (1.0 + computed.abs())
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        raise DatasetError(f"{shard.path}, column 'utility': episode {int(shard.view('episode_id')[row])} (row {row}) "
+                           f"holds {float(stored[row])}, its last design has {float(computed[row])}. Observations or "
+                           "utility were altered: make the dataset again.")
+    return stored
 
 
 def _check_shapes(split: str, one: Yardsticks) -> None:

@@ -69,7 +69,7 @@ def test_an_episode_is_that_of_the_environment_itself(environment, horizon):
         np.testing.assert_array_equal(done.states[row, :steps + 1].numpy(), np.clip(seen.astype(np.float32), low, high))
         assert torch.equal(done.states[row, steps:], done.states[row, steps].expand(horizon + 1 - steps, -1))
         assert done.rewards[row].tolist() == rewards + [0.0] * (horizon - steps)
-        assert float(utility[row]) == float(np.float32(sum(rewards)))
+        assert float(utility[row]) == sum(rewards)
         assert float(labels["duration"][row]) == steps
 
 
@@ -192,8 +192,8 @@ def test_equal_runs_are_cut_in_order():
     states = scenario.initial_state(values)
     seen = scenario.agent_observations(values, states, 2)
     assert seen.shape == (3, 2, 3)
-    torch.testing.assert_close(seen[:, :, 0], states[:, :2])
-    torch.testing.assert_close(seen[:, :, 1], states[:, :2].mean(1, keepdim=True).expand(-1, 2))
+    torch.testing.assert_close(seen[:, :, 0], states[:, :2].float())
+    torch.testing.assert_close(seen[:, :, 1], states[:, :2].float().mean(1, keepdim=True).expand(-1, 2))
     assert (seen[:, :, 2] == 0.5).all()
     _, rewards = scenario.step(values, states, torch.zeros(3, 4))
     assert torch.equal(scenario.agent_rewards(values, states, states, rewards), rewards.float()[:, None].expand(3, 2))

@@ -36,9 +36,10 @@ class Block:
     reading: Reading
     tolerance: float
 
-    def read(self, table: LogTable) -> Array:
-        """Return the values in the scenario's unit, float64 (N, size), NaN where empty."""
-        cells = np.stack([table.numbers(name) for name in self.columns], axis=1)
+    def read(self, table: LogTable, exact: bool = False) -> Array:
+        """Return the values in the scenario's unit, float64 (N, size), NaN where empty; see `LogTable.numbers`."""
+        exact = exact and not self.reading.converts
+        cells = np.stack([table.numbers(name, exact) for name in self.columns], axis=1)
         return self.reading.scale * cells + self.reading.offset
 
     def value(self, index: int) -> str:

@@ -20,7 +20,7 @@ from aign.trajectories.layout import LONGEST_TEXT
 PLACE = "{i}"
 """Stands for a whole number in a pattern of columns."""
 FLOAT32 = 1e-6
-"""Relative and absolute tolerance within which two numbers are the same in float32."""
+"""Relative and absolute tolerance within which two numbers are the same in float32, as states are stored."""
 
 Column = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -47,6 +47,11 @@ class Reading(Settings):
         if isinstance(given, dict) and isinstance(given.get("columns"), str):
             given = {**given, "columns": [given["columns"]]}
         return given
+
+    @property
+    def converts(self) -> bool:
+        """Whether values are computed from the cells; else they are the cells."""
+        return (self.scale, self.offset) != (1.0, 0.0)
 
     @field_validator("scale")
     @classmethod

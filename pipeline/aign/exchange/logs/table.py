@@ -6,6 +6,7 @@ The whole table is in memory, float64. Axes: N rows.
 from __future__ import annotations
 
 import math
+import re
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -22,16 +23,16 @@ from aign.errors import DatasetError, unknown_name
 from aign.exchange.logs.faults import Faults
 from aign.exchange.logs.header import Header, read_header
 from aign.exchange.logs.text_file import TEXT_ENDINGS, ending_of, read_columns
+from aign.scenarios.constraints import LARGEST_WHOLE
 
 Array = np.ndarray[Any, Any]
 Result = TypeVar("Result")
 NUMBER = r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$"
+WHOLE = re.compile(r"[-+]?\d+")
 TRUTHS = {**dict.fromkeys(("true", "t", "yes", "y", "on", "1", "1.0"), True),
           **dict.fromkeys(("false", "f", "no", "n", "off", "0", "0.0", ""), False)}
 USUAL_MARKS = frozenset({"na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", "."})
 """What people write into a cell that holds nothing."""
-LARGEST_WHOLE = 2**53
-"""Whole numbers up to this are exact in float64."""
 NO_NUMBER = int(np.iinfo(np.int64).min)
 """Stands for a whole number that could not be read."""
 SHOWN = 40
@@ -55,8 +56,10 @@ class LogTable:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def numbers(self, name: str) -> Array:
-        """Return a column as float64 (N,), NaN where the cell is empty; cells that are no finite number are faults."""
+    def numbers(self, name: str, exact: bool = False) -> Array:
+        """Return a column as float64 (N,), NaN where the cell is empty; cells that are no finite number are faults, and
+        where it must be `exact` whole numbers that float64 would round.
+        """
         cells = self.cells[name]
         if pa.types.is_string(cells.type):
             readable = pc.match_substring_regex(cells, NUMBER)
@@ -67,6 +70,9 @@ class LogTable:
             empty = cells.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
         wrong = ~empty & ~np.isfinite(values)
         self.faults.add(wrong, lambda row: f"{name}: {_shown(cells[row])} is no finite number{_mark(cells[row])}")
+        if exact:
+            self.faults.add(_rounded(cells, values), lambda row: (
+                f"{name}: {_shown(cells[row])} is a whole number that float64 would round (exact: up to 2^53)"))
         return np.where(wrong, np.nan, values)
 
     def whole_numbers(self, name: str) -> Array:
@@ -183,6 +189,15 @@ def _column(path: Path, name: str, column: pa.ChunkedArray, empty: pa.Array) -> 
 def _float64(cells: pa.Array) -> Array:
     values: Array = cells.fill_null(math.nan).to_numpy(zero_copy_only=False)
     return values
+
+
+def _rounded(cells: pa.Array, values: Array) -> Array:
+    """Return (N,): which cells are whole numbers that their float64 values (N,) do not equal."""
+    rounded = np.zeros(len(values), dtype=bool)
+    for row in np.flatnonzero(np.abs(values) >= LARGEST_WHOLE).tolist():
+        cell = str(cells[row].as_py())
+        rounded[row] = WHOLE.fullmatch(cell) is not None and np.isfinite(values[row]) and int(cell) != int(values[row])
+    return rounded
 
 
 def _texts(cells: pa.Array) -> Array:

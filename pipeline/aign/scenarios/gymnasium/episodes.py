@@ -27,6 +27,7 @@ from aign.scenarios.gymnasium.making import Maker
 from aign.scenarios.gymnasium.spaces import Actions
 
 Floats = NDArray[np.float32]
+Totals = NDArray[np.float64]
 OWN_TOTALS = ("ended", "steps", "return")
 """The first totals; the labels follow."""
 ENDED, STEPS, RETURN = range(3)
@@ -41,7 +42,7 @@ class Moment:
     """What is known after some decisions: observed (S,), totals (K,), and the reward of the last decision."""
 
     observed: Floats
-    totals: Floats
+    totals: Totals
     reward: float
 
 
@@ -103,7 +104,7 @@ class Episode:
 
     def _now(self, shown: Shown) -> Moment:
         totals = [float(self.ended), float(self._env.steps), self._return, *(label.value for label in self._measured)]
-        return Moment(shown.observed.astype(np.float32), np.array(totals, np.float32), shown.reward)
+        return Moment(shown.observed.astype(np.float32), np.array(totals, np.float64), shown.reward)
 
 
 class Episodes:

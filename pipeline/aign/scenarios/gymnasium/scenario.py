@@ -154,7 +154,7 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         nothing = np.empty((0, self.decision_size), np.float32)
         moments = [self._episodes.after(int(seed), nothing) for seed in contexts[:, 0].tolist()]
         totals = [moment.totals for moment in moments]
-        return self._shown([moment.observed for moment in moments], contexts), _stacked(totals, contexts)
+        return self._shown([moment.observed for moment in moments], contexts), _stacked(totals, contexts.double())
 
     def decide(self, contexts: Tensor, observed: Tensor, totals: Tensor, time: Tensor, past: Tensor,
                decision: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -264,5 +264,5 @@ def _labels(parameters: GymnasiumParameters) -> tuple[Label, ...]:
 
 
 def _stacked(values: list[Any], like: Tensor) -> Tensor:
-    """Return vectors as a float32 tensor (B, values) on the device of another."""
-    return torch.from_numpy(np.array(values, np.float32).reshape(len(values), -1)).to(like.device)
+    """Return vectors as a tensor (B, values) of the type and on the device of another."""
+    return torch.from_numpy(np.array(values).reshape(len(values), -1)).to(like)
