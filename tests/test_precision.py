@@ -173,7 +173,7 @@ def test_exports_hold_every_byte(folder, store, base, tmp_path):
         assert [int(value) for value in arrays["infos/bytes"][::STEPS]] == expected
         assert [int(row.sum()) for row in arrays["rewards"].reshape(-1, STEPS)] == expected
     minari = pytest.importorskip("minari")
-    name = export_minari(store, tmp_path)
+    name = export_minari(store, tmp_path).dataset_id
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
         dataset = minari.load_dataset(name)

@@ -44,7 +44,7 @@ def test_minari_iterates_the_same_episodes(ragged, tmp_path, load):
         assert np.array_equal(episode.observations, ragged.column("observations")[row, :steps + 1].numpy())
         assert np.array_equal(episode.actions, ragged.column("actions")[row, :steps].numpy())
         assert episode.rewards.dtype == np.float64
-        assert np.array_equal(episode.rewards.astype(np.float32), ragged.column("rewards")[row, :steps].numpy())
+        assert np.array_equal(episode.rewards, ragged.column("rewards")[row, :steps].numpy())
         full = steps == ragged.scenario.horizon
         assert episode.terminations.tolist() == [False] * (steps - 1) + [full]
         assert episode.truncations.tolist() == [False] * (steps - 1) + [not full]
