@@ -117,7 +117,7 @@ def test_rows_choose_the_episodes_to_learn_from(make, sizes):
 def test_what_contradicts_itself_is_refused(make):
     with pytest.raises(ParameterError, match="learning from 2 datasets together needs the kind set"):
         make(network=NetworkSettings(channels=16, multipliers=(1, 2), kernel=3, embedding=32))
-    with pytest.raises(ParameterError, match=r"never_together: Unknown label 'min_rat'"):
+    with pytest.raises(ParameterError, match=r"never_together\[0\]\[0\]: Unknown label 'min_rat'"):
         make(never_together=(("min_rat", "max_power"),))
     with pytest.raises(ParameterError, match=r"train.stride = 3"):
         make(stride=3)

@@ -26,7 +26,7 @@ def exported(request, tmp_path_factory):
     pool = ContextPool.draw(scenario, CONTEXTS, seed=2)
     batches = [batch for source, count in EPISODES.items() for split in CONTEXTS
                for batch in record(source, scenario, pool[split], count, seed=2)]
-    store = TrajectoryStore.open(write_dataset(folder / "d", scenario, batches, pool))
+    store = TrajectoryStore.open(write_dataset(folder / "d", scenario, batches, pool), trust_code=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINARI_DATASETS_PATH", str(folder))
         yield store, export_minari(store, folder)

@@ -25,7 +25,7 @@ def judged(request, tmp_path_factory):
         models.save(data.pipeline, folder / "models" / f"{name}-sac-only", data.history)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(evaluate, "MODELS", folder / "models")
-            patch.setattr(evaluate.store, "load", lambda path: data.pipeline)
+            patch.setattr(evaluate.store, "load", lambda path, trusted: data.pipeline)
             patch.setattr(evaluate.methods, "policy", lambda *given: data.scenario.heuristics["best"])
             found = evaluate.competitors(name, ["sac"], data.store, data.pipeline,
                                          EvaluateSettings(contexts=6, candidates=2), QUICK, 0)
