@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from aign import dataset_commands, publish_commands
-from aign.errors import SMALLER, AignError, StorageError, out_of_memory
+from aign.errors import SMALLER, AignError, ModelError, NoModelError, StorageError, out_of_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="AI-generated network design: collect trajectories, train a diffuser, sample certified designs.")
@@ -23,13 +23,19 @@ DEFAULT = Path("params.yaml")
 INTERRUPTED = 130
 
 
-def _params(path: Path) -> Any:
-    from aign import params
+def _params(path: Path, variant: str | None = None) -> Any:
+    """Return the parameters for a stage (of a variant) or a study, after checking that it may run here."""
+    from aign import checkout, params
     from aign.stages.scratch import die_with_parent
 
-    if "DVC_STAGE" in os.environ:  # a killed dvc must not leave a stage behind; a user's shell may go
+    under_dvc = "DVC_STAGE" in os.environ
+    if under_dvc:  # a killed dvc must not leave a stage behind; a user's shell may go
         die_with_parent()
-    return params.load(path)
+    checkout.check()
+    found = params.load(path)
+    if under_dvc and variant is not None and checkout.here():
+        found.check_tracked(variant)
+    return found
 
 
 @app.command()
@@ -37,7 +43,7 @@ def collect(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Let agents explore the network and store their episodes as a trajectory dataset."""
     from aign.stages.collect import collect as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -45,7 +51,7 @@ def train(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Train the Decision Diffuser on the trajectory dataset."""
     from aign.stages.train import train as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -53,7 +59,7 @@ def sample(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Answer the requests of params.yaml with verified designs."""
     from aign.stages.sample import sample as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -61,7 +67,7 @@ def evaluate(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Compare the diffuser with agents, heuristics and the certified optimum on unseen contexts."""
     from aign.stages.evaluate import evaluate as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -93,8 +99,11 @@ def design(
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
     given = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
-    pipeline = store.serving(store.load(model), given) if model is not None else \
-        store.find(Path("models"), scenario, given)
+    try:
+        pipeline = store.serving(store.load(model), given) if model is not None else \
+            store.find(Path("models"), scenario, given)
+    except NoModelError as error:
+        raise ModelError(f"{error} {_training(scenario, given)}") from error
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
     memory = training_designs(Path("data/trajectories"), pipeline.scenario,
                               lambda error: _warn(f"left out of the novelty: {error}"))
@@ -131,6 +140,17 @@ def scenarios(
     journal.console.print(gallery.table())
     if pictures is not None:
         gallery.draw(pictures, seed)
+
+
+def _training(scenario: str, given: dict[str, Any]) -> str:
+    """Return how to come by a model for a scenario with the given parameters."""
+    from aign import params
+
+    try:
+        command = params.load(DEFAULT).training(scenario, given)
+    except AignError:
+        command = None
+    return f"Or train one: `{command}`." if command else f"Or add that network to {DEFAULT} and train it."
 
 
 def _warn(message: str) -> None:

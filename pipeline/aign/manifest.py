@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aign.errors import AignError, DatasetError
+from aign.errors import REPRODUCE, AignError, DatasetError
 from aign.files import json_text, read_json, sha256, write_json
 
 NAME = "meta/manifest.json"
 CLIENTS = (".git", ".gitattributes", ".cache")
 """What git and the hub's client leave at the top of a folder that they fetched: no part of it."""
-REMEDY = "Make the dataset again (`aign collect`, or `dvc repro`), or fetch it again (`dvc pull`)."
+REMEDY = f"Make the dataset again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
 def build(folder: Path, rows: Mapping[str, int] | None = None) -> None:

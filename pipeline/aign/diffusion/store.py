@@ -11,7 +11,7 @@ from diffusers.utils.logging import disable_progress_bar
 
 from aign import manifest
 from aign.diffusion.pipeline import DesignPipeline
-from aign.errors import ModelError
+from aign.errors import REPRODUCE, ModelError, NoModelError
 from aign.files import building, read_json, write_json
 from aign.scenarios import registry
 
@@ -31,7 +31,7 @@ A conditional Decision Diffuser ({network}) trained on trajectories of `{scenari
 and design quality during training. Conditions: normalised return, {labels}.
 """
 
-REMEDY = "Train the model again (`dvc repro`), or fetch it again (`dvc pull`)."
+REMEDY = f"Train the model again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
 def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
@@ -53,7 +53,8 @@ def load(folder: Path) -> DesignPipeline:
         ModelError: the folder is missing, foreign, incomplete or damaged.
     """
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder. Train one with `dvc repro`, or give the folder of one.")
+        raise ModelError(f"{folder}: no such model folder. Give the folder of one, "
+                         f"or train it ({REPRODUCE}).")
     if not (folder / "model_index.json").is_file():
         raise ModelError(f"{folder}: no model_index.json in it, so it is no model folder of AIGN. "
                          "Give the folder that `aign train` wrote.")
@@ -73,8 +74,8 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPi
     is none, the one of users as a set that can serve another number of them.
 
     Raises:
-        ModelError: there is none, or more than one; the message lists what there is. Or a model there is damaged, so
-            that it cannot be told what it was trained on.
+        NoModelError: there is none; the message lists what there is.
+        ModelError: there are several; or a model there is damaged, so that it cannot be told what it was trained on.
     """
     found, present, flexible = [], [], []
     for index in sorted(folder.glob("[!.]*/model_index.json")):  # hidden: half-written ones of a stopped process
@@ -95,8 +96,8 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPi
     asked = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
     models = "; ".join(present) or "none"
     problem = "no model" if not found else f"{len(found)} models ({', '.join(map(str, found))})"
-    raise ModelError(f"{folder}: {problem} for {asked}. Models there: {models}. "
-                     "Train one with `dvc repro`, or name one with --model.")
+    kind = ModelError if found else NoModelError
+    raise kind(f"{folder}: {problem} for {asked}. Models there: {models}. Name one with --model.")
 
 
 def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPipeline:
