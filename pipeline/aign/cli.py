@@ -144,13 +144,17 @@ def scenarios(
 
 def _training(scenario: str, given: dict[str, Any]) -> str:
     """Return how to come by a model for a scenario with the given parameters."""
-    from aign import params
+    from aign import checkout, params
 
     try:
-        command = params.load(DEFAULT).training(scenario, given)
+        known = params.load(DEFAULT)
+        variant = known.matching(scenario, given)
     except AignError:
-        command = None
-    return f"Or train one: `{command}`." if command else f"Or add that network to {DEFAULT} and train it."
+        variant = None
+    if variant is None:
+        return f"Or add that network to {DEFAULT} and train it."
+    command = known.command("train", variant) if checkout.here() else f"aign collect {variant} && aign train {variant}"
+    return f"Or train one: `{command}`."
 
 
 def _warn(message: str) -> None:

@@ -116,8 +116,8 @@ class Params(Settings):
         """Return the command that runs a stage of a variant, and the stages before it, under DVC."""
         return f"dvc repro {'pipeline/dvc.yaml:' if name in self.further else ''}{stage}@{name}"
 
-    def training(self, scenario: str, parameters: Mapping[str, JsonValue]) -> str | None:
-        """Return the command that trains a model for a scenario with the given parameters; None without a variant.
+    def matching(self, scenario: str, parameters: Mapping[str, JsonValue]) -> str | None:
+        """Return the first variant of a scenario with the given parameters; None where there is none.
 
         Raises:
             ParameterError: a variant whose scenario cannot be built.
@@ -125,7 +125,7 @@ class Params(Settings):
         wanted = {"name": scenario, **parameters}.items()
         for name, variant in (self.variants | self.further).items():
             if variant.scenario.name == scenario and wanted <= variant.create_scenario().spec().items():
-                return self.command("train", name)
+                return name
         return None
 
     def check_tracked(self, name: str) -> None:

@@ -100,8 +100,7 @@ def columns(method: Mapping[str, Any]) -> dict[str, str]:
         interval = f" [{score['mean_low']:.4f}, {score['mean_high']:.4f}]"
     return {**found, "pooled return": f"{method['normalised_return_pooled']:.4f}",
             f"normalised mean{' [95 % interval]' if interval else ''}": f"{score['mean']:.4f}{interval}",
-            "q05 ": f"{score['q05']:.4f}", "worst ": f"{score['worst']:.4f}",
-            "ms/design": f"{method['milliseconds_per_design']:g}"}
+            "q05 ": f"{score['q05']:.4f}", "worst ": f"{score['worst']:.4f}"}
 
 
 def gaps(scores: Mapping[str, Score]) -> Figure:

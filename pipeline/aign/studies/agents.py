@@ -81,5 +81,5 @@ def learn_agent(report: Report, folder: Path, scenario: Mapping[str, Any], conte
     test = pool["test"]
     some = test.take(torch.arange(min(count, len(test))))
     score = judge(network, some, methods.policy(network, folder, kind))
-    finish(folder, **score.to_json(), contexts=len(some), training_seconds=seconds, curve=learned.curve,
+    finish(folder, **score.timed(), contexts=len(some), training_seconds=seconds, curve=learned.curve,
            environment_steps=planned_steps(kind, collect, network.horizon))

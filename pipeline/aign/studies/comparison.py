@@ -158,4 +158,4 @@ def described(score: Score, contexts: Contexts) -> dict[str, Any]:
     """Return one method's figures as JSON values."""
     above = score.normalised * (contexts.optimum - contexts.reference)
     utility = contexts.reference + above if score.ratio is None else score.ratio * contexts.optimum
-    return {**score.to_json(), "utility": float(utility.mean())}
+    return {**score.timed(), "utility": float(utility.mean())}
