@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from aign import dataset_commands, publish_commands
-from aign.errors import SMALLER, AignError, StorageError, out_of_memory
+from aign.errors import SMALLER, AignError, ModelError, NoModelError, StorageError, out_of_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="AI-generated network design: collect trajectories, train a diffuser, sample certified designs.")
@@ -25,16 +25,21 @@ INTERRUPTED = 130
 
 
 def _params(path: Path, variant: str | None = None) -> Any:
-    from aign import params
+    """Return the parameters for a stage (of a variant) or a study, after checking that it may run here."""
+    from aign import checkout, params
     from aign.stages.scratch import die_with_parent
 
-    if "DVC_STAGE" in os.environ:  # a killed dvc must not leave a stage behind; a user's shell may go
+    under_dvc = "DVC_STAGE" in os.environ
+    if under_dvc:  # a killed dvc must not leave a stage behind; a user's shell may go
         die_with_parent()
-    given = params.load(path)
+    checkout.check()
+    loaded = params.load(path)
+    if under_dvc and variant is not None and checkout.here():
+        loaded.check_tracked(variant)
     from aign import variant_check  # loads torch, for which a mistyped file need not wait
 
-    variant_check.check(given, path, variant)
-    return given
+    variant_check.check(loaded, path, variant)
+    return loaded
 
 
 @app.command()
@@ -99,8 +104,11 @@ def design(
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
     given = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
-    pipeline = store.serving(store.load(model, trust_code), given) if model is not None else \
-        store.find(Path("models"), scenario, given, trust_code)
+    try:
+        pipeline = store.serving(store.load(model, trust_code), given) if model is not None else \
+            store.find(Path("models"), scenario, given, trust_code)
+    except NoModelError as error:
+        raise ModelError(f"{error} {_training(scenario, given)}") from error
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
     memory = training_designs(Path("data/trajectories"), pipeline.scenario,
                               lambda error: _warn(f"left out of the novelty: {error}"))
@@ -137,6 +145,21 @@ def scenarios(
     journal.console.print(gallery.table())
     if pictures is not None:
         gallery.draw(pictures, seed)
+
+
+def _training(scenario: str, given: dict[str, Any]) -> str:
+    """Return how to come by a model for a scenario with the given parameters."""
+    from aign import checkout, params
+
+    try:
+        known = params.load(DEFAULT)
+        variant = known.matching(scenario, given)
+    except AignError:
+        variant = None
+    if variant is None:
+        return f"Or add that network to {DEFAULT} and train it."
+    command = known.command("train", variant) if checkout.here() else f"aign collect {variant} && aign train {variant}"
+    return f"Or train one: `{command}`."
 
 
 def _warn(message: str) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 SMALLER = "Ask for less (fewer or smaller networks, batches, workers or designs), or take a larger machine."
 """What to do where memory runs out."""
 
+REPRODUCE = "`dvc repro`; for a network under `further` in params.yaml `dvc repro --all-pipelines`"
+"""How DVC makes datasets and models that are missing or damaged."""
+
 
 class AignError(Exception):
     """Anything the user can mend; the command line prints its message alone and exits with status 2."""
@@ -31,6 +34,10 @@ class DatasetError(AignError):
 
 class ModelError(AignError):
     """A model folder is missing, foreign, incomplete or damaged."""
+
+
+class NoModelError(ModelError):
+    """There is no model yet for what is asked."""
 
 
 class TrustError(AignError):

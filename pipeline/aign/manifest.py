@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aign.errors import AignError, DatasetError
+from aign.errors import REPRODUCE, AignError, DatasetError
 from aign.files import json_text, read_json, sha256, write_json
 
 NAME = "meta/manifest.json"
@@ -17,7 +17,7 @@ CLIENTS = (".git", ".gitattributes", ".cache")
 CACHES = re.compile(r"cache-.*\.arrow|tmp[a-z0-9_]{8}")
 """What `datasets` writes beside the shards of a dataset that it has open: results of `map`, `filter`, `shuffle` and
 others, and files it was still writing when it was stopped. They are keyed by the shards' content; no part of it."""
-REMEDY = "Make the dataset again (`aign collect`, or `dvc repro`), or fetch it again (`dvc pull`)."
+REMEDY = f"Make the dataset again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
 def build(folder: Path, rows: Mapping[str, int] | None = None) -> None:

@@ -7,6 +7,7 @@ many seeds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ from aign import checked_yaml
 from aign.agents.settings import CollectSettings
 from aign.designs.settings import EvaluateSettings, SampleSettings
 from aign.diffusion.settings import TrainSettings
-from aign.errors import ParameterError, unknown_name
+from aign.errors import REPRODUCE, ParameterError, unknown_name
 from aign.settings import RunSettings, Settings
 from aign.studies.settings import StudySettings
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from aign.scenarios.base import Scenario
 
 FILE = Path("params.yaml")
+TRACKED_BASE = ("seed", "threads", "device")
+"""Values of `base` that stages watch in dvc.yaml."""
 
 VariantName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """Lower-case words and numbers joined by hyphens: the name is also a folder and part of a DVC stage's name."""
@@ -93,7 +96,7 @@ class Variant(Settings):
         wanted = self.create_scenario().spec()
         if found.spec() != wanted:
             raise ParameterError(f"{folder}: made for {found.spec()}, but the parameters say {wanted}. Run the earlier "
-                                 "stages again (`dvc repro`).")
+                                 f"stages again ({REPRODUCE}).")
 
 
 class Params(Settings):
@@ -124,6 +127,36 @@ class Params(Settings):
         if name not in known:
             raise ParameterError(unknown_name("variant", name, known))
         return known[name]
+
+    def command(self, stage: str, name: str) -> str:
+        """Return the command that runs a stage of a variant, and the stages before it, under DVC."""
+        return f"dvc repro {'pipeline/dvc.yaml:' if name in self.further else ''}{stage}@{name}"
+
+    def matching(self, scenario: str, parameters: Mapping[str, JsonValue]) -> str | None:
+        """Return the first variant of a scenario with the given parameters; None where there is none.
+
+        Raises:
+            ParameterError: a variant whose scenario cannot be built.
+        """
+        wanted = {"name": scenario, **parameters}.items()
+        for name, variant in (self.variants | self.further).items():
+            if variant.scenario.name == scenario and wanted <= variant.create_scenario().spec().items():
+                return name
+        return None
+
+    def check_tracked(self, name: str) -> None:
+        """Check that params.yaml writes out the blocks of a variant that DVC tracks, before any stage takes its time.
+
+        Raises:
+            ParameterError: some are left out; this program has defaults for them, but DVC stops where it needs them.
+        """
+        group = "further" if name in self.further else "variants"
+        variant = self.variant(name)
+        for place, block, tracked in (("base", self.base, TRACKED_BASE),
+                                      (f"{group}.{name}", variant, Variant.model_fields)):
+            if missing := [field for field in tracked if field not in block.model_fields_set]:
+                raise ParameterError(f"params.yaml: {place} does not say {', '.join(missing)}, which DVC tracks. Write "
+                                     "a block as `train: {}`, a value of `base` as `device: auto`, for the defaults.")
 
 
 def load(path: str | Path = FILE) -> Params:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from aign.errors import TrustError
+from aign.errors import REPRODUCE, TrustError
 
 Trust = bool | Mapping[str, Any]
 """Which code that a file names may be imported: none (False), all (True), or all of one scenario (its specification,
@@ -69,6 +69,6 @@ def refusal(file: Path, named: Mapping[str, list[str]], trust_code: Trust) -> Tr
     remedy = ("If you know where it comes from and trust that code, say so with --trust-code, in Python with "
               "trust_code=True." if isinstance(trust_code, bool) else
               "It is not the scenario of your parameters, so it is not trusted as they are: run the earlier stages "
-              "again (`dvc repro`).")
+              f"again ({REPRODUCE}).")
     return TrustError(f"{file}: its scenario names code, which opening it would run: {code}. Nothing was imported. "
                       f"{remedy}")

@@ -42,8 +42,7 @@ def test_every_method_is_measured_on_unseen_contexts(metrics, stored, variant):
     assert metrics["certificate"] == ("upper bound" if variant == WATER else "exhaustive search")
     assert set(metrics["methods"]) == METHODS | set(stored.scenario.heuristics)
     for method in metrics["methods"].values():
-        assert set(method) == {"utility_ratio", "normalised_return_pooled", "milliseconds_per_design"}
-        assert method["milliseconds_per_design"] > 0
+        assert set(method) == {"utility_ratio", "normalised_return_pooled"}
         for figures in (method["utility_ratio"], method["normalised_return_pooled"]):
             assert set(figures) == FIGURES
             assert all(math.isfinite(value) for value in figures.values())
@@ -114,15 +113,13 @@ def test_report_and_plots_are_there(smoke, variant, metrics):
     assert all(plt.imread(path).std() > 0 for path in (folder / "plots").iterdir())
 
 
-def test_all_but_time_is_the_same_again(workplace):
+def test_another_run_writes_the_same_bytes_and_tells_the_times_on_its_output_only(workplace):
     report = workplace / "data/reports" / WATER
-    before = json.loads((report / "metrics.json").read_text())
-    assert aign("evaluate", WATER).code == 0
-    after = json.loads((report / "metrics.json").read_text())
-    for metrics in (before, after):
-        for method in metrics["methods"].values():
-            method.pop("milliseconds_per_design")
-    assert before == after
+    before = contents(report)
+    outcome = aign("evaluate", WATER)
+    assert outcome.code == 0
+    assert "milliseconds" in outcome.out
+    assert contents(report) == before
 
 
 def test_other_numbers_of_candidates_have_other_names(workplace):

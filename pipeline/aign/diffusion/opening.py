@@ -15,7 +15,7 @@ from diffusers import DDPMScheduler
 from torch import nn
 
 from aign.diffusion import inverse_dynamics, set_network, unet
-from aign.errors import ModelError, ParameterError
+from aign.errors import REPRODUCE, ModelError, ParameterError
 from aign.files import read_json
 from aign.scenarios import registry
 from aign.trust import Trust
@@ -47,8 +47,9 @@ def check_index(folder: Path) -> None:
         ModelError: naming what is missing.
     """
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder, and nothing is fetched by a name. Train one with `dvc "
-                         "repro`, give the folder of one, or fetch one: `hf download OWNER/NAME --local-dir FOLDER`.")
+        raise ModelError(f"{folder}: no such model folder, and nothing is fetched by a name. Train one "
+                         f"({REPRODUCE}), give the folder of one, or fetch one: `hf download OWNER/NAME --local-dir "
+                         "FOLDER`.")
     if not (folder / INDEX).is_file():
         raise ModelError(f"{folder}: no {INDEX} in it, so it is no model folder of AIGN. Give the folder that `aign "
                          "train` wrote.")

@@ -11,7 +11,7 @@ from diffusers.utils.logging import disable_progress_bar
 from aign import manifest
 from aign.diffusion.opening import UNOPENED, check_index
 from aign.diffusion.pipeline import DesignPipeline
-from aign.errors import ModelError
+from aign.errors import REPRODUCE, ModelError, NoModelError
 from aign.files import building, read_json, write_json, write_text
 from aign.scenarios import registry
 from aign.trust import Trust
@@ -33,7 +33,7 @@ from aign.diffusion.pipeline import DesignPipeline
 and design quality during training. Conditions: normalised return, {labels}.
 """
 
-REMEDY = "Train the model again (`dvc repro`), or fetch it again (`dvc pull`)."
+REMEDY = f"Train the model again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
 def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
@@ -82,8 +82,8 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
     is none, the one of users as a set that can serve another number of them.
 
     Raises:
-        ModelError: there is none, or more than one; the message lists what there is. Or a model there is damaged, so
-            that it cannot be told what it was trained on.
+        NoModelError: there is none; the message lists what there is.
+        ModelError: there are several; or a model there is damaged, so that it cannot be told what it was trained on.
         TrustError: its scenario names code that is not trusted; see `load`.
     """
     found, present, flexible = [], [], []
@@ -105,8 +105,8 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
     asked = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
     models = "; ".join(present) or "none"
     problem = "no model" if not found else f"{len(found)} models ({', '.join(map(str, found))})"
-    raise ModelError(f"{folder}: {problem} for {asked}. Models there: {models}. "
-                     "Train one with `dvc repro`, or name one with --model.")
+    kind = ModelError if found else NoModelError
+    raise kind(f"{folder}: {problem} for {asked}. Models there: {models}. Name one with --model.")
 
 
 def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPipeline:

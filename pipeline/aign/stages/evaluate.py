@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,15 +24,13 @@ from aign.scenarios.base import Scenario, finite_or_none
 from aign.scenarios.returns import degenerate_contexts
 from aign.scenarios.sequential import is_sequential
 from aign.stages import journal, methods, report
-from aign.stages.collect import AGENTS, TRAJECTORIES
+from aign.stages.folders import AGENTS, MODELS, REPORTS, TRAJECTORIES, ablation
 from aign.stages.methods import Method
 from aign.stages.progress import Progress
 from aign.stages.sample import requested
 from aign.stages.score import Score
-from aign.stages.train import MODELS, ablation
 from aign.trajectories.reader import TrajectoryStore
 
-REPORTS = Path("data/reports")
 LEAST_CONTEXTS = 2
 
 

@@ -102,7 +102,7 @@ def columns(method: Mapping[str, Any]) -> dict[str, str]:
         found |= {name: "-" if pooled[name] is None else f"{pooled[name]:.4f}" for name in ("q05", "worst")}
     if "utility" in method:
         found["U mean [95 % interval]"] = returns.shown(method["utility"], 2)
-    return {**found, "ms/design": f"{method['milliseconds_per_design']:g}"}
+    return found
 
 
 def gaps(scores: Mapping[str, Score]) -> Figure:

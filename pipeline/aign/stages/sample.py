@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +14,7 @@ from aign.files import building
 from aign.params import Params
 from aign.scenarios.base import Scenario
 from aign.stages import journal
-from aign.stages.train import MODELS
-
-DESIGNS = Path("data/designs")
+from aign.stages.folders import DESIGNS, MODELS
 
 
 def sample(variant: str, params: Params) -> None:

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from aign.agents.contexts import ContextPool, Contexts
-from aign.agents.settings import Kind
 from aign.diffusion import checkpoint, device, store
 from aign.diffusion.quality import HeldOut, merit
 from aign.diffusion.settings import TrainSettings
@@ -16,20 +15,13 @@ from aign.diffusion.training import Trainer
 from aign.errors import ModelError
 from aign.files import building, read_json
 from aign.params import Params
-from aign.scenarios.registry import sources
 from aign.settings import RunSettings
 from aign.stages import journal, seals
-from aign.stages.collect import TRAJECTORIES
+from aign.stages.folders import MODELS, TRAJECTORIES, ablation
 from aign.stages.jobs import Job, Report, run_jobs
 from aign.stages.scratch import code_version, fingerprint, scratch
+from aign.stages.watched import watched
 from aign.trajectories.reader import TrajectoryStore
-
-MODELS = Path("models")
-
-
-def ablation(agents: Sequence[Kind]) -> str:
-    """Return the suffix of the model that is trained on the trajectories of the first agent alone, such as sac-only."""
-    return f"{agents[0]}-only"
 
 
 def train(variant: str, params: Params) -> None:
@@ -49,8 +41,7 @@ def train(variant: str, params: Params) -> None:
     journal.read(title, dataset)
     digest = read_json(dataset / "meta/manifest.json", ModelError)["digest"]
     key = fingerprint(seed=run.seed, threads=run.threads, device=target.type, train=settings, dataset=digest,
-                      code=code_version("diffusion", *sources(stored.scenario.name), "trajectories", "files",
-                                        "manifest", "stages/train", "stages/seals"))
+                      code=code_version(*watched("train", stored.scenario.name)))
     journal.say(title, f"{len(stored)} episodes of {stored.scenario.name}, on {target.type}")
     with scratch("train", variant, key) as folder:
         shorter = settings.model_copy(update={"steps": settings.ablation_steps})

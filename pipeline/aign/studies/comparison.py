@@ -153,4 +153,4 @@ def compared(report: Report, scenario: Scenario[Any], contexts: Contexts,
 
 def described(score: Score) -> dict[str, Any]:
     """Return one method's figures as JSON values."""
-    return {**score.to_json(), "utility": float(score.utility.mean())}
+    return {**score.timed(), "utility": float(score.utility.mean())}

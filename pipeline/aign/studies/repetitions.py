@@ -15,6 +15,7 @@ from aign.files import read_json, sha256
 from aign.params import Params, ScenarioSettings, Variant
 from aign.scenarios.base import Scenario
 from aign.stages import collect as stage
+from aign.stages.folders import AGENTS, TRAJECTORIES
 from aign.studies.settings import SizeSettings
 
 SCENARIO = "power-allocation"
@@ -83,7 +84,7 @@ def made(params: Params, variant: str, scenario: ScenarioSettings, settings: Col
     """
     block = Variant(scenario=scenario, collect=settings)
     network = block.create_scenario()
-    found = Repetition(network.agents, seed, stage.TRAJECTORIES / variant, stage.AGENTS / variant)
+    found = Repetition(network.agents, seed, TRAJECTORIES / variant, AGENTS / variant)
     if not is_collected(found, network, settings):
         base = params.base.model_copy(update={"seed": seed})
         stage.collect(variant, Params(base=base, variants={variant: block}))
