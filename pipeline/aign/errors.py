@@ -36,10 +36,6 @@ class ModelError(AignError):
     """A model folder is missing, foreign, incomplete or damaged."""
 
 
-class NoModelError(ModelError):
-    """There is no model yet for what is asked."""
-
-
 class StorageError(AignError):
     """A file could not be written: the disk is full or the folder is read-only."""
 

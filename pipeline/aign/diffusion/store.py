@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from diffusers.utils.logging import disable_progress_bar
 
 from aign import manifest
 from aign.diffusion.pipeline import DesignPipeline
-from aign.errors import REPRODUCE, ModelError, NoModelError
+from aign.errors import REPRODUCE, ModelError
 from aign.files import building, read_json, write_json
 from aign.scenarios import registry
 
@@ -69,13 +69,14 @@ def load(folder: Path) -> DesignPipeline:
     return pipeline
 
 
-def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPipeline:
+def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
+         remedy: Callable[[], str] = str) -> DesignPipeline:
     """Open the model under `folder` that was trained on all data of a scenario with the given parameters; where there
     is none, the one of users as a set that can serve another number of them.
 
     Raises:
-        NoModelError: there is none; the message lists what there is.
-        ModelError: there are several; or a model there is damaged, so that it cannot be told what it was trained on.
+        ModelError: there is none, or more than one; the message lists what there is, and where there is none, ends with
+            what `remedy` returns. Or a model there is damaged, so that it cannot be told what it was trained on.
     """
     found, present, flexible = [], [], []
     for index in sorted(folder.glob("[!.]*/model_index.json")):  # hidden: half-written ones of a stopped process
@@ -96,8 +97,8 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPi
     asked = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
     models = "; ".join(present) or "none"
     problem = "no model" if not found else f"{len(found)} models ({', '.join(map(str, found))})"
-    kind = ModelError if found else NoModelError
-    raise kind(f"{folder}: {problem} for {asked}. Models there: {models}. Name one with --model.")
+    raise ModelError(f"{folder}: {problem} for {asked}. Models there: {models}. Name one with --model."
+                     f"{'' if found else remedy()}")
 
 
 def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPipeline:
