@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from aign import dataset_commands, publish_commands
-from aign.errors import SMALLER, AignError, ModelError, NoModelError, StorageError, out_of_memory
+from aign.errors import SMALLER, AignError, StorageError, out_of_memory
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="AI-generated network design: collect trajectories, train a diffuser, sample certified designs.")
@@ -104,11 +104,8 @@ def design(
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
     given = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
-    try:
-        pipeline = store.serving(store.load(model, trust_code), given) if model is not None else \
-            store.find(Path("models"), scenario, given, trust_code)
-    except NoModelError as error:
-        raise ModelError(f"{error} {_training(scenario, given)}") from error
+    pipeline = store.serving(store.load(model, trust_code), given) if model is not None else \
+        store.find(Path("models"), scenario, given, trust_code, lambda: _training(scenario, given))
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
     memory = training_designs(Path("data/trajectories"), pipeline.scenario,
                               lambda error: _warn(f"left out of the novelty: {error}"))
@@ -157,9 +154,9 @@ def _training(scenario: str, given: dict[str, Any]) -> str:
     except AignError:
         variant = None
     if variant is None:
-        return f"Or add that network to {DEFAULT} and train it."
+        return f" Or add that network to {DEFAULT} and train it."
     command = known.command("train", variant) if checkout.here() else f"aign collect {variant} && aign train {variant}"
-    return f"Or train one: `{command}`."
+    return f" Or train one: `{command}`."
 
 
 def _warn(message: str) -> None:

@@ -36,10 +36,6 @@ class ModelError(AignError):
     """A model folder is missing, foreign, incomplete or damaged."""
 
 
-class NoModelError(ModelError):
-    """There is no model yet for what is asked."""
-
-
 class TrustError(AignError):
     """A dataset or model names code, and the user has not said that he trusts it."""
 

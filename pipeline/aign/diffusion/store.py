@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from diffusers.utils.logging import disable_progress_bar
 from aign import manifest
 from aign.diffusion.opening import UNOPENED, check_index
 from aign.diffusion.pipeline import DesignPipeline
-from aign.errors import REPRODUCE, ModelError, NoModelError
+from aign.errors import REPRODUCE, ModelError
 from aign.files import building, read_json, write_json, write_text
 from aign.scenarios import registry
 from aign.trust import Trust
@@ -77,13 +77,13 @@ def load(folder: str | Path, trust_code: Trust = False) -> DesignPipeline:
 
 
 def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
-         trust_code: Trust = False) -> DesignPipeline:
+         trust_code: Trust = False, remedy: Callable[[], str] = str) -> DesignPipeline:
     """Open the model under `folder` that was trained on all data of a scenario with the given parameters; where there
     is none, the one of users as a set that can serve another number of them.
 
     Raises:
-        NoModelError: there is none; the message lists what there is.
-        ModelError: there are several; or a model there is damaged, so that it cannot be told what it was trained on.
+        ModelError: there is none, or more than one; the message lists what there is, and where there is none, ends with
+            what `remedy` returns. Or a model there is damaged, so that it cannot be told what it was trained on.
         TrustError: its scenario names code that is not trusted; see `load`.
     """
     found, present, flexible = [], [], []
@@ -105,8 +105,8 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
     asked = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
     models = "; ".join(present) or "none"
     problem = "no model" if not found else f"{len(found)} models ({', '.join(map(str, found))})"
-    kind = ModelError if found else NoModelError
-    raise kind(f"{folder}: {problem} for {asked}. Models there: {models}. Name one with --model.")
+    raise ModelError(f"{folder}: {problem} for {asked}. Models there: {models}. Name one with --model."
+                     f"{'' if found else remedy()}")
 
 
 def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPipeline:
