@@ -114,8 +114,9 @@ def _check_studies(studies: StudySettings, networks: dict[str, Scenario[Any] | N
             for number, kind in enumerate(kinds):
                 with problems.at(f"studies.agents.variants.{name}[{number}]: "):
                     agents_fit.check_fit(kind, network)
-    with problems.at("studies.bias.users: "):
-        studies.tables.size(studies.bias.users)
+    if "users" in studies.bias.model_fields_set:  # the default belongs to the default sizes
+        with problems.at("studies.bias.users: "):
+            studies.tables.size(studies.bias.users)
     labels = create(STUDIED, users=2).labels
     for place, case in enumerate(studies.rate.cases):
         for number, request in enumerate(case.constraints):

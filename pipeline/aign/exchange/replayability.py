@@ -28,9 +28,9 @@ def replayability(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Array
     """Simulate episodes from their reset options and their actions.
 
     Returns:
-        rewards (E, T) float64: as stored; where the stored ones are the simulator's in float32, as before format
-        version 3, the simulator's own;
-        replayable (E,) bool: whether the environment can begin the episode, and observations and rewards come out so.
+        rewards (E, T) float64: as stored; where format versions before 3 hold the simulator's in float32, its own;
+        replayable (E,) bool: whether the environment can begin the episode, and observations and rewards (in the
+        precision of float32, since environments of others may round the last digits otherwise) come out so.
     """
     rewards, replayable = part.rewards.astype(np.float64), np.zeros(len(part), np.bool_)
     rows = _can_begin(scenario, part)
@@ -43,12 +43,13 @@ def replayability(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Array
     seen, earned, _ = simulated(scenario, contexts, first, applied, length.long())
     paid = earned.double().numpy()
     stored = part.rewards[rows]
-    same_rewards = (paid == stored) | (paid.astype(np.float32) == stored)
+    same_rewards = paid.astype(np.float32) == stored.astype(np.float32)
+    in_single = stored == stored.astype(np.float32)
     same_observations = (seen.float() == observed).all(dim=2).numpy()
     steps = np.arange(scenario.horizon + 1)
     replayable[rows] = ((same_rewards | (steps[:-1] >= part.length[rows, None])).all(axis=1)
                         & (same_observations | (steps > part.length[rows, None])).all(axis=1))
-    rewards[rows] = np.where(same_rewards, paid, rewards[rows])
+    rewards[rows] = np.where(same_rewards & in_single, paid, stored)
     return rewards, replayable
 
 

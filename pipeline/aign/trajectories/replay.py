@@ -59,13 +59,18 @@ def replay(store: TrajectoryStore, splits: Mapping[str, Yardsticks] | None = Non
     return result
 
 
-def check_replay(result: Comparison) -> None:
+def check_replay(result: Comparison, rounding: bool = False) -> None:
     """Refuse a dataset of which an episode came out otherwise.
+
+    Args:
+        result: of `replay`.
+        rounding: whether differences up to `ROUNDING` are none, as where an environment of others adds up the members
+            of a set, in whatever order they lie in memory.
 
     Raises:
         DatasetError: with the first difference, and how many episodes differ in which columns.
     """
-    if result.first is not None:
+    if result.first is not None and not (rounding and result.share <= ROUNDING):
         columns = ", ".join(f"{name} in {count:,}" for name, count in result.columns.most_common())
         cause = ("They were altered, or not made by this simulator (imported logs may differ)."
                  if result.share > ROUNDING else
