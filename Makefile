@@ -25,11 +25,17 @@ help:  ## Show this list.
 pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (dvc repro).
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro
+	@$(BIN)/python pipeline/git_results.py
 
 .PHONY: all-scenarios
 all-scenarios: $(ALL_INSTALLED)  ## Set up, then run every stage of every network in params.yaml.
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro --all-pipelines
+	@$(BIN)/python pipeline/git_results.py
+
+.PHONY: show-results
+show-results: $(INSTALLED)  ## Let git show results that differ from the published ones by processor only.
+	@$(BIN)/python pipeline/git_results.py --show
 
 .PHONY: tables
 tables: $(INSTALLED)  ## Set up, then rebuild the paper's tables with certificates; hours, a stopped run resumes.

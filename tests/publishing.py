@@ -1,4 +1,4 @@
-"""Small stores to publish: the golden ones of both format versions, and one whose splits are mixed row by row."""
+"""Small stores to publish: the golden ones of every format version, and one whose splits are mixed row by row."""
 
 import dataclasses
 from pathlib import Path
@@ -12,12 +12,12 @@ from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
 
 GOLDEN = Path(__file__).parent / "trajectories" / "golden"
-VERSIONS = [GOLDEN / "version-1", GOLDEN / "version-2"]
+VERSIONS = [GOLDEN / "version-1", GOLDEN / "version-2", GOLDEN / "version-3"]
 
 
 def mixed_store(folder, shard_rows=7):
     """The golden episodes in another order, splits mixed, in several shards."""
-    store = TrajectoryStore.open(GOLDEN / "version-2")
+    store = TrajectoryStore.open(GOLDEN / "version-3")
     whole = next(iter(batches(store, store.rows())))
     order = np.random.default_rng(0).permutation(len(whole))
     columns = {name: values[order] for name, values in vars(whole).items() if name != "labels"}

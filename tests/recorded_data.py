@@ -81,7 +81,8 @@ def changed_columns(folder, target, changes, described=False):
         sealed(copy)
         again = TrajectoryStore.open(copy)
         sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-        describe(copy, sums, again.shards, again.scenario, again.info, ["contexts.safetensors"])
+        describe(copy, sums, again.shards, again.scenario, again.info, ["contexts.safetensors"],
+                 copy / "contexts.safetensors")
     return sealed(copy)
 
 

@@ -9,7 +9,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, Feature, ScenarioParameters
+from aign.scenarios.base import Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.sequential import SequentialScenario
 
@@ -84,7 +85,8 @@ class Calls(SequentialScenario[CallsParameters]):
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         best = torch.full((len(contexts),), float(self.horizon), dtype=torch.float64)
         feasible = torch.ones(len(contexts), dtype=torch.bool)
-        return Certificate(best, self.followed(self.rules["up"], contexts), feasible, "exhaustive search", "All hits.")
+        return Certificate(best, self.followed(self.rules["up"], contexts), feasible, CertificateKind.EXHAUSTIVE,
+                           "All hits.")
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         return Figure()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from smoke import POWER, WATER, aign, contents, flip_byte, jobs_here, write_params
 
 from aign import __version__, params
@@ -254,7 +255,20 @@ def test_a_strange_neighbour_does_not_hide_a_model(workplace):
 
 
 def test_without_any_model_the_way_to_one_is_said(untouched):
-    refused(untouched(lambda folder: shutil.rmtree(folder / "models"), *DESIGN), "Models there: none", "dvc repro")
+    refused(untouched(lambda folder: shutil.rmtree(folder / "models"), *DESIGN), "Models there: none",
+            f"Or train one: `aign collect {WATER} && aign train {WATER}`.")
+    refused(aign("design", "water-filling", "--set", "channels=7"), "Or add that network to params.yaml and train it.")
+
+
+@pytest.mark.parametrize(("group", "command"), [("variants", f"dvc repro train@{WATER}"),
+                                                ("further", f"dvc repro pipeline/dvc.yaml:train@{WATER}")])
+def test_in_a_checkout_the_command_for_a_model_is_that_of_its_group(workplace, monkeypatch, group, command):
+    shutil.rmtree(workplace / "models")
+    content = yaml.safe_load((workplace / "params.yaml").read_text())
+    content.setdefault(group, {})[WATER] = content["variants"].pop(WATER)
+    (workplace / "params.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.setattr("aign.checkout.here", lambda: True)
+    refused(aign(*DESIGN), f"Or train one: `{command}`.")
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate"])

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -124,11 +126,16 @@ def test_building_makes_a_new_folder_with_its_parents(tmp_path):
 
 
 def test_building_starts_empty_though_an_earlier_run_was_killed(tmp_path):
-    (tmp_path / ".data.part").mkdir()
-    (tmp_path / ".data.part" / "remains").write_text("of a killed run")
+    (tmp_path / ".data.123.part").mkdir()
+    (tmp_path / ".data.123.part" / "remains").write_text("of a killed run")
+    (tmp_path / ".data.lock").write_text("")
+    others = [".data.v2.123.part", ".metadata.123.part"]  # of other folders, which may be at work
+    for name in others:
+        (tmp_path / name).mkdir()
     with files.building(tmp_path / "data") as aside:
         assert names(aside) == []
-    assert names(tmp_path) == ["data"]
+        assert names(tmp_path) == sorted([*others, ".data.lock", aside.name])
+    assert names(tmp_path) == sorted([*others, "data"])
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt(), OSError(errno.ENOSPC, "full")],
@@ -205,15 +212,90 @@ def test_sha256_reads_every_block(tmp_path, size):
     assert files.sha256(tmp_path / "blob") == hashlib.sha256(content[:size]).hexdigest()
 
 
+# --- one process at a time --------------------------------------------------------------------------------------------
+HOLDING = """
+import sys, time
+from pathlib import Path
+from aign.files import building
+with building(Path(sys.argv[1])) as aside:
+    (aside / "theirs").write_text("theirs")
+    print("holds", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process(folder):
+    """Another process that builds a folder until its input ends."""
+    with subprocess.Popen([sys.executable, "-c", HOLDING, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as process:
+        assert process.stdout.readline() == "holds\n"
+        yield process
+
+
 def test_a_claimed_folder_is_refused_to_others_until_it_is_free(tmp_path):
     folder = tmp_path / "deep" / "folder"
     with files.claimed(folder):
-        with pytest.raises(StorageError, match="another process is writing there"), files.claimed(folder):
+        with pytest.raises(StorageError, match=f"{folder}: another process is writing there"), files.claimed(folder):
             raise AssertionError("two hold it")
-        taken = subprocess.run([sys.executable, "-c", "import sys; from pathlib import Path; from aign.files import "
-                                "claimed\nwith claimed(Path(sys.argv[1])): pass", str(folder)], capture_output=True)
-        assert b"another process is writing there" in taken.stderr
+        with files.claimed(folder, "other.lock"), files.claimed(tmp_path / "other"):
+            pass
     with files.claimed(folder), pytest.raises(ZeroDivisionError), files.claimed(tmp_path / "other"):
         1 / 0  # noqa: B018
     with files.claimed(tmp_path / "other"):
-        assert list(folder.iterdir()) == []
+        assert names(tmp_path) == [".other.lock", "deep"]
+    assert names(folder.parent) == []
+
+
+def test_a_folder_that_another_process_builds_is_refused_and_its_work_is_left_alone(tmp_path):
+    folder = tmp_path / "data"
+    with another_process(folder) as process:
+        with pytest.raises(StorageError, match="data: another process is writing there"), files.building(folder):
+            raise AssertionError("two build it")
+        process.stdin.close()
+    assert process.returncode == 0
+    assert names(folder) == ["theirs"]
+    assert names(tmp_path) == ["data"]
+
+
+def test_a_folder_whose_builder_was_killed_is_free_and_nothing_of_it_stays(tmp_path):
+    with another_process(tmp_path / "data") as process:
+        process.kill()
+    assert len(names(tmp_path)) == 2
+    with files.building(tmp_path / "data") as aside:
+        (aside / "ours").write_text("ours")
+    assert names(tmp_path) == ["data"]
+    assert names(tmp_path / "data") == ["ours"]
+
+
+def test_many_who_want_one_folder_never_hold_it_together(tmp_path):
+    script = """
+import sys, time
+from pathlib import Path
+from aign.errors import StorageError
+from aign.files import claimed
+folder, inside, held = Path(sys.argv[1]), Path(sys.argv[2]), 0
+while held < 40:
+    try:
+        with claimed(folder):
+            inside.mkdir()  # fails where somebody else is inside
+            inside.rmdir()
+            held += 1
+    except StorageError:
+        time.sleep(0.001)
+"""
+    many = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "data"), str(tmp_path / "inside")])
+            for _ in range(4)]
+    assert [one.wait() for one in many] == [0] * 4
+    assert names(tmp_path) == []
+
+
+def test_the_folder_one_stands_in_cannot_be_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StorageError, match="Give the path of a folder"), files.building(Path(".")):
+        raise AssertionError("built")
+
+
+def test_text_is_the_same_bytes_on_every_system(tmp_path):
+    files.write_text(tmp_path / "a", "ä → €\r\nb\n")
+    assert (tmp_path / "a").read_bytes() == "ä → €\r\nb\n".encode()

@@ -80,7 +80,8 @@ def test_missing_truncated_and_foreign_files_are_found_without_reading_them_all(
             manifest.check(copy, deep)
         assert str(path) in str(caught.value)
         path.write_bytes(content)
-    for foreign in (copy / "cache-1.arrow", copy / "meta" / ".hidden"):
+    for foreign in (copy / "data-00002-of-00002.arrow", copy / "meta" / "cache-1.arrow", copy / "meta" / ".hidden",
+                    copy / "tmp1", copy / "cache-1.arrow.part"):
         foreign.write_text("")
         with pytest.raises(DatasetError, match="foreign") as caught:
             manifest.check(copy, deep)
@@ -118,3 +119,19 @@ def test_what_a_client_leaves_at_the_top_is_no_part_of_the_folder(copy, name):
     (copy / "meta" / name).write_text("text")
     with pytest.raises(DatasetError, match="foreign"):
         manifest.check(copy, deep=True)
+
+
+@pytest.mark.parametrize("name", ["cache-0123456789abcdef.arrow", "cache-0123456789abcdef_00001_of_00002.arrow",
+                                  "tmp0a_9zzzz"])
+def test_caches_of_datasets_beside_the_shards_are_no_part_of_the_folder(copy, name):
+    listed = manifest.check(copy, deep=True)
+    (copy / name).write_text("rows")
+    assert manifest.check(copy, deep=True) == listed
+
+
+def test_a_listed_file_is_checked_whatever_its_name(tmp_path):
+    (tmp_path / "cache-1.arrow").write_text("rows")
+    manifest.build(tmp_path)
+    (tmp_path / "cache-1.arrow").write_text("rose")
+    with pytest.raises(DatasetError, match="altered"):
+        manifest.check(tmp_path, deep=True)

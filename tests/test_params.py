@@ -67,7 +67,7 @@ def test_unknown_variant_names_the_nearest(write):
     ("variants.water-10.collcet", {}, ["variants.water-10.collcet", "Did you mean 'collect'"]),
     ("variants.water-10.collect.sac.learning_rat", 1, ["collect.sac.learning_rat:", "Did you mean 'learning_rate'"]),
     ("variants.water-10.collect.sac.tau", 3, ["variants.water-10.collect.sac.tau: given 3", "less than or equal to 1"]),
-    ("variants.water-10.collect.sac.hidden", [8, 0], ["sac.hidden.1: given 0", "greater than or equal to 1"]),
+    ("variants.water-10.collect.sac.hidden", [8, 0], ["sac.hidden[1]: given 0", "greater than or equal to 1"]),
     ("variants.water-10.collect.train_contexts", "many", ["given 'many'", "valid integer"]),
     ("variants.water-10.collect.train_contexts", True, ["given True", "valid integer"]),
     ("variants.water-10.collect.train_contexts", 1.0, ["given 1.0", "valid integer"]),
@@ -150,3 +150,16 @@ def test_any_file_is_valid_or_a_parameter_error(write, value):
 def test_reading_parameters_does_not_load_torch(write):
     code = f"import sys; from aign.params import load; load({str(write(VALID))!r}); print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+def test_what_dvc_tracks_must_be_written_out():
+    whole = {"base": {"seed": 1, "threads": 1, "device": "cpu"}, "variants": {"a": {
+        "scenario": {"name": "water-filling"}, "code": "water_filling.py", "collect": {}, "train": {}, "sample": {},
+        "evaluate": {}}}}
+    Params.model_validate(whole).check_tracked("a")
+    for block in ("code", "collect", "train", "sample", "evaluate"):
+        less = {name: value for name, value in whole["variants"]["a"].items() if name != block}
+        with pytest.raises(ParameterError, match=f"variants.a does not say {block}, which DVC tracks"):
+            Params.model_validate({**whole, "variants": {"a": less}}).check_tracked("a")
+    with pytest.raises(ParameterError, match="base does not say seed, device, which DVC tracks"):
+        Params.model_validate({**whole, "base": {"threads": 1}}).check_tracked("a")

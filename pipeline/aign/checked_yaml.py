@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from aign import plain_yaml
-from aign.errors import AignError, unknown_name
+from aign.errors import AignError, nearest, unknown_name
 
 SHOWN_PROBLEMS = 5
 DEEPEST = 20
@@ -43,9 +44,15 @@ def load(path: Path, kind: type[ModelT], error: type[AignError]) -> ModelT:
         return kind.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as problem:
         problems = problem.errors(include_url=False)
-        lines = [f"{path}: {_explained(kind, one)}" for one in problems[:SHOWN_PROBLEMS]]
-        more = len(problems) - len(lines)
-        raise error("\n".join(lines + [f"{path}: and {more} more."] * (more > 0))) from None
+        inner = [one for one in problems if not any(_lies_in(other, one) for other in problems)]
+        raise error(listed(path, [_explained(kind, one) for one in inner])) from None
+
+
+def listed(path: Path, problems: Sequence[str]) -> str:
+    """Return the first few problems of a file, one a line, and how many there are beside them."""
+    lines = [f"{path}: {problem}" for problem in problems[:SHOWN_PROBLEMS]]
+    more = len(problems) - len(lines)
+    return "\n".join(lines + [f"{path}: and {more} more."] * (more > 0))
 
 
 def _odd_values(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
@@ -59,7 +66,7 @@ def _odd_values(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[s
             yield from _odd_values(inner, f"{place}.{key}" if place else str(key), depth + 1)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _odd_values(inner, f"{place}.{index}", depth + 1)
+            yield from _odd_values(inner, f"{place}[{index}]", depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
         yield place, str(value)
 
@@ -67,7 +74,7 @@ def _odd_values(value: Any, place: str = "", depth: int = 0) -> Iterator[tuple[s
 def _explained(root: type[BaseModel], problem: ErrorDetails) -> str:
     """Return one problem as a sentence: where, what was given, what is allowed."""
     location = [str(part) for part in problem["loc"]] or ["top level"]
-    where, given = ".".join(location), reprlib.repr(problem["input"])
+    where, given = _dotted(problem["loc"]), reprlib.repr(problem["input"])
     if location[-1] == "[key]":
         return (f"{'.'.join(location[:-2])}: the name {given} is not allowed. Allowed: lower-case words and numbers "
                 "joined by hyphens, such as power-20.")
@@ -75,7 +82,23 @@ def _explained(root: type[BaseModel], problem: ErrorDetails) -> str:
         return f"{where}: given {given}. {unknown_name('parameter', location[-1], _fields(root, location[:-1]))}"
     if problem["type"] == "missing":
         return f"{where}: missing; it must be given."
-    return f"{where}: given {given}; {problem['msg'][0].lower()}{problem['msg'][1:]}."
+    hint = ""
+    if problem["type"] == "literal_error":
+        hint = nearest(str(problem["input"]), re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
+    return f"{where}: given {given}; {problem['msg'][0].lower()}{problem['msg'][1:]}.{hint}"
+
+
+def _lies_in(problem: ErrorDetails, other: ErrorDetails) -> bool:
+    """Return whether a problem lies inside the value of another one, which it explains: a list of one wrong value is
+    also said to be too short.
+    """
+    return len(problem["loc"]) > len(other["loc"]) and problem["loc"][:len(other["loc"])] == other["loc"]
+
+
+def _dotted(location: tuple[str | int, ...]) -> str:
+    """Return a place as it is written in messages, such as variants.power-2.sample.requests[1].where[0]."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
+    return "".join(parts).removeprefix(".") or "top level"
 
 
 def _fields(root: type[BaseModel], location: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -23,13 +24,22 @@ DEFAULT = Path("params.yaml")
 INTERRUPTED = 130
 
 
-def _params(path: Path) -> Any:
-    from aign import params
+def _params(path: Path, variant: str | None = None) -> Any:
+    """Return the parameters for a stage (of a variant) or a study, after checking that it may run here."""
+    from aign import checkout, params
     from aign.stages.scratch import die_with_parent
 
-    if "DVC_STAGE" in os.environ:  # a killed dvc must not leave a stage behind; a user's shell may go
+    under_dvc = "DVC_STAGE" in os.environ
+    if under_dvc:  # a killed dvc must not leave a stage behind; a user's shell may go
         die_with_parent()
-    return params.load(path)
+    checkout.check()
+    loaded = params.load(path)
+    if under_dvc and variant is not None and checkout.here():
+        loaded.check_tracked(variant)
+    from aign import variant_check  # loads torch, for which a mistyped file need not wait
+
+    variant_check.check(loaded, path, variant)
+    return loaded
 
 
 @app.command()
@@ -37,7 +47,7 @@ def collect(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Let agents explore the network and store their episodes as a trajectory dataset."""
     from aign.stages.collect import collect as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -45,7 +55,7 @@ def train(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Train the Decision Diffuser on the trajectory dataset."""
     from aign.stages.train import train as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -53,7 +63,7 @@ def sample(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Answer the requests of params.yaml with verified designs."""
     from aign.stages.sample import sample as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -61,7 +71,7 @@ def evaluate(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Compare the diffuser with agents, heuristics and the certified optimum on unseen contexts."""
     from aign.stages.evaluate import evaluate as stage
 
-    stage(variant, _params(params))
+    stage(variant, _params(params, variant))
 
 
 @app.command()
@@ -81,6 +91,7 @@ def design(
     spread: Annotated[int | None, typer.Option(help="Show only this many good designs, as different as can be.",
                                                min=1)] = None,
     save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png and PATH-why.png.")] = None,
+    trust_code: dataset_commands.TrustCode = False,
 ) -> None:
     """Generate, verify, rank and explain designs for one request; say why where none can be."""
     from aign.designs.baselines import training_designs
@@ -93,8 +104,8 @@ def design(
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
     given = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
-    pipeline = store.serving(store.load(model), given) if model is not None else \
-        store.find(Path("models"), scenario, given)
+    pipeline = store.serving(store.load(model, trust_code), given) if model is not None else \
+        store.find(Path("models"), scenario, given, trust_code, lambda: _training(scenario, given))
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
     memory = training_designs(Path("data/trajectories"), pipeline.scenario,
                               lambda error: _warn(f"left out of the novelty: {error}"))
@@ -133,17 +144,56 @@ def scenarios(
         gallery.draw(pictures, seed)
 
 
+def _training(scenario: str, given: dict[str, Any]) -> str:
+    """Return how to come by a model for a scenario with the given parameters."""
+    from aign import checkout, params
+
+    try:
+        known = params.load(DEFAULT)
+        variant = known.matching(scenario, given)
+    except AignError:
+        variant = None
+    if variant is None:
+        return f" Or add that network to {DEFAULT} and train it."
+    command = known.command("train", variant) if checkout.here() else f"aign collect {variant} && aign train {variant}"
+    return f" Or train one: `{command}`."
+
+
 def _warn(message: str) -> None:
-    typer.secho(f"warning: {message}", err=True, fg="yellow")
+    _tell(f"warning: {message}", "yellow")
 
 
 def _fail(message: str) -> None:
-    typer.secho(f"error: {message}", err=True, fg="red")
+    _tell(f"error: {message}", "red")
     sys.exit(2)
+
+
+def _tell(message: str, colour: str | None = None) -> None:
+    """Print to standard error; `typer.secho` would write UTF-8 where the stream says ASCII."""
+    print(typer.style(message, fg=colour) if sys.stderr.isatty() else message, file=sys.stderr)
+
+
+def _print_anywhere() -> None:
+    """Let every text be printed: where standard output or error lacks a character, a question mark takes its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _check_names(arguments: list[str]) -> None:
+    """Refuse names that this system cannot read: libraries that take UTF-8 alone would fail on them midway."""
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            _fail(f"{argument!a}: cannot be read in this system's encoding ({sys.getfilesystemencoding()}). Set "
+                  "PYTHONUTF8=1 where names are UTF-8, or choose another name.")
 
 
 def main() -> None:
     """Run the command line; an error the user can mend is one message and exit status 2, without a traceback."""
+    _print_anywhere()
+    _check_names(sys.argv[1:])
     try:
         app()
     except AignError as error:
@@ -154,5 +204,9 @@ def main() -> None:
         _fail(f"the machine has too little memory for that ({error}). {SMALLER}")
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # typer turned Ctrl-C into it
-            typer.secho("stopped; run the command again to resume", err=True)
+            _tell("stopped; run the command again to resume")
         raise
+
+
+if __name__ == "__main__":
+    main()

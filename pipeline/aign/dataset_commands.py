@@ -12,12 +12,16 @@ from aign.errors import ParameterError, unknown_name
 app = typer.Typer(no_args_is_help=True, help="Look at trajectory datasets, verify, import, merge and export them.")
 
 Dataset = Annotated[Path, typer.Argument(help="The folder of a dataset, such as data/trajectories/power-20.")]
+TrustCode = Annotated[bool, typer.Option("--trust-code", help="Import and run the code that a stored scenario names, "
+                                                              "such as the module of somebody's environment. Only "
+                                                              "where you know and trust it.")]
 
 
 @app.command()
 def info(
     path: Dataset,
     plots: Annotated[Path | None, typer.Option(help="Also draw a page of plots: a path that ends in .png.")] = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Show what a dataset holds: columns and units, behaviours, returns, labels, quality, provenance."""
     from aign.stages import journal
@@ -26,7 +30,7 @@ def info(
 
     if plots is not None and plots.suffix != ".png":
         raise ParameterError(f"--plots {plots}: give a path that ends in .png.")
-    store = TrajectoryStore.open(path)
+    store = TrajectoryStore.open(path, trust_code=trust_code)
     journal.console.print(inspection(store))
     if plots is not None:
         from aign.trajectories.inspection_plots import save_page
@@ -39,6 +43,7 @@ def info(
 def verify(
     path: Dataset,
     replay: Annotated[bool, typer.Option("--replay", help="Also simulate every episode again and compare.")] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Check a dataset: files, columns, values, splits, figures, contexts; with --replay every single episode."""
     import time
@@ -52,7 +57,7 @@ def verify(
     with counted(title, "replay") as report:
         began = time.monotonic()
         for check in checks(path, lambda file, scenario: ContextPool.load(file, scenario).splits,
-                            report if replay else None):
+                            report if replay else None, trust_code):
             counts = ", ".join(f"{count:,} {what if count != 1 else what.removesuffix('s')}"
                                for what, count in check.counts.items())
             journal.say(f"ok  {check.name:8}", f"{counts}: {check.subject}")
@@ -65,19 +70,24 @@ def verify(
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="A published dataset, or with --mapping a log: .csv or .parquet.")],
+    path: Annotated[Path, typer.Argument(help="A published dataset, or with --mapping a log: .csv, .tsv, .txt "
+                                             "(also with .gz) or .parquet.")],
     to: Annotated[Path, typer.Option(help="The dataset folder to make, such as data/trajectories/power-20.")],
     config: Annotated[str | None, typer.Option(help="Which configuration of a published dataset.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="YAML file that says what the columns of a log mean.")] = None,
     scenario: Annotated[str | None, typer.Option(help="The scenario of a log, such as power-allocation.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the scenario, such as users=20; "
                                                                  "repeatable.")] = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Make a local dataset of a published one, bit for bit, or of an operator's log."""
     if mapping is None and (scenario is not None or set_):
         raise ParameterError("--scenario and --set are for logs: give --mapping too, or leave them out.")
     if mapping is None:
-        _import_published(path, to, config)
+        _import_published(path, to, config, trust_code)
+    elif trust_code:
+        raise ParameterError("--trust-code is for published datasets: the scenario of a log is the one you name. Leave "
+                             "it out.")
     elif config is not None or scenario is None:
         raise ParameterError("A log needs --mapping and --scenario, and has no --config. `aign scenarios` lists the "
                              "scenarios and their parameters.")
@@ -85,14 +95,14 @@ def import_(
         _import_log(path, to, mapping, scenario, set_ or [])
 
 
-def _import_published(path: Path, to: Path, config: str | None) -> None:
+def _import_published(path: Path, to: Path, config: str | None, trust_code: bool) -> None:
     from aign.exchange.published import import_published
     from aign.stages import journal
     from aign.stages.progress import counted
 
     title = f"import {to.name}"
     with counted(title, "episodes") as report:
-        made = import_published(path, to, config, report)
+        made = import_published(path, to, config, report, trust_code)
     journal.made(title, to)
     same = "the digest of the published dataset" if made.identical else \
         "not the digest of the published dataset: the same numbers, laid out by another version of pyarrow"
@@ -125,6 +135,7 @@ def export(
     author: Annotated[str | None, typer.Option(help="minari: who made the dataset.")] = None,
     email: Annotated[str | None, typer.Option(help="minari: where to reach the author.")] = None,
     code_permalink: Annotated[str | None, typer.Option(help="minari: address of the code that made it.")] = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Write a dataset for other libraries: Minari, or plain npz for offline reinforcement learning."""
     from aign.exchange.d4rl_export import export_npz
@@ -138,7 +149,7 @@ def export(
     if as_ == "npz" and (author or email or code_permalink):
         raise ParameterError("--author, --email and --code-permalink are for --as minari; leave them out.")
     title = f"export {path.name}"
-    store = TrajectoryStore.open(path)
+    store = TrajectoryStore.open(path, trust_code=trust_code)
     if as_ == "npz":
         with counted(title, "arrays") as report:
             steps = export_npz(store, to, split, episodes, report)
@@ -146,9 +157,12 @@ def export(
         journal.say(title, f"{steps} steps; open it with numpy.load({str(to)!r})")
     else:
         with counted(title, "episodes") as report:
-            name = export_minari(store, to, split, episodes, Provenance(author, email, code_permalink), report)
-        journal.made(title, to / name)
-        journal.say(title, f"open it with MINARI_DATASETS_PATH={to.resolve()} and minari.load_dataset({name!r})")
+            made = export_minari(store, to, split, episodes, Provenance(author, email, code_permalink), report)
+        journal.made(title, to / made.dataset_id)
+        journal.say(title, f"{made.replayable} of {made.episodes} episodes are given again by the recovered "
+                           "environment; `replayable` in an episode's metadata says which")
+        journal.say(title, f"open it with MINARI_DATASETS_PATH={to.resolve()} and "
+                           f"minari.load_dataset({made.dataset_id!r})")
 
 
 @app.command()
@@ -156,6 +170,7 @@ def merge(
     paths: Annotated[list[Path], typer.Argument(help="Two or more datasets of one scenario, in any order.")],
     to: Annotated[Path, typer.Option(help="The dataset folder to make.")],
     unique: Annotated[bool, typer.Option("--unique", help="Keep one of several equal episodes.")] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Make one dataset of several; every episode keeps its source, every context is in one split."""
     from aign.exchange.destination import check_dataset
@@ -166,6 +181,6 @@ def merge(
     check_dataset(to)
     title = f"merge {to.name}"
     with counted(title, "episodes") as report:
-        result = together(paths, to, unique, report)
+        result = together(paths, to, unique, report, trust_code)
     journal.console.print(result)
     journal.made(title, to)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 SMALLER = "Ask for less (fewer or smaller networks, batches, workers or designs), or take a larger machine."
 """What to do where memory runs out."""
+
+REPRODUCE = "`dvc repro`; for a network under `further` in params.yaml `dvc repro --all-pipelines`"
+"""How DVC makes datasets and models that are missing or damaged."""
 
 
 class AignError(Exception):
@@ -33,8 +36,16 @@ class ModelError(AignError):
     """A model folder is missing, foreign, incomplete or damaged."""
 
 
+class TrustError(AignError):
+    """A dataset or model names code, and the user has not said that he trusts it."""
+
+
 class StorageError(AignError):
     """A file could not be written: the disk is full or the folder is read-only."""
+
+
+class SolverError(AignError):
+    """A solver gave up on a program that has a solution, so there is no figure to go by."""
 
 
 class ResourceError(AignError):
@@ -50,6 +61,10 @@ def out_of_memory(error: Exception) -> bool:
 def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> str:
     """Return the message for a name that does not exist, with the nearest one that does."""
     names = sorted(allowed)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown {kind} {given!r}. Allowed: {', '.join(names)}.{hint}"
+    return f"Unknown {kind} {given!r}. Allowed: {', '.join(names)}.{nearest(given, names)}"
+
+
+def nearest(given: str, allowed: Sequence[str]) -> str:
+    """Return the question that names what may have been meant, behind a space; nothing where no name is near."""
+    near = difflib.get_close_matches(given, allowed, n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from aign.errors import StorageError
@@ -34,7 +36,7 @@ def writing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_killed(path)
         yield aside
-        with aside.open("rb") as handle:
+        with aside.open("r+b") as handle:  # Windows flushes only what is open for writing
             os.fsync(handle.fileno())
         os.replace(aside, path)
     except FAILURES as error:
@@ -53,6 +55,8 @@ def _clear_killed(path: Path) -> None:
 
 
 def _runs(process: int) -> bool:
+    if sys.platform == "win32":  # signal 0 would end it there
+        return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -67,45 +71,77 @@ def building(folder: Path) -> Iterator[Path]:
     """Give an empty temporary folder beside `folder`; it replaces `folder` as a whole only when the block succeeds.
 
     Raises:
-        StorageError: the parent is read-only or the disk is full; the old folder is kept as it was.
+        StorageError: somebody else builds it, the parent is read-only or the disk is full; the old folder is kept as
+            it was.
     """
-    aside = folder.with_name(f".{folder.name}.part")
-    old = folder.with_name(f".{folder.name}.old")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        yield aside
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            os.replace(folder, old)
-        os.replace(aside, folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except FAILURES as error:
-        raise _not_written(folder, error) from error
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        if old.exists() and not folder.exists():  # stopped between the two renames, now or in an earlier run
-            with suppress(OSError):
-                os.replace(old, folder)
+    with claimed(folder):
+        old = folder.with_name(f".{folder.name}.old")
+        try:
+            with beside(folder, "part") as aside:
+                aside.mkdir()
+                yield aside
+                if folder.exists():
+                    shutil.rmtree(old, ignore_errors=True)
+                    os.replace(folder, old)
+                os.replace(aside, folder)
+                shutil.rmtree(old, ignore_errors=True)
+        except FAILURES as error:
+            raise _not_written(folder, error) from error
+        finally:
+            if old.exists() and not folder.exists():  # stopped between the two renames, now or in an earlier run
+                with suppress(OSError):
+                    os.replace(old, folder)
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Hold a folder, made if need be, for this process alone; a killed process holds nothing.
+def beside(folder: Path, ending: str) -> Iterator[Path]:
+    """Give an unused path for a temporary folder beside `folder`, which must be claimed; it is gone afterwards.
+
+    What killed processes left under such a path is removed first. The name is hidden, so that nobody takes it for a
+    finished folder.
+    """
+    left_over = re.compile(rf"\.{re.escape(folder.name)}\.\d+\.{ending}")
+    for path in folder.parent.iterdir():
+        if left_over.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.{ending}")
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextmanager
+def claimed(folder: Path, mark: str = "lock") -> Iterator[None]:
+    """Hold a folder, whether it is there or not, for this block alone; a killed process holds nothing.
+
+    A hidden file beside the folder is locked meanwhile.
+
+    Args:
+        folder: what to hold.
+        mark: ends the file's name; claims with different marks do not exclude each other.
 
     Raises:
-        StorageError: somebody else holds it.
+        StorageError: somebody else holds it, or no file can be made beside it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    if not folder.name:
+        raise StorageError(f"{folder}: cannot be replaced from within. Give the path of a folder, such as data/mine.")
+    lock = FileLock(folder.with_name(f".{folder.name}.{mark}"))
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
         raise StorageError(f"{folder}: another process is writing there. Give each a folder of its own, or wait for "
                            "the other to end.") from None
+    except OSError as error:
+        raise _not_written(folder, error) from error
+    try:
+        yield
     finally:
-        os.close(handle)
+        # Removed while it is held: whoever opened it before sees that it is gone, and does not take it for locked.
+        with suppress(OSError):  # Windows removes it when it is released
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 def _not_written(path: Path, error: Exception) -> StorageError:
@@ -123,13 +159,18 @@ def json_text(value: Any) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as JSON, whole or not at all."""
     with writing(path) as aside:
-        aside.write_text(json_text(value))
+        write_text(aside, json_text(value))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text that is the same bytes on every system: UTF-8, lines ended as they are in `text`."""
+    path.write_text(text, encoding="utf-8", newline="")
 
 
 def read_json(path: Path, error: type[Exception]) -> Any:
     """Read a JSON file; raise `error`, naming the file, where it is missing or not JSON."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise error(f"{path}: missing. The folder is incomplete or not one of ours; make it again.") from None
     except (OSError, ValueError) as problem:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aign.errors import AignError, DatasetError
+from aign.errors import REPRODUCE, AignError, DatasetError
 from aign.files import json_text, read_json, sha256, write_json
 
 NAME = "meta/manifest.json"
 CLIENTS = (".git", ".gitattributes", ".cache")
 """What git and the hub's client leave at the top of a folder that they fetched: no part of it."""
-REMEDY = "Make the dataset again (`aign collect`, or `dvc repro`), or fetch it again (`dvc pull`)."
+CACHES = re.compile(r"cache-.*\.arrow|tmp[a-z0-9_]{8}")
+"""What `datasets` writes beside the shards of a dataset that it has open: results of `map`, `filter`, `shuffle` and
+others, and files it was still writing when it was stopped. They are keyed by the shards' content; no part of it."""
+REMEDY = f"Make the dataset again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
 def build(folder: Path, rows: Mapping[str, int] | None = None) -> None:
@@ -39,7 +43,8 @@ def check(folder: Path, deep: bool, error: type[AignError] = DatasetError,
         remedy: what to do about damage, for the message.
 
     Raises:
-        error: naming the first file that is missing, foreign, truncated or altered.
+        error: naming the first file that is missing, foreign, truncated or altered. Caches of `datasets` are
+            overlooked.
     """
     if not folder.is_dir():
         raise error(f"{folder}: no such folder. Give the folder of a trajectory dataset or a model.")
@@ -47,7 +52,7 @@ def check(folder: Path, deep: bool, error: type[AignError] = DatasetError,
     present = set(_names(folder))
     for name in sorted(files.keys() - present):
         raise error(f"{folder / name}: missing, though {NAME} lists it. {remedy}")
-    for name in sorted(present - files.keys()):
+    for name in sorted(name for name in present - files.keys() if not CACHES.fullmatch(name)):
         raise error(f"{folder / name}: foreign, the manifest ({NAME}) does not list it. Nobody edits a finished "
                         "folder: move the file elsewhere.")
     for name, entry in sorted(files.items()):

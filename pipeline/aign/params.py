@@ -7,6 +7,7 @@ many seeds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ from aign import checked_yaml
 from aign.agents.settings import CollectSettings
 from aign.designs.settings import EvaluateSettings, SampleSettings
 from aign.diffusion.settings import TrainSettings
-from aign.errors import ParameterError, unknown_name
+from aign.errors import REPRODUCE, ParameterError, unknown_name
 from aign.settings import RunSettings, Settings
 from aign.studies.settings import StudySettings
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from aign.scenarios.base import Scenario
 
 FILE = Path("params.yaml")
+TRACKED_BASE = ("seed", "threads", "device")
+"""Values of `base` that stages watch in dvc.yaml."""
 
 VariantName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 """Lower-case words and numbers joined by hyphens: the name is also a folder and part of a DVC stage's name."""
@@ -41,6 +44,11 @@ class ScenarioSettings(BaseModel):
     def parameters(self) -> dict[str, JsonValue]:
         """Return the scenario's own parameters."""
         return dict(self.__pydantic_extra__)
+
+    @property
+    def spec(self) -> dict[str, JsonValue]:
+        """Return name and parameters: the scenario whose code the user trusts in what earlier stages made."""
+        return {"name": self.name, **self.parameters}
 
 
 class Variant(Settings):
@@ -60,13 +68,24 @@ class Variant(Settings):
         Raises:
             ParameterError: an unknown scenario or parameter, a value out of range, or `code` of another scenario.
         """
-        from aign.scenarios.registry import code_of, create
+        from aign.scenarios.registry import create
 
         scenario = create(self.scenario.name, **self.scenario.parameters)
-        if self.code is not None and self.code.removesuffix(".py") != code_of(scenario.name):
-            raise ParameterError(f"code: {self.code} given, but scenario {scenario.name} lies in "
-                                 f"{code_of(scenario.name)}; DVC would watch the wrong file.")
+        self.check_code()
         return scenario
+
+    def check_code(self) -> None:
+        """Raise where `code` names another place than the scenario's; loads torch.
+
+        Raises:
+            ParameterError: naming both.
+        """
+        from aign.scenarios.registry import code_of
+
+        right = code_of(self.scenario.name)
+        if self.code is not None and self.code.removesuffix(".py") != right:
+            raise ParameterError(f"{self.code} given, but scenario {self.scenario.name} lies in {right}; DVC would "
+                                 f"watch the wrong file. Write code: {right}.")
 
     def check_same(self, found: Scenario[Any], folder: Path) -> None:
         """Raise where a folder was made for another network than this variant's.
@@ -77,7 +96,7 @@ class Variant(Settings):
         wanted = self.create_scenario().spec()
         if found.spec() != wanted:
             raise ParameterError(f"{folder}: made for {found.spec()}, but the parameters say {wanted}. Run the earlier "
-                                 "stages again (`dvc repro`).")
+                                 f"stages again ({REPRODUCE}).")
 
 
 class Params(Settings):
@@ -108,6 +127,36 @@ class Params(Settings):
         if name not in known:
             raise ParameterError(unknown_name("variant", name, known))
         return known[name]
+
+    def command(self, stage: str, name: str) -> str:
+        """Return the command that runs a stage of a variant, and the stages before it, under DVC."""
+        return f"dvc repro {'pipeline/dvc.yaml:' if name in self.further else ''}{stage}@{name}"
+
+    def matching(self, scenario: str, parameters: Mapping[str, JsonValue]) -> str | None:
+        """Return the first variant of a scenario with the given parameters; None where there is none.
+
+        Raises:
+            ParameterError: a variant whose scenario cannot be built.
+        """
+        wanted = {"name": scenario, **parameters}.items()
+        for name, variant in (self.variants | self.further).items():
+            if variant.scenario.name == scenario and wanted <= variant.create_scenario().spec().items():
+                return name
+        return None
+
+    def check_tracked(self, name: str) -> None:
+        """Check that params.yaml writes out the blocks of a variant that DVC tracks, before any stage takes its time.
+
+        Raises:
+            ParameterError: some are left out; this program has defaults for them, but DVC stops where it needs them.
+        """
+        group = "further" if name in self.further else "variants"
+        variant = self.variant(name)
+        for place, block, tracked in (("base", self.base, TRACKED_BASE),
+                                      (f"{group}.{name}", variant, Variant.model_fields)):
+            if missing := [field for field in tracked if field not in block.model_fields_set]:
+                raise ParameterError(f"params.yaml: {place} does not say {', '.join(missing)}, which DVC tracks. Write "
+                                     "a block as `train: {}`, a value of `base` as `device: auto`, for the defaults.")
 
 
 def load(path: str | Path = FILE) -> Params:

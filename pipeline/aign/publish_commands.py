@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aign.dataset_commands import TrustCode
+
 if TYPE_CHECKING:
     from aign.exchange.destination import Published
 
@@ -21,13 +23,13 @@ Datasets = Annotated[list[Path], typer.Argument(help="Dataset folders; each beco
 
 
 @app.command()
-def dataset(paths: Datasets, to: To, dry_run: DryRun = False) -> None:
+def dataset(paths: Datasets, to: To, dry_run: DryRun = False, trust_code: TrustCode = False) -> None:
     """Publish trajectory datasets as Parquet with a card, for anybody's `datasets.load_dataset`."""
     from aign.exchange.publish import publish_dataset
     from aign.stages.progress import counted
 
     with counted("publish", "episodes") as report:
-        done = publish_dataset(paths, to, dry_run, report)
+        done = publish_dataset(paths, to, dry_run, report, trust_code)
     _tell(done)
 
 
@@ -37,11 +39,12 @@ def model(
     report: Annotated[Path | None, typer.Option(help="A metrics.json of `aign evaluate`, for the card.")] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="OWNER/NAME of its dataset on the hub, for the card; "
                                                            "repeatable.")] = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Publish a model folder with a model card."""
     from aign.exchange.publish_model import publish_model
 
-    _tell(publish_model(path, to, report, dataset or [], dry_run))
+    _tell(publish_model(path, to, report, dataset or [], dry_run, trust_code))
 
 
 def _tell(done: Published) -> None:

@@ -9,7 +9,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, Feature, Scenario, ScenarioParameters
+from aign.scenarios.base import Feature, Scenario, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, Label
 
 
@@ -80,7 +81,8 @@ class Doors(Scenario[DoorsParameters]):
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         best = self.horizon * self.pays(contexts).double().amax(1)
-        return Certificate(best, best[:, None], torch.ones(len(contexts), dtype=torch.bool), "exhaustive search", "")
+        return Certificate(best, best[:, None], torch.ones(len(contexts), dtype=torch.bool),
+                           CertificateKind.EXHAUSTIVE, "")
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         return designs

@@ -21,7 +21,8 @@ from aign.agents.settings import (
     SourceSettings,
     UCBSettings,
 )
-from aign.scenarios.base import Certificate, DesignScenario, Feature, ScenarioParameters
+from aign.scenarios.base import DesignScenario, Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, Label
 
 
@@ -96,7 +97,7 @@ class Targets(DesignScenario[TargetsParameters]):
         self.certified += len(contexts)
         design = contexts.round()
         return Certificate(self.utility(contexts, design), design, torch.ones(len(contexts), dtype=torch.bool),
-                           "exhaustive search", "Each user alone decides its term.")
+                           CertificateKind.EXHAUSTIVE, "Each user alone decides its term.")
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         return self.admissible(designs)

@@ -1,10 +1,11 @@
 import numpy as np
+import pytest
 import torch
 
 from aign.agents.contexts import ContextPool
-from aign.agents.targets import RESHAPED, SHARES, TILT, perturbed_contexts, solver_guided_targets
+from aign.agents.targets import RESHAPED, SHARES, TILT, solver_guided_targets
+from aign.errors import ContextError
 from aign.scenarios import registry
-from aign.scenarios.base import Feature
 
 
 def guided(scenario, contexts, count=3000, seed=0):
@@ -75,16 +76,21 @@ def test_tilted_targets_are_powers_of_their_origin(scenario, pool, monkeypatch) 
     assert 1.7 < float(exponent[spread].max()) < TILT[1] + 0.01
 
 
-def test_noise_on_contexts_respects_bounds_and_kind(scenario) -> None:
-    scenario.context_features = (Feature("positive", "1", 0.5, 2.0, 2), Feature("signed", "1", -5.0, 5.0, 1))
-    contexts = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]).repeat(4000, 1)
-    scale = torch.full((8000, 1), 0.2)
-    moved = perturbed_contexts(scenario, contexts, scale, torch.Generator().manual_seed(0))
-    assert abs(float(moved[:, :2].log().std()) - 0.2) < 0.01
-    assert abs(float((moved - contexts)[:, 2].std()) - 0.2 * 0.5) < 0.005
-    wild = perturbed_contexts(scenario, contexts, 50 * scale, torch.Generator().manual_seed(0))
-    assert [float(wild[:, :2].amin()), float(wild[:, :2].amax())] == [0.5, 2.0]
-    assert [float(wild[:, 2].amin()), float(wild[:, 2].amax())] == [-5.0, 5.0]
+def test_only_possible_networks_are_certified(monkeypatch) -> None:
+    market = registry.create("contract", types=3)
+    contexts, certified = ContextPool.draw(market, {"train": 30}, 0)["train"], []
+    certify = market.certify
+    monkeypatch.setattr(market, "certify", lambda values: certified.append(values) or certify(values))
+    solver_guided_targets(market, contexts, torch.Generator().manual_seed(0))
+    assert len(certified) == 2  # the contexts themselves, and perturbed ones
+    for values in certified:
+        assert torch.equal(market.check_contexts(values), values)
+
+
+def test_a_scenario_that_makes_impossible_networks_is_named(scenario, pool, monkeypatch) -> None:
+    monkeypatch.setattr(scenario, "perturbed_contexts", lambda contexts, scale, generator: contexts - 11.0)
+    with pytest.raises(ContextError, match=r"Scenario targets perturbs contexts .* target\[0\] = .*perturbed_contexts"):
+        guided(scenario, pool["train"])
 
 
 def test_optima_of_perturbed_problems_keep_users_in_place(scenario, monkeypatch) -> None:

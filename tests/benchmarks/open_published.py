@@ -35,7 +35,7 @@ def digest(column):
     """Hash a column of numbers or nested lists of them, row by row."""
     found = hashlib.sha256()
     for row in column:
-        found.update(numpy.asarray(row.tolist() if isinstance(row, numpy.ndarray) else row, numpy.float32).tobytes())
+        found.update(numpy.asarray(row.tolist() if isinstance(row, numpy.ndarray) else row, numpy.float64).tobytes())
     return found.hexdigest()[:16]
 
 
@@ -53,7 +53,7 @@ with tempfile.TemporaryDirectory() as cache:
             path = f"{folder}/{name}"
             readers = {
                 "load_dataset": lambda: datasets.load_dataset(folder, name, split=split, cache_dir=cache)
-                .with_format("numpy"),
+                .with_format("numpy", dtype=numpy.float64),  # which would give float32 otherwise
                 "streaming": lambda: list(datasets.load_dataset(folder, name, split=split, streaming=True).take(FIRST)),
                 "pyarrow": lambda: pyarrow.dataset.dataset(sorted(
                     str(one) for one in __import__("pathlib").Path(path).glob(f"{split}-*"))).to_table(),

@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def case_folder() -> Callable[[str], Path]:
-    """Return a function from the name of a case to the folder with its files; the test is skipped where there is none."""
+    """Return a function from a case's name to the folder with its files; without one the test is skipped."""
     def folder(name: str) -> Path:
         cases = Path(os.environ.get("AIGN_CASES", CHECKOUT.parent / "shared" / "cases"))
         if not (cases / name).is_dir():

@@ -4,9 +4,10 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from aign.designs.generation import CYCLED
+from aign.designs.generation import CYCLED, sampling_of
 from aign.designs.settings import EvaluateSettings, RequestSettings, SampleSettings, SamplingSettings
 from aign.diffusion.pipeline import Sampling
+from aign.diffusion.schedulers import DEFAULT
 
 
 def test_light_to_import():
@@ -15,9 +16,10 @@ def test_light_to_import():
 
 
 def test_sampling_defaults_are_those_of_the_pipeline():
-    settings, defaults = SamplingSettings(), vars(Sampling())
-    assert {name: getattr(settings, name) for name in defaults} == defaults
-    assert set(SamplingSettings.model_fields) == set(defaults) | CYCLED
+    assert sampling_of(SamplingSettings()) == Sampling()
+    assert SamplingSettings().scheduler == DEFAULT, "what an unnamed scheduler is, where none was put into the pipeline"
+    assert sampling_of(SamplingSettings(scheduler=DEFAULT)) == Sampling(DEFAULT)
+    assert set(SamplingSettings.model_fields) == set(vars(Sampling())) | CYCLED
 
 
 @pytest.mark.parametrize("values", [

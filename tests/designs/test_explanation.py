@@ -6,7 +6,7 @@ import torch
 from aign.designs.explanation import explain, settled
 from aign.designs.explanation_picture import draw
 from aign.scenarios import registry
-from aign.scenarios.constraints import parse
+from aign.scenarios.constraints import Constraint, parse
 
 SIX = registry.create("power-allocation", users=6)
 WATER = registry.create("water-filling", channels=4)
@@ -26,7 +26,7 @@ def test_a_binding_budget_has_a_price_that_certifying_again_confirms():
     budget, cap = found.bounds
     more = SIX.certify(context[None], parse(["total_power<=61", "max_power<=39"], SIX.labels))
     assert budget.binds
-    assert budget.price == pytest.approx(float(certificate.prices["total_power<=60"][0]))
+    assert budget.price == pytest.approx(float(certificate.prices[Constraint("total_power", "<=", 60.0)][0]))
     assert budget.measured == pytest.approx(float(more.utility - certificate.utility))
     assert 0 < budget.measured <= budget.predicted * (1 + 1e-6)  # concave: the first unit gives most
     assert budget.predicted == pytest.approx(budget.measured, rel=0.1)

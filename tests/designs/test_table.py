@@ -12,6 +12,7 @@ from aign.designs.requests import make_request
 from aign.designs.settings import SamplingSettings
 from aign.designs.table import answer
 from aign.errors import StorageError
+from aign.scenarios.certificate import CertificateKind
 
 
 def ask(pipeline, where=(), preset="ladder", count=4):
@@ -104,7 +105,7 @@ def test_a_design_that_meets_the_request_proves_it_feasible(water):
 
 def test_where_only_the_best_known_is_certified_impossibility_is_not_claimed(water):
     found = ask(water, ["active_channels>=4", "total_power<=0"])
-    assert found.certificate.kind == "best known"
+    assert found.certificate.kind is CertificateKind.BEST_KNOWN
     assert "no design is known" in shown(found)
 
 

@@ -40,7 +40,7 @@ def test_whole_episodes_become_normalised_tensors(dataset, rows, statistics):
     gains = dataset.column("context")[rows]
     np.testing.assert_allclose(data.fixed, (gains - gains.mean(0)) / gains.std(0, correction=0), atol=1e-5)
     returns = dataset.column("return_normalised")[rows]
-    assert torch.equal(data.returns, returns)
+    assert torch.equal(data.returns, returns.float())
     labels = {name: dataset.column(name)[rows] for name in statistics[1].labels}
     assert torch.equal(data.conditions, statistics[1].encode(returns, labels))
     assert torch.equal(data.known, torch.cat([data.fixed, data.states[:, 0]], 1))
@@ -68,8 +68,8 @@ def test_reading_in_chunks_changes_nothing(dataset, rows, statistics, monkeypatc
 def test_only_the_labels_asked_for_are_read_in_the_order_asked_for(dataset, rows, statistics):
     both = Conditions(["max_power", "total_power"], [[-1.0, 1.0]] * 2, [[-1.0, 1.0]] * 2, ["lower", "lower"])
     data = examples.load(dataset, rows, 8, statistics[0], both)
-    assert torch.equal(data.conditions[:, 1], dataset.column("max_power")[rows].clamp(-4, 4))
-    assert torch.equal(data.conditions[:, 2], dataset.column("total_power")[rows].clamp(-4, 4))
+    assert torch.equal(data.conditions[:, 1], dataset.column("max_power")[rows].clamp(-4, 4).float())
+    assert torch.equal(data.conditions[:, 2], dataset.column("total_power")[rows].clamp(-4, 4).float())
 
 
 def test_moving_keeps_every_value(dataset, rows, statistics):
@@ -109,4 +109,4 @@ def test_windows_of_an_episode_share_its_return_and_its_fixed_part_is_empty(matc
     each = matching.scenario.horizon - 1
     assert data.fixed.shape == (3 * each, 0)
     assert data.returns.reshape(3, each).std(1).tolist() == [0.0] * 3
-    assert torch.equal(data.returns[::each], store.gather("return_normalised", rows))
+    assert torch.equal(data.returns[::each], store.gather("return_normalised", rows).float())

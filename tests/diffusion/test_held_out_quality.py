@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from aign.diffusion.pipeline import Plans
-from aign.diffusion.quality import TARGET_RETURN, HeldOut, held_out_quality
+from aign.diffusion.quality import TARGET_RETURN, HeldOut, held_out_quality, merit
 
 
 def stub(scenario, rule, asked=None):
@@ -30,22 +30,30 @@ def test_other_designs_score_what_their_utility_is_worth(scenario, held_out):
     gains = held_out.contexts.double().numpy()
     utility = np.log2(1 + gains * 3 / 4).sum(1)
     reference, optimum = held_out.reference.numpy(), held_out.optimum.numpy()
-    score = (utility - reference) / (optimum - reference)
-    assert quality["normalised_return_mean"] == pytest.approx(score.mean(), abs=1e-5)
-    assert quality["normalised_return_q05"] == pytest.approx(np.quantile(score, 0.05), abs=1e-5)
-    assert quality["normalised_return_worst"] == pytest.approx(score.min(), abs=1e-5)
     assert quality["utility_ratio_mean"] == pytest.approx((utility / optimum).mean(), abs=1e-5)
     pooled = (utility - reference).sum() / (optimum - reference).sum()
     assert quality["normalised_return_pooled"] == pytest.approx(pooled, abs=1e-5)
 
 
 def test_one_context_without_room_cannot_decide_the_pooled_return(scenario, held_out):
-    """Where the reference is all but optimal the mean explodes; the pooled return weighs contexts by their room."""
+    """Where the reference is optimal a mean of normalised returns explodes; pooled, the context loses what it loses."""
     tight = HeldOut(held_out.contexts, held_out.reference.clone(), held_out.optimum)
-    tight.reference[0] = held_out.optimum[0] - 1e-7
+    tight.reference[0] = held_out.optimum[0]
     quality = held_out_quality(stub(scenario, lambda gains: 0.9 * scenario.certify(gains).design), tight, 0)
-    assert quality["normalised_return_mean"] < -1000
+    utility = scenario.utility(held_out.contexts, 0.9 * scenario.certify(held_out.contexts).design).numpy()
+    reference, optimum = tight.reference.numpy(), tight.optimum.numpy()
+    assert ((utility - reference) / np.maximum(optimum - reference, 1e-9 * (1 + optimum))).mean() < -1000
+    assert quality["normalised_return_pooled"] == pytest.approx(
+        (utility - reference).sum() / (optimum - reference).sum(), rel=1e-4)
     assert -5 < quality["normalised_return_pooled"] < 1
+
+
+def test_where_no_context_has_room_the_held_out_loss_decides_which_model_is_kept(scenario, held_out):
+    none = HeldOut(held_out.contexts, held_out.optimum.clone(), held_out.optimum)
+    quality = held_out_quality(stub(scenario, scenario.heuristics["equal_power"]), none, 0)
+    assert set(quality) == {"utility_ratio_mean"}
+    assert merit({**quality, "held_out_loss": 0.25}) == -0.25
+    assert merit({"normalised_return_pooled": -3.0, "held_out_loss": 0.25}) == -3.0
 
 
 def test_each_context_gets_one_design_for_the_same_high_return(scenario, held_out, pipeline):

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from aign import manifest
 from aign.diffusion import store
 from aign.diffusion.pipeline import DesignPipeline, Sampling
-from aign.errors import ModelError
+from aign.errors import ModelError, ParameterError
 
 OFFLINE = """
 import socket, sys, torch
@@ -79,7 +79,7 @@ def test_the_same_model_is_the_same_bytes(pipeline, trained, model_folder, tmp_p
 
 
 def test_a_fresh_process_opens_it_without_network_and_pickle(pipeline, model_folder):
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "0", "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", OFFLINE, str(model_folder)], env=environment, capture_output=True,
                           text=True)
     assert done.returncode == 0, done.stderr
@@ -240,4 +240,6 @@ def test_a_pickle_is_never_read_even_in_an_intact_folder(copy, part, monkeypatch
     with pytest.raises(ModelError, match=f"safetensors.*{part}"):
         store.load(copy)
     with pytest.raises(OSError, match="safetensors"):
+        DesignPipeline.from_pretrained(copy)
+    with pytest.raises(ParameterError, match="use_safetensors=False"):
         DesignPipeline.from_pretrained(copy, use_safetensors=False)

@@ -3,9 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics, by_user, in_runs, user_widths
-from aign.errors import ParameterError
-from aign.scenarios import registry
+from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics, by_user, in_runs
 
 LENGTH, CONDITIONS = 4, 3
 STATES, FIXED = [1, 2], [2]
@@ -99,11 +97,3 @@ def test_the_linear_path_is_fitted_over_all_users():
     head.fit_linear(changes, 4 * changes)
     found = head(torch.zeros(8, 3), changes, torch.zeros(8, 3))
     torch.testing.assert_close(found, 4 * changes, atol=1e-5, rtol=0)
-
-
-def test_features_that_belong_to_nobody_are_refused():
-    scenario = registry.create("power-allocation", users=3, base_stations=2)
-    assert user_widths(scenario, scenario.fixed_features) == [2]
-    odd = registry.create("power-allocation", users=4).fixed_features
-    with pytest.raises(ParameterError, match=r"log_gain cannot be shared out among them. Use kind: temporal"):
-        user_widths(scenario, odd)

@@ -7,7 +7,6 @@ import torch
 
 from aign.diffusion import training
 from aign.diffusion.pipeline import DesignPipeline
-from aign.diffusion.settings import NetworkSettings
 from aign.diffusion.training import learning_rate
 from aign.errors import DatasetError, ModelError, ParameterError
 
@@ -253,24 +252,6 @@ def test_training_on_a_gpu_learns_and_resumes(dataset, held_out, make_settings, 
     variance = float((last.validation[0].states - last.train[0].states.mean(0))[:, 2::2].square().mean())
     assert result.history[-1]["held_out_loss"] < 0.6 * variance
     assert result.pipeline.device.type == "cuda"
-
-
-@pytest.mark.parametrize(("window", "stride"), [(3, 2), (13, 1), (14, 2)])
-def test_a_window_fits_episode_and_stride(matching, make_settings, window, stride):
-    with pytest.raises(ParameterError, match=rf"train.window = {window}: it must be a multiple of train.stride = "
-                                             rf"{stride}, and at most the 12 steps"):
-        training.check([matching.store], make_settings(window=window, stride=stride))
-
-
-def test_a_design_needs_the_whole_episode(dataset, make_settings):
-    with pytest.raises(ParameterError, match=r"train.window = 4: a design of water-filling is the last state"):
-        training.check([dataset], make_settings(window=4))
-
-
-def test_choices_belong_to_no_user(matching, make_settings):
-    settings = make_settings(window=4, network=NetworkSettings(kind="set"))
-    with pytest.raises(ParameterError, match="matching chooses one of 4"):
-        training.check([matching.store], settings)
 
 
 def test_plans_of_a_window_travel_with_the_model(matching, tracking):

@@ -104,8 +104,8 @@ def test_learning_lowers_the_held_out_loss(trained, make):
     assert trained.history[-1]["held_out_loss"] < 0.7 * untrained.progress.history[0]["held_out_loss"]
     assert trained.history[-1]["held_out_inverse_loss"] < 0.05
     last = trained.history[-1]
-    both = [last[f"normalised_return_mean_{place}"] for place in (0, 1)]
-    assert last["normalised_return_mean"] == pytest.approx(sum(both) / 2)
+    both = [last[f"normalised_return_pooled_{place}"] for place in (0, 1)]
+    assert last["normalised_return_pooled"] == pytest.approx(sum(both) / 2)
 
 
 def test_rows_choose_the_episodes_to_learn_from(make, sizes):
@@ -117,7 +117,7 @@ def test_rows_choose_the_episodes_to_learn_from(make, sizes):
 def test_what_contradicts_itself_is_refused(make):
     with pytest.raises(ParameterError, match="learning from 2 datasets together needs the kind set"):
         make(network=NetworkSettings(channels=16, multipliers=(1, 2), kernel=3, embedding=32))
-    with pytest.raises(ParameterError, match=r"never_together: Unknown label 'min_rat'"):
+    with pytest.raises(ParameterError, match=r"never_together\[0\]\[0\]: Unknown label 'min_rat'"):
         make(never_together=(("min_rat", "max_power"),))
     with pytest.raises(ParameterError, match=r"train.stride = 3"):
         make(stride=3)

@@ -7,7 +7,7 @@ from exchange_data import MAPPING, log_of
 from aign.exchange.logs.columns import resolve
 from aign.exchange.logs.episodes import put_together
 from aign.exchange.logs.mapping import LogMapping
-from aign.exchange.logs.table import read_table
+from aign.exchange.logs.table import open_header, read_table
 from aign.exchange.logs.values import read_values
 
 
@@ -16,7 +16,8 @@ def read_log(folder, store, change=lambda log: log, **changes):
     mapping = LogMapping.model_validate({**MAPPING, **changes})
     log = change(log_of(store))
     log.to_parquet(folder / "log.parquet", index=False)
-    columns = resolve(Path("map.yaml"), mapping, store.scenario, list(log.columns))
-    table = read_table(folder / "log.parquet", columns.names, ",")
+    header = open_header(folder / "log.parquet")
+    columns = resolve(Path("map.yaml"), mapping, store.scenario, header)
+    table = read_table(header, columns.names)
     values = read_values(table, columns, mapping)
     return mapping, columns, table.faults, values, put_together(values, table.faults, mapping, store.scenario.horizon)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from aign.errors import DatasetError
+from aign.exchange import batches as module
 from aign.exchange.batches import batches, chosen_rows
 from aign.trajectories.validation import columns_of
 
@@ -15,6 +16,14 @@ def test_batches_give_every_column_of_every_row_in_order(store, size):
             expected = store.strings(name) if name in ("behaviour", "source", "split") else store.column(name).numpy()
             found = np.concatenate([columns_of(part)[name] for part in parts])
             assert np.array_equal(found, expected), name
+
+
+def test_long_episodes_make_small_batches(store, monkeypatch):
+    episode = (store.scenario.horizon + 1) * store.scenario.observation_size
+    monkeypatch.setattr(module, "VALUES", 3 * episode + 1)
+    assert [len(part) for part in batches(store, chosen_rows(store))] == [3] * 6 + [2]
+    monkeypatch.setattr(module, "VALUES", 1)
+    assert [len(part) for part in batches(store, chosen_rows(store)[:2])] == [1, 1]
 
 
 def test_rows_are_those_of_a_split_up_to_a_limit(store):

@@ -8,6 +8,7 @@ from smoke import aign
 
 from aign.errors import DatasetError, StorageError
 from aign.exchange.d4rl_export import export_npz
+from aign.scenarios import registry
 from aign.trajectories.reader import TrajectoryStore
 
 BASIC = ("observations", "actions", "rewards", "next_observations", "terminals", "timeouts")
@@ -48,9 +49,38 @@ def test_each_key_has_a_row_for_each_step(store, tmp_path):
     arrays = read(tmp_path / "all.npz")
     assert set(BASIC) <= arrays.keys()
     assert {len(values) for name, values in arrays.items() if not name.startswith("metadata/")} == {steps}
-    assert arrays["observations"].dtype == arrays["rewards"].dtype == np.float32
+    assert arrays["observations"].dtype == arrays["actions"].dtype == np.float32
+    assert arrays["rewards"].dtype == arrays["infos/utility"].dtype == np.float64
     assert arrays["terminals"].dtype == arrays["timeouts"].dtype == bool
     assert json.loads(str(arrays["metadata/scenario"])) == store.scenario.spec()
+
+
+def test_choices_are_whole_numbers(tmp_path):
+    scenario = registry.create("asp-selection", providers=3, tasks=5)
+    batches, _ = episodes_of(scenario)
+    store = TrajectoryStore.open(write_dataset(tmp_path / "asp", scenario, batches))
+    export_npz(store, tmp_path / "x.npz")
+    arrays = read(tmp_path / "x.npz")
+    assert arrays["actions"].dtype == np.int64
+    assert arrays["actions"].shape == arrays["rewards"].shape == (100,)
+    chosen = np.eye(3, dtype=np.float32)[arrays["actions"].reshape(20, 5)]
+    assert np.array_equal(chosen, store.column("actions").numpy())
+    assert json.loads(str(arrays["metadata/action_space"])) == {"kind": "discrete", "choices": 3}
+
+
+def test_the_action_space_of_values_is_told(store, tmp_path):
+    export_npz(store, tmp_path / "x.npz")
+    found = json.loads(str(read(tmp_path / "x.npz")["metadata/action_space"]))
+    assert found == {"kind": "continuous", "size": 3, "low": -1.0, "high": 1.0}
+
+
+def test_what_is_outside_its_space_is_refused(scenario, tmp_path):
+    batches, _ = episodes_of(scenario)
+    batches[0].observations[2, 1, 0] = -0.5
+    store = TrajectoryStore.open(write_dataset(tmp_path / "d", scenario, batches))
+    with pytest.raises(DatasetError, match=r"episode in row 2, step 1: the observation .* is not in Box"):
+        export_npz(store, tmp_path / "x.npz")
+    assert not (tmp_path / "x.npz").exists()
 
 
 def test_within_an_episode_the_next_observation_is_the_following_one(store, tmp_path):

@@ -11,7 +11,7 @@ from aign.trajectories.card import CITATION
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("published") / "golden"
-    publish_dataset([VERSIONS[1], VERSIONS[0]], str(place))
+    publish_dataset(VERSIONS[::-1], str(place))
     return place
 
 
@@ -30,8 +30,8 @@ def test_the_hub_reads_licence_size_task_and_tags(card):
 
 def test_each_variant_is_a_configuration_with_its_splits_and_the_first_is_the_default(folder, card):
     configs = card.data.to_dict()["configs"]
-    assert [(one["config_name"], one.get("default", False)) for one in configs] == [("version-2", True),
-                                                                                    ("version-1", False)]
+    assert [(one["config_name"], one.get("default", False)) for one in configs] == [
+        ("version-3", True), ("version-2", False), ("version-1", False)]
     for one in configs:
         for entry in one["data_files"]:
             assert list(folder.glob(entry["path"])), entry
@@ -55,17 +55,21 @@ def test_the_text_says_where_things_are_how_it_was_made_and_what_is_wrong_with_i
         assert f"## Variant {store.name}" in card.text
         assert f"`store/{store.name}/meta/info.json`" in card.text
         assert (folder / "store" / store.name / "meta" / "info.json").is_file()
-    assert card.text.count("### Known biases") == card.text.count("### How it was made") == 2
-    assert card.text.count("\n| figure | value |") == 2
+    assert card.text.count("### Known biases") == card.text.count("### How it was made") == 3
+    assert card.text.count("\n| figure | value |") == 3
     assert CITATION in card.text
-    assert 'load_dataset("path/to/this/folder", "version-2", split="train")' in card.text
+    assert 'load_dataset("path/to/this/folder", "version-3", split="train")' in card.text
 
 
 def test_each_variant_lists_the_columns_it_has(card):
-    newer, older = card.text.split("## Variant ")[1:]
-    assert "\n| `source` | str |" in newer
-    assert "\n| `source` | str |" not in older
-    assert "\n| `observations` | float32[17][5] |" in older
+    third, second, first = card.text.split("## Variant ")[1:]
+    assert "\n| `source` | str |" in third
+    assert "\n| `source` | str |" in second
+    assert "\n| `source` | str |" not in first
+    for text, measured in ((third, "float64"), (second, "float32"), (first, "float32")):
+        assert "\n| `observations` | float32[17][5] |" in text
+        assert f"\n| `rewards` | {measured}[16] |" in text
+        assert f"\n| `utility` | {measured} |" in text
 
 
 def test_tables_are_rectangular_and_nothing_is_left_to_fill_in(card):

@@ -7,12 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.errors import ParameterError
-from aign.exchange.logs.columns import resolve
+from aign.exchange.logs import columns
+from aign.exchange.logs.header import Header
 from aign.exchange.logs.mapping import LogMapping
 
 PATH = Path("map.yaml")
 NAMES = ["run", "tick", "who", "gained", "sum_mw", *(f"{name}_{i}_{unit}" for i in range(3) for name, unit in (
     ("gain", "per_mw"), ("power", "mw"), ("change", "percent")))]
+
+
+def resolve(path, mapping, scenario, names):
+    return columns.resolve(path, mapping, scenario, Header(Path("log.csv"), tuple(names), 1))
 
 
 def mapping(**changes):
@@ -54,13 +59,14 @@ def test_tolerances_come_from_the_reading_or_the_mapping(scenario):
     ({"observations": {"time": "tick"}}, r"observations\.power: missing; it must be given, 3 values in W"),
     ({"context": {}}, r"context\.gain: missing"),
     ({"labels": {"totl_power": "sum_mw"}}, "Did you mean 'total_power'"),
-    ({"episode": "rnu"}, "episode: Unknown column 'rnu'.*Did you mean 'run'"),
-    ({"terminated": "done"}, "terminated: Unknown column"),
+    ({"episode": "rnu"}, "episode: log.csv has no column 'rnu'.*Did you mean 'run'"),
+    ({"terminated": "done"}, "terminated: log.csv has no column 'done'"),
     ({"behaviour": {"column": "whom"}}, "Did you mean 'who'"),
-    ({"reward": "gaind"}, "reward: Unknown column"),
+    ({"reward": "gaind"}, "reward: log.csv has no column"),
     ({"reward": ["gained", "sum_mw"]}, r"reward: 2 columns given \(gained, sum_mw\); 1 needed"),
     ({"actions": ["change_0_percent"]}, "actions: 1 columns given"),
-    ({"observations": {"power": "watt_{i}"}}, "numbered without a gap; found: none"),
+    ({"observations": {"power": "watt_{i}"}},
+     r"no column that fits the pattern 'watt_{i}'\. Its names \(line 1\): 'run', 'tick'"),
 ])
 def test_what_does_not_fit_is_refused_with_its_place(scenario, changes, why):
     with pytest.raises(ParameterError, match=why) as error:
@@ -77,3 +83,14 @@ def test_numbers_with_a_gap_or_twice_are_refused(scenario, extra):
 def test_more_columns_than_values_are_refused(scenario):
     with pytest.raises(ParameterError, match=r"4 columns given.*3 needed"):
         resolve(PATH, mapping(), scenario, [*NAMES, "power_3_mw"])
+
+
+@pytest.mark.parametrize("extra", [["", ""], ["note", "note"], ["", "power_mw", "power_mw"]])
+def test_columns_that_the_mapping_does_not_name_do_not_matter(scenario, extra):
+    assert resolve(PATH, mapping(), scenario, [*NAMES, *extra]) == resolve(PATH, mapping(), scenario, NAMES)
+
+
+@pytest.mark.parametrize("name", ["run", "gained", "who", "sum_mw"])
+def test_a_column_that_is_used_may_not_stand_twice(scenario, name):
+    with pytest.raises(ParameterError, match=f"the column '{name}' stands twice in log.csv. Rename one"):
+        resolve(PATH, mapping(), scenario, [*NAMES, name])

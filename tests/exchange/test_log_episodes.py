@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from aign.exchange.logs.episodes import NONE, put_together
 from aign.exchange.logs.faults import Faults
 from aign.exchange.logs.mapping import LogMapping
+from aign.exchange.logs.table import NO_NUMBER
 from aign.exchange.logs.values import LogValues
 
 HORIZON = 4
@@ -96,6 +97,44 @@ def test_what_is_no_episode_is_rejected_at_its_line(rows, line, why):
     assert why in faults.first(1)[0][1]
 
 
+@pytest.mark.parametrize("rows", [
+    [*whole("a", 2), ("a", 2, False)],  # the row that ends the episode twice: the first one lacks an action
+    [("a", 0, True), ("a", 1, False), ("a", 1, True), ("a", 2, False)]])
+def test_a_repeated_step_is_the_only_reason_where_others_follow_from_it(rows):
+    found, faults = together(values_of(rows))
+    assert len(found) == 0
+    (reason,) = [why for _, why in faults.entries() if "its episode" not in why]
+    assert "stands twice" in reason
+
+
+def test_a_step_that_cannot_be_read_is_the_only_reason():
+    values = values_of(whole("a"))
+    values.step[2] = NO_NUMBER
+    faults = Faults(np.arange(2, 7))
+    faults.note(2, "step: 'x' is no whole number")
+    found, _ = together(values, faults)
+    assert len(found) == 0
+    assert faults.kinds() == {"the episode has a faulty row": 4, "step": 1}
+
+
+def test_rows_are_compared_with_the_first_one_that_can_be_read():
+    values = values_of(whole("a"))
+    values.context[0], values.behaviour[0] = np.nan, ""
+    faults = Faults(np.arange(2, 7))
+    faults.note(0, "gain[0]: the cell is empty")
+    together(values, faults)
+    assert faults.kinds() == {"the episode has a faulty row": 4, "gain": 1}
+
+
+@pytest.mark.parametrize("lines", [[2, 3, 4], [2, 4, 6]])
+def test_a_last_row_that_cannot_be_read_is_said_of_the_one_before_it(lines):
+    rows = [("a", step, True) for step in range(3)]
+    broken = Faults(np.array(lines), [(lines[-1] + 2, "cells: 1, the header has 9")])
+    found, faults = together(values_of(rows), broken)
+    assert len(found) == 0
+    assert faults.first(9)[0] == (lines[-1], "end: the row that follows cannot be read, so the episode may go on")
+
+
 @pytest.mark.parametrize(("name", "why"), [("context", "context: another one than in line 2"),
                                            ("behaviour", "behaviour: another one than in line 2")])
 def test_context_and_behaviour_may_not_change_within_an_episode(name, why):
@@ -156,8 +195,9 @@ def test_a_short_episode_before_a_row_that_cannot_be_read_may_go_on():
     found, faults = together(values_of(rows), broken, final_observation="simulated")
     assert len(found) == 0
     assert faults.first(9)[0] == (4, "end: the row that follows cannot be read, so the episode may go on")
-    found, _ = together(values_of(rows), Faults(np.array([2, 3, 4]), [(9, "cells: 1")]), final_observation="simulated")
-    assert len(found) == 1
+    away = Faults(np.array([2, 3, 4, 5]), [(9, "cells: 1")])  # line 5 is another episode's
+    found, _ = together(values_of([*rows, ("b", 0, True)]), away, final_observation="simulated")
+    assert found.first.tolist() == [0]
 
 
 def test_sound_episodes_are_those_without_a_fault_found_later():

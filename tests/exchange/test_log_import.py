@@ -144,6 +144,59 @@ def test_every_rejected_row_has_its_line_and_reason(scenario, store, log, tmp_pa
     assert kept * 9 + result.rejected_rows == result.rows
 
 
+def test_the_first_reason_shown_is_the_one_that_explains_the_others(scenario, log, tmp_path):
+    twice = pd.concat([log.head(9), log.iloc[8:9]])  # the row that ends the episode
+    with pytest.raises(DatasetError, match=r"The first at fault:\n  line 11: step: 8 stands twice, also in line 10$"):
+        import_log(*write_log(tmp_path, twice), scenario, tmp_path / "north")
+
+
+def test_marks_words_and_delimiters_of_the_mapping_are_heeded(scenario, store, log, tmp_path):
+    log.assign(done=(log["tick"] == 7).map({True: "yes", False: "no"})).to_csv(
+        tmp_path / "log.txt.gz", index=False, sep="|", na_rep="n/a")
+    mapping = write_log(tmp_path, log, changed(terminated="done", delimiter="|", empty=["N/A"]))[1]
+    result = import_log(tmp_path / "log.txt.gz", mapping, scenario, tmp_path / "north")
+    assert (result.rejected_rows, sum(result.episodes.values())) == (0, 20)
+    assert np.array_equal(columns_of(tmp_path / "north")["length"], store.column("length").numpy())
+@pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+@pytest.mark.parametrize("first", [2**24 + 1, 2**53 - 90])
+def test_whole_numbers_are_stored_as_they_are(scenario, log, tmp_path, name, first):
+    """Counters of bytes, say: no simulator, tolerance or conversion comes between."""
+    last, acting = log["gained"].isna(), log["gained"].notna()
+    sums, steps = first + np.arange(last.sum()), first // 8 + np.arange(acting.sum()) % 9
+    counted = log.assign(sum_mw=pd.array([pd.NA] * len(log), "Int64"), gained=pd.array([pd.NA] * len(log), "Int64"))
+    counted.loc[last, "sum_mw"], counted.loc[acting, "gained"] = sums, steps
+    wide = changed(reward={"columns": "gained", "tolerance": 1e30},
+                   labels={"total_power": {"columns": "sum_mw", "tolerance": 1e30}})
+    import_log(*write_log(tmp_path, counted, wide, name), scenario, tmp_path / "north")
+    found = columns_of(tmp_path / "north")
+    order = np.argsort(found["total_power"])
+    assert [int(value) for value in found["total_power"][order]] == sums.tolist()
+    assert found["rewards"][order].astype(np.int64).flatten().tolist() == steps.tolist()
+    assert [int(value) for value in found["return_raw"][order]] == steps.reshape(20, 8).sum(1).tolist()
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
+def test_whole_numbers_that_would_be_rounded_are_refused(scenario, log, tmp_path, name):
+    counted = log.assign(sum_mw=pd.array([2**53] * len(log), "Int64"))
+    counted.loc[8, "sum_mw"] = 2**53 + 1
+    wide = changed(labels={"total_power": {"columns": "sum_mw", "tolerance": 1e30}})
+    result = import_log(*write_log(tmp_path, counted, wide, name), scenario, tmp_path / "north")
+    assert result.rejected_rows == 9
+    assert "sum_mw: '9007199254740993' is a whole number that float64 would round" in (
+        tmp_path / "north/rejected.jsonl").read_text()
+    assert len(columns_of(tmp_path / "north")["utility"]) == 19
+
+
+def test_a_conversion_of_units_misses_no_bound_by_its_last_digit(scenario, store, log, tmp_path):
+    horsepower = 735.49875
+    total = store.column("total_power").numpy()
+    assert not np.array_equal(total / horsepower * horsepower, total)
+    other = log.assign(sum_mw=log["sum_mw"] / 1000 / horsepower)
+    import_log(*write_log(tmp_path, other, changed(labels={"total_power": {"columns": "sum_mw", "scale": horsepower}})),
+               scenario, tmp_path / "north")
+    assert sorted(columns_of(tmp_path / "north")["total_power"]) == sorted(total)
+
+
 def test_a_log_may_deviate_within_the_tolerance_and_is_kept_as_given(scenario, store, log, tmp_path):
     rounded = log.assign(gained=log["gained"].round(2), sum_mw=log["sum_mw"].round(-1))
     wide = changed(reward={"columns": "gained", "tolerance": 0.02},
@@ -151,7 +204,7 @@ def test_a_log_may_deviate_within_the_tolerance_and_is_kept_as_given(scenario, s
     result = import_log(*write_log(tmp_path, rounded, wide), scenario, tmp_path / "north")
     assert result.rejected_rows == 0
     found = columns_of(tmp_path / "north")
-    given_rewards = rounded["gained"].to_numpy().reshape(20, 9)[:, :-1].astype(np.float32)
+    given_rewards = rounded["gained"].to_numpy().reshape(20, 9)[:, :-1]
     assert np.array_equal(found["rewards"], given_rewards)
     assert np.allclose(found["return_raw"], given_rewards.sum(axis=1), atol=1e-5)
     difference = np.abs(given_rewards - store.column("rewards").numpy()).max()
@@ -245,7 +298,7 @@ def test_logs_that_cannot_be_imported_are_one_clear_error(scenario, log, tmp_pat
     for frame, mapping, error, why in (
             (log.head(0), MAPPING, DatasetError, "no rows"),
             (log.head(9), MAPPING, DatasetError, "too few"),
-            (log.drop(columns="who"), MAPPING, ParameterError, "behaviour.column: Unknown column 'who'"),
+            (log.drop(columns="who"), MAPPING, ParameterError, "behaviour.column: .*has no column 'who'"),
             (log, changed(context={}), ParameterError, r"context\.gain: missing")):
         with pytest.raises(error, match=why):
             import_log(*write_log(tmp_path, frame, mapping), scenario, target)

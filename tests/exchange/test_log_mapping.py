@@ -59,7 +59,14 @@ def test_a_reading_may_have_a_tolerance_of_its_own(load):
     assert mapping.tolerance_of(mapping.actions) == 0.5
 
 
+def test_marks_of_empty_cells_and_blanks_around_names(load):
+    mapping = load({**MAPPING, "empty": [None, "-", " NA "], "episode": " run "})
+    assert mapping.empty == ["null", "-", "NA"]
+    assert mapping.episode == "run"
+
+
 @pytest.mark.parametrize(("place", "value", "why"), [
+    ("empty", [-999], "valid string"), ("empty", [""], "at least 1 character"), ("empty", "NA", "valid array"),
     ("observatoins", {"power": "p{i}"}, "Did you mean 'observations'"),
     ("context.gain.scal", 2, "Did you mean 'scale'"),
     ("split.trian", 0.5, "Did you mean 'train'"),

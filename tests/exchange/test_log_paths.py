@@ -28,7 +28,7 @@ def test_whole_episodes_are_what_was_recorded(tmp_path, power):
     assert torch.allclose(path.actions, power.column("actions"), atol=1e-6)
     following, rewards = path.step(power.scenario)
     assert torch.equal(following, power.column("observations")[:, 1:, :2])
-    assert torch.allclose(rewards.float(), power.column("rewards"), rtol=1e-4, atol=1e-4)
+    assert torch.allclose(rewards, power.column("rewards"), rtol=1e-4, atol=1e-4)
     assert path.taken.all()
 
 

@@ -39,10 +39,10 @@ def test_given_values_are_stored_as_given(recorded):
     logged = {}
     _, found = recorded(lambda log: logged.setdefault("log", change(log)))
     rewards = logged["log"]["gained"].to_numpy().reshape(20, 9)[:, :8]
-    assert np.array_equal(found["rewards"], rewards.astype(np.float32))
+    assert np.array_equal(found["rewards"], rewards)
     assert np.allclose(found["return_raw"], rewards.sum(axis=1), atol=1e-5)
     totals = logged["log"]["sum_mw"].to_numpy().reshape(20, 9)[:, -1] / 1000
-    assert np.array_equal(found["total_power"], totals.astype(np.float32))
+    np.testing.assert_allclose(found["total_power"], totals, rtol=1e-15)
 
 
 def test_the_rest_is_the_scenarios(recorded, store):

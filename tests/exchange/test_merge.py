@@ -6,14 +6,19 @@ from itertools import permutations
 import numpy as np
 import pytest
 from exchange_data import collected, columns_of, episodes_of, write_dataset
+from publishing import GOLDEN
 from rich.console import Console
 from smoke import aign, contents
 
 from aign.agents.contexts import ContextPool
 from aign.errors import DatasetError
+from aign.exchange.batches import batches
 from aign.exchange.merge import merge
+from aign.exchange.merge_precision import measured_again
+from aign.exchange.shards import shards_aside
 from aign.files import read_json
 from aign.scenarios import registry
+from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.verification import verify
 
 
@@ -61,6 +66,30 @@ def test_a_merged_dataset_passes_verification(three, tmp_path):
     names = [check.name for check in verify(tmp_path / "all", lambda file, scenario: ContextPool.load(
         file, scenario).splits, lambda done, total: None)]
     assert "replay" in names
+
+
+def test_datasets_of_older_versions_get_back_what_float32_rounded(tmp_path):
+    """Also the normalised returns, which follow from what is certified."""
+    two, three = (GOLDEN / f"version-{version}" for version in (2, 3))
+    for version in (1, 2):
+        shutil.copytree(GOLDEN / f"version-{version}", tmp_path / f"old-{version}")
+    merge([tmp_path / "old-2", tmp_path / "old-1"], tmp_path / "all")
+    checks = verify(tmp_path / "all", lambda file, scenario: ContextPool.load(file, scenario).splits,
+                    lambda done, total: None)
+    assert [check.name for check in checks][-2:] == ["contexts", "replay"]
+    merged, rounded, exact = columns_of(tmp_path / "all"), columns_of(two), columns_of(three)
+    for name in ("rewards", "utility", "return_raw", "return_normalised", "min_rate", "jain_fairness"):
+        assert np.array_equal(merged[name][-30:], exact[name]), name
+        assert not np.array_equal(merged[name][-30:], rounded[name]), name
+
+
+def test_what_the_simulator_does_not_give_stays_as_it_was_stored(tmp_path):
+    store = TrajectoryStore.open(GOLDEN / "version-2")
+    whole = next(iter(batches(store, store.rows())))
+    told = replace(whole, labels={**whole.labels, "min_rate": whole.labels["min_rate"] + 1.0})
+    again = measured_again(told, store.scenario)
+    assert np.array_equal(again.labels["min_rate"], told.labels["min_rate"])
+    assert np.array_equal(again.utility, columns_of(GOLDEN / "version-3")["utility"])
 
 
 def test_a_context_of_two_splits_goes_to_the_most_held_out_one(tmp_path, scenario):
@@ -151,3 +180,16 @@ def test_the_command_replaces_no_foreign_folder(three, tmp_path):
     said = aign("dataset", "merge", *three, "--to", tmp_path)
     assert said.code == 2
     assert "not replaced" in said.err
+
+
+def test_a_merge_into_a_folder_that_another_makes_is_refused_and_harms_nothing(folder, tmp_path):
+    with shards_aside(tmp_path / "both") as aside:
+        aside.mkdir()
+        (aside / "part-00000.arrow").write_text("theirs")
+        said = aign("dataset", "merge", folder, folder, "--unique", "--to", tmp_path / "both")
+        assert said.code == 2
+        assert said.err == (f"error: {tmp_path / 'both'}: another process is writing there. Give each a folder of its "
+                            "own, or wait for the other to end.\n")
+        assert (aside / "part-00000.arrow").read_text() == "theirs"
+    assert aign("dataset", "merge", folder, folder, "--unique", "--to", tmp_path / "both").code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["both"]

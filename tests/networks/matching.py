@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, Feature, ScenarioParameters
+from aign.scenarios.base import Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, Label, satisfied
 from aign.scenarios.sequential import SequentialScenario
 
@@ -72,7 +73,7 @@ class Matching(SequentialScenario[MatchingParameters]):
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         utility = torch.full((len(contexts),), float(self.horizon), dtype=torch.float64)
         feasible = satisfied(constraints, self.measure(contexts, contexts), len(contexts))
-        kind = "best known" if constraints else "exhaustive search"
+        kind = CertificateKind.BEST_KNOWN if constraints else CertificateKind.EXHAUSTIVE
         return Certificate(utility, contexts, feasible, kind, "Each task alone decides its term.")
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:

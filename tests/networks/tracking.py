@@ -7,7 +7,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, Feature, ScenarioParameters
+from aign.scenarios.base import Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, Label, satisfied
 from aign.scenarios.sequential import SequentialScenario
 
@@ -54,8 +55,8 @@ class Tracking(SequentialScenario[ScenarioParameters]):
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         feasible = satisfied(constraints, self.measure(contexts, contexts), len(contexts))
-        return Certificate(torch.zeros(len(contexts), dtype=torch.float64), contexts, feasible, "exhaustive search",
-                           "No squared distance is below 0.")
+        return Certificate(torch.zeros(len(contexts), dtype=torch.float64), contexts, feasible,
+                           CertificateKind.EXHAUSTIVE, "No squared distance is below 0.")
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         figure = Figure()

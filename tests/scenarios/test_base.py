@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.base import finite_or_none, normalised_return
+from aign.scenarios import registry
+from aign.scenarios.base import Feature, finite_or_none
 from aign.scenarios.water_filling import WaterFilling
 
 SCENARIO = WaterFilling.create(channels=4, budget=2.0)
@@ -63,6 +64,41 @@ def test_the_first_value_at_fault_is_named(row, column, value):
     message = rf"Context {row}: gain\[{column}\] = {value:g} 1/W; allowed: .*0\.001 to 2\."
     with pytest.raises(ContextError, match=message):
         SCENARIO.check_contexts(wrong)
+
+
+@pytest.fixture(scope="module")
+def every_network():
+    """At least one network of each scenario, with values that depend on each other in every way there is."""
+    asked = [("asp-selection", {"providers": 3, "tasks": 8, "fleet": fleet}) for fleet in ("drawn", 0)]
+    asked += [("contract", {"types": types}) for types in (2, 10)]
+    asked += [("gymnasium", {"environment": "CartPole-v1", "horizon": 5}), ("ip-optical-planning", {})]
+    asked += [("power-allocation", {"users": 3}), ("power-allocation", {"users": 4, "base_stations": 2})]
+    asked += [("stackelberg", {"prices": prices}) for prices in ("uniform", "per-device")] + [("water-filling", {})]
+    assert {name for name, _ in asked} == set(registry.names())
+    return [registry.create(name, **parameters) for name, parameters in asked]
+
+
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**31), scale=st.floats(1e-3, 30.0))
+def test_perturbed_contexts_are_possible_networks(every_network, seed, scale):
+    for scenario in every_network:
+        generator = torch.Generator().manual_seed(seed)
+        drawn = scenario.draw_contexts(6, generator)
+        moved = scenario.perturbed_contexts(drawn, torch.full((6, 1), scale), generator)
+        assert torch.equal(scenario.check_contexts(moved), moved), scenario.spec()
+        assert not torch.equal(moved, drawn), scenario.spec()
+
+
+def test_noise_on_contexts_respects_bounds_and_kind(monkeypatch):
+    features = (Feature("positive", "1", 0.5, 2.0, 2), Feature("signed", "1", -5.0, 5.0, 1))
+    monkeypatch.setattr(SCENARIO, "context_features", features)
+    given_ones, scale = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]).repeat(4000, 1), torch.full((8000, 1), 0.2)
+    moved, wild = (SCENARIO.perturbed_contexts(given_ones, factor * scale, torch.Generator().manual_seed(0))
+                   for factor in (1, 50))
+    assert abs(float(moved[:, :2].log().std()) - 0.2) < 0.01
+    assert abs(float((moved - given_ones)[:, 2].std()) - 0.2 * 0.5) < 0.005
+    assert [float(wild[:, :2].amin()), float(wild[:, :2].amax())] == [0.5, 2.0]
+    assert [float(wild[:, 2].amin()), float(wild[:, 2].amax())] == [-5.0, 5.0]
 
 
 # --- dynamics of a design problem -------------------------------------------------------------------------------------
@@ -127,22 +163,6 @@ def test_a_lone_decision_maker_sees_everything_and_is_paid_the_reward():
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
-@given(FINITE, st.floats(1e-3, 1e6), st.floats(-2, 3))
-def test_normalised_return_is_zero_at_the_reference_and_one_at_the_optimum(reference, spread, share):
-    low, high = (torch.tensor([value], dtype=torch.float64) for value in (reference, reference + spread))
-    assert float(normalised_return(low, low, high)) == 0
-    assert float(normalised_return(high, low, high)) == pytest.approx(1, rel=1e-6)
-    between = low + share * (high - low)
-    assert float(normalised_return(between, low, high)) == pytest.approx(share, rel=1e-4, abs=1e-4)
-
-
-@given(FINITE)
-def test_an_optimal_reference_leaves_the_score_finite(utility):
-    value = torch.tensor([utility], dtype=torch.float64)
-    assert float(normalised_return(value, value, value)) == 0
-    assert math.isfinite(float(normalised_return(value - 1, value, value)))
-
-
 @given(st.floats())
 def test_only_finite_numbers_reach_json(value):
     assert finite_or_none(value) == (value if math.isfinite(value) else None)

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aign.errors import ConstraintError
-from aign.scenarios.constraints import Constraint, Label, parse, satisfied, violation
+from aign.scenarios.constraints import Constraint, Label, parse, satisfied, tightest, violation, written
 
 LABELS = (Label("total_power", "W", "lower", "Sum."), Label("min_rate", "bit/s", "higher", "Worst user."))
 NAMES = st.sampled_from([label.name for label in LABELS])
@@ -32,7 +32,7 @@ def test_what_is_written_is_read_back(constraint):
 @given(NAMES, SENSES, st.integers(-10**5, 10**5))
 def test_the_printed_form_is_read_back(name, sense, threshold):
     constraint = Constraint(name, sense, float(threshold) / 4)
-    assert parse([str(constraint)], LABELS)[0].threshold == pytest.approx(constraint.threshold, rel=1e-5)
+    assert parse([str(constraint)], LABELS)[0].threshold == constraint.threshold
 
 
 @pytest.mark.parametrize(("text", "threshold"), [("total_power<=300", 300), (" total_power  <=  3e2 ", 300),
@@ -163,3 +163,39 @@ def test_violation_is_relative_to_the_threshold_and_never_rounds_to_none():
     torch.testing.assert_close(violation(constraints, values, 3)[:2], torch.tensor([0.0, 0.35], dtype=torch.float64))
     assert 0 < float(violation(constraints, values, 3)[2]) < 1e-6
     assert float(violation(constraints, {"total_power": torch.tensor([math.nan]), "min_rate": torch.ones(1)}, 1)) > 1e9
+
+
+# --- which side of which label ----------------------------------------------------------------------------------------
+NAMES = ("rate", "rate_min", "min_rate")  # one begins with another
+
+
+@given(st.sampled_from(NAMES), st.sampled_from(["<=", "<", ">=", ">"]), st.floats(-1e6, 1e6))
+def test_strict_and_closed_bounds_are_on_one_side(name, sense, threshold):
+    constraint = Constraint(name, sense, threshold)
+    assert constraint.side == constraint.closed.side == (name, sense[0] + "=")
+
+
+@given(st.lists(st.builds(Constraint, st.sampled_from(NAMES), st.sampled_from(["<=", "<", ">=", ">"]),
+                          st.integers(-9, 9).map(float)), max_size=8),
+       st.sampled_from(NAMES), st.sampled_from(["<=", ">="]), st.none() | st.integers(-9, 9).map(float))
+def test_the_tightest_threshold_is_met_exactly_by_what_meets_all_of_its_side(constraints, name, sense, limit):
+    edge = tightest(constraints, (name, sense), limit)
+    bounds = [one for one in constraints if one.label == name and one.sense.startswith(sense[0])]
+    bounds += [Constraint(name, sense, limit)] * (limit is not None)
+    values = torch.tensor([-10.0, *(move for near in range(-9, 10) for move in (near - 0.5, near)), 10.0]).double()
+    met = torch.stack([one.holds(values) for one in bounds]).all(0) if bounds else torch.ones(len(values)).bool()
+    assert torch.equal(met, values <= edge if sense == "<=" else values >= edge)
+    assert math.isinf(edge) == (not bounds)
+@pytest.mark.parametrize(("value", "text"), [
+    (16777217.0, "16777217"), (2.0**53 - 1, "9007199254740991"), (-3.0, "-3"), (0.123456, "0.1235"),
+    (12345.5, "1.235e+04"), (1e300, "1e+300"), (math.inf, "inf"), (math.nan, "nan")])
+def test_whole_numbers_are_written_in_full(value, text):
+    assert written(value, 4) == text
+
+
+def test_thresholds_are_written_so_that_they_read_back():
+    for threshold, text in ((300.0, "300"), (0.1, "0.1"), (0.1 + 0.2, "0.30000000000000004"),
+                            (1e15, "1000000000000000"), (2.0**53 - 1, "9007199254740991")):
+        bound = Constraint("min_rate", ">=", threshold)
+        assert str(bound) == f"min_rate>={text}"
+        assert parse([str(bound)], LABELS) == (bound,)

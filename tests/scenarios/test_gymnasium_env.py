@@ -127,7 +127,7 @@ def test_infos_tell_utility_and_labels_of_the_design(name):
     observation, info = steps[-1][0], steps[-1][4]
     context = torch.tensor(info["context"])
     hidden = is_sequential(scenario)  # what has added up is not observed
-    state = envs._simulation.path[-1] if hidden else torch.tensor(observation[:, :scenario.state_size])
+    state = envs._simulation.state if hidden else torch.tensor(observation[:, :scenario.state_size])
     utility, labels = scenario.outcome(context, state)
     np.testing.assert_allclose(info["utility"], utility, rtol=1e-6)
     for label, values in labels.items():

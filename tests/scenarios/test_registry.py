@@ -4,12 +4,17 @@ import pkgutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 import aign.scenarios as room
-from aign.errors import ParameterError
+from aign.errors import ParameterError, TrustError
 from aign.scenarios import registry
+from aign.trust import NamesCode
 
 MODULE = '''
     from aign.scenarios.water_filling import WaterFilling
@@ -104,3 +109,63 @@ def test_parameters_typed_on_a_command_line_get_their_types():
 def test_what_is_no_assignment_of_a_parameter_is_refused(texts):
     with pytest.raises(ParameterError, match=r"channels|NAME=VALUE"):
         registry.assigned("water-filling", texts)
+
+
+# --- code that parameters name ----------------------------------------------------------------------------------------
+NAMES_NO_CODE = {
+    ("gymnasium", "seed_option"), ("gymnasium", "labels.info"), ("gymnasium", "labels.unit"),
+    ("gymnasium", "labels.description"), ("ip-optical-planning", "topology")}
+"""Parameters that hold free text which nothing imports: looked at one by one."""
+
+
+def inside(annotation: Any) -> Iterator[Any]:
+    """Yield all types of an annotation, at any depth."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from inside(part)
+
+
+def free_texts(parameters: type[BaseModel], where: str = "") -> Iterator[tuple[str, bool]]:
+    """Yield the place of each parameter that may hold any text, and whether it is marked as naming code."""
+    for name, field in parameters.model_fields.items():
+        # A key of a mapping is a name that the user makes up; `options` of an environment are marked with theirs.
+        kinds = list(inside(get_args(field.annotation)[1] if getattr(field.annotation, "__origin__", None) is dict
+                            else field.annotation))
+        marked = any(isinstance(mark, NamesCode) for mark in field.metadata)
+        if marked or any(kind is str or "Json" in str(kind) or kind is Any for kind in kinds):
+            yield where + name, marked
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from free_texts(kind, f"{where}{name}.")
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_free_text_is_marked_as_naming_code_or_known_to_name_none(name):
+    """A new parameter with free text fails here until somebody has decided which it is."""
+    places = dict(free_texts(registry.scenario_class(name).Parameters))
+    assert {(name, place) for place, marked in places.items() if not marked} == \
+        {entry for entry in NAMES_NO_CODE if entry[0] == name}
+    assert name != "gymnasium" or {place for place, marked in places.items() if marked} == {
+        "environment", "module", "options", "labels.function", "rules"}
+
+
+@pytest.mark.parametrize("spec", [{"name": "gymnasium", "module": "no_such_module"},
+                                  {"name": "gymnasium", "environment": "no_such_module:Name-v0"}])
+def test_what_a_file_names_is_refused_until_it_is_trusted(spec):
+    with pytest.raises(TrustError, match=r"info\.json: .*'no_such_module'"):
+        registry.recreate(spec, Path("info.json"))
+    with pytest.raises(TrustError, match="not the scenario of your parameters"):
+        registry.recreate(spec, Path("info.json"), {"name": "gymnasium", "module": "another"})
+    for trusted in (True, spec, {**spec, "rollouts": 4}):  # the default: the same scenario, said otherwise
+        with pytest.raises(ParameterError, match="no_such_module"):
+            registry.recreate(spec, Path("info.json"), trusted)
+
+
+@pytest.mark.parametrize("spec", [{"name": "gymnasium", "module": "os", "speed": 1}, {"name": "nothing"}, {"name": 3},
+                                  {}, None, []])
+def test_what_describes_no_scenario_is_nobodys_code(spec):
+    registry.check_code(spec, Path("info.json"))
+
+
+def test_a_scenario_that_names_no_code_needs_no_trust():
+    assert registry.recreate({"name": "water-filling", "channels": 4}, Path("info.json")).spec()["channels"] == 4

@@ -15,7 +15,7 @@ SCENARIO = WaterFilling.create(channels=3, budget=2.0)
 
 @pytest.fixture
 def simulation():
-    running = Simulation(SCENARIO)
+    running = Simulation(SCENARIO, draws=True)
     running.start(SCENARIO.draw_contexts(4, torch.Generator().manual_seed(0)))
     return running
 
@@ -34,7 +34,7 @@ def test_it_takes_the_steps_of_the_scenario(simulation):
     rewards = simulation.advance(actions)
     state, expected = SCENARIO.step(simulation.contexts, simulation.path[0], torch.tensor(actions))
     assert rewards.tolist() == expected.tolist()
-    assert torch.equal(simulation.path[1], state)
+    assert torch.equal(simulation.state, state)
     np.testing.assert_array_equal(simulation.observation(), SCENARIO.observe(simulation.contexts, state, 1))
 
 
@@ -43,7 +43,7 @@ def test_information_is_of_the_current_design(simulation):
     information = simulation.information()
     assert set(information) == {label.name for label in SCENARIO.labels} | {"utility", "context"}
     np.testing.assert_allclose(information["total_power"], 1.5, rtol=1e-5)  # three channels, half a watt each
-    np.testing.assert_array_equal(information["utility"], SCENARIO.utility(simulation.contexts, simulation.path[-1]))
+    np.testing.assert_array_equal(information["utility"], SCENARIO.utility(simulation.contexts, simulation.state))
 
 
 def test_what_is_handed_out_can_be_overwritten_without_harm(simulation):
@@ -59,16 +59,16 @@ def test_what_is_handed_out_can_be_overwritten_without_harm(simulation):
 def test_what_is_handed_in_is_copied(simulation):
     actions = np.ones((4, 3), np.float32)
     simulation.advance(actions)
-    first = simulation.path[-1].clone()
+    first = simulation.state.clone()
     actions[:] = -1
-    assert torch.equal(simulation.path[-1], first)
+    assert torch.equal(simulation.state, first)
 
 
 @pytest.mark.parametrize("actions", [np.zeros(3), np.zeros((4, 2)), np.zeros((3, 3)), np.zeros((4, 3, 1))])
 def test_actions_of_the_wrong_shape_are_refused(simulation, actions):
     with pytest.raises(ParameterError, match=r"given shape .*allowed: shape \(4, 3\)"):
         simulation.advance(actions)
-    assert len(simulation.path) == 1
+    assert simulation.steps == 0
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -84,6 +84,20 @@ def test_nothing_can_be_done_before_the_start():
         Simulation(SCENARIO).advance(np.zeros((4, 3)))
     with pytest.raises(ResetNeeded):
         Simulation(SCENARIO).picture(0)
+
+
+def test_only_a_simulation_that_draws_keeps_the_states_it_has_passed(simulation):
+    plain, first = Simulation(SCENARIO), simulation.state
+    plain.start(simulation.contexts)
+    for _ in range(2):
+        rewards = [running.advance(np.full((4, 3), 0.5)) for running in (plain, simulation)]
+        np.testing.assert_array_equal(*rewards)
+    assert torch.equal(plain.state, simulation.state)
+    assert plain.path == []
+    assert len(simulation.path) == 3
+    assert torch.equal(simulation.path[0], first)
+    simulation.start(simulation.contexts)
+    assert len(simulation.path) == 1
 
 
 def test_the_picture_changes_with_the_design(simulation):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, minimize
 
+from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse, satisfied
 from aign.scenarios.water_filling import WaterFilling
 
@@ -78,7 +79,7 @@ def test_the_certificate_agrees_with_a_general_solver(texts):
     truth = [solve(row, limit.get("total_power", 3.0), limit.get("max_power", 3.0)) for row in gains.double().numpy()]
     np.testing.assert_allclose(certificate.utility, truth, atol=1e-7)
     np.testing.assert_allclose(SCENARIO.utility(gains, certificate.design), truth, atol=1e-5)
-    assert certificate.kind == "upper bound"
+    assert certificate.kind is CertificateKind.UPPER_BOUND
 
 
 @given(SEEDS, LIMITS, LIMITS)
@@ -126,7 +127,7 @@ def test_other_constraints_are_checked_on_the_optimum_and_promise_no_bound():
     active = SCENARIO.measure(gains, SCENARIO.certify(gains).design)["active_channels"]
     asked = int(active.median())
     certificate = SCENARIO.certify(gains, request(SCENARIO, f"active_channels>={asked}"))
-    assert certificate.kind == "best known"
+    assert certificate.kind is CertificateKind.BEST_KNOWN
     assert torch.equal(certificate.feasible, active >= asked)
     assert torch.equal(certificate.utility.isnan(), active < asked)
     assert 0 < int(certificate.feasible.sum()) < 200

@@ -5,22 +5,25 @@ import pytest
 import torch
 from smoke import WATER
 
+from aign.agents.contexts import Contexts
 from aign.designs.requests import make_request
 from aign.designs.table import answer
 from aign.stages import report
 from aign.stages.score import Score, summary
 
 
-def score(ratios):
-    values = torch.tensor(ratios, dtype=torch.float64)
-    return Score(values, values - 0.5, float(values.mean()), 1.25)
+def score(utilities):
+    """Two contexts with reference 0.5 and optimum 1: a utility is U/U*, and 2 U - 1 its return."""
+    half = torch.full((2,), 0.5, dtype=torch.float64)
+    contexts = Contexts(torch.arange(2), torch.zeros(2, 1), half, 2 * half, "test")
+    return Score(contexts, torch.tensor(utilities, dtype=torch.float64), 1.25)
 
 
 SCORES = {"equal_power": score([0.8, 0.9]), "diffuser_single": score([0.99, 1.0]), "sac": score([0.95, 0.97])}
-CURVES = {"agents": {"sac": [{"environment_steps": 10, "utility_ratio_mean": -3.0},
-                             {"environment_steps": 20, "utility_ratio_mean": None}],
-                     "ppo": [{"environment_steps": 10, "utility_ratio_mean": 0.5}]},
-          "diffuser": [{"step": 5.0, "utility_ratio_mean": 0.9}, {"step": 9.0, "utility_ratio_mean": 1.0}]}
+CURVES = {"agents": {"sac": [{"environment_steps": 10, "normalised_return_pooled": -3.0},
+                             {"environment_steps": 20, "normalised_return_pooled": None}],
+                     "ppo": [{"environment_steps": 10, "normalised_return_pooled": 0.5}]},
+          "diffuser": [{"step": 5.0, "normalised_return_pooled": 0.9}, {"step": 9.0, "normalised_return_pooled": 1.0}]}
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +35,12 @@ def example(water):
 def metrics(example):
     return {"scenario": example.scenario.spec(), "contexts": 2, "split": "test",
             "certificate": example.certificate.kind, "certificate_statement": example.certificate.statement,
+            "degenerate_contexts": {"count": 1, "of": 2, "meaning": "No room there."},
+            "trained_on": {"sac": "discount 0; rewards: those of a neighbour"},
             "methods": {name: one.to_json() for name, one in SCORES.items()}}
 
 
-def test_the_page_ranks_methods_by_mean_ratio(metrics, example):
+def test_the_page_ranks_methods_by_pooled_return(metrics, example):
     page = report.page("tiny", metrics, example)
     lines = [line for line in page.splitlines() if line.startswith("| ")]
     heading, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -43,21 +48,23 @@ def test_the_page_ranks_methods_by_mean_ratio(metrics, example):
     assert all(len(row) == len(heading) for row in rows)
     assert page.startswith("# tiny: water-filling\n")
     assert "**diffuser_single**" in page
-    figures = summary(SCORES["sac"].ratio)
-    assert rows[1][1] == f"{figures['mean']:.5f} [{figures['mean_low']:.5f}, {figures['mean_high']:.5f}]"
-    assert rows[1][-1] == "1.25"
+    pooled, ratio = SCORES["sac"].to_json()["normalised_return_pooled"], summary(SCORES["sac"].ratio)
+    assert rows[1][1] == f"0.9200 [{pooled['mean_low']:.4f}, {pooled['mean_high']:.4f}]"
+    assert rows[1][2] == f"0.96000 [{ratio['mean_low']:.5f}, {ratio['mean_high']:.5f}]"
+    assert "Degenerate are 1 of 2 contexts. No room there." in page
+    assert "- sac: discount 0; rewards: those of a neighbour" in page
     best = example.rows()[0]["utility"]
     assert f"Best utility {best:.4f}; certified utility {example.optimum:.4f} (upper bound)" in page
     assert "preset ladder" in page
     assert "{" not in page
 
 
-def test_gaps_are_boxes_of_one_minus_the_ratio_worst_method_first():
+def test_gaps_are_boxes_of_one_minus_the_pooled_return_worst_method_first():
     axes = report.gaps(SCORES).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["equal_power", "sac", "diffuser_single"]
     assert axes.get_xscale() == "log"
     medians = [line.get_xdata()[0] for line in axes.lines if len(set(line.get_xdata())) == 1 and len(line.get_xdata())]
-    assert any(value == pytest.approx(0.15) for value in medians)
+    assert any(value == pytest.approx(0.3) for value in medians)
 
 
 def test_curves_show_gaps_and_leave_out_what_is_unknown():
@@ -85,6 +92,6 @@ def test_the_report_of_a_real_run_shows_its_own_figures(smoke):
     metrics = json.loads((folder / "metrics.json").read_text())
     page = (folder / "report.md").read_text()
     for name, method in metrics["methods"].items():
-        assert f"| {name} | {method['utility_ratio']['mean']:.5f} [" in page
-    best = max(metrics["methods"], key=lambda name: metrics["methods"][name]["utility_ratio"]["mean"])
+        assert f"| {name} | {method['normalised_return_pooled']['mean']:.4f} [" in page
+    best = max(metrics["methods"], key=lambda name: metrics["methods"][name]["normalised_return_pooled"]["mean"])
     assert f"**{best}**" in page

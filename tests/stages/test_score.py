@@ -3,7 +3,18 @@ import math
 import pytest
 import torch
 
-from aign.stages.score import Score, ratio_tells, summary
+from aign.agents.contexts import Contexts
+from aign.stages.score import Score, summary
+
+
+def known(reference, optimum):
+    """Contexts with these yardsticks."""
+    reference, optimum = (torch.tensor(values, dtype=torch.float64) for values in (reference, optimum))
+    return Contexts(torch.arange(len(reference)), torch.zeros(len(reference), 1), reference, optimum, "test")
+
+
+def scored(utility, reference, optimum, earned=False):
+    return Score(known(reference, optimum), torch.tensor(utility, dtype=torch.float64), 1.23456, earned)
 
 
 def test_summary_is_mean_interval_quantile_and_worst():
@@ -19,25 +30,23 @@ def test_summary_is_mean_interval_quantile_and_worst():
 
 
 def test_score_in_json_has_what_the_report_reads():
-    values = torch.tensor([0.5, 1.0], dtype=torch.float64)
-    found = Score(values, values, 0.75, 1.23456).to_json()
-    assert found["utility_ratio"] == found["normalised_return"] == summary(values)
-    assert (found["normalised_return_pooled"], found["milliseconds_per_design"]) == (0.75, 1.23)
-
-
-def test_the_ratio_tells_only_where_utilities_count_from_zero():
-    one, zero = torch.ones(2), torch.tensor([1.0, 0.0])
-    assert ratio_tells(one, 2 * one)
-    assert not ratio_tells(zero, one), "a reference at 0"
-    assert not ratio_tells(-one, one)
-    assert not ratio_tells(-2 * one, -one)
-
-
-def test_without_ratio_the_normalised_return_decides():
-    values = torch.tensor([0.1, 0.5])
-    score = Score(None, values, 0.3, 2.0, 100 * values)
-    assert score.decisive is values
+    score = scored([5.0, 9.0], [4.0, 8.0], [6.0, 10.0])
     found = score.to_json()
-    assert "utility_ratio" not in found
-    assert found["utility"]["mean"] == pytest.approx(30.0)
-    assert Score(one := values + 1, values, 0.3, 2.0).decisive is one
+    assert set(found) == {"normalised_return_pooled", "utility_ratio"}
+    assert found["normalised_return_pooled"]["mean"] == 0.5
+    assert found["utility_ratio"] == summary(torch.tensor([5 / 6, 0.9], dtype=torch.float64))
+    assert score.timed() == {**found, "milliseconds_per_design": 1.23}
+
+
+def test_one_context_without_room_costs_what_is_lost_in_it():
+    """In the first the reference is optimal: a loss of 0.1 there divided by its own room would be -1e8."""
+    found = scored([9.9, 15.0, 16.0], [10.0, 10.0, 10.0], [10.0, 20.0, 20.0]).to_json()["normalised_return_pooled"]
+    assert found["mean"] == pytest.approx((-0.1 + 5 + 6) / 20)
+    assert found["worst"] == pytest.approx(1 - 5 / (20 / 3))
+    assert all(abs(value) < 1.5 for value in found.values())
+
+
+def test_the_ratio_stands_only_where_utilities_count_from_zero():
+    assert scored([1.0, 1.0], [0.0, 1.0], [2.0, 2.0]).ratio is None
+    assert "utility_ratio" not in scored([1.0, 1.0], [0.0, 1.0], [2.0, 2.0]).to_json()
+    assert scored([30.0, 30.0], [1.0, 2.0], [60.0, 60.0], earned=True).to_json()["utility"]["mean"] == 30.0

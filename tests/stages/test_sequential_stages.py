@@ -7,12 +7,13 @@ from aign.designs.requests import make_request
 from aign.designs.settings import EvaluateSettings, SamplingSettings
 from aign.designs.table import answer
 from aign.diffusion import store as models
+from aign.scenarios.returns import degenerate_contexts
 from aign.stages import evaluate, report
 
 QUICK = SamplingSettings(steps=4)
-CURVES = {"agents": {"sac": [{"environment_steps": 9, "normalised_return_mean": 0.2}]},
-          "diffuser": [{"step": 5.0, "normalised_return_mean": 0.5},
-                       {"step": 9.0, "normalised_return_mean": 0.9}]}
+CURVES = {"agents": {"sac": [{"environment_steps": 9, "normalised_return_pooled": 0.2}]},
+          "diffuser": [{"step": 5.0, "normalised_return_pooled": 0.5},
+                       {"step": 9.0, "normalised_return_pooled": 0.9}]}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def judged(request, tmp_path_factory):
         models.save(data.pipeline, folder / "models" / f"{name}-sac-only", data.history)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(evaluate, "MODELS", folder / "models")
-            patch.setattr(evaluate.store, "load", lambda path: data.pipeline)
+            patch.setattr(evaluate.store, "load", lambda path, trusted: data.pipeline)
             patch.setattr(evaluate.methods, "policy", lambda *given: data.scenario.heuristics["best"])
             found = evaluate.competitors(name, ["sac"], data.store, data.pipeline,
                                          EvaluateSettings(contexts=6, candidates=2), QUICK, 0)
@@ -32,6 +33,8 @@ def judged(request, tmp_path_factory):
         example = answer(data.pipeline, make_request(data.scenario, count=1), QUICK)
         certificate = data.scenario.certify(data.pool["test"].values)
         metrics = {"scenario": data.scenario.spec(), "contexts": 6, "split": "test", "certificate": certificate.kind,
+                   "degenerate_contexts": degenerate_contexts(data.pool["test"].reference, data.pool["test"].optimum),
+                   "trained_on": {},
                    "certificate_statement": certificate.statement,
                    "methods": {name: score.to_json() for name, score in scores.items()}}
         return scores, metrics, example
@@ -42,39 +45,41 @@ def test_methods_are_the_diffuser_agents_and_rules(judged):
     scores, _, _ = judged["matching"]
     assert set(scores) == {"diffuser_single", "diffuser_best_of_2", "diffuser_best_of_2_sac_only", "sac", "in_turn",
                            "best"}
-    assert float(scores["best"].normalised.min()) == 1.0
+    assert float(scores["best"].pooled.min()) == 1.0
     assert torch.equal(scores["best"].utility, torch.full((6,), 12.0, dtype=torch.float64))
-    assert float(scores["in_turn"].normalised.mean()) == 0.0
-    assert float(scores["diffuser_best_of_2"].normalised.mean()) >= float(scores["diffuser_single"].normalised.mean())
+    assert scores["in_turn"].mean == 0.0
+    assert scores["diffuser_best_of_2"].mean >= scores["diffuser_single"].mean
 
 
 def test_a_page_shows_returns_and_says_what_hindsight_is(judged):
     _, metrics, example = judged["matching"]
     page = report.page("tiny", metrics, example)
-    assert "| method | U mean [95 % interval] | U/U* mean [95 % interval] |" in page
-    assert "| best | 12.00 [12.00, 12.00] | 1.00000 [1.00000, 1.00000] |" in page
+    assert ("| method | pooled return [95 % interval] | U/U* mean [95 % interval] | q05 | worst "
+            "| U mean [95 % interval] |") in page
+    assert ("| best | 1.0000 [1.0000, 1.0000] | 1.00000 [1.00000, 1.00000] | 1.00000 | 1.00000 "
+            "| 12.00 [12.00, 12.00] |") in page
     assert "The best of several runs is\nhindsight" in page
     assert page.rstrip().endswith("## What the paper printed\n\nThe paper printed **12**.")
 
 
-def test_an_optimum_of_zero_is_judged_by_the_normalised_return(judged, tmp_path):
+def test_an_optimum_of_zero_is_judged_without_the_ratio(judged, tmp_path):
     scores, metrics, example = judged["tracking"]
     assert all("utility_ratio" not in one for one in metrics["methods"].values())
     page = report.page("tiny", metrics, example)
     heading, rule, *rows = [line for line in page.splitlines() if line.startswith("|")]
-    assert heading.startswith("| method | U mean [95 % interval] | pooled return | normalised mean [95 % interval] |")
+    assert heading.startswith("| method | pooled return [95 % interval] | q05 | worst | U mean [95 % interval] |")
     assert rule.count("---") == heading.count("|") - 1 == rows[0].count("|") - 1
-    order = sorted(scores, key=lambda name: -float(scores[name].normalised.mean()))
+    order = sorted(scores, key=lambda name: -scores[name].mean)
     assert [row.split("|")[1].strip() for row in rows] == order
-    assert f"Best by mean normalised return: **{order[0]}**" in page
+    assert f"Best by pooled return: **{order[0]}**" in page
     assert "What the paper printed" not in page
     report.write(tmp_path, "tiny", metrics, scores, CURVES, example)
     assert (tmp_path / "plots" / "gap.png").stat().st_size > 0
-    assert "1 - normalised return" in report.gaps(scores).axes[0].get_xlabel()
+    assert "1 - pooled return" in report.gaps(scores).axes[0].get_xlabel()
 
 
-def test_convergence_falls_back_to_the_normalised_return():
-    agents, diffuser = report.convergence(CURVES, ratio=False).axes
+def test_convergence_is_drawn_in_the_pooled_return():
+    agents, diffuser = report.convergence(CURVES).axes
     assert list(agents.lines[0].get_ydata()) == [0.8]
     assert list(diffuser.lines[0].get_ydata()) == pytest.approx([0.5, 0.1])
 

@@ -16,7 +16,7 @@ def spread(mean):
 def compared(users, shift=0.0):
     """What one comparison cell finds; the utility of the optimum is ten a user."""
     figures = {name: {"utility": 10 * users * (quality + shift), "utility_ratio": spread(quality + shift),
-                      "normalised_return": spread(quality + shift), "normalised_return_pooled": quality,
+                      "normalised_return_pooled": spread(quality + shift),
                       "milliseconds_per_design": 1.23456} for name, quality in METHODS.items()}
     return {"methods": figures, "contexts": 16, "certificate": "upper bound", "statement": "A bound."}
 
@@ -32,7 +32,7 @@ def table(users=(20, 50), seeds=3):
 
 def curve(step_seconds, qualities):
     return [{"gradient_steps": 100.0 * (index + 1), "seconds": step_seconds * (index + 1),
-             "environment_steps": 1000.0 * (index + 1), "normalised_return_mean": value}
+             "environment_steps": 1000.0 * (index + 1), "normalised_return_pooled": value}
             for index, value in enumerate(qualities)]
 
 
@@ -46,7 +46,7 @@ def curves(users=(20, 50)):
 def transfer():
     return [{"users": 35, "method": name, "seeds": 3, "utility": 350 * value, "worst_ratio": value - 0.1,
              "utility_ratio": {"mean": value, "low": value - 0.01, "high": value + 0.01},
-             "normalised_return": {"mean": value, "low": value - 0.01, "high": value + 0.01},
+             "normalised_return_pooled": {"mean": value, "low": value - 0.01, "high": value + 0.01},
              "milliseconds_per_design": 1.0}
             for name, value in (("diffuser_set_single", 0.985), ("sac_trained_on_20", 0.99), ("full_power", 0.7))]
 
@@ -59,7 +59,9 @@ def evidence(**changes):
 
 def about():
     return {"seeds": [0, 1, 2], "contexts": 16, "candidates": 4, "certificate": "upper bound",
-            "statement": "A bound.", "gradient_steps": {"unet": 100}, "parameters": {"unet": {"20": 1234}},
+            "statement": "A bound.",
+            "trained_on": [{"agent": "sac", "users": [20, 50], "trained_on": "discount 0; rewards: others'"}],
+            "gradient_steps": {"unet": 100}, "parameters": {"unet": {"20": 1234}},
             "bcq_steps_drawn": {"20": 99}, "same_policy_again": {"sac-20": True, "ppo-20": False},
             "preparation_seconds": {"unet-20-0": 2.5}, "code": ["abc"], "stale": ["bcq-20-0"],
             "machine": {"processor": "a processor", "cores": 2, "workers": 2}}

@@ -51,8 +51,11 @@ def test_a_cell_holds_what_its_policy_is_worth_on_unseen_contexts(home, kind):
     policy, states = open_policy(job.result.parent / kind), scenario.initial_state(contexts.values[:4])
     for time in range(scenario.horizon):
         states, _ = scenario.step(contexts.values[:4], states, policy.act(scenario, contexts.values[:4], states, time))
-    by_hand = contexts.take(torch.arange(4)).normalised(scenario.utility(contexts.values[:4], states))
-    assert found["normalised_return"]["mean"] == pytest.approx(float(by_hand.mean()), abs=1e-5)
+    few, utility = contexts.take(torch.arange(4)), scenario.utility(contexts.values[:4], states)
+    by_hand = (utility - few.reference).sum() / (few.optimum - few.reference).sum()
+    assert found["normalised_return_pooled"]["mean"] == pytest.approx(float(by_hand), abs=1e-5)
+    assert found["trained_on"] == ("discount 0, so a contextual bandit, which looks no further than the next reward; "
+                                   "rewards: the reward in the dataset")
     assert found["contexts"] == 4
     assert found["environment_steps"] == 256
     assert told[-1] == 256
@@ -89,8 +92,8 @@ def test_without_variants_there_is_nothing_to_do(tmp_path, monkeypatch, capsys):
 # --- the page --------------------------------------------------------------------------------------------------------
 
 def made(value, worst=0.0, seconds=10.0):
-    curve = [{"environment_steps": steps, "normalised_return_mean": value * steps / 200} for steps in (100, 200)]
-    return {"normalised_return": {"mean": value, "worst": worst}, "normalised_return_pooled": value, "contexts": 8,
+    curve = [{"environment_steps": steps, "normalised_return_pooled": value * steps / 200} for steps in (100, 200)]
+    return {"normalised_return_pooled": {"mean": value, "worst": worst}, "contexts": 8, "trained_on": "discount 0",
             "training_seconds": seconds, "environment_steps": 200, "curve": curve}
 
 
@@ -103,8 +106,8 @@ def cells():
 
 def test_rows_are_means_over_seeds_with_student_intervals(cells):
     row = next(row for row in agents_page.rows(cells) if row["agent"] == "d2sac")
-    assert row["normalised_return"]["mean"] == pytest.approx(0.92)
-    assert row["normalised_return"]["high"] - 0.92 == pytest.approx(4.302653 * 0.02 / 3**0.5, rel=1e-5)
+    assert row["normalised_return_pooled"]["mean"] == pytest.approx(0.92)
+    assert row["normalised_return_pooled"]["high"] - 0.92 == pytest.approx(4.302653 * 0.02 / 3**0.5, rel=1e-5)
     assert row["worst_context"] == pytest.approx(0.4)
     assert row["seeds"] == 3
 

@@ -91,7 +91,7 @@ def test_memory_is_the_best_design_of_the_subset_alone(dataset) -> None:
 
 
 def figures(score, seconds=2.0):
-    return {"utility": 100 * score, "utility_ratio": {"mean": score}, "normalised_return": {"mean": score},
+    return {"utility": 100 * score, "utility_ratio": {"mean": score}, "normalised_return_pooled": {"mean": score},
             "training_seconds": seconds, "milliseconds_per_design": 1.0, "gradient_steps": 7}
 
 
@@ -111,7 +111,7 @@ def test_rows_are_means_over_seeds() -> None:
     assert len(rows) == 8
     first = rows[0]
     half = float(student.ppf(0.975, 2)) * statistics.stdev([0.9, 0.91, 0.92]) / 3**0.5
-    assert first["normalised_return"] == {"mean": pytest.approx(0.91), "low": pytest.approx(0.91 - half),
+    assert first["normalised_return_pooled"] == {"mean": pytest.approx(0.91), "low": pytest.approx(0.91 - half),
                                           "high": pytest.approx(0.91 + half)}
     assert (first["users"], first["episodes"], first["seeds"], first["gradient_steps"]) == (20, 11, 3, 7)
     assert first["trajectory_quality"]["mean"] == pytest.approx(0.1)

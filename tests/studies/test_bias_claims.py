@@ -6,14 +6,14 @@ BCQ, DIFFUSER, HIDDEN, MEMORY = "bcq", "diffuser_single", "diffuser_single_retur
 
 
 def made(bcq, diffuser, memory=0.5, gain=0.1, half=0.05):
-    """Rows of bias.json with these normalised returns, for random, early_sac, mixed and mixed_10_percent."""
+    """Rows of bias.json with these pooled returns, for random, early_sac, mixed and mixed_10_percent."""
     rows = []
     for place, subset in enumerate(("random", "early_sac", "mixed", "mixed_10_percent")):
         values = {BCQ: bcq[place], DIFFUSER: diffuser[place], HIDDEN: diffuser[place] - gain, MEMORY: memory}
         for method, value in values.items():
             shown = {"mean": gain, "low": gain - half, "high": gain + half} if method == DIFFUSER else None
             rows.append({"subset": subset, "method": method, "gain_of_showing_the_return": shown,
-                         "normalised_return": {"mean": value, "low": None, "high": None}})
+                         "normalised_return_pooled": {"mean": value, "low": None, "high": None}})
     return rows
 
 

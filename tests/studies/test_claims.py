@@ -75,7 +75,7 @@ def test_a_bound_that_is_all_but_reached_refutes_hardness():
 
 def test_transfer_decides_about_changing_environments():
     assert verdict(claims.changing(evidence())) == "supported"
-    broken = [{**row, "normalised_return": {"mean": 0.1, "low": 0, "high": 0.2}} for row in evidence().transfer]
+    broken = [{**row, "normalised_return_pooled": {"mean": 0.1, "low": 0, "high": 0.2}} for row in evidence().transfer]
     found = claims.changing(evidence(transfer=broken))
     assert verdict(found) == "mixed"
     assert "35 users with sac_trained_on_20: 0.1000" in found["figure"]

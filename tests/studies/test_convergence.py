@@ -23,10 +23,10 @@ def test_the_largest_fall_is_from_the_best_so_far():
 
 
 def test_a_model_for_several_sizes_is_judged_at_each():
-    point = {"normalised_return_mean": 0.5, "normalised_return_mean_20_users": 0.9}
+    point = {"normalised_return_pooled": 0.5, "normalised_return_pooled_20_users": 0.9}
     assert (convergence.quality(point, 20), convergence.quality(point, 50)) == (0.9, 0.5)
-    assert convergence.quality({"normalised_return_mean": None}, 20) != convergence.quality(
-        {"normalised_return_mean": None}, 20)  # not a number
+    assert convergence.quality({"normalised_return_pooled": None}, 20) != convergence.quality(
+        {"normalised_return_pooled": None}, 20)  # not a number
 
 
 def test_the_summary_has_every_learner_at_every_size():

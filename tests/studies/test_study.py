@@ -4,6 +4,8 @@ import pytest
 import yaml
 from smoke import aign, contents, inside, run_jobs_here
 
+from aign.errors import DatasetError
+from aign.params import Params
 from aign.studies import study, tables
 
 NETWORK = {"channels": 8, "embedding": 16}
@@ -126,3 +128,20 @@ def test_one_part_runs_alone_and_all_run_in_order(workplace, monkeypatch):
     assert aign("study").code == 0
     assert ran == ["two", "one", "two"]
     assert "aign study" in (workplace / "data/reports/tables/README.md").read_text()
+
+
+@pytest.mark.parametrize(("part", "refused"), [("bias", "table1.json"), ("tables", "bias.json"), ("rate", "bias.json")])
+def test_files_of_an_earlier_program_are_refused_before_anything_is_computed(tmp_path, monkeypatch, part, refused):
+    monkeypatch.setattr(study, "PAGES", tmp_path)
+    monkeypatch.setattr(study, "PARTS", {part: lambda params: pytest.fail("computed")})
+    (tmp_path / refused).write_text(json.dumps([{"method": "sac", "normalised_return": {"mean": -937104.0}}]))
+    with pytest.raises(DatasetError, match=f"{refused}: written by an earlier aign.*`aign study`"):
+        study.study(part, Params.model_validate(PARAMS))
+
+
+def test_a_study_that_makes_a_file_again_does_not_mind_what_it_was(tmp_path):
+    (tmp_path / "bias.json").write_text(json.dumps([{"normalised_return": {"mean": 0.5}}]))
+    study.check_files("bias", tmp_path)
+    study.check_files("all", tmp_path)
+    (tmp_path / "bias.json").write_text(json.dumps([{"normalised_return_pooled": {"mean": 0.5}}]))
+    study.check_files("tables", tmp_path)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from aign.errors import DatasetError
 from aign.studies.subsets import SUBSETS, describe, rows_of
@@ -18,7 +19,7 @@ class Logged:
         self.behaviour = np.array(names)
         self.split = np.array((["train"] * 56) + ["test"] * 8)
         self.columns = {"agent_step": torch.where(torch.tensor([name == "sac" for name in names]), number * 10, 0),
-                        "return_normalised": number / 64,
+                        "return_normalised": number / 64, "context_id": number % 4,
                         "observations": torch.stack([number % 5, number % 3, number % 2], 1)[..., None].float(),
                         "actions": torch.stack([number % 2, number % 2], 1)[..., None].float()}
         self.stats = {"observations": {"min": [0.0], "max": [4.0]}, "actions": {"min": [0.0], "max": [1.0]}}
@@ -34,8 +35,13 @@ class Logged:
 
 
 @pytest.fixture
-def store() -> Logged:
-    return Logged()
+def store(tmp_path) -> Logged:
+    """With the contexts of its episodes beside it: their room is 1, 2, 3 and none."""
+    logged, one = Logged(), torch.ones(4, dtype=torch.float64)
+    logged.folder = tmp_path
+    save_file({"train.ids": torch.arange(4), "train.values": torch.zeros(4, 1), "train.reference": one,
+               "train.optimum": one + torch.tensor([1.0, 2.0, 3.0, 0.0])}, tmp_path / "contexts.safetensors")
+    return logged
 
 
 def members(store, name):
@@ -76,7 +82,9 @@ def test_quality_and_coverage_are_counted(store) -> None:
     found = describe(store, rows)
     cells = {(float(store.columns["observations"][row, time, 0]), float(store.columns["actions"][row, time, 0]))
              for row in rows for time in range(2)}
-    assert found == {"episodes": 6, "trajectory_quality": pytest.approx(sum(rows.tolist()) / 64 / 6),
+    # They are in contexts 0, 1, 2, 3, 2, 3; without room a normalised return stands for 2e-9 of utility each.
+    gain = (0 * 1 + 1 * 2 + (2 + 30) * 3 + (3 + 31) * 2e-9) / 64
+    assert found == {"episodes": 6, "trajectory_quality": pytest.approx(gain / (1 + 2 + 3 + 3)),
                      "best_return": pytest.approx(31 / 64), "state_action_coverage": pytest.approx(len(cells) / 12)}
     assert describe(store, rows.repeat(3))["state_action_coverage"] == pytest.approx(len(cells) / 36)
 

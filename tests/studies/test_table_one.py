@@ -5,7 +5,7 @@ from aign.studies import table_one
 from aign.studies.comparison import CERTIFIED, ROUNDED
 from aign.studies.intervals import over_seeds
 
-KEYS = {"users", "gains", "method", "seeds", "utility", "paper", "utility_ratio", "normalised_return",
+KEYS = {"users", "gains", "method", "seeds", "utility", "paper", "utility_ratio", "normalised_return_pooled",
         "training_seconds", "milliseconds_per_design", "environment_steps"}
 
 
@@ -14,7 +14,7 @@ def test_every_method_has_a_row_of_the_agreed_shape():
     assert len(rows) == 2 * 2 * len(METHODS)
     for row in rows:
         assert set(row) == KEYS
-        assert set(row["utility_ratio"]) == set(row["normalised_return"]) == {"mean", "low", "high"}
+        assert set(row["utility_ratio"]) == set(row["normalised_return_pooled"]) == {"mean", "low", "high"}
 
 
 def test_a_row_is_the_mean_over_seeds_with_its_interval():

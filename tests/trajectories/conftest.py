@@ -1,10 +1,13 @@
 """Small datasets of random walks in water-filling, with known contents."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from recorded_data import record_dataset
 
+from aign.agents.contexts import ContextPool, certified
 from aign.scenarios import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore
@@ -28,18 +31,28 @@ def random_episodes(scenario, count, seed=0, full_length=True):
     designs = scenario.design_of(states)
     number = np.arange(count)
     length = np.full(count, scenario.horizon) if full_length else 1 + number // 4 % scenario.horizon
-    rewards = torch.stack(rewards, 1).float().numpy()
+    rewards = torch.stack(rewards, 1).numpy()
     return Episodes(
         observations=torch.stack(observations, 1).numpy(), actions=torch.stack(actions, 1).numpy(), rewards=rewards,
-        labels={name: values.float().numpy() for name, values in scenario.measure(contexts, designs).items()},
-        utility=scenario.utility(contexts, designs).float().numpy(), return_raw=rewards.sum(1),
-        return_normalised=np.random.default_rng(seed).normal(0.5, 0.3, count).astype(np.float32),
+        labels={name: values.numpy() for name, values in scenario.measure(contexts, designs).items()},
+        utility=scenario.utility(contexts, designs).numpy(), return_raw=rewards.sum(1),
+        return_normalised=np.random.default_rng(seed).normal(0.5, 0.3, count),
         length=length.astype(np.int32), terminated=number % 2 == 0, truncated=number % 2 == 1,
         behaviour=np.array([BEHAVIOURS[i % 3] for i in number], dtype=np.str_),
         agent_step=number.astype(np.int64) * 100, agent_seed=np.full(count, 7, np.int32),
         env_seed=number.astype(np.int64), context_id=number.astype(np.int64) + 1000 * seed,
         context=contexts.numpy(),
         split=np.array([("validation", "test", "train", "train")[i % 4] for i in number], dtype=np.str_))
+
+
+def contexts_of(episodes, scenario):
+    """The contexts of episodes that each have one of their own, certified."""
+    splits = {}
+    for split in ("train", "validation", "test"):
+        rows = np.flatnonzero(episodes.split == split)
+        known = certified(scenario, torch.from_numpy(episodes.context[rows]), split)
+        splits[split] = dataclasses.replace(known, ids=torch.from_numpy(episodes.context_id[rows]))
+    return ContextPool(splits)
 
 
 @pytest.fixture(scope="session")
@@ -75,12 +88,11 @@ def ragged(make_episodes):
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory, make_dataset, episodes):
+def folder(tmp_path_factory, make_dataset, episodes, scenario):
     """100 full episodes in 4 shards. Read-only: copy it before damaging it."""
     base = tmp_path_factory.mktemp("dataset")
-    extra = base / "some-tensor-file"
-    extra.write_bytes(bytes(range(256)))
-    return make_dataset(base / "full", episodes, extras={"contexts.safetensors": extra})
+    contexts_of(episodes, scenario).save(base / "some-tensor-file", scenario)
+    return make_dataset(base / "full", episodes, extras={"contexts.safetensors": base / "some-tensor-file"})
 
 
 @pytest.fixture(scope="session")

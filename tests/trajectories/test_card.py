@@ -32,7 +32,7 @@ def test_every_column_has_a_row_with_its_unit(text, scenario):
         assert f"\n| `{field.name}` | " in text
     for label in scenario.labels:
         meaning = f"{label.description.rstrip('.')}; {label.better} is better"
-        assert f"| `{label.name}` | float32 | {label.unit} | {meaning} |" in text
+        assert f"| `{label.name}` | float64 | {label.unit} | {meaning} |" in text
     assert "| `observations` | float32[9][9] |" in text
 
 
@@ -43,7 +43,9 @@ def test_every_column_that_is_no_label_has_a_meaning(scenario):
 
 def test_figures_are_those_of_the_dataset(text, folder):
     figures = json.loads((folder / "meta" / "quality.json").read_text())
-    assert f"| trajectory quality | {figures['trajectory_quality']['value']:.3f} |" in text
+    quality = figures["trajectory_quality"]
+    assert (f"| trajectory quality | {quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}]; mean U/U* "
+            f"{quality['utility_ratio']:.4f}; 0 of 50 contexts are degenerate |") in text
     assert f"{figures['state_action_coverage']['unique']:,} different cells" in text
     for name, one in figures["behaviours"].items():
         assert f"| `{name}` | {one['episodes']} | {one['share']:.1%} |" in text

@@ -13,11 +13,22 @@ class Stored:
     def __init__(self):
         self.columns = {
             "episode_id": torch.tensor([70, 71, 72]), "length": torch.tensor([4, 2, 1], dtype=torch.int32),
-            "rewards": torch.arange(12.0).view(3, 4), "observations": torch.arange(30.0).view(3, 5, 2),
-            "utility": torch.tensor([0.1, 0.0, -0.3])}
+            "rewards": torch.arange(12.0, dtype=torch.float64).view(3, 4),
+            "observations": torch.arange(30.0).view(3, 5, 2),
+            "utility": torch.tensor([0.1, 0.0, -0.3], dtype=torch.float64)}
 
     def view(self, name):
         return self.columns[name]
+
+    def precision(self, name):
+        return self.columns[name].dtype
+
+
+class StoredByVersion2(Stored):
+    """The same, its file holding all in float32."""
+
+    def precision(self, name):
+        return torch.float32
 
 
 def compared(**changes):
@@ -46,8 +57,8 @@ def test_words():
 
 
 @pytest.mark.parametrize(("name", "place", "value"), [
-    ("utility", 0, float(np.nextafter(np.float32(0.1), np.float32(1)))), ("utility", 1, -0.0),
-    ("rewards", (1, 1), 5.0000005), ("rewards", (2, 0), 9.0), ("observations", (2, 1, 0), 0.0),
+    ("utility", 0, float(np.nextafter(0.1, 1))), ("utility", 1, -0.0),
+    ("rewards", (1, 1), 5.000000000000001), ("rewards", (2, 0), 9.0), ("observations", (2, 1, 0), 0.0),
     ("observations", (0, 4, 1), 9.5)])
 def test_every_bit_counts(name, place, value):
     assert compared(**{name: (place, value)}).columns == {name: 1}
@@ -67,8 +78,22 @@ def test_the_first_episode_is_shown_whatever_the_column():
 
 def test_parts_of_a_shard_add_up():
     stored, result = Stored(), Comparison("the truth")
-    result.add(stored, {"utility": torch.tensor([0.1])})
-    result.add(stored, {"utility": torch.tensor([9.0, -0.3])}, start=1)
-    result.add(stored, {"utility": torch.tensor([9.0])}, start=2)
+    result.add(stored, {"utility": torch.tensor([0.1], dtype=torch.float64)})
+    result.add(stored, {"utility": torch.tensor([9.0, -0.3], dtype=torch.float64)}, start=1)
+    result.add(stored, {"utility": torch.tensor([9.0], dtype=torch.float64)}, start=2)
     assert (result.episodes, result.differing, result.columns) == (4, 2, {"utility": 2})
     assert "episode 71 (row 1)" in result.first
+
+
+def test_what_a_file_holds_in_float32_is_compared_in_float32():
+    near = torch.tensor([0.1 + 1e-12, 0.0, -0.3], dtype=torch.float64)
+    for stored, count in ((Stored(), 1), (StoredByVersion2(), 0)):
+        result = Comparison("the truth")
+        result.add(stored, {"utility": near})
+        assert result.differing == count
+
+
+def test_the_largest_difference_is_relative_to_the_column():
+    assert compared().share == 0.0
+    assert compared(rewards=((0, 3), 3.5)).share == 0.5 / 11
+    assert compared(rewards=((0, 3), 3.5), utility=(1, 1.0)).share == 1.0

@@ -11,6 +11,7 @@ from recorded_data import (
     load_contexts,
     nudge,
     put,
+    record_dataset,
     row_of,
     sealed,
     with_null,
@@ -18,6 +19,9 @@ from recorded_data import (
 
 from aign import manifest
 from aign.errors import DatasetError
+from aign.scenarios import registry
+from aign.trajectories.assemble import assemble
+from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.verification import verify
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -68,11 +72,9 @@ def test_a_dataset_of_an_older_format_passes(tmp_path):
 
 
 def test_a_dataset_without_contexts_file_passes(recorded, tmp_path):
-    copy = copied(recorded, tmp_path / "d")
-    (copy / "contexts.safetensors").unlink()
-    card = copy / "README.md"
-    card.write_text(card.read_text().replace(" Further files: `contexts.safetensors`.", ""))
-    passed = checks(sealed(copy), replay=True)
+    store = TrajectoryStore.open(recorded)
+    assemble(tmp_path / "d", sorted(recorded.glob("*.arrow")), store.scenario, store.info["provenance"])
+    passed = checks(tmp_path / "d", replay=True)
     assert [check.name for check in passed] == [*FIGURES, "replay"]
     assert "return_normalised" not in passed[-1].subject
 
@@ -116,12 +118,12 @@ def with_one_more(batch):
 
 def with_other_type(batch):
     place = batch.schema.names.index("utility")
-    return batch.set_column(place, "utility", batch.column(place).cast(pa.float64()))
+    return batch.set_column(place, "utility", batch.column(place).cast(pa.float32(), safe=False))
 
 
 @pytest.mark.parametrize(("change", "column", "words"), [
     (renamed, "rewards", "reward: "), (with_one_more, "extra", "one too many"),
-    (with_other_type, "utility", "utility: double given, utility: float needed"),
+    (with_other_type, "utility", "utility: float given, utility: double needed"),
     (lambda batch: batch.drop_columns("split"), "split", "nothing given"),
 ])
 def test_other_columns_are_named_with_their_shard(recorded, tmp_path, change, column, words):
@@ -218,6 +220,15 @@ def test_a_figure_that_the_shards_do_not_give_is_found(recorded, tmp_path):
     refused(copy, copy / "meta/stats.json", "utility.mean: 1.0 stored", after=SPLITS)
 
 
+def test_choices_that_earlier_programs_called_continuous_are_accepted(tmp_path):
+    folder = record_dataset(tmp_path / "asp", registry.create("asp-selection", providers=3, tasks=4))
+    former = {"kind": "continuous", "size": 3, "low": -1.0, "high": 1.0}
+    old = changed_json(folder, tmp_path / "old", "meta/info.json", lambda info: info.update(action=former))
+    assert [check.name for check in checks(old)] == [check.name for check in checks(folder)]
+    wrong = changed_json(folder, tmp_path / "d", "meta/info.json", lambda info: info["action"].update(choices=4))
+    refused(wrong, wrong / "meta/info.json", "action.choices: 4 stored, the shards give 3", after=SPLITS)
+
+
 def test_a_training_value_is_found_by_the_statistics(recorded, tmp_path):
     row, _, _ = row_of(recorded, "train")
     copy = changed_columns(recorded, tmp_path / "d", {"rewards": put(row, 99.0, 3)})
@@ -230,7 +241,19 @@ def test_a_return_that_its_yardsticks_do_not_give_is_found(recorded, tmp_path):
     refused(copy, copy / shard, "column 'return_normalised'", f"episode {episode} ", after=FIGURES)
 
 
-@pytest.mark.parametrize("name", ["rewards", "total_power", "utility", "return_raw"])
+def test_a_utility_that_is_not_the_last_designs_is_found(recorded, tmp_path):
+    row, episode, shard = row_of(recorded, "test")
+    copy = changed_columns(recorded, tmp_path / "d", {"observations": put(row, 0.0, -1, 0)}, described=True)
+    refused(copy, copy / shard, "column 'utility'", f"episode {episode} ", "its last design has", after=FIGURES)
+
+
+def test_a_utility_that_moved_by_one_bit_does_not_give_its_return(recorded, tmp_path):
+    row, episode, shard = row_of(recorded, "test")
+    copy = changed_columns(recorded, tmp_path / "d", {"utility": nudge(row)}, described=True)
+    refused(copy, copy / shard, "column 'return_normalised'", f"episode {episode} ", after=FIGURES)
+
+
+@pytest.mark.parametrize("name", ["rewards", "total_power", "return_raw"])
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_only_a_replay_finds_what_was_described_and_sealed_again(recorded, tmp_path, name, split):
     row, episode, shard = row_of(recorded, split)

@@ -1,5 +1,6 @@
 """Datasets made by earlier programs open for ever: see golden/README.md."""
 
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -9,6 +10,7 @@ import datasets
 import numpy as np
 import pytest
 import torch
+from recorded_data import load_contexts
 
 from aign import manifest
 from aign.agents.contexts import ContextPool
@@ -18,10 +20,14 @@ from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import FORMAT_VERSION, arrow_schema
 from aign.trajectories.statistics import statistics
+from aign.trajectories.verification import verify
 from aign.trajectories.versions import READABLE
 from aign.trajectories.windows import Windows
 
 GOLDEN = Path(__file__).parent / "golden"
+MEASURED = {"rewards", "return_raw", "return_normalised", "utility", "total_power", "max_power", "min_rate",
+            "min_sinr_db", "jain_fairness", "energy_efficiency"}
+"""Columns that are float64 from version 3 on."""
 VERSIONS = sorted(int(path.name.removeprefix("version-")) for path in GOLDEN.glob("version-?"))
 
 
@@ -50,7 +56,22 @@ def test_every_column_is_what_was_written(version, figures):
     expected = json.loads(folder_of(version).with_suffix(".json").read_text())
     if version == 1:
         expected["source"] = {"texts": ["collect"] * 30}
-    assert figures(folder_of(version)) == expected
+    made, store = figures(folder_of(version)), TrajectoryStore.open(folder_of(version))
+    widened = {name for name in expected if made[name].get("dtype") != expected[name].get("dtype")}
+    assert widened == (MEASURED if version < 3 else set())
+    for name in widened:  # the same numbers in float64
+        values = store.column(name).numpy()
+        assert np.array_equal(values, values.astype(np.float32))
+        assert hashlib.sha256(values.astype(np.float32).tobytes()).hexdigest() == expected[name]["sha256"]
+        assert made[name]["shape"] == expected[name]["shape"]
+    assert {name: one for name, one in made.items() if name not in widened} == {
+        name: one for name, one in expected.items() if name not in widened}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_passes_verification_and_its_replay(version):
+    checks = {check.name: check for check in verify(folder_of(version), load_contexts, lambda done, total: None)}
+    assert checks["contexts"].counts["episodes"] == checks["replay"].counts["episodes"] == 30
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -66,7 +87,8 @@ def test_it_is_used_like_any_other(version):
     contexts = {int(number): row for row, number in enumerate(pool["train"].ids)}
     place = torch.tensor([contexts[int(number)] for number in store.gather("context_id", rows)])
     found = pool["train"].take(place).normalised(store.gather("utility", rows).double())
-    torch.testing.assert_close(found.float(), store.gather("return_normalised", rows), rtol=1e-4, atol=1e-4)
+    exact = {"rtol": 0, "atol": 0} if version > 2 else {"rtol": 1e-4, "atol": 1e-4}
+    torch.testing.assert_close(found, store.gather("return_normalised", rows), **exact)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -98,9 +120,17 @@ def test_versions_differ_in_the_source_alone():
     assert two.strings("source").tolist() == np.where(log, "field-log", "collect").tolist()
 
 
+def test_version_three_holds_exactly_what_version_two_rounded():
+    two, three = (TrajectoryStore.open(folder_of(version)) for version in (2, 3))
+    for name in set(two.columns) - {"source", "behaviour", "split"}:
+        exact = three.column(name)
+        assert torch.equal(two.column(name), exact.float().double() if name in MEASURED else exact), name
+    assert not torch.equal(two.column("utility"), three.column("utility"))
+
+
 def test_shards_of_an_old_version_are_no_parts_of_a_new_dataset(tmp_path):
     store = TrajectoryStore.open(folder_of(1))
-    with pytest.raises(DatasetError, match="different: source"):
+    with pytest.raises(DatasetError, match=r"different: .*return_raw, rewards, source, "):
         assemble(tmp_path / "d", sorted(folder_of(1).glob("*.arrow")), store.scenario, {})
 
 
@@ -113,17 +143,18 @@ def relabelled(version, claimed, place):
     return copy
 
 
-@pytest.mark.parametrize("claimed", [1, 3, "2", 2.0, None])
+@pytest.mark.parametrize("claimed", [1, 4, "2", 2.0, None])
 def test_a_version_that_the_shards_do_not_have_is_refused(claimed, tmp_path):
     copy = relabelled(2, claimed, tmp_path)
     if claimed == 1:  # the columns of version 2 read the same, whatever the label says
         assert set(TrajectoryStore.open(copy).strings("source")) == {"collect", "field-log"}
     else:
-        with pytest.raises(DatasetError, match="this program reads 1 and 2"):
+        with pytest.raises(DatasetError, match="this program reads 1, 2 and 3"):
             TrajectoryStore.open(copy)
 
 
-def test_an_old_label_is_no_licence_for_missing_columns(tmp_path):
-    copy = relabelled(1, 2, tmp_path)
+@pytest.mark.parametrize(("version", "claimed"), [(1, 2), (1, 3), (2, 3)])
+def test_an_old_label_is_no_licence_for_missing_columns(version, claimed, tmp_path):
+    copy = relabelled(version, claimed, tmp_path)
     with pytest.raises(DatasetError, match="columns are not those of scenario"):
         TrajectoryStore.open(copy).scenario  # noqa: B018

@@ -2,6 +2,7 @@ import json
 
 import datasets
 import numpy as np
+import torch
 
 from aign.trajectories.hugging_face import features, with_features
 from aign.trajectories.schema import arrow_schema
@@ -14,6 +15,15 @@ def test_load_from_disk_opens_the_folder(folder, episodes):
     np.testing.assert_array_equal(np.array(dataset[57]["actions"], dtype=np.float32), episodes.actions[57])
     assert dataset[57]["behaviour"] == episodes.behaviour[57]
     assert dataset.filter(lambda row: row["split"] == "test", keep_in_memory=True).num_rows == 25
+
+
+def test_formats_keep_float64_where_the_card_says_so(folder, store):
+    dataset = datasets.load_from_disk(str(folder))
+    assert dataset["utility"][:] == store.column("utility").tolist()
+    assert "with_format(\"torch\", dtype=torch.float64)" in (folder / "README.md").read_text()
+    for name in ("utility", "rewards"):
+        assert torch.equal(dataset.with_format("torch", dtype=torch.float64)[:][name], store.column(name))
+        assert dataset.with_format("torch")[:][name].dtype == torch.float32
 
 
 def test_features_are_those_of_the_columns(scenario, folder):

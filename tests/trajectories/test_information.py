@@ -1,11 +1,12 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 
 import aign
 from aign.scenarios import registry
-from aign.trajectories.information import information
+from aign.trajectories.information import action, information
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import Shard
@@ -28,6 +29,18 @@ def test_features_and_labels_are_described(store, scenario):
         (label.name, label.unit, label.better) for label in scenario.labels]
     assert info["action"] == {"kind": "continuous", "size": 4, "low": -1.0, "high": 1.0}
     assert info["horizon"] == 8
+
+
+@pytest.mark.parametrize("spec", [{"name": "asp-selection", "providers": 3, "tasks": 4},
+                                  {"name": "gymnasium", "environment": "CartPole-v1", "horizon": 4}], ids=str)
+def test_choices_are_not_called_continuous(spec):
+    scenario = registry.create(**spec)
+    assert action(scenario) == {"kind": "choice, one-hot", "choices": scenario.choices, "size": scenario.choices,
+                                "low": 0.0, "high": 1.0}
+
+
+def test_whole_steps_are_told():
+    assert action(registry.create("power-allocation", users=2))["kind"] == "continuous, rounded to whole steps"
 
 
 def test_counts_of_splits_and_behaviours(store, episodes):

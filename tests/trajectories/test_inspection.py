@@ -37,9 +37,13 @@ def stored(folder, name):
 def test_overview_states_the_quality_figures_and_their_bins(recorded):
     rows, figures = dict(cells(shown(recorded, 1000), "Dataset water-4")), stored(recorded, "quality")
     assert rows["scenario"] == "water-filling (budget 3.0, channels 4, gain 1.0)"
-    assert rows["episodes"] == "108 of up to 8 steps, format version 2"
+    assert rows["episodes"] == "108 of up to 8 steps, format version 3"
     assert rows["sources"] == "collect 108"
-    assert rows["trajectory quality"].startswith(f"{figures['trajectory_quality']['value']:.4g}. Mean normalised")
+    quality = figures["trajectory_quality"]
+    assert rows["trajectory quality"].startswith(
+        f"{quality['value']:.4f} [{quality['low']:.4f}, {quality['high']:.4f}]; mean U/U* "
+        f"{quality['utility_ratio']:.4f}; {quality['degenerate_contexts']['count']} of 24 contexts are degenerate. "
+        "Pooled return")
     coverage = figures["state_action_coverage"]
     assert rows["state-action coverage"].startswith(
         f"{coverage['value']:.4g}: {coverage['unique']:,} different cells of {coverage['total']:,} transitions, "
@@ -53,7 +57,7 @@ def test_every_column_has_shape_unit_and_meaning(recorded):
     rows = {row[0]: row[1:] for row in cells(shown(recorded), "Columns: one row an episode")}
     assert [name for name in rows if name] == ["column", *TrajectoryStore.open(recorded).columns]
     assert rows["observations"][0] == "float32[9][9]"
-    assert rows["total_power"] == ["float32", "W", "Sum of powers. Lower is better."]
+    assert rows["total_power"] == ["float64", "W", "Sum of powers. Lower is better."]
     assert all(meaning for _, _, meaning in rows.values())
 
 
@@ -78,11 +82,12 @@ def test_returns_by_behaviour_are_those_of_the_training_split(recorded):
     store = TrajectoryStore.open(recorded)
     returns = store.column("return_normalised").numpy().astype(float)
     train = store.strings("split") == "train"
-    rows = cells(shown(recorded), "Normalised return by behaviour")[1:]
+    rows = cells(shown(recorded), "Returns by behaviour")[1:]
+    figures = stored(recorded, "quality")["behaviours"]
     assert [row[0] for row in rows] == sorted(set(store.strings("behaviour")))
-    for name, mean, *quantiles in rows:
+    for name, quality, *quantiles in rows:
         own = returns[train & (store.strings("behaviour") == name)]
-        assert mean == f"{own.mean():,.4g}"
+        assert quality == f"{figures[name]['trajectory_quality']:,.4g}"
         assert quantiles == [f"{value:,.4g}" for value in np.quantile(own, (0.1, 0.5, 0.9))]
 
 

@@ -5,6 +5,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,11 +17,15 @@ def read(folder):
     return json.loads((folder / "meta" / "quality.json").read_text())
 
 
-def test_trajectory_quality_is_the_mean_normalised_return_of_training(folder, episodes):
+def test_trajectory_quality_is_the_pooled_return_of_training(folder, episodes, scenario):
     figures = read(folder)
     train = episodes.split == "train"
     returns = episodes.return_normalised.astype(float)
-    assert figures["trajectory_quality"]["value"] == pytest.approx(returns[train].mean(), rel=1e-12)
+    contexts = torch.from_numpy(episodes.context)
+    room = (scenario.certify(contexts).utility - scenario.reference_utility(contexts)).numpy()
+    assert figures["version"] == 2
+    assert figures["trajectory_quality"]["value"] == pytest.approx((returns * room)[train].sum() / room[train].sum())
+    assert figures["trajectory_quality"]["low"] < figures["trajectory_quality"]["value"]
     assert "0 is the cheap reference" in figures["trajectory_quality"]["convention"]
     assert sum(one["share"] for one in figures["behaviours"].values()) == pytest.approx(1)
     for name in np.unique(episodes.behaviour):
@@ -28,7 +33,8 @@ def test_trajectory_quality_is_the_mean_normalised_return_of_training(folder, ep
         one = figures["behaviours"][name]
         assert one["episodes"] == len(chosen)
         assert one["share"] == pytest.approx(len(chosen) / train.sum())
-        assert one["trajectory_quality"] == pytest.approx(chosen.mean(), rel=1e-12)
+        own = train & (episodes.behaviour == name)
+        assert one["trajectory_quality"] == pytest.approx((returns * room)[own].sum() / room[own].sum())
         assert one["return_normalised"]["q90"] == pytest.approx(np.quantile(chosen, 0.9), rel=1e-12)
 
 

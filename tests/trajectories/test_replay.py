@@ -177,3 +177,13 @@ def test_padding_is_not_compared(short):
 def test_what_precedes_the_end_is_compared(short, tmp_path, name, row, place, found):
     result = replayed(changed_columns(short, tmp_path / "d", {name: nudge(row, *place)}))
     assert result.differing == int(found)
+
+
+def test_differences_of_rounding_alone_are_said_to_be_that(recorded, tmp_path):
+    row, _, _ = row_of(recorded, "test")
+    result = replayed(changed_columns(recorded, tmp_path / "bit", {"utility": nudge(row)}))
+    with pytest.raises(DatasetError, match=r"No difference is more than .*e-1[67] of the largest value in its column"):
+        check_replay(result)
+    result = replayed(changed_columns(recorded, tmp_path / "more", {"utility": put(row, 0.5)}))
+    with pytest.raises(DatasetError, match="They were altered"):
+        check_replay(result)

@@ -15,14 +15,14 @@ def test_shapes_follow_the_scenario(channels):
     schema = arrow_schema(scenario)
     assert schema.field("observations").type == pa.list_(pa.list_(pa.float32(), 2 * channels + 1), 9)
     assert schema.field("actions").type == pa.list_(pa.list_(pa.float32(), channels), 8)
-    assert schema.field("rewards").type == pa.list_(pa.float32(), 8)
+    assert schema.field("rewards").type == pa.list_(pa.float64(), 8)
     assert schema.field("context").type == pa.list_(pa.float32(), channels)
 
 
 def test_each_label_is_a_scalar_column(scenario):
     schema = arrow_schema(scenario)
     for label in scenario.labels:
-        assert schema.field(label.name).type == pa.float32()
+        assert schema.field(label.name).type == pa.float64()
 
 
 def test_a_batch_of_episodes_fills_every_column_but_the_identifier(scenario, episodes):

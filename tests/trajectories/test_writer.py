@@ -116,6 +116,17 @@ def test_an_exception_drops_the_unfinished_shard(scenario, make_episodes, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["part-00000.arrow"]
 
 
+def test_a_last_shard_that_cannot_be_written_frees_the_folder(scenario, make_episodes, tmp_path):
+    stopped = ShardWriter(tmp_path / "a", scenario, 10, first_episode_id=0)
+    with pytest.raises(StorageError), stopped:  # noqa: PT012
+        stopped.append(make_episodes(15))
+        (tmp_path / "a" / "part-00001.arrow").mkdir()  # in the way of the second shard
+    (tmp_path / "a" / "part-00001.arrow").rmdir()
+    with ShardWriter(tmp_path / "a", scenario, 10, first_episode_id=0) as again:
+        again.append(make_episodes(15))
+    assert len(again.close()) == 2
+
+
 def test_closing(scenario, make_episodes, tmp_path):
     writer = ShardWriter(tmp_path, scenario, 8, 0)
     assert "0 shards written" in repr(writer)

@@ -87,8 +87,8 @@ class Learned:
 
     Attributes:
         policy: the final policy.
-        curve: evenly spaced points: gradient_steps, and mean and 5 % quantile of utility_ratio and normalised_return
-            of the policy on held-out contexts.
+        curve: evenly spaced points: gradient_steps, and how good the policy is on held-out contexts, see
+            `scoring.score`.
     """
 
     policy: BCQPolicy

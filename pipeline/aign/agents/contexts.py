@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from aign.agents.seeding import derived_generator
 from aign.errors import DatasetError, ParameterError, unknown_name
 from aign.files import writing
-from aign.scenarios.base import Scenario, normalised_return
+from aign.scenarios.base import Scenario
+from aign.scenarios.returns import normalised_return
 from aign.trajectories.schema import SPLITS
+from aign.trajectories.yardsticks import FIELDS, read_contexts
 
 CERTIFY_CHUNK = 512
 """Contexts certified in one call: bounds memory."""
@@ -28,7 +29,6 @@ ID_STRIDE = 1_000_000_000
 """First id of a split is its place in SPLITS times this, so ids do not depend on the size of other splits."""
 DRAW_ROUNDS = 32
 """How often contexts already taken by another split are replaced before giving up."""
-FIELDS = ("ids", "values", "reference", "optimum")
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,21 +114,12 @@ class ContextPool:
         Raises:
             DatasetError: the file is missing, damaged, or was drawn for another scenario.
         """
-        try:
-            with safe_open(path, framework="pt") as stored:
-                spec = (stored.metadata() or {}).get("scenario", "nothing")
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
-        except (OSError, SafetensorError) as error:
-            raise DatasetError(f"{path}: contexts cannot be read ({error}). Collect the dataset again.") from None
+        spec, splits = read_contexts(path)
         if spec != json.dumps(scenario.spec(), sort_keys=True):
             raise DatasetError(f"{path}: contexts were drawn for {spec}, not for {scenario.spec()}. "
                                "Use the parameters the dataset was collected with, or collect it again.")
-        present = [split for split in SPLITS if f"{split}.ids" in tensors]
-        missing = [f"{split}.{name}" for split in present for name in FIELDS if f"{split}.{name}" not in tensors]
-        if missing:
-            raise DatasetError(f"{path}: {', '.join(missing)} missing. Collect the dataset again.")
-        return cls({split: Contexts(**{name: tensors[f"{split}.{name}"] for name in FIELDS}, split=split)
-                    for split in present})
+        return cls({split: Contexts(stored.ids, stored.values, stored.reference, stored.optimum, split)
+                    for split, stored in splits.items()})
 
 
 def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator, taken: set[bytes],

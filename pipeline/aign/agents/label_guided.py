@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from aign.agents.contexts import Contexts
+from aign.agents.fit import changeable
 from aign.agents.targets import certified_designs
-from aign.errors import ParameterError
-from aign.scenarios.base import DesignScenario, Scenario
+from aign.scenarios.base import Scenario
 from aign.scenarios.local_search import LocalSearch
 
 MOST_LABELS = 3
@@ -60,18 +60,6 @@ def label_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator:
     far = WeighedLabels(scenario, (), steps).run(weighed, origin, rounds=0, climb=ROUNDS)
     share = SHARE[0] + (SHARE[1] - SHARE[0]) * torch.rand(len(origin), 1, generator=generator)
     return scenario.admissible(origin + share * (far - origin))
-
-
-def changeable(scenario: Scenario[Any]) -> DesignScenario[Any]:
-    """Return the scenario, whose state is a design that can be searched around.
-
-    Raises:
-        ParameterError: its decisions follow each other.
-    """
-    if isinstance(scenario, DesignScenario):
-        return scenario
-    raise ParameterError("sources.label_guided: walks guided by labels need a design that is changed step by step, but "
-                         f"the decisions of scenario {scenario.name} follow each other. Allowed: 0.")
 
 
 def weights(scenario: Scenario[Any], contexts: Contexts, optima: Tensor, generator: torch.Generator) -> Tensor:

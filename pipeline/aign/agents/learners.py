@@ -16,7 +16,8 @@ from torch import Tensor
 
 from aign.agents.adapter import RANDOM_STARTS, SharedPolicyVecEnv, as_actions
 from aign.agents.contexts import ContextPool, Contexts
-from aign.agents.libraries import Model, build, check_fit, extract_policy, gradient_steps, planned_steps
+from aign.agents.fit import check_fit
+from aign.agents.libraries import Model, build, extract_policy, gradient_steps, planned_steps
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout, rollout, starting_states
 from aign.agents.scoring import score
@@ -41,8 +42,8 @@ class Learned:
 
     Attributes:
         policy: the final policy, deterministic.
-        curve: one entry a snapshot and one at the end: environment_steps, gradient_steps, and mean and 5 % quantile of
-            utility_ratio and normalised_return of the deterministic policy on validation contexts.
+        curve: one entry a snapshot and one at the end: environment_steps, gradient_steps, and how good the
+            deterministic policy is on validation contexts, see `scoring.score`.
     """
 
     policy: Policy

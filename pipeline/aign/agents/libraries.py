@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from stable_baselines3 import PPO, SAC
@@ -32,27 +32,8 @@ from aign.agents.settings import (
 )
 from aign.agents.stored_policies import Policy
 from aign.agents.upper_confidence import UpperConfidence
-from aign.errors import ParameterError, unknown_name
-from aign.scenarios.base import Scenario
 
 Model = SAC | PPO | DiscreteSAC | DoubleDQN | UpperConfidence
-CHOOSING: tuple[Kind, ...] = ("ddqn", "ucb")
-"""Agents that can only choose one action among several."""
-
-
-def check_fit(kind: str, scenario: Scenario[Any]) -> None:
-    """Raise where an agent cannot act in a scenario.
-
-    Raises:
-        ParameterError: an unknown kind, or one for other actions than the scenario's.
-    """
-    kinds: tuple[Kind, ...] = get_args(Kind)
-    if kind not in kinds:
-        raise ParameterError(unknown_name("agent", kind, kinds))
-    if scenario.choices is None and kind in CHOOSING:
-        fitting = ", ".join(one for one in kinds if one not in CHOOSING)
-        raise ParameterError(f"Agent {kind} chooses one action among several, but the actions of scenario "
-                             f"{scenario.name} are numbers from -1 to 1. Agents that fit (collect.agents): {fitting}.")
 
 
 def build(kind: Kind, collect: CollectSettings, environment: SharedPolicyVecEnv, seed: int) -> Model:

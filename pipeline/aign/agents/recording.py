@@ -31,11 +31,11 @@ def label(scenario: Scenario[Any], contexts: Contexts, rollout: Rollout, behavio
     return Episodes(
         observations=_float32(rollout.observations),
         actions=_float32(rollout.actions),
-        rewards=_float32(rollout.rewards),
-        labels={name: _float32(value) for name, value in labels.items()},
-        utility=_float32(utility),
-        return_raw=_float32(rollout.rewards.double().sum(1)),
-        return_normalised=_float32(contexts.normalised(utility)),
+        rewards=_float64(rollout.rewards),
+        labels={name: _float64(value) for name, value in labels.items()},
+        utility=_float64(utility),
+        return_raw=_float64(rollout.rewards.double().sum(1)),
+        return_normalised=_float64(contexts.normalised(utility)),
         length=np.full(count, steps, np.int32),
         terminated=np.full(count, steps == scenario.horizon),
         truncated=np.full(count, steps < scenario.horizon),
@@ -51,3 +51,7 @@ def label(scenario: Scenario[Any], contexts: Contexts, rollout: Rollout, behavio
 
 def _float32(values: Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.ascontiguousarray(values.detach().cpu().numpy(), dtype=np.float32)
+
+
+def _float64(values: Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.ascontiguousarray(values.detach().cpu().numpy(), dtype=np.float64)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-from torch import Tensor
 
 from aign.agents.contexts import Contexts
 from aign.agents.rollout import Act, rollout
 from aign.scenarios.base import Scenario
+from aign.scenarios.returns import pooled_return
 
 
 def score(scenario: Scenario[Any], contexts: Contexts, act: Act) -> dict[str, float]:
-    """Return mean and 5 % quantile, over contexts, of U / U* and of the normalised return of the final design.
+    """Return how good final designs are: the pooled return, and mean and 5 % quantile, over contexts, of U / U*.
 
-    Episodes start at the usual state. The ratio flatters where U_ref is near U*: judge by the normalised return.
+    Episodes start at the usual state. The ratio flatters where U_ref is near U*: judge by the pooled return. It is left
+    out where no context has room.
     """
     final = rollout(scenario, contexts.values, act, scenario.initial_state(contexts.values)).final
     utility, _ = scenario.outcome(contexts.values, final)
-    return {**_summary("utility_ratio", utility / contexts.optimum),
-            **_summary("normalised_return", contexts.normalised(utility))}
-
-
-def _summary(name: str, values: Tensor) -> dict[str, float]:
-    return {f"{name}_mean": float(values.mean()), f"{name}_q05": float(values.double().quantile(0.05))}
+    ratio = utility / contexts.optimum
+    pooled = pooled_return(utility, contexts.reference, contexts.optimum)
+    return {"utility_ratio_mean": float(ratio.mean()), "utility_ratio_q05": float(ratio.double().quantile(0.05)),
+            **({"normalised_return_pooled": pooled} if math.isfinite(pooled) else {})}

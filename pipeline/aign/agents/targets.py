@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from aign.agents.contexts import Contexts
+from aign.errors import ContextError
 from aign.scenarios.base import DesignScenario, Scenario
 from aign.scenarios.sequential import is_sequential
 
@@ -26,7 +27,7 @@ been promised a minimum; every other one starts from the optimum of another prob
 NOISE = (0.02, 1.0)
 """Noise on a design, relative to its mean magnitude; log-uniform, so that near misses are as frequent as far ones."""
 CONTEXT_NOISE = (0.05, 1.0)
-"""Noise on a context: standard deviation of its logarithm, or relative to its spread where it can be negative."""
+"""Scale of the noise on a context (see `Scenario.perturbed_contexts`), log-uniform."""
 TIGHTENING = (0.25, 1.0)
 """Factor on a design, or cap relative to its largest value."""
 TILT = (-0.75, 2.5)
@@ -66,23 +67,19 @@ def solver_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator
     return scenario.admissible(targets) if isinstance(scenario, DesignScenario) else targets
 
 
-def perturbed_contexts(scenario: Scenario[Any], contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
-    """Return contexts (E, C) with noise of standard deviation `scale` (E, 1), kept within the features' bounds.
+def perturbed(scenario: Scenario[Any], contexts: Tensor, generator: torch.Generator) -> Tensor:
+    """Return perturbed versions (E, C) of contexts, each a possible network of the scenario.
 
-    Values that cannot be negative get noise on their logarithm, others in units of their spread over the batch.
+    Raises:
+        ContextError: the scenario's `perturbed_contexts` made one that its own check refuses.
     """
-    noise = scale * torch.randn(contexts.shape, generator=generator)
-    pieces, start = [], 0
-    for feature in scenario.context_features:
-        run = slice(start, start + feature.size)
-        values = contexts[:, run]
-        if feature.low >= 0:
-            moved = values * noise[:, run].exp()
-        else:
-            moved = values + noise[:, run] * values.std(unbiased=False)
-        pieces.append(moved.clamp(feature.low, feature.high))
-        start += feature.size
-    return torch.cat(pieces, 1)
+    scale = _log_uniform(CONTEXT_NOISE, len(contexts), generator)
+    try:
+        return scenario.check_contexts(scenario.perturbed_contexts(contexts, scale, generator))
+    except ContextError as error:
+        raise ContextError(f"Scenario {scenario.name} perturbs contexts to networks that it says are impossible: "
+                           f"{error} Override its perturbed_contexts so that it keeps to what check_contexts "
+                           "demands.") from None
 
 
 def certified_designs(scenario: Scenario[Any], contexts: Contexts) -> Tensor:
@@ -95,8 +92,7 @@ def certified_designs(scenario: Scenario[Any], contexts: Contexts) -> Tensor:
 
 def _foreign_optima(scenario: Scenario[Any], contexts: Tensor, generator: torch.Generator) -> Tensor:
     """Return the certified designs of perturbed versions of the contexts, in the given contexts' own order."""
-    moved = perturbed_contexts(scenario, contexts, _log_uniform(CONTEXT_NOISE, len(contexts), generator), generator)
-    ordered, index = scenario.canonical_order(moved)
+    ordered, index = scenario.canonical_order(perturbed(scenario, contexts, generator))
     designs = scenario.certify(ordered).design
     return torch.empty_like(designs).scatter(1, index, designs)
 

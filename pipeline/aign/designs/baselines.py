@@ -69,7 +69,7 @@ def training_designs(folder: Path, scenario: Scenario[Any], damaged: Callable[[D
         try:
             if not _is_of(place, scenario):
                 continue
-            store = TrajectoryStore.open(place)
+            store = TrajectoryStore.open(place, trust_code=scenario.spec())
             return recorded(store, store.rows("train"))
         except DatasetError as error:
             damaged(error)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.base import Scenario
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.constraints import LARGEST_WHOLE, Constraint, satisfied
 
 BISECTIONS = 40
 TOLERANCE, SEARCH_TOLERANCE = 1e-4, 5e-3
@@ -176,11 +176,11 @@ def _meets(scenario: Scenario[Any], contexts: Tensor, design: Tensor, constraint
 
 
 def _rounded(constraint: Constraint) -> float:
-    """Return the threshold in four digits, rounded to the side on which it stays feasible."""
+    """Return the threshold in four digits, a whole one in full, rounded to the side on which it stays feasible."""
     value = constraint.threshold
     if value == 0 or not math.isfinite(value):
         return value
-    if value == round(value) and abs(value) < 1e6:
+    if value.is_integer() and abs(value) <= LARGEST_WHOLE:
         return value
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 3)
-    return (math.ceil if constraint.upper else math.floor)(value / step) * step
+    return float(f"{(math.ceil if constraint.upper else math.floor)(value / step) * step:.4g}")

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, Scenario, finite_or_none
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.base import Scenario, finite_or_none
+from aign.scenarios.certificate import Certificate
+from aign.scenarios.constraints import Constraint, written
 
 STEP = 0.01
 """Where a label is not whole, "one unit more" is this share of the threshold."""
@@ -50,7 +51,8 @@ class Bound:
     def sentence(self) -> str:
         """Return this in words."""
         unit = "" if self.unit == "1" else f" {self.unit}"
-        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {self.value:.5g}{unit})"
+        value = f"{written(self.value, 5)}{unit}"
+        text = f"{self.constraint} {'binds' if self.binds else 'is slack'} (the design has {value})"
         if not self.binds and not (self.measured and abs(self.measured) > PRICELESS):
             return f"{text}."
         if self.predicted is not None:
@@ -152,7 +154,7 @@ def _bound(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Cons
     step = size if one.upper else -size
     loosened = one.at(one.threshold + step)
     request = [loosened if place == number else other for place, other in enumerate(constraints)]
-    priced = certificate.prices.get(str(one))
+    priced = certificate.prices.get(one)
     price = None if priced is None else finite_or_none(float(priced[0]))
     if price is not None and abs(price * step) < PRICELESS:
         price = 0.0

@@ -51,7 +51,7 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
     """Generate, verify and rank `count` designs for each context (B, C)."""
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
-    sampling = Sampling(**settings.model_dump(exclude=CYCLED))
+    sampling = sampling_of(settings)
     chunk = max(1, ROWS // count)
     parts = []
     for part in torch.split(contexts, chunk):
@@ -70,6 +70,12 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
     merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     labels = {name.removeprefix("label:"): merged.pop(name) for name in list(merged) if name.startswith("label:")}
     return Candidates(labels=labels, **merged)
+
+
+def sampling_of(settings: SamplingSettings) -> Sampling:
+    """Return how to denoise by settings; where they do not name a scheduler, one put into the pipeline is heeded."""
+    unsaid = {"scheduler"} - settings.model_fields_set
+    return Sampling(**settings.model_dump(exclude=CYCLED | unsaid))
 
 
 def designed(pipeline: DesignPipeline, contexts: Tensor, returns: Tensor, constraints: Sequence[Constraint],

@@ -31,12 +31,14 @@ class Request:
         origin: where the context comes from, for tables.
         constraints: what every design has to meet.
         count: candidates to generate.
+        preset: the name of the context, where it has one.
     """
 
     context: Tensor
     origin: str
     constraints: tuple[Constraint, ...]
     count: int
+    preset: str | None = None
 
 
 def make_request(scenario: Scenario[Any], where: Sequence[str] = (), count: int = 16, preset: str | None = None,
@@ -65,7 +67,7 @@ def make_request(scenario: Scenario[Any], where: Sequence[str] = (), count: int 
         checked = scenario.check_contexts(values)[0]
     except ContextError as error:
         raise ContextError(f"{origin}: {error}") from None
-    return Request(checked, origin, parse(where, scenario.labels), count)
+    return Request(checked, origin, parse(where, scenario.labels), count, preset)
 
 
 def read_context(path: Path, scenario: Scenario[Any]) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
+from aign.diffusion.settings import Scheduler
 from aign.settings import Positive, Settings
 
 Return = Annotated[float, Field(ge=-1, le=1)]
@@ -17,8 +18,8 @@ Ladder = Annotated[tuple[Return, ...], Field(min_length=1)]
 class SamplingSettings(Settings):
     """How designs are generated."""
 
-    scheduler: str = "DDIMScheduler"
-    """Any scheduler of diffusers that can take a clean-sample prediction."""
+    scheduler: Scheduler = "DDIMScheduler"
+    """Which of the schedulers of diffusers denoises."""
     steps: Positive = 10
     guidance: Annotated[float, Field(ge=0, le=10)] = 2.0
     """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model. This, `margins` and

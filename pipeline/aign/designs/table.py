@@ -25,8 +25,11 @@ from aign.designs.generation import Candidates, generate
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
-from aign.files import json_text, writing
-from aign.scenarios.base import Certificate, Scenario, finite_or_none, normalised_return
+from aign.files import json_text, write_text, writing
+from aign.scenarios.base import Scenario, finite_or_none
+from aign.scenarios.certificate import Certificate, CertificateKind
+from aign.scenarios.constraints import written
+from aign.scenarios.returns import normalised_return
 from aign.scenarios.sequential import is_sequential
 
 WRITTEN_OUT = 128
@@ -144,10 +147,10 @@ class Answer:
         return {"scenario": self.scenario.spec(), "context": self.request.context.tolist(),
                 "origin": self.request.origin, "where": [str(one) for one in self.request.constraints],
                 "feasible": self.feasible, "certified_utility": finite_or_none(self.optimum),
-                "certificate": self.certificate.kind, "statement": self.certificate.statement,
+                "certificate": str(self.certificate.kind), "statement": self.certificate.statement,
                 "best_known_utility": self.best_known,
-                "shadow_prices": {name: finite_or_none(float(price[0]))
-                                  for name, price in self.certificate.prices.items()},
+                "shadow_prices": {str(one): finite_or_none(float(price[0]))
+                                  for one, price in self.certificate.prices.items()},
                 "diagnosis": None if self.diagnosis is None else self.diagnosis.to_json(),
                 "explanation": None if self.explanation is None else self.explanation.to_json(),
                 "diversity": self.diversity.to_json()}
@@ -175,7 +178,7 @@ class Answer:
 
     def _tables(self) -> dict[str, Callable[[Path], object]]:
         """Return what writes each file of `save`, by its ending."""
-        return {".json": lambda path: path.write_text(json_text({**self.summary(), "designs": self.rows()})),
+        return {".json": lambda path: write_text(path, json_text({**self.summary(), "designs": self.rows()})),
                 ".parquet": lambda path: pq.write_table(pa.Table.from_pylist(self.rows()), path),
                 ".png": lambda path: self.picture().savefig(path, **PICTURE)}
 
@@ -202,7 +205,8 @@ class Answer:
         if self.diagnosis is None:
             if finite_or_none(self.optimum) is None:
                 return "no certificate"
-            known = f", best known {self.best_known:.4f}" if self.certificate.kind == "upper bound" else ""
+            bound = self.certificate.kind is CertificateKind.UPPER_BOUND
+            known = f", best known {self.best_known:.4f}" if bound else ""
             return f"certified utility {self.optimum:.4f} ({self.certificate.kind}){known}"
         cause = str(self.diagnosis)
         if self.certificate.proven_infeasible[0] or self.diagnosis.proven:
@@ -236,7 +240,7 @@ class Answer:
         lines = [] if self.explanation is None else self.explanation.sentences()
         found = self.diagnosis
         if found is not None and found.design is not None:
-            labels = ", ".join(f"{name} {value:.4g}" for name, value in found.labels.items())
+            labels = ", ".join(f"{name} {written(value, 4)}" for name, value in found.labels.items())
             nearest = written_out(found.design.tolist())
             lines.append(f"Nearest feasible design, with {found.cause} relaxed as said: {nearest}; utility "
                          f"{found.utility:.4f}, {labels}.")
@@ -246,7 +250,7 @@ class Answer:
         """Return what the table shows of one design, except the design itself."""
         gap = "-" if row["gap"] is None else f"{row['gap']:.3%}"
         return [str(row["rank"]), "yes" if row["feasible"] else "no", f"{row['utility']:.4f}", gap,
-                *(f"{row[name]:.4g}" for name in self.candidates.labels)]
+                *(written(row[name], 4) for name in self.candidates.labels)]
 
 
 def written_out(design: Sequence[float]) -> str:

@@ -30,7 +30,7 @@ class Examples:
         actions: (E, T, A).
         fixed: (E, K_fixed) standard scores.
         conditions: (E, Q) encoded return and labels.
-        returns: (E,) normalised returns.
+        returns: (E,) normalised returns, float32.
     """
 
     states: Tensor
@@ -82,7 +82,7 @@ def load(store: TrajectoryStore, rows: Tensor, horizon: int, normaliser: Normali
         returns = store.gather(RETURN, window.rows)
         labels = {name: store.gather(name, window.rows) for name in conditions.labels}
         parts.append((normaliser.states(window.states), window.actions, normaliser.fixed(window.fixed),
-                      conditions.encode(returns, labels), returns))
+                      conditions.encode(returns, labels), returns.float()))
     return Examples(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 

@@ -16,7 +16,8 @@ import torch
 from diffusers import DDPMScheduler, DiffusionPipeline
 from torch import Tensor, nn
 
-from aign.diffusion import inverse_dynamics, schedulers, set_network, unet
+from aign import manifest
+from aign.diffusion import fit, opening, schedulers, set_network
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.normaliser import Normaliser
 from aign.errors import ParameterError
@@ -24,6 +25,7 @@ from aign.scenarios import registry
 from aign.scenarios.base import Scenario
 from aign.scenarios.constraints import Constraint
 from aign.scenarios.sequential import is_sequential
+from aign.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Sampling:
     """How to denoise.
 
     Attributes:
-        scheduler: any name in `schedulers.SUPPORTED`.
+        scheduler: any name in `schedulers.SUPPORTED`; None: the one that was put in as `pipeline.scheduler`, where one
+            was, else DDIM.
         steps: denoising steps.
         guidance: weight of classifier-free guidance on the shown labels; 1 is the plain conditional model. The return
             is never amplified: that asks for designs no data supports.
@@ -57,7 +60,7 @@ class Sampling:
             `SequentialScenario.allowed`.
     """
 
-    scheduler: str = "DDIMScheduler"
+    scheduler: str | None = None
     steps: int = 10
     guidance: float = 2.0
     temperature: float = 0.7
@@ -66,38 +69,75 @@ class Sampling:
     harmless: bool = True
 
 
-PARTS = (unet.TemporalUNet, inverse_dynamics.InverseDynamics, inverse_dynamics.ChoiceDynamics, set_network.SetDenoiser,
-         set_network.SharedInverseDynamics)
-"""What a model folder names by its module: diffusers opens only modules that were imported before."""
-
-
 class DesignPipeline(DiffusionPipeline):
     """A trained Decision Diffuser with all it needs: network, inverse dynamics, schedule, scenario, normaliser.
 
-    `DesignPipeline.from_pretrained(folder)` opens a model folder without network access and without pickle.
+    `DesignPipeline.from_pretrained(folder)` opens a model folder without network access and without pickle, and imports
+    no code that the folder names. As in diffusers, `pipeline.scheduler = ...` chooses how plans are denoised, and
+    `torch_dtype` or `.to(dtype)` what the networks compute in; everything around them is float32.
 
     Args:
         unet: the denoiser, a `TemporalUNet` or a `SetDenoiser`.
         inverse: the inverse-dynamics head, an `InverseDynamics`, a `SharedInverseDynamics` or a `ChoiceDynamics`.
         scheduler: the forward process the denoiser was trained with.
         design: JSON values: scenario, horizon, stride, normaliser, conditions, provenance.
+
+    Attributes:
+        trained_with: the forward process the denoiser was trained with, whatever scheduler was put in since.
     """
 
     def __init__(self, unet: nn.Module, inverse: nn.Module, scheduler: DDPMScheduler,
                  design: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.register_modules(unet=unet, inverse=inverse, scheduler=scheduler)
+        # One put in before, as `from_pipe` hands it on, is no forward process; its noise schedule is the trained one's.
+        self.trained_with: DDPMScheduler = scheduler if isinstance(scheduler, DDPMScheduler) else \
+            DDPMScheduler.from_config(scheduler.config)
         self.register_to_config(design=design or {})
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, **options: Any) -> DesignPipeline:
+    def from_pretrained(cls, folder: str | Path, trust_code: Trust = False, **options: Any) -> DesignPipeline:
         """Open a model folder; weights that are not safetensors are refused, where diffusers would unpickle them.
 
+        Args:
+            folder: of a model on this machine; nothing is fetched by a name.
+            trust_code: True where the code that the model's scenario names, such as the module of somebody's
+                environment, may be imported; or the one scenario whose code is trusted, by its specification.
+            options: of diffusers: torch_dtype, scheduler, unet, inverse, low_cpu_mem_usage. Others are refused.
+
         Raises:
+            ModelError: no such folder, or it names or holds code that is not ours.
+            TrustError: its scenario names code that is not trusted.
+            ParameterError: an option that has no effect here.
             OSError: a file is missing, or the weights are in another format.
         """
-        opened: DesignPipeline = super().from_pretrained(folder, **{**options, "use_safetensors": True})
+        folder, kinds, scheduler = Path(folder), opening.precisions(options), options.pop("scheduler", None)
+        opening.check_options(options)
+        opening.check_index(folder)
+        opening.check_code(folder, trust_code)
+        always = {"use_safetensors": True, "local_files_only": True}
+        opened: DesignPipeline = super().from_pretrained(folder, **{"low_cpu_mem_usage": False, **options, **always})
+        for name, kind in kinds.items():
+            nn.Module.to(getattr(opened, name), kind)  # diffusers' own warns of parts kept in float32: there are none
+        if scheduler is not None:
+            opened.scheduler = scheduler
         return opened
+
+    def save_pretrained(self, save_directory: str | Path, safe_serialization: bool = True, **options: Any) -> None:
+        """Write a model folder with its manifest, which `store.load` and `aign design --model` open.
+
+        Raises:
+            ParameterError: an option of diffusers that has no effect here, or a scheduler that was put in: a folder
+                keeps the one that the model was trained with.
+        """
+        opening.check_saving({**options, **({} if safe_serialization else {"safe_serialization": "False"})})
+        if self.scheduler is not self.trained_with:
+            raise ParameterError(f"save_pretrained: {type(self.scheduler).__name__} was put in as pipeline.scheduler, "
+                                 "and a model folder keeps the one that the model was trained with. Put that back "
+                                 "first (pipeline.scheduler = pipeline.trained_with), and name the other where you "
+                                 "sample.")
+        super().save_pretrained(save_directory, safe_serialization=True)
+        manifest.build(Path(save_directory))
 
     @cached_property
     def scenario(self) -> Scenario[Any]:
@@ -125,14 +165,19 @@ class DesignPipeline(DiffusionPipeline):
             raise ParameterError(f"A temporal model of {trained.spec()} serves no other scenario. Train one with "
                                  "train.network.kind: set.")
         layouts = [(one.name, one.horizon, [label.name for label in one.labels],
-                    set_network.user_widths(one, one.state_features), set_network.user_widths(one, one.fixed_features))
+                    fit.user_widths(one, one.state_features), fit.user_widths(one, one.fixed_features))
                    for one in (trained, scenario)]
         if layouts[0] != layouts[1]:
             raise ParameterError(f"The model was trained on {trained.spec()}, which differs from {scenario.spec()} in "
                                  "more than the number of users.")
         design["scenario"] = scenario.spec()
         design["normaliser"] = self.normaliser.at(trained, scenario).to_json()
-        other = DesignPipeline(self.unet, self.inverse, self.scheduler, design)
+        return self.like(design)
+
+    def like(self, design: dict[str, Any]) -> DesignPipeline:
+        """Return this model with another description of its scenario, normaliser and conditions."""
+        other = DesignPipeline(self.unet, self.inverse, self.trained_with, design)
+        other.scheduler = self.scheduler
         other.set_progress_bar_config(disable=True)
         return other
 
@@ -153,7 +198,8 @@ class DesignPipeline(DiffusionPipeline):
 
         Raises:
             ContextError: a context the scenario does not have.
-            ParameterError: an unknown scheduler or a wrong number of steps; or decisions follow each other in the
+            ParameterError: a scheduler that is unknown or does not suit the model, a wrong number of steps, or networks
+                in a precision that nothing can be computed in; or decisions follow each other in the
                 scenario, so that no single plan holds a design: see `receding_horizon.follow`.
         """
         sampling, design = sampling or Sampling(), self.config.design
@@ -198,16 +244,17 @@ class DesignPipeline(DiffusionPipeline):
     def _denoise(self, noisy: Tensor, known: Tensor, wanted: Tensor, visible: Tensor, sampling: Sampling,
                  project: Callable[[Tensor], Tensor] | None, generator: torch.Generator | None) -> Tensor:
         """Run the reverse process and return the clean waypoints (B, L, S)."""
-        scheduler = schedulers.build(sampling.scheduler, self.scheduler, sampling.steps, self.device)
-        alphas = self.scheduler.alphas_cumprod.to(self.device)
+        trained = self.trained_with
+        chosen = sampling.scheduler or (self.scheduler if self.scheduler is not trained else schedulers.DEFAULT)
+        scheduler = schedulers.build(chosen, trained, sampling.steps, self.device)
+        alphas = trained.alphas_cumprod.to(self.device)
         noisy = noisy * scheduler.init_noise_sigma
         clean = noisy
         chance = {"generator": generator} if "generator" in signature(scheduler.step).parameters else {}
         for number, step in enumerate(scheduler.timesteps):
             scaled = scheduler.scale_model_input(noisy, step)
             prediction = self._predict(scaled, step, known, wanted, visible, sampling)
-            clean = schedulers.clean_sample(prediction, scaled, self.scheduler.config.prediction_type,
-                                            alphas[step.long()])
+            clean = schedulers.clean_sample(prediction, scaled, trained.config.prediction_type, alphas[step.long()])
             if project is not None and number >= len(scheduler.timesteps) - sampling.projected_steps:
                 clean = project(clean)
             noisy = scheduler.step(clean, step, noisy, **chance).prev_sample
@@ -215,17 +262,21 @@ class DesignPipeline(DiffusionPipeline):
 
     def _predict(self, noisy: Tensor, step: Tensor, known: Tensor, wanted: Tensor, visible: Tensor,
                  sampling: Sampling) -> Tensor:
-        """Return the network's prediction, guided in one batch where labels are shown and guidance asks for it."""
-        times = step.expand(len(noisy))
+        """Return the network's prediction, guided in one batch where labels are shown and guidance asks for it.
+
+        The network gets and gives values in its own precision; time steps stay exact.
+        """
+        times, kind = step.expand(len(noisy)), opening.precision(self.unet)
+        noisy, known, wanted = noisy.to(kind), known.to(kind), wanted.to(kind)
         plain_enough = sampling.guidance == 1.0 and not sampling.composed
         if plain_enough or not bool(visible[:, 1:].any()):
             plain: Tensor = self.unet(noisy, times, known, wanted, visible)
-            return plain
+            return plain.float()
         hidden = visible.clone()
         hidden[:, 1:] = False
         views = [*(_alone(visible, hidden) if sampling.composed else [visible]), hidden]
         many = [torch.cat([value] * len(views)) for value in (noisy, times, known, wanted)]
-        *with_labels, without = self.unet(*many, torch.cat(views)).chunk(len(views))
+        *with_labels, without = self.unet(*many, torch.cat(views)).float().chunk(len(views))
         guided: Tensor = without + sampling.guidance * sum(one - without for one in with_labels)
         return guided
 
@@ -236,12 +287,13 @@ class DesignPipeline(DiffusionPipeline):
         Where a choice is made, of those allowed (B, A) bool; of all where None, or where none is.
         """
         fixed = self.normaliser.fixed(self.scenario.fixed_observation(contexts))
-        transition = self.normaliser.states(states), self.normaliser.states(next_states), fixed
+        parts = self.normaliser.states(states), self.normaliser.states(next_states), fixed
+        transition = [part.to(opening.precision(self.inverse)) for part in parts]
         if allowed is None:
             actions: Tensor = self.inverse(*transition)
-            return actions
+            return actions.float()
         kept = allowed | ~allowed.any(dim=1, keepdim=True)
-        scores: Tensor = self.inverse.scores(*transition).masked_fill(~kept, -torch.inf)
+        scores: Tensor = self.inverse.scores(*transition).float().masked_fill(~kept, -torch.inf)
         return nn.functional.one_hot(scores.argmax(dim=1), scores.shape[1]).to(states.dtype)
 
 

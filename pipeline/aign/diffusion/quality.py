@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.diffusion.receding_horizon import follow
-from aign.scenarios.base import normalised_return
+from aign.scenarios.returns import pooled_return
 from aign.scenarios.sequential import is_sequential
 
 TARGET_RETURN = 0.998
@@ -30,18 +31,20 @@ class HeldOut:
 
 def held_out_quality(pipeline: DesignPipeline, held_out: HeldOut, seed: int,
                      wanted: float = TARGET_RETURN) -> dict[str, float]:
-    """Return how good single designs are: normalised return (mean, 5 % quantile, worst, pooled) and utility ratio.
-
-    The pooled return is sum(U - U_ref) / sum(U* - U_ref). It decides which model is kept, because a single context
-    whose reference is nearly optimal can dominate the mean.
-    """
+    """Return how good single designs are: the pooled return and the mean utility ratio, each where it is defined."""
     generator = torch.Generator(pipeline.device).manual_seed(seed)
     utility = achieved(pipeline, held_out.contexts, torch.full((len(held_out.contexts),), wanted), generator)
-    score = normalised_return(utility, held_out.reference, held_out.optimum)
-    ratio = float((utility / held_out.optimum).mean())
-    return {"normalised_return_mean": float(score.mean()), "normalised_return_q05": float(score.quantile(0.05)),
-            "normalised_return_worst": float(score.min()), "normalised_return_pooled": pooled(utility, held_out),
-            **({"utility_ratio_mean": ratio} if math.isfinite(ratio) else {})}
+    found = {"normalised_return_pooled": pooled_return(utility, held_out.reference, held_out.optimum),
+             "utility_ratio_mean": float((utility / held_out.optimum).mean())}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def merit(entry: Mapping[str, float]) -> float:
+    """Return by what an evaluation of a training is ranked, the greater the better; the best one's model is kept.
+
+    It is the pooled return of its designs, or, where no held-out context has room, the held-out loss, negative.
+    """
+    return float(entry.get("normalised_return_pooled", -entry["held_out_loss"]))
 
 
 def achieved(pipeline: DesignPipeline, contexts: Tensor, wanted: Tensor, generator: torch.Generator) -> Tensor:
@@ -52,12 +55,7 @@ def achieved(pipeline: DesignPipeline, contexts: Tensor, wanted: Tensor, generat
     scenario = pipeline.scenario
     if not is_sequential(scenario):
         return scenario.utility(contexts, pipeline(contexts, wanted, generator=generator).designs.cpu())
-    trained = pipeline.scheduler.config.num_train_timesteps
+    trained = pipeline.trained_with.config.num_train_timesteps
     steps = max(number for number in range(1, QUICK_STEPS + 1) if trained % number == 0)
     done = follow(pipeline, contexts, wanted, sampling=Sampling(steps=steps), generator=generator)
     return scenario.outcome(contexts, done.final.cpu())[0]
-
-
-def pooled(utility: Tensor, held_out: HeldOut) -> float:
-    """Return sum(U - U_ref) / sum(U* - U_ref) over the held-out contexts; see `normalised_return`."""
-    return float(normalised_return(utility.sum(), held_out.reference.sum(), held_out.optimum.sum()))

@@ -6,42 +6,78 @@ clamped, and the scheduler is configured for prediction type "sample".
 
 from __future__ import annotations
 
-from typing import Any
+from inspect import signature
+from typing import Any, get_args
 
 import diffusers
 import torch
 from torch import Tensor
 
+from aign.diffusion.fit import check_steps
+from aign.diffusion.settings import Scheduler
 from aign.errors import ParameterError, unknown_name
 
-SUPPORTED = ("DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
-             "DPMSolverSinglestepScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler")
-"""Schedulers that accept the prediction type "sample"."""
-EVENLY_SPACED = ("DDIMScheduler",)
-"""Schedulers that take every step to be as long as the first: with any other number of steps the noise left after a
-step would not be what the next one expects."""
+SUPPORTED: tuple[str, ...] = get_args(Scheduler)
+DEFAULT = "DDIMScheduler"
+"""What denoises where nobody says otherwise."""
+NEEDED = {"thresholding": False, "use_karras_sigmas": False, "use_exponential_sigmas": False, "use_beta_sigmas": False,
+          "use_flow_sigmas": False, "use_lu_lambdas": False, "timestep_type": "discrete", "clip_sample_range": 1.0}
+"""What a scheduler of the user's has to say where it knows the option: the model knows the noise levels it was trained
+with alone, and its prediction is clamped and no more."""
 
 
-def build(name: str, trained: Any, steps: int, device: torch.device) -> Any:
-    """Return the named scheduler for the noise schedule of `trained`, set to so many steps.
+def build(chosen: Any, trained: Any, steps: int, device: torch.device) -> Any:
+    """Return a scheduler for the noise schedule of `trained`, set to so many steps.
+
+    Args:
+        chosen: a name in SUPPORTED, or a scheduler of these classes, whose own options are kept.
+        trained: the forward process the model was trained with.
+        steps: denoising steps.
+        device: of the time steps.
 
     Raises:
-        ParameterError: unknown scheduler, more steps than the model was trained with, or a number of steps that the
-            scheduler cannot space evenly.
+        ParameterError: unknown scheduler, one of the user's that does not suit the model, more steps than the model was
+            trained with, or a number of steps that the scheduler cannot space evenly.
     """
-    if name not in SUPPORTED:
-        raise ParameterError(unknown_name("scheduler", name, SUPPORTED))
-    if not 1 <= steps <= trained.config.num_train_timesteps:
-        raise ParameterError(f"denoising steps {steps}: allowed from 1 to {trained.config.num_train_timesteps}, "
-                             "the number the model was trained with.")
-    if name in EVENLY_SPACED and trained.config.num_train_timesteps % steps:
-        raise ParameterError(f"denoising steps {steps}: with {name} the number must divide "
-                             f"{trained.config.num_train_timesteps}, the number the model was trained with. Choose "
-                             "such a number or another scheduler.")
-    options = {"prediction_type": "sample", "clip_sample": False, "thresholding": False, "lower_order_final": True}
-    scheduler = getattr(diffusers, name).from_config(trained.config, **options)
+    options = {"prediction_type": "sample", "clip_sample": False, "thresholding": False}
+    if isinstance(chosen, str):
+        if chosen not in SUPPORTED:
+            raise ParameterError(unknown_name("scheduler", chosen, SUPPORTED))
+        kind, config = getattr(diffusers, chosen), trained.config
+        options["lower_order_final"] = True
+    else:
+        check_suits(chosen, trained)
+        kind, config = type(chosen), chosen.config
+    check_steps(_supported(kind), steps, trained.config.num_train_timesteps)
+    scheduler = kind.from_config(config, **options)
     scheduler.set_timesteps(steps, device=device)
     return scheduler
+
+
+def check_suits(scheduler: Any, trained: Any) -> None:
+    """Check that a scheduler of the user's denoises what the model was trained on.
+
+    Raises:
+        ParameterError: it is of a kind that is not supported, for another noise schedule or prediction, or has an
+            option that the model cannot heed.
+    """
+    name = type(scheduler).__name__
+    if not _supported(type(scheduler)):
+        raise ParameterError(f"pipeline.scheduler: {unknown_name('scheduler', name, SUPPORTED)}")
+    remedy = f"Make it with {name}.from_config(pipeline.scheduler.config), of the scheduler the model came with."
+    if not torch.equal(scheduler.alphas_cumprod.cpu(), trained.alphas_cumprod.cpu()):
+        raise ParameterError(f"pipeline.scheduler: this {name} is for another noise schedule than the one the model "
+                             f"was trained with. {remedy}")
+    known = signature(type(scheduler).__init__).parameters
+    for option, value in {"prediction_type": trained.config.prediction_type, **NEEDED}.items():
+        if option in known and scheduler.config.get(option, value) not in (value, None):
+            raise ParameterError(f"pipeline.scheduler: this {name} has {option}={scheduler.config[option]!r}; the "
+                                 f"model needs {value!r}. {remedy}")
+
+
+def _supported(kind: type) -> str:
+    """Return the name of the supported scheduler that a class is or derives from; empty where there is none."""
+    return next((name for name in SUPPORTED if issubclass(kind, getattr(diffusers, name))), "")
 
 
 def clean_sample(prediction: Tensor, noisy: Tensor, kind: str, alpha_bar: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ Axes: B trajectories, L planned states, S state values, K known values, N users,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -20,8 +19,6 @@ from torch import Tensor, nn
 
 from aign.diffusion.inverse_dynamics import InverseDynamics, squared_error
 from aign.diffusion.unet import mlp, sinusoidal
-from aign.errors import ParameterError
-from aign.scenarios.base import Feature, Scenario
 
 WIDENING = 2
 """Hidden width of a block's perceptron, as a multiple of its channels."""
@@ -128,20 +125,6 @@ class SharedInverseDynamics(ModelMixin, ConfigMixin):
     def loss(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor, actions_BA: Tensor) -> Tensor:
         """Return the mean squared error of the actions."""
         return squared_error(self(states_BS, next_states_BS, fixed_BK), actions_BA)
-
-
-def user_widths(scenario: Scenario[Any], features: Sequence[Feature]) -> list[int]:
-    """Return how many values of each feature belong to one user.
-
-    Raises:
-        ParameterError: a feature cannot be shared out among the scenario's decision makers.
-    """
-    for feature in features:
-        if feature.size % scenario.agents:
-            raise ParameterError(f"train.network.kind = set: {scenario.name} has {scenario.agents} decision makers, "
-                                 f"and {feature.size} values of {feature.name} cannot be shared out among them. "
-                                 "Use kind: temporal.")
-    return [feature.size // scenario.agents for feature in features]
 
 
 def by_user(values: Tensor, widths: Sequence[int], users: int) -> Tensor:

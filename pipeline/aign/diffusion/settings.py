@@ -9,6 +9,9 @@ from pydantic import Field
 from aign.settings import Count, Positive, Rate, Settings
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+Scheduler = Literal["DDIMScheduler", "DDPMScheduler", "DEISMultistepScheduler", "DPMSolverMultistepScheduler",
+                    "DPMSolverSinglestepScheduler", "EulerDiscreteScheduler", "UniPCMultistepScheduler"]
+"""Schedulers of diffusers that accept a prediction of the clean sample."""
 
 
 class NetworkSettings(Settings):

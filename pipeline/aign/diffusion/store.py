@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from diffusers.utils.logging import disable_progress_bar
 
 from aign import manifest
+from aign.diffusion.opening import UNOPENED, check_index
 from aign.diffusion.pipeline import DesignPipeline
-from aign.errors import ModelError
-from aign.files import building, read_json, write_json
+from aign.errors import REPRODUCE, ModelError
+from aign.files import building, read_json, write_json, write_text
 from aign.scenarios import registry
+from aign.trust import Trust
 
 CARD = """---
 license: apache-2.0
@@ -24,57 +25,66 @@ tags: [aign, decision-diffuser, network-design]
 
 A conditional Decision Diffuser ({network}) trained on trajectories of `{scenario}`; open it with
 
-    from aign.diffusion.pipeline import DesignPipeline
+    from aign.diffusion.opening import UNOPENED, check_index
+from aign.diffusion.pipeline import DesignPipeline
     pipeline = DesignPipeline.from_pretrained("{folder}")
 
 `model_index.json` holds scenario, normaliser, conditions, settings and provenance; `history.json` the held-out losses
 and design quality during training. Conditions: normalised return, {labels}.
 """
 
-REMEDY = "Train the model again (`dvc repro`), or fetch it again (`dvc pull`)."
+REMEDY = f"Train the model again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
 def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
     """Write a model folder, whole or not at all: networks, schedule, settings, history, card, manifest."""
     design: Mapping[str, Any] = pipeline.config.design
     with building(folder) as aside:
-        pipeline.save_pretrained(aside, safe_serialization=True)
+        pipeline.save_pretrained(aside)
         write_json(aside / "history.json", list(history))
         text = CARD.format(scenario=design["scenario"]["name"], network=type(pipeline.unet).__name__,
                            folder=folder.name, labels=", ".join(design["conditions"]["labels"]))
-        (aside / "README.md").write_text(text)
+        write_text(aside / "README.md", text)
         manifest.build(aside)
 
 
-def load(folder: Path) -> DesignPipeline:
+def load(folder: str | Path, trust_code: Trust = False) -> DesignPipeline:
     """Open a model folder after checking every byte against its manifest.
+
+    Args:
+        folder: as `save`, or `DesignPipeline.save_pretrained`, wrote it.
+        trust_code: True where the code that the model's scenario names, such as the module of somebody's environment,
+            may be imported; or the one scenario whose code is trusted, by its specification.
 
     Raises:
         ModelError: the folder is missing, foreign, incomplete or damaged.
+        TrustError: its scenario names code that is not trusted.
     """
-    if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder. Train one with `dvc repro`, or give the folder of one.")
-    if not (folder / "model_index.json").is_file():
-        raise ModelError(f"{folder}: no model_index.json in it, so it is no model folder of AIGN. "
-                         "Give the folder that `aign train` wrote.")
+    folder = Path(folder)
+    check_index(folder)
+    if not (folder / manifest.NAME).is_file():
+        raise ModelError(f"{folder / manifest.NAME}: missing, so nothing tells whether the folder is whole. If it "
+                         "was saved without one, save it again: DesignPipeline.from_pretrained(folder)"
+                         f".save_pretrained(folder). Otherwise: {REMEDY}")
     manifest.check(folder, deep=True, error=ModelError, remedy=REMEDY)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     try:
         disable_progress_bar()
-        pipeline = DesignPipeline.from_pretrained(folder, local_files_only=True, low_cpu_mem_usage=False)
+        pipeline = DesignPipeline.from_pretrained(folder, trust_code=trust_code)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{folder}: cannot be opened as a design pipeline ({error}).") from error
+        raise ModelError(f"{folder}: {UNOPENED} ({error}).") from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
-def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPipeline:
+def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
+         trust_code: Trust = False, remedy: Callable[[], str] = str) -> DesignPipeline:
     """Open the model under `folder` that was trained on all data of a scenario with the given parameters; where there
     is none, the one of users as a set that can serve another number of them.
 
     Raises:
-        ModelError: there is none, or more than one; the message lists what there is. Or a model there is damaged, so
-            that it cannot be told what it was trained on.
+        ModelError: there is none, or more than one; the message lists what there is, and where there is none, ends with
+            what `remedy` returns. Or a model there is damaged, so that it cannot be told what it was trained on.
+        TrustError: its scenario names code that is not trusted; see `load`.
     """
     found, present, flexible = [], [], []
     for index in sorted(folder.glob("[!.]*/model_index.json")):  # hidden: half-written ones of a stopped process
@@ -87,16 +97,16 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any]) -> DesignPi
         elif design.get("behaviours") == "all" and trained.get("name") == scenario and _of_sets(design):
             flexible.append(index.parent)
     if len(found) == 1:
-        return load(found[0])
+        return load(found[0], trust_code)
     for sealed in sorted(folder.glob(f"[!.]*/{manifest.NAME}")):  # is it damage that makes one look like another?
         _check_index(sealed.parent.parent)
     if not found and len(flexible) == 1:
-        return serving(load(flexible[0]), parameters)
+        return serving(load(flexible[0], trust_code), parameters)
     asked = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
     models = "; ".join(present) or "none"
     problem = "no model" if not found else f"{len(found)} models ({', '.join(map(str, found))})"
-    raise ModelError(f"{folder}: {problem} for {asked}. Models there: {models}. "
-                     "Train one with `dvc repro`, or name one with --model.")
+    raise ModelError(f"{folder}: {problem} for {asked}. Models there: {models}. Name one with --model."
+                     f"{'' if found else remedy()}")
 
 
 def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPipeline:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aign.diffusion import checkpoint, examples
+from aign.diffusion import checkpoint, examples, fit
 from aign.diffusion.checkpoint import Progress
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
@@ -21,11 +21,11 @@ from aign.diffusion.inverse_dynamics import ChoiceDynamics, InverseDynamics
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.objective import Objective, noise_schedule
 from aign.diffusion.pipeline import DesignPipeline
-from aign.diffusion.quality import HeldOut, held_out_quality
-from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics, user_widths
+from aign.diffusion.quality import HeldOut, held_out_quality, merit
+from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.unet import TemporalUNet
-from aign.errors import ModelError, ParameterError, unknown_name
+from aign.errors import ModelError
 from aign.scenarios.base import Scenario
 from aign.scenarios.sequential import is_sequential
 from aign.trajectories.reader import TrajectoryStore
@@ -64,7 +64,7 @@ class Trainer:
     def __init__(self, stores: Sequence[TrajectoryStore], settings: TrainSettings, seed: int, device: torch.device,
                  held_out: Sequence[HeldOut], behaviours: Sequence[str] | None, provenance: Mapping[str, Any],
                  rows: Sequence[Tensor] | None = None) -> None:
-        check(stores, settings)
+        fit.check(stores[0].scenario, settings, len(stores))
         self.settings, self.seed, self.device, self.held_out = settings, seed, device, held_out
         self.scenarios = [store.scenario for store in stores]
         rows = rows if rows is not None else [store.rows("train", behaviours) for store in stores]
@@ -155,17 +155,18 @@ class Trainer:
             module.eval()
         found = [self._evaluated(place) for place in range(len(self.train))]
         entry = {"step": float(self.progress.step),
-                 **{name: sum(one[name] for one in found) / len(found) for name in found[0]}}
+                 **{name: sum(one[name] for one in found) / len(found) for name in found[0]
+                    if all(name in one for one in found)}}
         if len(found) > 1:
-            entry |= {f"normalised_return_mean_{place}": one["normalised_return_mean"]
-                      for place, one in enumerate(found)}
+            entry |= {f"normalised_return_pooled_{place}": one["normalised_return_pooled"]
+                      for place, one in enumerate(found) if "normalised_return_pooled" in one}
         if not math.isfinite(entry["held_out_loss"]):
             raise ModelError(f"Training diverged: at step {self.progress.step} the held-out loss is "
                              f"{entry['held_out_loss']}. Lower train.learning_rate (given "
                              f"{self.settings.learning_rate:g}) or train.gradient_clip, then run the stage again.")
         self.progress.history.append(entry)
-        if entry["normalised_return_pooled"] > self.progress.score:
-            self.progress.score = entry["normalised_return_pooled"]
+        if merit(entry) > self.progress.score:
+            self.progress.score = merit(entry)
             for name, module in self.average.items():
                 self.best[name].load_state_dict(module.state_dict())
 
@@ -190,44 +191,13 @@ class Trainer:
         return pipeline
 
 
-def check(stores: Sequence[TrajectoryStore], settings: TrainSettings) -> None:
-    """Raise ParameterError where settings contradict each other or the scenario."""
-    scenario = stores[0].scenario
-    if settings.window is not None:
-        check_window(scenario, settings.window, settings.stride)
-    elif scenario.horizon % settings.stride:
-        raise ParameterError(f"train.stride = {settings.stride}: it must divide the horizon {scenario.horizon} of "
-                             f"{scenario.name}.")
-    if len(stores) > 1 and settings.network.kind != "set":
-        raise ParameterError(f"train.network.kind = {settings.network.kind}: learning from {len(stores)} datasets "
-                             "together needs the kind set.")
-    if scenario.choices is not None and settings.network.kind == "set":
-        raise ParameterError(f"train.network.kind = set: {scenario.name} chooses one of {scenario.choices}, which "
-                             "belong to no user. Use kind: temporal.")
-    names = [label.name for label in scenario.labels]
-    for name in [name for pair in settings.never_together for name in pair]:
-        if name not in names:
-            raise ParameterError(f"train.never_together: {unknown_name('label', name, names)}")
-
-
-def check_window(scenario: Scenario[Any], window: int, stride: int) -> None:
-    """Raise ParameterError where plans of `window` steps suit neither scenario nor stride."""
-    if not is_sequential(scenario):
-        raise ParameterError(f"train.window = {window}: a design of {scenario.name} is the last state of a whole "
-                             "episode. Leave train.window out; it is for networks in which decisions follow each "
-                             "other.")
-    if window > scenario.horizon or window % stride:
-        raise ParameterError(f"train.window = {window}: it must be a multiple of train.stride = {stride}, and at most "
-                             f"the {scenario.horizon} steps of an episode of {scenario.name}.")
-
-
 def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
              ) -> tuple[TemporalUNet | SetDenoiser, InverseDynamics | SharedInverseDynamics | ChoiceDynamics]:
     """Build denoiser and inverse-dynamics head for the sizes of a scenario and its data."""
     shape, conditions = settings.network, data.conditions.shape[1]
     if shape.kind == "set":
-        states = user_widths(scenario, scenario.state_features)
-        fixed = user_widths(scenario, scenario.fixed_features)
+        states = fit.user_widths(scenario, scenario.state_features)
+        fixed = fit.user_widths(scenario, scenario.fixed_features)
         return (SetDenoiser(scenario.horizon // settings.stride, states, fixed, conditions, shape.channels, shape.depth,
                             shape.embedding),
                 SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import torch
 from torch import Tensor
 
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import Episodes
 
 BATCH = 1_024
-"""Episodes in memory at a time."""
+"""Episodes in memory at a time, at most."""
+VALUES = 1 << 24
+"""Observed values in memory at a time, at most: fewer episodes make a batch where they are long."""
 
 Report = Callable[[int, int], None]
 """Told how much is done, and of how much."""
@@ -31,12 +32,18 @@ def chosen_rows(store: TrajectoryStore, split: str | None = None, limit: int | N
     return rows if limit is None else rows[:limit]
 
 
+def row_parts(store: TrajectoryStore, rows: Tensor, size: int = BATCH) -> tuple[Tensor, ...]:
+    """Return the rows (b,) of a dataset in parts of at most `size`, and of as many as memory holds."""
+    values = (store.scenario.horizon + 1) * store.scenario.observation_size
+    return rows.split(max(1, min(size, VALUES // values))) if len(rows) else ()
+
+
 def batches(store: TrajectoryStore, rows: Tensor, size: int = BATCH) -> Iterator[Episodes]:
     """Yield the given rows (b,) of a dataset, in the order given, as batches of at most `size` episodes; copies."""
     texts = {name: store.strings(name) for name in ("behaviour", "source", "split")}
     numbers = [name for name in Episodes.__dataclass_fields__ if name not in (*texts, "labels")]
     labels = [label.name for label in store.scenario.labels]
-    for part in torch.split(rows, size) if len(rows) else ():
+    for part in row_parts(store, rows, size):
         values = {name: store.gather(name, part).numpy() for name in numbers}
         values |= {name: text[part.numpy()] for name, text in texts.items()}
         yield Episodes(labels={name: store.gather(name, part).numpy() for name in labels}, **values)

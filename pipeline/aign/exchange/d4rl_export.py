@@ -5,15 +5,20 @@ Every array has one row a step, all episodes one after another (N steps in all);
 | key | meaning |
 |---|---|
 | observations, next_observations | (N, D) what was seen before and after the step |
-| actions, rewards | (N, A), (N,) |
+| actions | (N, A) float32 in [-1, 1], or where one of several choices is taken its number, (N,) int64 |
+| rewards | (N,) |
 | terminals | (N,) bool, the episode came to its own end here: no value follows |
 | timeouts | (N,) bool, the episode was cut off here, before its own end: bootstrap from next_observations |
 | infos/... | (N, ...) what is known of the step's episode, repeated: ids, labels, returns, context, behaviour, split |
-| metadata/... | scalars: scenario, labels and provenance as JSON text |
+| metadata/... | scalars: scenario, features, action space, labels and provenance as JSON text |
 
 The last step of every episode is marked by exactly one of `terminals` and `timeouts`. Steps that end at the horizon are
 terminals where the scenario observes its clock, for the end is part of the process then; the dataset's own two flags
 decide.
+
+Tell a library the action space that `metadata/action_space` names, where it can be told: d3rlpy, left to guess, takes
+action values that are all whole (as the scores of several choices at once are) for choices, and the largest number that
+occurs for the last choice.
 """
 
 from __future__ import annotations
@@ -27,8 +32,10 @@ import numpy as np
 from torch import Tensor
 
 from aign.errors import DatasetError
-from aign.exchange.batches import BATCH, Report, chosen_rows, silent
+from aign.exchange.batches import Report, chosen_rows, row_parts, silent
+from aign.exchange.consumer_rules import check_spaces, exported_actions
 from aign.files import json_text, writing
+from aign.scenarios.base import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
 Array = np.ndarray[Any, Any]
@@ -51,7 +58,8 @@ def export_npz(store: TrajectoryStore, path: Path, split: str | None = None, lim
         report: told how many arrays are written.
 
     Raises:
-        DatasetError: the name does not end in .npz, no such split, or no episode in it.
+        DatasetError: the name does not end in .npz, no such split, no episode in it, or an action or observation
+            outside the space of the environment.
         StorageError: the disk is full or read-only.
     """
     if path.suffix != ".npz":
@@ -59,22 +67,39 @@ def export_npz(store: TrajectoryStore, path: Path, split: str | None = None, lim
     rows = chosen_rows(store, split, limit)
     if not len(rows):
         raise DatasetError(f"{store.folder}: no episode of split {split}. Export another split, or all.")
+    _check(store, rows)
     steps = int(store.gather("length", rows).sum())
     texts = {name: store.strings(name) for name in TEXTS}
     keys = _keys([*PER_EPISODE, *(label.name for label in store.scenario.labels)])
-    metadata = {"scenario": store.info["scenario"], "features": store.info["features"],
-                "labels": store.info["labels"], "provenance": store.info["provenance"]}
+    metadata = {**{name: store.info[name] for name in ("scenario", "features", "labels", "provenance")},
+                "action_space": _space(store.scenario)}
     total = len(keys) + len(metadata)
     with writing(path) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as archive:
         for done, (name, key) in enumerate(keys.items(), start=1):
             with _member(archive, name) as sink:
-                _write_rows(sink, (key(_Part(store, part, texts)) for part in rows.split(BATCH)), steps)
+                _write_rows(sink, (key(_Part(store, part, texts)) for part in row_parts(store, rows)), steps)
             report(done, total)
         for done, (name, value) in enumerate(metadata.items(), start=len(keys) + 1):
             with _member(archive, f"metadata/{name}") as sink:
                 np.lib.format.write_array(sink, np.array(json_text(value)), allow_pickle=False)
             report(done, total)
     return steps
+
+
+def _check(store: TrajectoryStore, rows: Tensor) -> None:
+    """Refuse episodes that are not what the spaces of their environment say."""
+    for part in row_parts(store, rows):
+        observations, actions, length = (store.gather(name, part).numpy()
+                                         for name in ("observations", "actions", "length"))
+        check_spaces(store.scenario, store.folder, part.numpy(), observations,
+                     exported_actions(store.scenario, actions), length)
+
+
+def _space(scenario: Scenario[Any]) -> dict[str, Any]:
+    """Return what the exported actions are: no library can tell choices from values that happen to be whole."""
+    if scenario.choices is not None:
+        return {"kind": "discrete", "choices": scenario.choices}
+    return {"kind": "continuous", "size": scenario.action_size, "low": -1.0, "high": 1.0}
 
 
 class _Part:
@@ -113,7 +138,7 @@ def _keys(names: Iterable[str]) -> dict[str, Key]:
 
     return {
         "observations": lambda part: part("observations")[:, :-1][part.taken],
-        "actions": lambda part: part("actions")[part.taken],
+        "actions": lambda part: exported_actions(part.store.scenario, part("actions"))[part.taken],
         "rewards": lambda part: part("rewards")[part.taken],
         "next_observations": lambda part: part("observations")[:, 1:][part.taken],
         "terminals": lambda part: part.ends & np.repeat(part("terminated"), part.length),

@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
-from aign.errors import DatasetError
 from aign.exchange.local_store import LocalStore
 from aign.exchange.parquet import Written
-from aign.files import json_text, read_json
+from aign.files import json_text
 from aign.trajectories.card import CITATION, metadata, sections, table
+from aign.trajectories.quality import read_quality
 from aign.trajectories.schema import SPLITS
+from aign.trajectories.trajectory_quality import shown
 
 TEMPLATE = Template("""---
 $front_matter---
@@ -36,6 +37,9 @@ from datasets import load_dataset
 train = load_dataset("path/to/this/folder", "$default", split="train")
 stream = load_dataset("path/to/this/folder", "$default", split="train", streaming=True)
 ```
+
+The formats "torch" and "numpy" of `datasets` round columns of float64 to float32 unless a `dtype` is given:
+`train.with_format("torch", dtype=torch.float64)`.
 
 With pandas or pyarrow: `pandas.read_parquet("path/to/this/folder/$default")`,
 `pyarrow.dataset.dataset("path/to/this/folder/$default")`.
@@ -140,7 +144,7 @@ def _overview(variants: Sequence[Described]) -> str:
         info, figures = variant.store.opened.info, _figures(variant)
         rows.append((f"`{variant.name}`", f"`{json_text(info['scenario']).replace(chr(10), '').strip()}`",
                      *(f"{info['splits'][split]['episodes']:,}" for split in SPLITS),
-                     f"{figures['trajectory_quality']['value']:.3f}", f"`{variant.store.digest[:16]}`"))
+                     shown(figures["trajectory_quality"]), f"`{variant.store.digest[:16]}`"))
     return table(("variant", "scenario", *SPLITS, "trajectory quality", "digest"), rows)
 
 
@@ -154,4 +158,4 @@ def _part(variant: Described) -> str:
 
 
 def _figures(variant: Described) -> Any:
-    return read_json(variant.store.folder / "meta" / "quality.json", DatasetError)
+    return read_quality(variant.store.opened)

@@ -19,6 +19,7 @@ from aign.files import read_json, writing
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import read_batch
+from aign.trust import Trust
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +43,14 @@ class LocalStore:
     digest: str
 
     @classmethod
-    def open(cls, folder: Path) -> LocalStore:
+    def open(cls, folder: Path, trust_code: Trust = False) -> LocalStore:
         """Check every byte of a dataset and look at its splits.
 
         Raises:
             DatasetError: it is missing, damaged, or of a scenario that has changed since.
+            TrustError: its scenario names code that is not trusted; see `TrajectoryStore.open`.
         """
-        opened = TrajectoryStore.open(folder)
+        opened = TrajectoryStore.open(folder, trust_code=trust_code)
         opened.scenario  # noqa: B018  (a scenario that has changed since is found before anything is written)
         files = manifest.check(folder, deep=False)
         shards = [name for name, entry in sorted(files.items()) if "rows" in entry]

@@ -19,6 +19,7 @@ from rich.table import Table
 from aign.errors import DatasetError
 from aign.exchange.batches import Report, batches, chosen_rows, silent
 from aign.exchange.merge_contexts import CONTEXTS, MergedContexts, claims_of, merged
+from aign.exchange.merge_precision import measured_again
 from aign.exchange.shards import shards_aside
 from aign.files import read_json
 from aign.manifest import NAME as MANIFEST
@@ -26,7 +27,9 @@ from aign.trajectories.assemble import assemble
 from aign.trajectories.layout import LONGEST_TEXT
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import OWN_SOURCE, SPLITS, Episodes
+from aign.trajectories.versions import FIRST_DOUBLE
 from aign.trajectories.writer import ShardWriter
+from aign.trust import Trust
 
 Array = np.ndarray[Any, Any]
 SHARD_ROWS = 8_192
@@ -78,24 +81,28 @@ class MergeReport:
                             "have a new number")
 
 
-def merge(folders: Sequence[Path], target: Path, unique: bool = False, report: Report = silent) -> MergeReport:
-    """Merge datasets; the same folders in any order give the same bytes.
+def merge(folders: Sequence[Path], target: Path, unique: bool = False, report: Report = silent,
+          trust_code: Trust = False) -> MergeReport:
+    """Merge datasets of any readable format version; the same folders in any order give the same bytes.
 
     Sources are kept; episodes that aign collected itself get the name of their dataset's folder. Equal context values
-    become one context, in the most held-out split that any dataset has it in (test, then validation, then train).
+    become one context, in the most held-out split that any dataset has it in (test, then validation, then train);
+    normalised returns are by what is certified of it. What older versions hold in float32 is measured again.
 
     Args:
         folders: two or more datasets of the same scenario with the same parameters.
         target: the dataset to make, none of `folders`; an existing one is replaced only when the new one is whole.
         unique: keep one of several episodes with the same observations and actions.
         report: told how many episodes are done.
+        trust_code: which code that the datasets' scenario names may be imported; see `TrajectoryStore.open`.
 
     Raises:
+        TrustError: their scenario names code that is not trusted.
         DatasetError: fewer than two datasets, one is damaged or of another scenario, a name too long for a source, or
             no training episode is left.
         StorageError: the disk is full or read-only.
     """
-    parts = _opened(folders, target)
+    parts = _opened(folders, target, trust_code)
     scenario = parts[0].store.scenario
     contexts = merged([claims_of(part.store) for part in parts], scenario)
     with shards_aside(target) as aside:
@@ -108,14 +115,14 @@ def merge(folders: Sequence[Path], target: Path, unique: bool = False, report: R
     return made
 
 
-def _opened(folders: Sequence[Path], target: Path) -> list[Part]:
+def _opened(folders: Sequence[Path], target: Path, trust_code: Trust) -> list[Part]:
     if len(folders) < 2:
         raise DatasetError(f"{len(folders)} datasets given; merging takes two or more.")
     if target.resolve() in [folder.resolve() for folder in folders]:
         raise DatasetError(f"{target}: is one of the datasets to merge. Give another folder with --to.")
     parts = []
     for folder in folders:
-        store, name = TrajectoryStore.open(folder), folder.resolve().name
+        store, name = TrajectoryStore.open(folder, trust_code=trust_code), folder.resolve().name
         if not 0 < len(name.encode()) <= LONGEST_TEXT:
             raise DatasetError(f"{folder}: its name becomes the source of its episodes and may have 1 to "
                                f"{LONGEST_TEXT} bytes. Rename the folder.")
@@ -134,16 +141,19 @@ def _episodes(parts: Sequence[Part], contexts: MergedContexts, unique: bool, rep
     seen: set[bytes] = set()
     done, total = 0, sum(len(part.store) for part in parts)
     for index, part in enumerate(parts):
+        single = part.store.info["format_version"] < FIRST_DOUBLE
         for episodes in batches(part.store, chosen_rows(part.store)):
             done += len(episodes)
             kept = _take(episodes, _unseen(episodes, seen)) if unique else episodes
+            kept = measured_again(kept, part.store.scenario) if single and len(kept) else kept
             part.dropped += len(episodes) - len(kept)
             place = contexts.places(index, kept)
             split = names[contexts.split[place]]
             part.moved += int((split != kept.split).sum())
             source = np.where(kept.source == OWN_SOURCE, part.name, kept.source)
             if len(kept):
-                yield replace(kept, context_id=contexts.ids[place], split=split, source=source)
+                yield replace(kept, context_id=contexts.ids[place], split=split, source=source,
+                              return_normalised=contexts.normalised(kept.utility, place))
             report(done, total)
 
 

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from aign.agents.contexts import FIELDS, ContextPool, Contexts, certified
+from aign.agents.contexts import ContextPool, Contexts, certified
 from aign.errors import DatasetError
 from aign.exchange.logs.contexts import different
 from aign.scenarios.base import Scenario
+from aign.scenarios.returns import normalised_return
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS, Episodes
+from aign.trajectories.yardsticks import FIELDS
 
 Array = np.ndarray[Any, Any]
 CONTEXTS = "contexts.safetensors"
@@ -98,6 +100,12 @@ class MergedContexts:
                 pool[name] = Contexts(**{key: torch.from_numpy(field[rows])
                                          for key, field in zip(FIELDS, fields, strict=True)}, split=name)
         return ContextPool(pool)
+
+    def normalised(self, utility: Array, places: Array) -> Array:
+        """Return the normalised returns (E,) of designs with this utility (E,) in the contexts at these places (E,)."""
+        figures = (utility, self.reference[places], self.optimum[places])
+        result: Array = normalised_return(*map(torch.from_numpy, figures)).numpy()
+        return result
 
     def places(self, dataset: int, episodes: Episodes) -> Array:
         """Return which context (E,) each episode of a dataset has.

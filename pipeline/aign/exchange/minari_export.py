@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
+from torch import Tensor
 
 import aign
-from aign.errors import DatasetError, StorageError
+from aign.errors import DatasetError, StorageError, out_of_memory
 from aign.exchange.batches import Report, batches, chosen_rows, silent
+from aign.exchange.consumer_rules import check_spaces, exported_actions
+from aign.exchange.replayability import replayability, stored_options
 from aign.files import building
 from aign.scenarios import gymnasium_env
 from aign.scenarios.base import Scenario
@@ -50,14 +53,38 @@ def dataset_id(store: TrajectoryStore, split: str | None) -> str:
     return f"{NAMESPACE}/{name}-{split or 'all'}-{VERSION}"
 
 
-def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, limit: int | None = None,
-                  provenance: Provenance = Provenance(), report: Report = silent) -> str:
-    """Write a split, or all of a dataset, as a Minari dataset; return its id.
+@dataclass(frozen=True)
+class MinariExport:
+    """What was exported.
 
-    `MINARI_DATASETS_PATH=<root>` and `minari.load_dataset(<id>)` open it. Episodes keep their order and their exact
-    float32 values. `terminations` and `truncations` are set at an episode's last step from its own two flags. Metadata
-    of episode i (`dataset.storage.get_episode_metadata([i])`): behaviour, source, split, ids, returns, utility, labels,
-    `seed` and `options` (the context, as `reset` of the recovered environment takes it).
+    Attributes:
+        dataset_id: as `minari.load_dataset` takes it.
+        episodes: how many.
+        replayable: how many of them the recovered environment gives again.
+    """
+
+    dataset_id: str
+    episodes: int
+    replayable: int
+
+
+def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, limit: int | None = None,
+                  provenance: Provenance = Provenance(), report: Report = silent) -> MinariExport:
+    """Write a split, or all of a dataset, as a Minari dataset.
+
+    `MINARI_DATASETS_PATH=<root>` and `minari.load_dataset(<id>)` open it. Episodes keep their order.
+
+    | of an episode of t steps | |
+    |---|---|
+    | observations | float32 (t+1, D), as stored |
+    | actions | float32 (t, A), as stored, or where one of several choices is taken its number, int64 (t,) |
+    | rewards | float64 (t,), as stored; of datasets before format version 3, which hold float32, the simulator's own |
+    | terminations, truncations | set at the last step from the episode's own two flags |
+
+    Metadata of episode i (`dataset.storage.get_episode_metadata([i])`): behaviour, source, split, ids, returns,
+    utility, labels, and how to begin it again: `seed` and `options` (context and first state), as `reset` of the
+    recovered environment takes them. `replayable` says whether the environment, begun so, gives the episode again by
+    its actions. Episodes of a log that differ from the simulator, by what their import tolerated, are not.
 
     Args:
         store: the dataset.
@@ -68,7 +95,8 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
         report: told how many episodes are written.
 
     Raises:
-        DatasetError: Minari is not installed, no such split, or no episode in it.
+        DatasetError: Minari is not installed, no such split, no episode in it, or an action or observation outside
+            the space of the environment.
         StorageError: the disk is full or read-only.
     """
     try:
@@ -82,20 +110,26 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
     name = dataset_id(store, split)
     _check_replaceable(root / name)
     spec = _environment(store.scenario)
-    made = gymnasium_env.ScenarioEnv(store.scenario)
+    observation_space = gymnasium_env.observation_space(store.scenario)
+    action_space = gymnasium_env.action_space(store.scenario)
+    replayable: list[bool] = []
     with building(root / name) as folder:
         data = folder.resolve() / "data"  # Minari does not find a relative one again
         data.mkdir()
         try:
-            storage = MinariStorage.new(data, made.observation_space, made.action_space, spec,
-                                        HDF5Storage.FORMAT)
+            storage = MinariStorage.new(data, observation_space, action_space, spec, HDF5Storage.FORMAT)
             storage.update_metadata(_metadata(store, name, split, rows.numpy(), provenance))
-            storage.update_episodes(_buffers(batches(store, rows), len(rows), report))
-            storage.update_episode_metadata(entry for part in batches(store, rows) for entry in _entries(part))
+            storage.update_episodes(_buffers(store, rows, replayable, report))
+            entries = (entry for part in batches(store, rows) for entry in _entries(part))
+            storage.update_episode_metadata({**entry, "replayable": again}
+                                            for entry, again in zip(entries, replayable, strict=True))
+            storage.update_metadata({"replayable_episodes": sum(replayable)})
         except RuntimeError as error:  # what HDF5 raises on a full disk, beside OSError
+            if out_of_memory(error):  # of the simulator
+                raise
             raise StorageError(f"{root / name}: cannot be written ({error}). Free some disk space or choose another "
                                "folder.") from error
-    return name
+    return MinariExport(name, len(rows), sum(replayable))
 
 
 def _check_replaceable(folder: Path) -> None:
@@ -134,23 +168,26 @@ def _metadata(store: TrajectoryStore, name: str, split: str | None, rows: np.nda
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _buffers(parts: Iterator[Episodes], total: int, report: Report) -> Iterator[Any]:
-    """Yield one buffer an episode, without the padding after its end."""
+def _buffers(store: TrajectoryStore, rows: Tensor, replayable: list[bool], report: Report) -> Iterator[Any]:
+    """Yield one buffer an episode, without the padding after its end; fill `replayable`."""
     from minari.data_collector import EpisodeBuffer
 
-    done = 0
-    for part in parts:
-        lengths = part.length.tolist()
-        last = np.arange(part.rewards.shape[1]) == part.length[:, None] - 1
+    scenario, done = store.scenario, 0
+    for part in batches(store, rows):
+        actions = exported_actions(scenario, part.actions)
+        check_spaces(scenario, store.folder, rows[done:].numpy(), part.observations, actions, part.length)
+        rewards, again = replayability(scenario, part)
+        last = np.arange(scenario.horizon) == part.length[:, None] - 1
         terminations, truncations = last & part.terminated[:, None], last & part.truncated[:, None]
-        for index, steps in enumerate(lengths):
+        for index, steps in enumerate(part.length.tolist()):
             yield EpisodeBuffer(
-                id=done + index, seed=int(part.env_seed[index]), options={"context": part.context[index]},
-                observations=part.observations[index, :steps + 1], actions=part.actions[index, :steps],
-                rewards=part.rewards[index, :steps], terminations=terminations[index, :steps],
+                id=done + index, seed=int(part.env_seed[index]), options=stored_options(scenario, part, index),
+                observations=part.observations[index, :steps + 1], actions=actions[index, :steps],
+                rewards=rewards[index, :steps], terminations=terminations[index, :steps],
                 truncations=truncations[index, :steps], infos={})
+        replayable += again.tolist()
         done += len(part)
-        report(done, total)
+        report(done, len(rows))
 
 
 def _entries(part: Episodes) -> Iterator[dict[str, Any]]:

@@ -8,15 +8,14 @@ from string import Template
 from typing import Any
 
 from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.quality import merit
 from aign.errors import ModelError
 from aign.files import json_text, read_json
+from aign.scenarios import returns
 from aign.trajectories.card import CITATION, table
 
 TASK = "reinforcement-learning"
-REPORTED = {"normalised_return_mean": "normalised return, mean",
-            "normalised_return_pooled": "normalised return, pooled",
-            "normalised_return_q05": "normalised return, 5 % quantile",
-            "normalised_return_worst": "normalised return, worst", "utility_ratio_mean": "U / U*, mean"}
+REPORTED = {"normalised_return_pooled": "pooled return", "utility_ratio_mean": "U / U*, mean"}
 """What of the training history goes on the card."""
 
 TEMPLATE = Template("""---
@@ -42,7 +41,7 @@ print(plans.designs)
 
 Verified, ranked and explained designs: `aign design $scenario --model path/to/this/folder`.
 
-Conditions: the normalised return (0 the cheap reference, 1 the certified optimum) and each of these labels, alone,
+Conditions: the normalised return (U - U_ref) / (U* - U_ref) of a context and each of these labels, alone,
 together or not at all:
 
 $labels
@@ -63,6 +62,9 @@ The evaluation during training whose model was kept, on validation contexts, one
 (`history.json` has all of them):
 
 $metrics
+
+The pooled return, sum(U - U_ref) / sum(U* - U_ref) over contexts, is 0 for the cheap reference and 1 for the certified
+optimum.
 $report
 ## Limits
 
@@ -70,8 +72,8 @@ $report
   real measurements, its designs may be poor.
 - A generated design is a proposal: a label or return that was asked for is likely, not guaranteed. Verify it in the
   simulator, as `aign design` does, before use.
-- The normalised return is relative to a certificate of each context; where that is an upper bound that no design
-  reaches, even the best design stays below 1.
+- Normalised and pooled returns are relative to a certificate of each context; where that is an upper bound that no
+  design reaches, even the best design stays below 1.
 - Results are bit-identical for one version of torch, one kind of device and one number of threads.
 
 ## Citation
@@ -82,8 +84,12 @@ $citation
 """)
 
 REPORT = Template("""
-Compared with other methods on $contexts contexts of the $split split, sorted by U / U*.
+Compared with other methods on $contexts contexts of the $split split, sorted by pooled return.
 $statement
+$degenerate
+
+What the learning agents were trained on:
+$agents
 
 $rows
 """)
@@ -117,10 +123,13 @@ def read_report(path: Path, scenario: Mapping[str, Any]) -> dict[str, Any]:
     """Read the metrics.json that `aign evaluate` wrote.
 
     Raises:
-        ModelError: it is missing or something else, or about another scenario.
+        ModelError: it is missing or something else, by an earlier aign, or about another scenario.
     """
     report = read_json(path, ModelError)
     try:
+        if any(isinstance(method["normalised_return_pooled"], float) for method in report["methods"].values()):
+            raise ModelError(f"{path}: written by an earlier aign, which averaged normalised returns otherwise. Run "
+                             "`aign evaluate` again and give the metrics.json that it writes.")
         _compared(report)
         same = report["scenario"] == scenario
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -139,10 +148,8 @@ def digests(design: Mapping[str, Any]) -> list[str]:
 
 
 def _best(history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the evaluation whose model was kept: training keeps the best by the pooled normalised return."""
-    if not history:
-        return {"step": 0}
-    return max(history, key=lambda entry: float(entry["normalised_return_pooled"]))
+    """Return the evaluation whose model was kept."""
+    return max(history, key=merit) if history else {"step": 0}
 
 
 def _data(design: Mapping[str, Any]) -> str:
@@ -158,23 +165,20 @@ def _data(design: Mapping[str, Any]) -> str:
 
 
 def _compared(report: Mapping[str, Any]) -> str:
-    # Where U / U* says nothing, and the report therefore has none, the normalised return takes its place.
-    by_quality = sorted(report["methods"].items(), key=lambda item: -_decisive(item[1])["mean"])
+    # Where U / U* says nothing, and the report therefore has none, the worst context is told by the pooled return.
+    ratios = all("utility_ratio" in method for method in report["methods"].values())
     rows = []
-    for name, method in by_quality:
-        ratio, score = _decisive(method), method["normalised_return"]
-        rows.append((f"`{name}`", f"{ratio['mean']:.5f} [{ratio['mean_low']:.5f}, {ratio['mean_high']:.5f}]",
-                     f"{ratio['q05']:.5f}", f"{ratio['worst']:.5f}", f"{score['mean']:.4f}"))
-    measured = "U / U*" if all("utility_ratio" in method for _, method in by_quality) else "normalised return"
-    head = ("method", f"{measured}, mean [95 %]", "5 % quantile", "worst", "normalised return")
+    for name, method in sorted(report["methods"].items(), key=lambda item: -returns.rank(item[1])):
+        pooled = method["normalised_return_pooled"]
+        worst = "-" if pooled["worst"] is None else f"{pooled['worst']:.4f}"
+        more = ((returns.shown(method["utility_ratio"], 5), f"{method['utility_ratio']['worst']:.5f}") if ratios else
+                (worst,))
+        rows.append((f"`{name}`", returns.shown(pooled), *more))
+    head = ("method", "pooled return [95 %]", *(("U / U*, mean [95 %]", "worst") if ratios else ("worst",)))
     return REPORT.substitute(contexts=report["contexts"], split=report["split"], rows=table(head, rows),
-                             statement=report["certificate_statement"])
-
-
-def _decisive(method: Mapping[str, Any]) -> Mapping[str, float]:
-    """Return the figures by which methods are ranked, as the report does."""
-    found: Mapping[str, float] = method.get("utility_ratio") or method["normalised_return"]
-    return found
+                             statement=report["certificate_statement"],
+                             degenerate=returns.degenerate_shown(report["degenerate_contexts"]),
+                             agents="\n".join(f"- `{name}`: {text}" for name, text in report["trained_on"].items()))
 
 
 def _front_matter(title: str, design: Mapping[str, Any], best: Mapping[str, Any], report: Mapping[str, Any] | None,
@@ -193,9 +197,11 @@ def _front_matter(title: str, design: Mapping[str, Any], best: Mapping[str, Any]
     for name, method in sorted(report["methods"].items() if report else ()):
         # The report also has the ablation, a model of its own, which learned from one agent's episodes alone.
         if name.startswith("diffuser") and name.endswith("_only") == alone:
-            kind = "utility_ratio_mean" if "utility_ratio" in method else "normalised_return_mean"
-            results.append(result(report["split"] if report else "", kind, f"{REPORTED[kind]}, {name}",
-                                  float(_decisive(method)["mean"])))
+            for kind, figure in (("normalised_return_pooled", "normalised_return_pooled"),
+                                 ("utility_ratio_mean", "utility_ratio")):
+                if method.get(figure, {}).get("mean") is not None:
+                    results.append(result(report["split"] if report else "", kind, f"{REPORTED[kind]}, {name}",
+                                          float(method[figure]["mean"])))
     data = ModelCardData(
         license="apache-2.0", library_name="diffusers", pipeline_tag=TASK, datasets=list(datasets) or None,
         tags=["aign", "decision-diffuser", "network-design", "offline-reinforcement-learning",

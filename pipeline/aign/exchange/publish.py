@@ -17,10 +17,12 @@ from aign.exchange.dataset_card import Described, card
 from aign.exchange.destination import Published
 from aign.exchange.local_store import LocalStore
 from aign.exchange.publication import RESERVED, VARIANT, Publication, Variant
-from aign.files import writing
+from aign.files import write_text, writing
+from aign.trust import Trust
 
 
-def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, report: Report = silent) -> Published:
+def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, report: Report = silent,
+                    trust_code: Trust = False) -> Published:
     """Publish one or more local datasets as one; each is a configuration with the name of its folder.
 
     Args:
@@ -28,14 +30,16 @@ def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, repor
         to: a folder, or hub:OWNER/NAME.
         dry_run: say what would be written or uploaded, and write nothing there.
         report: told how many episodes are written, and of how many.
+        trust_code: which code that the datasets' scenarios name may be imported; see `TrajectoryStore.open`.
 
     Raises:
+        TrustError: a scenario names code that is not trusted.
         DatasetError: a dataset is missing, damaged, or of a scenario that has changed since.
         ParameterError: no or equal names, or a destination that holds something else.
         StorageError: the disk is full or read-only, or the hub refuses.
     """
     names = _names(paths)
-    stores = {name: LocalStore.open(path) for name, path in zip(names, paths, strict=True)}
+    stores = {name: LocalStore.open(path, trust_code) for name, path in zip(names, paths, strict=True)}
     total = sum(len(store.opened) for store in stores.values())
     done = 0
 
@@ -57,7 +61,7 @@ def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, repor
                                     episodes=len(store.opened)))
         Publication(kind="dataset", variants=variants).save(folder)
         with writing(folder / "README.md") as aside:
-            aside.write_text(card(described, folder))
+            write_text(aside, card(described, folder))
         manifest.build(folder, rows)
 
     return destination.publish(to, "dataset", paths, fill, dry_run)

@@ -16,14 +16,15 @@ from aign.exchange import destination, publication
 from aign.exchange.destination import Published
 from aign.exchange.model_card import card, read_report
 from aign.exchange.publication import Publication
-from aign.files import read_json, writing
+from aign.files import read_json, write_text, writing
+from aign.trust import Trust
 
 OWN = ("README.md", manifest.NAME, publication.NAME)
 """What is written anew; everything else is copied byte for byte."""
 
 
 def publish_model(path: Path, to: str, report: Path | None = None, datasets: Sequence[str] = (),
-                  dry_run: bool = False) -> Published:
+                  dry_run: bool = False, trust_code: Trust = False) -> Published:
     """Publish a model folder; the result opens as any model does, with `store.load` and `from_pretrained`.
 
     Args:
@@ -32,8 +33,10 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
         report: a metrics.json of `aign evaluate`, to put on the card.
         datasets: OWNER/NAME of its datasets on the hub, for the card.
         dry_run: say what would be written or uploaded, and write nothing there.
+        trust_code: which code that the model's scenario names may be imported; see `store.load`.
 
     Raises:
+        TrustError: the scenario names code that is not trusted.
         ModelError: the model is missing or damaged, or the report is of another one.
         ParameterError: a name that no dataset has, or a destination that holds something else.
         StorageError: the disk is full or read-only, or the hub refuses.
@@ -41,7 +44,7 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
     for name in datasets:
         if not destination.REPOSITORY.fullmatch(name):
             raise ParameterError(f"--dataset {name}: no name of a dataset on the hub. Give OWNER/NAME.")
-    pipeline = store.load(path)
+    pipeline = store.load(path, trust_code)
     history = read_json(path / "history.json", ModelError)
     compared = read_report(report, pipeline.config.design["scenario"]) if report is not None else None
     try:
@@ -56,7 +59,7 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
             with writing(folder / name) as aside:
                 shutil.copyfile(path / name, aside)
         with writing(folder / "README.md") as aside:
-            aside.write_text(text)
+            write_text(aside, text)
         Publication(kind="model").save(folder)
         manifest.build(folder)
 

@@ -15,16 +15,18 @@ from typing import Any
 import pyarrow as pa
 
 from aign import manifest
-from aign.errors import AignError, DatasetError, unknown_name
+from aign.errors import AignError, DatasetError, TrustError, unknown_name
 from aign.exchange import arrangement, destination, parquet, publication
 from aign.exchange.arrangement import Arrangement
 from aign.exchange.batches import Report, silent
 from aign.exchange.publication import Variant
 from aign.files import building, read_json, writing
 from aign.scenarios import registry
+from aign.trajectories.reader import INFO
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import write_batch
-from aign.trajectories.versions import upgraded, version_of
+from aign.trajectories.versions import upgraded_schema, version_of
+from aign.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Imported:
     identical: bool
 
 
-def import_published(folder: Path, to: Path, config: str | None = None, report: Report = silent) -> Imported:
+def import_published(folder: Path, to: Path, config: str | None = None, report: Report = silent,
+                     trust_code: Trust = False) -> Imported:
     """Make a local dataset folder of one configuration of a published dataset.
 
     Args:
@@ -52,14 +55,16 @@ def import_published(folder: Path, to: Path, config: str | None = None, report: 
         to: the dataset folder, for example data/trajectories/power-20.
         config: which one; may be left out where there is only one.
         report: told how many episodes are done, and of how many.
+        trust_code: which code that the dataset's scenario names may be imported; see `TrajectoryStore.open`.
 
     Raises:
+        TrustError: its scenario names code that is not trusted.
         DatasetError: the folder is missing, damaged, foreign, or of a scenario that has changed since.
         ParameterError: `to` holds something else.
         StorageError: the disk is full or read-only.
     """
     variant = _chosen(folder, publication.read(folder, "dataset"), config)
-    source = _Source.open(folder, variant)
+    source = _Source.open(folder, variant, trust_code)
     destination.check_new(to, variant.digest)
     rows = {one.shard: len(one.codes) for one in source.arrangements}
     with building(to) as aside:
@@ -94,7 +99,7 @@ class _Source:
     schema: pa.Schema
 
     @classmethod
-    def open(cls, folder: Path, variant: Variant) -> _Source:
+    def open(cls, folder: Path, variant: Variant, trust_code: Trust) -> _Source:
         place = f"store/{variant.name}/"
         listed = manifest.check(folder, deep=False, remedy=publication.REMEDY)
         others = [name.removeprefix(place) for name in listed if name.startswith(place)]
@@ -109,7 +114,7 @@ class _Source:
             files[split] = [folder / name for name in names]
         schema = parquet.read_schema([path for paths in files.values() for path in paths])
         store = folder / "store" / variant.name
-        _check_columns(store, schema)
+        _check_columns(store, schema, trust_code)
         return cls(store, [name for name in others if name != manifest.NAME], arrangements, files, schema)
 
     def write_shards(self, folder: Path, report: Report) -> None:
@@ -132,16 +137,17 @@ class _Source:
                                           schema=self.schema)
 
 
-def _check_columns(store: Path, schema: pa.Schema) -> None:
+def _check_columns(store: Path, schema: pa.Schema, trust_code: Trust) -> None:
     """Compare the columns with those of the scenario that meta/info.json names, in the format version it states."""
-    info: Any = read_json(store / "meta" / "info.json", DatasetError)
+    info: Any = read_json(store / INFO, DatasetError)
     version = version_of(info, store)
     try:
-        scenario = registry.create(**info["scenario"])
+        scenario = registry.recreate(info["scenario"], store / INFO, trust_code)
+    except TrustError:
+        raise
     except (AignError, TypeError, KeyError) as problem:
-        raise DatasetError(f"{store / 'meta/info.json'}: the scenario cannot be made ({problem}). Use the version of "
+        raise DatasetError(f"{store / INFO}: the scenario cannot be made ({problem}). Use the version of "
                            "aign that published the dataset.") from None
-    empty = pa.RecordBatch.from_pylist([], schema=schema.remove_metadata())
-    if not upgraded(empty, version).schema.equals(arrow_schema(scenario)):
+    if not upgraded_schema(schema, version).equals(arrow_schema(scenario)):
         raise DatasetError(f"{store.name}: the columns are not those of scenario {scenario.name} as it is now. "
                            "Use the version of aign that published the dataset.")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from aign.files import beside, claimed
 
 
 @contextmanager
 def shards_aside(folder: Path) -> Iterator[Path]:
     """Give a path beside `folder` to write shards to; it is gone when the block ends.
 
-    What a killed run left there is removed first. The name is hidden, so that nobody takes it for a dataset.
+    Raises:
+        StorageError: another process makes this dataset.
     """
-    aside = folder.with_name(f".{folder.name}.shards")
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
+    with claimed(folder, "shards.lock"), beside(folder, "shards") as aside:
         yield aside
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import torch
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError
+from aign.scenarios.certificate import Certificate, Feasibility
 from aign.scenarios.constraints import Constraint, Label, satisfied
 
 if TYPE_CHECKING:
@@ -49,59 +50,6 @@ class Feature:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What is known for sure about the best design of each context.
-
-    Attributes:
-        utility: (B,) upper bound on the utility of any design that meets the constraints; equal to the optimum where
-            the search was exhaustive; with kind "best known" the utility of `design`, no bound; NaN where there is
-            neither.
-        design: (B, X) the best design found; it meets the constraints where `feasible`.
-        feasible: (B,) whether a design is known that meets the constraints.
-        kind: "exhaustive search", "upper bound" or "best known" (which is no bound).
-        statement: one sentence that says what the certificate proves, and under which premises.
-        prices: for each constraint (by its text) its (B,) shadow price: utility gained by one more unit of threshold.
-        impossible: (B,) whether it is proven that no design meets the constraints; None where everything that is not
-            `feasible` is impossible, unless the kind is "best known", which proves nothing.
-    """
-
-    utility: Tensor
-    design: Tensor
-    feasible: Tensor
-    kind: str
-    statement: str
-    prices: Mapping[str, Tensor] = field(default_factory=dict)
-    impossible: Tensor | None = None
-
-    @property
-    def proven_infeasible(self) -> Tensor:
-        """(B,) whether it is proven that no design meets the constraints."""
-        if self.impossible is not None:
-            return self.impossible
-        return ~self.feasible if self.kind != "best known" else torch.zeros_like(self.feasible)
-
-
-@dataclass(frozen=True, slots=True)
-class Feasibility:
-    """What is known about whether each context has a design that meets a request; neither flag means: unknown.
-
-    Attributes:
-        known: (B,) a design is known that meets it: the witness.
-        impossible: (B,) proven that there is none.
-        witness: (B, X) designs; they meet the request where `known`.
-    """
-
-    known: Tensor
-    impossible: Tensor
-    witness: Tensor
-
-    @property
-    def unknown(self) -> Tensor:
-        """(B,) no design was found, and none is proven not to exist."""
-        return ~(self.known | self.impossible)
-
-
 class Scenario(ABC, Generic[ParametersT]):
     """A family of networks as a Markov decision process with labels, certificates and pictures.
 
@@ -115,6 +63,8 @@ class Scenario(ABC, Generic[ParametersT]):
     """What the paper printed for this network, and why ours is comparable with it or not; Markdown, for reports."""
     Parameters: ClassVar[Any]
     """The pydantic class of this scenario's parameters."""
+    runs_foreign_code: ClassVar[bool] = False
+    """Whether building it runs code that its parameters name, such as another package's environment."""
 
     horizon: int
     context_features: tuple[Feature, ...]
@@ -133,6 +83,8 @@ class Scenario(ABC, Generic[ParametersT]):
     """Labels that only take whole values."""
     agents: int = 1
     """Decision makers N that share one policy; each handles action_size / N action values."""
+    learners_reward: str = "the reward in the dataset"
+    """What `agent_rewards` gives, in words: reports say it beside the figures of agents that learn from it."""
 
     def __init__(self, parameters: ParametersT) -> None:
         self.parameters = parameters
@@ -144,8 +96,17 @@ class Scenario(ABC, Generic[ParametersT]):
         Raises:
             ParameterError: an unknown or out-of-range parameter.
         """
+        return cls(cls.checked(**values))
+
+    @classmethod
+    def checked(cls, **values: Any) -> Any:
+        """Return plain parameter values as the scenario's `Parameters`.
+
+        Raises:
+            ParameterError: an unknown or out-of-range parameter.
+        """
         try:
-            return cls(cls.Parameters(**values))
+            return cls.Parameters(**values)
         except ValidationError as error:
             lines = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']} (given {problem['input']!r})"
                               for problem in error.errors())
@@ -215,6 +176,25 @@ class Scenario(ABC, Generic[ParametersT]):
         index = torch.arange(self.state_size, device=contexts.device).expand(len(contexts), -1)
         return contexts, index
 
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return contexts (B, C) of networks that are possible and differ from the given ones by chance.
+
+        By default every value is moved by itself and kept within its bounds: one that cannot be negative by noise on
+        its logarithm, any other in units of its spread over the batch. Override it where values depend on each other:
+        what it returns passes `check_contexts`, and each part of the network stays in its place.
+
+        Args:
+            contexts: (B, C), on the CPU.
+            scale: (B, 1) standard deviation of the noise.
+            generator: of the noise.
+        """
+        noise = scale * torch.randn(contexts.shape, generator=generator)
+        sizes = [feature.size for feature in self.context_features]
+        parts = zip(self.context_features, contexts.split(sizes, dim=1), noise.split(sizes, dim=1), strict=True)
+        return torch.cat([(values * change.exp() if feature.low >= 0 else
+                           values + change * values.std(unbiased=False)).clamp(feature.low, feature.high)
+                          for feature, values, change in parts], dim=1)
+
     # --- dynamics ------------------------------------------------------------------------------------------------
     @abstractmethod
     def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -222,6 +202,10 @@ class Scenario(ABC, Generic[ParametersT]):
 
     def resumed(self, contexts: Tensor, observed: Tensor) -> Tensor:
         """Return the first states (B, Z) of which the observed part (B, S) is known; by default nothing is hidden."""
+        return observed
+
+    def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return the nearest first states that episodes can begin in, (B, S) as observed; by default any can be one."""
         return observed
 
     @abstractmethod
@@ -341,6 +325,10 @@ class DesignScenario(Scenario[ParametersT]):
     def admissible(self, designs: Tensor) -> Tensor:
         """Return the nearest design within bounds (and on the grid, where there is one)."""
 
+    def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return the nearest admissible designs: an episode can begin in each of them."""
+        return self.admissible(observed)
+
     def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Apply actions (B, A), clipped to [-1, 1]; see the class for the equations."""
         change = self.step_size * actions.clamp(-1.0, 1.0)
@@ -359,14 +347,6 @@ class DesignScenario(Scenario[ParametersT]):
     def action_towards(self, states: Tensor, designs: Tensor) -> Tensor:
         """Return the clipped difference, in units of the largest step; float32 (B, A)."""
         return ((designs - states) / self.step_size).clamp(-1.0, 1.0).float()
-
-
-def normalised_return(utility: Tensor, reference: Tensor, optimum: Tensor) -> Tensor:
-    """Return (U - U_ref) / (U* - U_ref), the score that compares designs across contexts: 0 is the cheap reference,
-    1 the certified optimum. The denominator is kept from vanishing where the reference is already optimal.
-    """
-    spread = (optimum - reference).clamp_min(1e-9 * (1.0 + optimum.abs()))
-    return (utility - reference) / spread
 
 
 def finite_or_none(value: float) -> float | None:

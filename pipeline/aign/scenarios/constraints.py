@@ -18,9 +18,15 @@ from torch import Tensor
 from aign.errors import ConstraintError, unknown_name
 
 Sense = Literal["<=", ">=", "<", ">"]
+Side = tuple[str, Literal["<=", ">="]]
+"""A label, and whether it is bounded from above or from below."""
 SENSES: dict[str, Sense] = {"<=": "<=", ">=": ">=", "<": "<", ">": ">"}
 OPPOSITE: dict[str, Sense] = {"<=": ">", ">=": "<", "<": ">=", ">": "<="}
 PATTERN = re.compile(r"\s*(not\s+)?([A-Za-z_]\w*)\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
+LARGEST_WHOLE = 2**53
+"""Whole numbers up to this are exact in float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +55,19 @@ class Constraint:
     threshold: float
 
     def __str__(self) -> str:
-        return f"{self.label}{self.sense}{self.threshold:.15g}"
+        text = written(self.threshold, 15)
+        exact = text if float(text) == self.threshold else repr(self.threshold)
+        return f"{self.label}{self.sense}{exact}"
 
     @property
     def upper(self) -> bool:
         """Whether the label is bounded from above."""
         return self.sense in ("<=", "<")
+
+    @property
+    def side(self) -> Side:
+        """What is bounded, and on which side: equal for strict and closed bounds."""
+        return self.label, "<=" if self.upper else ">="
 
     @property
     def closed(self) -> Constraint:
@@ -90,6 +103,19 @@ class Constraint:
         return short.nan_to_num(nan=math.inf, posinf=math.inf)
 
 
+def tightest(constraints: Iterable[Constraint], side: Side, limit: float | None = None) -> float:
+    """Return the tightest threshold, as a closed bound, on one side of a label.
+
+    Args:
+        constraints: of any labels.
+        side: the label, and "<=" or ">=".
+        limit: a bound that holds anyway; by default none: infinity or minus infinity.
+    """
+    upper = side[1] == "<="
+    loosest = (math.inf if upper else -math.inf) if limit is None else limit
+    return (min if upper else max)([loosest, *(one.closed.threshold for one in constraints if one.side == side)])
+
+
 def parse(texts: Iterable[str], labels: Sequence[Label]) -> tuple[Constraint, ...]:
     """Read constraints such as `min_rate>=8`; several bounds on one label become the tightest.
 
@@ -111,6 +137,11 @@ def parse(texts: Iterable[str], labels: Sequence[Label]) -> tuple[Constraint, ..
             raise ConstraintError(f"Constraints {lower} and {upper} contradict each other: no value of {name} meets "
                                   "both. Relax one of them.")
     return tuple(tightest.values())
+
+
+def written(value: float, digits: int) -> str:
+    """Return a number for people in so many significant digits; a whole one in full, such as 16777217."""
+    return f"{value:.0f}" if value.is_integer() and abs(value) <= LARGEST_WHOLE else f"{value:.{digits}g}"
 
 
 def _read(text: str, known: Sequence[str]) -> Constraint:

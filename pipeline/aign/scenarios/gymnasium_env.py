@@ -22,9 +22,10 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aign.errors import ContextError, ParameterError, unknown_name
+from aign.errors import ParameterError, unknown_name
 from aign.scenarios import registry
-from aign.scenarios.base import Feature, Scenario
+from aign.scenarios.base import Scenario
+from aign.scenarios.reset_options import context_option, state_option
 from aign.scenarios.simulation import Floats, Simulation, Values
 
 Flags = NDArray[np.bool_]
@@ -66,7 +67,7 @@ class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
     design less that of the first.
 
     ## Starting state
-    The scenario's usual first state, in a context drawn at random, or given by `options`.
+    The scenario's usual first state, in a context drawn at random; `options` of `reset` can fix both.
 
     ## Episode end
     Termination after `scenario.horizon` steps; never truncation: the clock is observed, so the end is part of the
@@ -95,11 +96,11 @@ class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
             raise ParameterError(f"num_envs: given {num_envs}; at least 1 network is needed.")
         self.num_envs = num_envs
         self.render_mode = _render_mode(render_mode)
-        self.single_observation_space = _observation_space(self.scenario.observation_features)
-        self.single_action_space = _action_space(self.scenario)
+        self.single_observation_space = observation_space(self.scenario)
+        self.single_action_space = action_space(self.scenario)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._simulation = Simulation(self.scenario)
+        self._simulation = Simulation(self.scenario, draws=render_mode is not None)
         self._generators: list[np.random.Generator] = []
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None,
@@ -109,18 +110,21 @@ class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         Args:
             seed: of the contexts. An integer s seeds network i with s + i, as `SyncVectorEnv` does, so that network i
                 is the single environment of seed s + i; a sequence seeds each; None goes on drawing.
-            options: {"context": array (C,) for all networks or (B, C)} fixes the contexts of this episode. Values are
+            options: "context", array (C,) for all networks or (B, C), fixes the contexts of this episode. Values are
                 taken in the order given; a policy trained on drawn contexts expects `scenario.canonical_order`.
+                "state", array (S,) or (B, S), fixes the first states: the first S values of the first observations.
 
         Raises:
             ContextError: a context of the wrong size or out of bounds.
-            ParameterError: an unknown option, or a sequence of seeds of the wrong length.
+            ParameterError: an unknown option, a state that no episode begins in, or a sequence of seeds of the wrong
+                length.
         """
         seed = int(seed) if isinstance(seed, np.integer) else seed
         super().reset(seed=seed if isinstance(seed, int) else None)
         self._seed(seed)
-        given = _context_option(self.scenario, options, self.num_envs)
-        self._simulation.start(self._draw() if given is None else given)
+        contexts = context_option(self.scenario, options, self.num_envs)
+        contexts = self._draw() if contexts is None else contexts
+        self._simulation.start(contexts, state_option(self.scenario, options, contexts))
         return self._simulation.observation(), self._info()
 
     def step(self, actions: NDArray[Any]) -> tuple[Floats, Values, Flags, Flags, Info]:
@@ -178,20 +182,22 @@ class ScenarioEnv(gymnasium.Env[Floats, Any]):
     def __init__(self, scenario: Scenario[Any] | str, render_mode: str | None = None, **parameters: Any) -> None:
         self.scenario = _scenario(scenario, parameters)
         self.render_mode = _render_mode(render_mode)
-        self.observation_space = _observation_space(self.scenario.observation_features)
-        self.action_space = _action_space(self.scenario)
-        self._simulation = Simulation(self.scenario)
+        self.observation_space = observation_space(self.scenario)
+        self.action_space = action_space(self.scenario)
+        self._simulation = Simulation(self.scenario, draws=render_mode is not None)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Info]:
-        """Start an episode; {"context": array (C,)} as `options` fixes its context.
+        """Start an episode; of `options`, "context", array (C,), fixes its context and "state", array (S,), its first
+        state: the first S values of the first observation.
 
         Raises:
             ContextError: a context of the wrong size or out of bounds.
-            ParameterError: an unknown option.
+            ParameterError: an unknown option, or a state that no episode in this context begins in.
         """
         super().reset(seed=seed)
-        given = _context_option(self.scenario, options, 1)
-        self._simulation.start(_draw_context(self.scenario, self.np_random) if given is None else given)
+        contexts = context_option(self.scenario, options, 1)
+        contexts = _draw_context(self.scenario, self.np_random) if contexts is None else contexts
+        self._simulation.start(contexts, state_option(self.scenario, options, contexts))
         return self._simulation.observation()[0], self._info()
 
     def step(self, action: Any) -> tuple[Floats, float, bool, bool, Info]:
@@ -228,13 +234,16 @@ def _render_mode(mode: str | None) -> str | None:
     return mode
 
 
-def _observation_space(features: Sequence[Feature]) -> Space[Floats]:
+def observation_space(scenario: Scenario[Any]) -> Space[Floats]:
+    """Return the space of one network's observations, (D,)."""
+    features = scenario.observation_features
     low = np.concatenate([np.full(feature.size, feature.low, np.float32) for feature in features])
     high = np.concatenate([np.full(feature.size, feature.high, np.float32) for feature in features])
     return cast("Space[Floats]", Box(low, high, dtype=np.float32))
 
 
-def _action_space(scenario: Scenario[Any]) -> Space[Any]:
+def action_space(scenario: Scenario[Any]) -> Space[Any]:
+    """Return the space of one network's actions, (A,) values or the number of a choice."""
     if scenario.choices is None:
         return Box(-1.0, 1.0, (scenario.action_size,), np.float32)
     return Discrete(scenario.choices)
@@ -243,16 +252,3 @@ def _action_space(scenario: Scenario[Any]) -> Space[Any]:
 def _draw_context(scenario: Scenario[Any], generator: np.random.Generator) -> Tensor:
     """Draw one context (1, C) from the environment's own generator, so that a seed fixes it."""
     return scenario.draw_contexts(1, torch.Generator().manual_seed(int(generator.integers(2**63))))
-
-
-def _context_option(scenario: Scenario[Any], options: dict[str, Any] | None, count: int) -> Tensor | None:
-    for name in options or {}:
-        if name != "context":
-            raise ParameterError(unknown_name("option", name, ["context"]))
-    if not options:
-        return None
-    contexts = scenario.check_contexts(torch.as_tensor(np.array(options["context"], dtype=np.float32)))
-    if len(contexts) not in (1, count):
-        raise ContextError(f"Option 'context': given {len(contexts)} contexts for {count} networks; allowed: one for "
-                           "all, or one for each.")
-    return contexts.expand(count, -1).clone()

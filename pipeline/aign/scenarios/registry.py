@@ -8,18 +8,22 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 import aign.scenarios as room
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.base import Scenario
+from aign.scenarios.base import Scenario, ScenarioParameters
+from aign.trust import Trust, named_code, refusal
 
-SHARED = ("base", "capped_simplex", "constraints", "gymnasium_env", "local_search", "registry", "sequential",
-          "simulation")
+SHARED = ("base", "capped_simplex", "certificate", "constraints", "gymnasium_env", "local_search", "registry",
+          "reset_options", "returns", "sequential", "simulation")
 """Modules of this folder that are no network."""
-WRAPPERS = ("gymnasium_env", "simulation")
+WRAPPERS = ("gymnasium_env", "reset_options", "simulation")
 """Those of them that no stage uses."""
 
 
@@ -67,6 +71,49 @@ def create(name: str, **parameters: Any) -> Scenario[Any]:
         ParameterError: an unknown name or parameter, or a value out of range.
     """
     return scenario_class(name).create(**parameters)
+
+
+def recreate(spec: Mapping[str, Any], file: Path, trust_code: Trust = False) -> Scenario[Any]:
+    """Build the scenario that a file of a dataset or model describes; the only way to build one that was read.
+
+    Args:
+        spec: name and parameters, as `Scenario.spec` returned them.
+        file: that holds them, for the message.
+        trust_code: which code that they name may be imported.
+
+    Raises:
+        TrustError: they name code that is not trusted; nothing of it was imported.
+        ParameterError: an unknown name or parameter, or a value out of range.
+    """
+    check_code(spec, file, trust_code)
+    return create(**spec)
+
+
+def check_code(spec: Any, file: Path, trust_code: Trust = False) -> None:
+    """Refuse a scenario's specification, read from a file, that names code which is not trusted; see `recreate`.
+
+    One that describes no scenario passes: nothing is ever built of it, and `recreate` says why.
+
+    Raises:
+        TrustError: naming the file and the code, of which nothing was imported.
+    """
+    described = None if trust_code is True else _parameters(spec)
+    if described is None:
+        return
+    named = named_code(described[1])
+    if named and (trust_code is False or _parameters(trust_code) != described):
+        raise refusal(file, named, trust_code)
+
+
+def _parameters(spec: Any) -> tuple[str, ScenarioParameters] | None:
+    """Return name and checked parameters, without building the scenario; None where there is none of them."""
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+        return None
+    try:
+        values = {name: value for name, value in spec.items() if name != "name"}
+        return spec["name"], scenario_class(spec["name"]).Parameters(**values)
+    except (ParameterError, ValidationError):
+        return None
 
 
 def assigned(name: str, texts: Sequence[str]) -> dict[str, Any]:

@@ -85,6 +85,10 @@ class SequentialScenario(Scenario[ParametersT]):
         decisions[:, 0] = 0.0
         return torch.cat([observed, self.start(contexts)[1], decisions], dim=1)
 
+    def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return what is observed at first (B, S), whatever was asked for: a context has one first state."""
+        return self.start(contexts)[0].to(observed.dtype)
+
     def parts(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return observed (B, S), totals (B, K), steps taken (B,) int64 and decisions (B, T, W) of states (B, Z)."""
         sizes = [self.state_size, len(self.totals), 1, self.horizon * self.decision_size]
@@ -112,12 +116,8 @@ class SequentialScenario(Scenario[ParametersT]):
         return torch.cat([states[:, :self.state_size].float(), self.fixed_observation(contexts), clock], dim=1)
 
     def outcome(self, contexts: Tensor, states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return utility (B,) and labels of episodes that ended in these states, read off their totals.
-
-        The utility is a float32 number, so that what a dataset stores of it is all there is.
-        """
-        utility, labels = self.result(contexts, self.parts(states)[1])
-        return utility.float().double(), labels
+        """Return utility (B,) and labels of episodes that ended in these states, read off their totals."""
+        return self.result(contexts, self.parts(states)[1])
 
     def design_of(self, states: Tensor) -> Tensor:
         """Return the decisions so far (B, X), `OPEN` where none was taken."""

@@ -25,22 +25,39 @@ class Simulation:
 
     Attributes:
         contexts: (B, C).
-        path: the states so far, each (B, S); as many as steps taken, and one.
+        state: the current states (B, S); None before the start.
+        steps: taken in this episode.
+        path: the states so far, each (B, S), as many as steps taken, and one; empty unless pictures are asked for,
+            because an episode's states are many.
     """
 
-    def __init__(self, scenario: Scenario[Any]) -> None:
-        self.scenario = scenario
+    def __init__(self, scenario: Scenario[Any], draws: bool = False) -> None:
+        """Take the scenario, and whether `picture` will be asked for."""
+        self.scenario, self._draws = scenario, draws
         self.contexts = torch.empty(0, scenario.context_size)
+        self.state: Tensor | None = None
+        self.steps = 0
         self.path: list[Tensor] = []
 
     @property
     def ended(self) -> bool:
         """Whether all steps of the episode were taken."""
-        return len(self.path) > self.scenario.horizon
+        return self.state is not None and self.steps >= self.scenario.horizon
 
-    def start(self, contexts: Tensor) -> None:
-        """Begin an episode in the usual first state of these contexts (B, C)."""
-        self.contexts, self.path = contexts, [self.scenario.initial_state(contexts)]
+    def start(self, contexts: Tensor, states: Tensor | None = None) -> None:
+        """Begin an episode in these contexts (B, C) and first states (B, Z), by default the usual ones."""
+        self.contexts, self.steps, self.path = contexts, 0, []
+        self._arrive(self.scenario.initial_state(contexts) if states is None else states)
+
+    def _arrive(self, state: Tensor) -> None:
+        self.state = state
+        if self._draws:
+            self.path.append(state)
+
+    def _current(self, method: str) -> Tensor:
+        if self.state is None:
+            raise ResetNeeded(f"No episode is under way: call reset() before {method}().")
+        return self.state
 
     def advance(self, actions: NDArray[Any]) -> Values:
         """Apply actions (B, A), or numbers of choices (B,), and return the rewards (B,).
@@ -49,11 +66,13 @@ class Simulation:
             ResetNeeded: no episode is under way.
             ParameterError: actions of the wrong shape, not finite, or no choice.
         """
-        if not self.path or self.ended:
-            raise ResetNeeded("No episode is under way: call reset() before step().")
+        before = self._current("step")
+        if self.ended:
+            raise ResetNeeded("The episode has ended: call reset() before step().")
         values = self._values(actions) if self.scenario.choices is None else self._one_hot(actions)
-        state, rewards = self.scenario.step(self.contexts, self.path[-1], torch.tensor(values))
-        self.path.append(state)
+        state, rewards = self.scenario.step(self.contexts, before, torch.tensor(values))
+        self.steps += 1
+        self._arrive(state)
         return cast(Values, rewards.double().numpy())
 
     def _values(self, actions: NDArray[Any]) -> Floats:
@@ -78,12 +97,12 @@ class Simulation:
 
     def observation(self) -> Floats:
         """Return what is observed now, (B, D), a new array each time."""
-        observed = self.scenario.observe(self.contexts, self.path[-1], len(self.path) - 1)
+        observed = self.scenario.observe(self.contexts, self._current("observation"), self.steps)
         return cast(Floats, observed.float().numpy().copy())
 
     def information(self) -> dict[str, NDArray[Any]]:
         """Return `utility` and each label of the current designs, float64 (B,), and `context`, float32 (B, C)."""
-        utility, labels = self.scenario.outcome(self.contexts, self.path[-1])
+        utility, labels = self.scenario.outcome(self.contexts, self._current("information"))
         values = {**labels, "utility": utility}
         numbers = {name: value.double().numpy().copy() for name, value in values.items()}
         return {**numbers, "context": self.contexts.numpy().copy()}
@@ -96,8 +115,7 @@ class Simulation:
         """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        if not self.path:
-            raise ResetNeeded("There is nothing to draw yet: call reset() before render().")
+        self._current("render")
         states = torch.stack([state[index] for state in self.path])
         canvas: Any = FigureCanvasAgg(self.scenario.picture(self.contexts[index], states))
         canvas.draw()

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, DesignScenario, Feature, ScenarioParameters
+from aign.scenarios.base import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.capped_simplex import nearest_within
-from aign.scenarios.constraints import Constraint, Label, satisfied
+from aign.scenarios.certificate import Certificate, CertificateKind
+from aign.scenarios.constraints import Constraint, Label, Side, satisfied, tightest
 
 
 class WaterFillingParameters(ScenarioParameters):
@@ -25,7 +26,7 @@ class WaterFillingParameters(ScenarioParameters):
 class WaterFilling(DesignScenario[WaterFillingParameters]):
     """Observation [powers (C) | gains / gain (C) | t/T]; an action changes each power by up to a quarter budget."""
     name, summary = "water-filling", "Share a power budget among orthogonal channels for the largest sum rate"
-    solved = ("total_power<=", "max_power<=")  # the constraints that have an exact solution
+    solved: tuple[Side, ...] = (("total_power", "<="), ("max_power", "<="))  # what has an exact solution
     Parameters, horizon = WaterFillingParameters, 8  # four steps reach any design from zero
     labels = (Label("total_power", "W", "lower", "Sum of powers."), Label("max_power", "W", "lower", "Largest power."),
               Label("active_channels", "1", "higher", "Channels with over one per cent of an equal share."))
@@ -78,22 +79,21 @@ class WaterFilling(DesignScenario[WaterFillingParameters]):
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         """Return the nearest powers within the budget and the upper limits of total and single power."""
-        bounds = ([c.closed.threshold for c in constraints if str(c.closed).startswith(limit)] for limit in self.solved)
-        return nearest_within(designs, *(min([self.budget, *thresholds]) for thresholds in bounds))
+        return nearest_within(designs, *(tightest(constraints, side, self.budget) for side in self.solved))
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the optimum: turn the ground upside down, lift it until the limits bind, project."""
         optimum = self.project(contexts, self.budget + 1e3 / self.gain - 1 / contexts.double(), constraints)
         design = self.project(contexts, optimum.float(), constraints)
         feasible = satisfied(constraints, self.measure(contexts, design), len(design))
-        kind = "upper bound" if all(str(c.closed).startswith(self.solved) for c in constraints) else "best known"
+        exact = all(constraint.side in self.solved for constraint in constraints)
+        kind = CertificateKind.UPPER_BOUND if exact else CertificateKind.BEST_KNOWN
         return Certificate(self.utility(contexts, optimum).where(feasible, torch.nan), design, feasible, kind,
                            "Exact under power limits (Karush-Kuhn-Tucker); other constraints are only checked on it.")
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw the powers (light) upon the ground 1/g (dark)."""
         figure, ground = Figure(layout="constrained"), 1 / context.cpu()
-        axes = figure.subplots()
-        axes.stackplot(range(len(ground)), ground, path[-1].cpu(), step="mid", colors=["#1f2a44", "#7a9cc6"])
-        axes.set(title=title, xlabel="channel", ylabel="ground 1/g and power [W]", ylim=(0, 3 / self.gain))
+        figure.gca().stackplot(range(len(ground)), ground, path[-1].cpu(), step="mid", colors=["#1f2a44", "#7a9cc6"])
+        figure.gca().set(title=title, xlabel="channel", ylabel="ground 1/g and power [W]", ylim=(0, 3 / self.gain))
         return figure

@@ -15,24 +15,23 @@ from typing import Any
 
 import torch
 
+from aign.agents import fit
 from aign.agents.contexts import ContextPool
-from aign.agents.label_guided import changeable
-from aign.agents.libraries import check_fit, planned_steps
+from aign.agents.libraries import planned_steps
 from aign.agents.settings import CollectSettings, Kind
 from aign.errors import DatasetError
 from aign.files import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.base import Scenario
-from aign.scenarios.registry import sources
 from aign.settings import RunSettings
 from aign.stages import journal, seals
+from aign.stages.folders import AGENTS, TRAJECTORIES
 from aign.stages.jobs import Job, run_jobs
 from aign.stages.scratch import code_version, fingerprint, scratch
 from aign.stages.sources import Task, act, held_out_counts, learn
+from aign.stages.watched import watched
 from aign.trajectories.assemble import assemble
 
-TRAJECTORIES = Path("data/trajectories")
-AGENTS = Path("data/agents")
 ID_STRIDE = 1_000_000_000
 """First episode of a source is its place times this, so identifiers do not depend on the size of other sources."""
 
@@ -46,14 +45,10 @@ def collect(variant: str, params: Params) -> None:
     """
     settings, run = params.variant(variant), params.base
     scenario = settings.create_scenario()
-    for kind in settings.collect.agents:
-        check_fit(kind, scenario)
-    if settings.collect.sources.label_guided:
-        changeable(scenario)
+    fit.check(scenario, settings.collect)
     torch.set_num_threads(run.threads)
     key = fingerprint(seed=run.seed, threads=run.threads, scenario=scenario.spec(), collect=settings.collect,
-                      code=code_version("agents", *sources(scenario.name), "trajectories", "files", "manifest",
-                                        "stages/collect", "stages/sources", "stages/seals"))
+                      code=code_version(*watched("collect", scenario.name)))
     with scratch("collect", variant, key) as folder:
         contexts = folder / "contexts.safetensors"
         _draw_contexts(variant, scenario, settings.collect, run.seed, contexts)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,18 +20,17 @@ from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import DatasetError, ModelError
 from aign.files import building, read_json, write_json
 from aign.params import Params
-from aign.scenarios.base import Scenario, finite_or_none, normalised_return
+from aign.scenarios.base import Scenario, finite_or_none
+from aign.scenarios.returns import degenerate_contexts
 from aign.scenarios.sequential import is_sequential
 from aign.stages import journal, methods, report
-from aign.stages.collect import AGENTS, TRAJECTORIES
+from aign.stages.folders import AGENTS, MODELS, REPORTS, TRAJECTORIES, ablation
 from aign.stages.methods import Method
 from aign.stages.progress import Progress
 from aign.stages.sample import requested
-from aign.stages.score import Score, ratio_tells
-from aign.stages.train import MODELS, ablation
+from aign.stages.score import Score
 from aign.trajectories.reader import TrajectoryStore
 
-REPORTS = Path("data/reports")
 LEAST_CONTEXTS = 2
 
 
@@ -45,8 +43,9 @@ def evaluate(variant: str, params: Params) -> None:
     settings, run = params.variant(variant), params.base
     title, dataset = f"evaluate {variant}", TRAJECTORIES / variant
     torch.set_num_threads(run.threads)
-    stored = TrajectoryStore.open(dataset)
-    pipeline = store.load(MODELS / variant).to(device.choose(run.device))
+    trusted = settings.scenario.spec
+    stored = TrajectoryStore.open(dataset, trust_code=trusted)
+    pipeline = store.load(MODELS / variant, trusted).to(device.choose(run.device))
     settings.check_same(stored.scenario, dataset)
     settings.check_same(pipeline.scenario, MODELS / variant)
     journal.read(title, dataset)
@@ -59,7 +58,10 @@ def evaluate(variant: str, params: Params) -> None:
     certificate = stored.scenario.certify(contexts.values[:1 if is_sequential(stored.scenario) else None])
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
-        "certificate": certificate.kind, "certificate_statement": certificate.statement,
+        "degenerate_contexts": degenerate_contexts(contexts.reference, contexts.optimum),
+        "certificate": str(certificate.kind), "certificate_statement": certificate.statement,
+        "trained_on": methods.trained_on(stored.scenario, {name: settings.collect.of(name)
+                                                           for name in settings.collect.agents}),
         "methods": {name: score.to_json() for name, score in scores.items()},
         **preset_result(example),
     }
@@ -71,7 +73,7 @@ def evaluate(variant: str, params: Params) -> None:
     journal.made(title, REPORTS / variant)
     for name, score in scores.items():
         ratio = {} if score.ratio is None else {"utility_ratio": float(score.ratio.mean())}
-        journal.measured(title, method=name, **ratio, normalised_return=float(score.normalised.mean()),
+        journal.measured(title, method=name, pooled_return=score.mean, **ratio,
                          milliseconds=score.milliseconds)
 
 
@@ -102,7 +104,7 @@ def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, p
         f"diffuser_best_of_{count}": methods.diffuser(pipeline, count, sampling, seed),
     }
     single = ablation(agents)
-    of_one = store.load(MODELS / f"{variant}-{single}").to(pipeline.device)
+    of_one = store.load(MODELS / f"{variant}-{single}", pipeline.scenario.spec()).to(pipeline.device)
     found[f"diffuser_best_of_{count}_{single.replace('-', '_')}"] = methods.diffuser(of_one, count, sampling, seed)
     found |= {name: methods.policy(scenario, AGENTS / variant, name) for name in agents}
     if methods.knows_harm(scenario):
@@ -135,10 +137,7 @@ def judge(scenario: Scenario[Any], contexts: Contexts, method: Method) -> Score:
     designs = method(contexts.values)
     seconds = time.perf_counter() - began
     utility = scenario.utility(contexts.values, designs)
-    pooled = normalised_return(utility.sum(), contexts.reference.sum(), contexts.optimum.sum())
-    ratio = utility / contexts.optimum if ratio_tells(contexts.reference, contexts.optimum) else None
-    return Score(ratio, contexts.normalised(utility), float(pooled), 1000 * seconds / len(contexts),
-                 utility if is_sequential(scenario) else None)
+    return Score(contexts, utility, 1000 * seconds / len(contexts), is_sequential(scenario))
 
 
 def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) -> Answer:
@@ -148,13 +147,14 @@ def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) 
 
 def preset_result(example: Answer) -> dict[str, Any]:
     """Return what the report says of a preset: the best design and its path; nothing without a preset."""
-    if not example.request.origin.startswith("preset"):
+    if example.request.preset is None:
         return {}
     best, path = example.rows()[0], example.candidates.paths[0, 0]
     walked = {} if is_sequential(example.scenario) else {"path": [whole(state) for state in path.tolist()]}
-    return {"preset": {"name": example.request.origin.removeprefix("preset "), "design": whole(best["design"]),
+    return {"preset": {"name": example.request.preset, "design": whole(best["design"]),
                        "start": whole(path[0].tolist()), "utility": best["utility"],
-                       "certified_utility": finite_or_none(example.optimum), "certified_by": example.certificate.kind,
+                       "certified_utility": finite_or_none(example.optimum),
+                       "certified_by": str(example.certificate.kind),
                        "certified_design": whole(example.certificate.design[0].tolist()), **walked}}
 
 

@@ -5,7 +5,7 @@ Axes: B contexts, C context values, X design values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from aign.agents.rollout import rollout
+from aign.agents.settings import AgentSettings, BCQSettings, UCBSettings
 from aign.agents.stored_policies import open_policy
 from aign.designs.baselines import best_of, best_training_design, no_learning, recorded
 from aign.designs.generation import generate
@@ -64,6 +65,23 @@ def memory(store: TrajectoryStore) -> Method:
     def design(contexts: Tensor) -> Tensor:
         return best_training_design(scenario, contexts, designs)
     return design
+
+
+def trained_on(scenario: Scenario[Any], agents: Mapping[str, AgentSettings | BCQSettings]) -> dict[str, str]:
+    """Return in words what learning agents were trained on, by their names, such as "sac, ppo": their figures cannot be
+    weighed without it.
+    """
+    alike: dict[str, list[str]] = {}
+    for name, settings in agents.items():
+        alike.setdefault(f"{_horizon(settings)}; rewards: {scenario.learners_reward}", []).append(name)
+    return {", ".join(names): text for text, names in alike.items()}
+
+
+def _horizon(settings: AgentSettings | BCQSettings) -> str:
+    if isinstance(settings, UCBSettings):
+        return "a bandit that is blind to the context"
+    return ("discount 0, so a contextual bandit, which looks no further than the next reward" if settings.discount == 0
+            else f"discount {settings.discount:g}")
 
 
 def knows_harm(scenario: Scenario[Any]) -> TypeGuard[SequentialScenario[Any]]:

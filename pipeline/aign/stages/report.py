@@ -11,20 +11,25 @@ from matplotlib.figure import Figure
 
 from aign.agents.settings import Kind
 from aign.designs.table import Answer
+from aign.files import write_text
+from aign.scenarios import returns
 from aign.scenarios.sequential import is_sequential
 from aign.stages.score import Score
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
 GENERATED, LEARNED = "diffuser", get_args(Kind)
+GAP = "1 - pooled return"
 COLOURS = dict(zip(LEARNED, (SOFT, INK, "#2a9d8f", "#e9a03b", "#8d6cab"), strict=True))
 
 PAGE = """# {variant}: {scenario}
 
 {contexts} contexts of the {split} split, never seen in training. Yardstick: {statement}
 
-Best by mean {yardstick}: **{winner}**. A normalised return of 0 is the cheap reference, 1 the certified optimum.
+Best by pooled return: **{winner}**. The pooled return, sum(U - U_ref) / sum(U* - U_ref), is 0 for the cheap reference
+and 1 for the certified optimum; its interval is a bootstrap over contexts. {degenerate}
 
-The pooled return, sum(U - U_ref) / sum(U* - U_ref), keeps contexts whose reference is nearly optimal from dominating.
+What the learning agents were trained on:
+{agents}
 
 | {headings} |
 |{rules}|
@@ -60,25 +65,25 @@ def write(folder: Path, variant: str, metrics: Mapping[str, Any], scores: Mappin
     """Write report.md and plots/*.png into the folder."""
     plots = folder / "plots"
     plots.mkdir()
-    ratio = all(score.ratio is not None for score in scores.values())
-    figures = {"gap": gaps(scores), "convergence": convergence(curves, ratio), "design": example.picture()}
+    figures = {"gap": gaps(scores), "convergence": convergence(curves), "design": example.picture()}
     for name, figure in figures.items():
         figure.savefig(plots / f"{name}.png", dpi=110, metadata={"Software": None})
-    (folder / "report.md").write_text(page(variant, metrics, example))
+    write_text(folder / "report.md", page(variant, metrics, example))
 
 
 def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
     """Return the report as Markdown."""
     methods = metrics["methods"]
-    decisive = "utility_ratio" if all("utility_ratio" in one for one in methods.values()) else "normalised_return"
-    by_quality = sorted(methods.items(), key=lambda item: -item[1][decisive]["mean"])
+    by_quality = sorted(methods.items(), key=lambda item: -returns.rank(item[1]))
     table = [{"method": name, **columns(method)} for name, method in by_quality]
     scenario = example.scenario
     sections = (HINDSIGHT if is_sequential(scenario) else "") + (
         PUBLISHED.format(published=scenario.published) if scenario.published else "")
     return PAGE.format(variant=variant, scenario=metrics["scenario"]["name"], contexts=metrics["contexts"],
                        split=metrics["split"], statement=metrics["certificate_statement"], winner=by_quality[0][0],
-                       yardstick=decisive.replace("_", " "), headings=" | ".join(map(str.rstrip, table[0])),
+                       degenerate=returns.degenerate_shown(metrics["degenerate_contexts"]),
+                       agents="\n".join(f"- {name}: {text}" for name, text in metrics["trained_on"].items()),
+                       headings=" | ".join(table[0]),
                        rules="---|" * (len(table[0]) - 1) + "---",
                        rows="\n".join(f"| {' | '.join(row.values())} |" for row in table),
                        origin=example.request.origin, utility=example.rows()[0]["utility"], verdict=example.verdict,
@@ -86,66 +91,53 @@ def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
 
 
 def columns(method: Mapping[str, Any]) -> dict[str, str]:
-    """Return the figures of one method by their headings; headings of one text differ by spaces at their end."""
-    found = {}
-    if "utility" in method:
-        earned = method["utility"]
-        found["U mean [95 % interval]"] = f"{earned['mean']:.2f} [{earned['mean_low']:.2f}, {earned['mean_high']:.2f}]"
-    score, interval = method["normalised_return"], ""
+    """Return the figures of one method by their headings; 5 % quantile and worst context are of U/U* where it tells."""
+    pooled, found = method["normalised_return_pooled"], {}
+    found["pooled return [95 % interval]"] = returns.shown(pooled)
     if "utility_ratio" in method:
         ratio = method["utility_ratio"]
-        found["U/U* mean [95 % interval]"] = f"{ratio['mean']:.5f} [{ratio['mean_low']:.5f}, {ratio['mean_high']:.5f}]"
-        found |= {"q05": f"{ratio['q05']:.5f}", "worst": f"{ratio['worst']:.5f}"}
+        found |= {"U/U* mean [95 % interval]": returns.shown(ratio, 5), "q05": f"{ratio['q05']:.5f}",
+                  "worst": f"{ratio['worst']:.5f}"}
     else:
-        interval = f" [{score['mean_low']:.4f}, {score['mean_high']:.4f}]"
-    return {**found, "pooled return": f"{method['normalised_return_pooled']:.4f}",
-            f"normalised mean{' [95 % interval]' if interval else ''}": f"{score['mean']:.4f}{interval}",
-            "q05 ": f"{score['q05']:.4f}", "worst ": f"{score['worst']:.4f}",
-            "ms/design": f"{method['milliseconds_per_design']:g}"}
+        found |= {name: "-" if pooled[name] is None else f"{pooled[name]:.4f}" for name in ("q05", "worst")}
+    if "utility" in method:
+        found["U mean [95 % interval]"] = returns.shown(method["utility"], 2)
+    return found
 
 
 def gaps(scores: Mapping[str, Score]) -> Figure:
-    """Return a box plot of each method's gap to the certified optimum on a logarithmic axis: 1 - U/U*, or 1 - the
-    normalised return where that ratio says nothing.
-    """
-    order = sorted(scores, key=lambda name: float(scores[name].decisive.mean()))
-    gap = gap_name(all(score.ratio is not None for score in scores.values()))
+    """Return a box plot of each method's gap to the certified optimum, 1 - pooled return, on a logarithmic axis."""
+    order = sorted(scores, key=lambda name: scores[name].mean)
     figure = Figure(figsize=(9, 0.36 * len(order) + 1.2), layout="constrained")
     axes = figure.subplots()
-    values = [(1 - scores[name].decisive).clamp_min(1e-6).numpy() for name in order]
+    values = [(1 - scores[name].pooled).clamp_min(1e-6).numpy() for name in order]
     boxes = axes.boxplot(values, orientation="horizontal", whis=(5, 95), tick_labels=order, patch_artist=True,
                          flierprops={"marker": ".", "markersize": 3, "alpha": 0.4}, medianprops={"color": INK})
     for box, name in zip(boxes["boxes"], order, strict=True):
         box.set_facecolor(ACCENT if name.startswith(GENERATED) else SOFT if name in LEARNED else "#dddddd")
-    axes.set(xscale="log", xlabel=f"gap to the certified optimum, {gap} (box: quartiles, whiskers: 5 % and 95 %)")
+    axes.set(xscale="log", xlabel=f"gap to the certified optimum, {GAP} (box: quartiles, whiskers: 5 % and 95 %)")
     axes.grid(axis="x", alpha=0.3)
     return figure
 
 
-def convergence(curves: Mapping[str, Any], ratio: bool = True) -> Figure:
+def convergence(curves: Mapping[str, Any]) -> Figure:
     """Return learning curves on validation contexts: agents by environment steps, the diffuser by gradient steps."""
     figure = Figure(figsize=(10, 3.4), layout="constrained")
     agents_axes, diffuser_axes = figure.subplots(1, 2, sharey=True)
     for name, curve in curves["agents"].items():
         steps = [point["environment_steps"] for point in curve]
-        agents_axes.plot(steps, [_gap(point, ratio) for point in curve], "-o", color=COLOURS[name], markersize=3,
-                         label=name)
+        agents_axes.plot(steps, [_gap(point) for point in curve], "-o", color=COLOURS[name], markersize=3, label=name)
     history = curves["diffuser"]
-    diffuser_axes.plot([point["step"] for point in history], [_gap(point, ratio) for point in history], "-o",
-                       color=ACCENT, markersize=3, label="diffuser, single design")
+    diffuser_axes.plot([point["step"] for point in history], [_gap(point) for point in history], "-o", color=ACCENT,
+                       markersize=3, label="diffuser, single design")
     for axes, label in ((agents_axes, "environment steps"), (diffuser_axes, "gradient steps")):
         axes.set(xlabel=label, yscale="log")
         axes.grid(alpha=0.3)
         axes.legend()
-    agents_axes.set_ylabel(f"gap {gap_name(ratio)} (validation, mean)")
+    agents_axes.set_ylabel(f"gap {GAP} (validation)")
     return figure
 
 
-def gap_name(ratio: bool) -> str:
-    """Return what is drawn: the gap of the utility, or of the normalised return."""
-    return "1 - U/U*" if ratio else "1 - normalised return"
-
-
-def _gap(point: Mapping[str, float | None], ratio: bool) -> float:
-    value = point.get("utility_ratio_mean" if ratio else "normalised_return_mean")
+def _gap(point: Mapping[str, float | None]) -> float:
+    value = point.get("normalised_return_pooled")
     return math.nan if value is None else max(1e-6, 1 - value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,9 +14,7 @@ from aign.files import building
 from aign.params import Params
 from aign.scenarios.base import Scenario
 from aign.stages import journal
-from aign.stages.train import MODELS
-
-DESIGNS = Path("data/designs")
+from aign.stages.folders import DESIGNS, MODELS
 
 
 def sample(variant: str, params: Params) -> None:
@@ -27,11 +24,12 @@ def sample(variant: str, params: Params) -> None:
         ModelError: the model is missing or damaged.
         AignError: a request that cannot be understood; see `make_request`.
     """
-    settings, run = params.variant(variant).sample, params.base
+    block, run = params.variant(variant), params.base
+    settings = block.sample
     title = f"sample {variant}"
     torch.set_num_threads(run.threads)
-    pipeline = store.load(MODELS / variant).to(device.choose(run.device))
-    params.variant(variant).check_same(pipeline.scenario, MODELS / variant)
+    pipeline = store.load(MODELS / variant, block.scenario.spec).to(device.choose(run.device))
+    block.check_same(pipeline.scenario, MODELS / variant)
     journal.read(title, MODELS / variant)
     requests = {one.name: requested(pipeline.scenario, one) for one in settings.requests}
     with building(DESIGNS / variant) as folder:

@@ -10,45 +10,53 @@ from typing import Any
 
 from torch import Tensor
 
+from aign.agents.contexts import Contexts
+from aign.scenarios import returns
+
 
 @dataclass(frozen=True)
 class Score:
     """One method's result.
 
     Attributes:
-        ratio: (B,) U/U*; None where it says nothing, see `ratio_tells`.
-        normalised: (B,) normalised returns.
-        pooled: sum(U - U_ref) / sum(U* - U_ref): unlike the mean, no context whose reference is nearly optimal can
-            dominate it.
+        contexts: what it designed for.
+        utility: (B,) U.
         milliseconds: how long one design took.
-        utility: (B,) U, where decisions follow each other: the return of an episode, which others have printed.
+        earned: U itself is in the summary: where decisions follow each other it is the return of an episode, which
+            others have printed.
     """
 
-    ratio: Tensor | None
-    normalised: Tensor
-    pooled: float
+    contexts: Contexts
+    utility: Tensor
     milliseconds: float
-    utility: Tensor | None = None
+    earned: bool = False
 
     @property
-    def decisive(self) -> Tensor:
-        """(B,) by what methods are ranked and drawn: U/U*, or the normalised return where that says nothing."""
-        return self.normalised if self.ratio is None else self.ratio
+    def pooled(self) -> Tensor:
+        """(B,) pooled returns, by whose mean methods are ranked: see `scenarios.returns`."""
+        return returns.pooled_returns(self.utility, self.contexts.reference, self.contexts.optimum)
+
+    @property
+    def mean(self) -> float:
+        """Mean pooled return; NaN where no context has room."""
+        return returns.pooled_return(self.utility, self.contexts.reference, self.contexts.optimum)
+
+    @property
+    def ratio(self) -> Tensor | None:
+        """(B,) U/U*; None where it says nothing, see `returns.ratio_tells`."""
+        tells = returns.ratio_tells(self.contexts.reference, self.contexts.optimum)
+        return self.utility / self.contexts.optimum if tells else None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the summary that goes into metrics.json."""
-        return {**({} if self.ratio is None else {"utility_ratio": summary(self.ratio)}),
-                **({} if self.utility is None else {"utility": summary(self.utility)}),
-                "normalised_return": summary(self.normalised),
-                "normalised_return_pooled": self.pooled,
-                "milliseconds_per_design": float(f"{self.milliseconds:.3g}")}
+        """Return the summary that goes into metrics.json: the same in every run, so without times."""
+        return {"normalised_return_pooled": returns.summary(self.utility, self.contexts.reference,
+                                                            self.contexts.optimum),
+                **({} if self.ratio is None else {"utility_ratio": summary(self.ratio)}),
+                **({"utility": summary(self.utility)} if self.earned else {})}
 
-
-def ratio_tells(reference: Tensor, optimum: Tensor) -> bool:
-    """Return whether U/U* says how good a design is: only where utilities count from 0, all optima (B,) and references
-    (B,) being above it.
-    """
-    return bool((optimum > 0).all() and (reference > 0).all())
+    def timed(self) -> dict[str, Any]:
+        """Return the same with how long a design took, for files that no later run need equal."""
+        return {**self.to_json(), "milliseconds_per_design": float(f"{self.milliseconds:.3g}")}
 
 
 def summary(values: Tensor) -> dict[str, float]:

@@ -8,28 +8,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from aign.agents.contexts import ContextPool, Contexts
-from aign.agents.settings import Kind
 from aign.diffusion import checkpoint, device, store
-from aign.diffusion.quality import HeldOut
+from aign.diffusion.quality import HeldOut, merit
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.errors import ModelError
 from aign.files import building, read_json
 from aign.params import Params
-from aign.scenarios.registry import sources
 from aign.settings import RunSettings
 from aign.stages import journal, seals
-from aign.stages.collect import TRAJECTORIES
+from aign.stages.folders import MODELS, TRAJECTORIES, ablation
 from aign.stages.jobs import Job, Report, run_jobs
 from aign.stages.scratch import code_version, fingerprint, scratch
+from aign.stages.watched import watched
 from aign.trajectories.reader import TrajectoryStore
-
-MODELS = Path("models")
-
-
-def ablation(agents: Sequence[Kind]) -> str:
-    """Return the suffix of the model that is trained on the trajectories of the first agent alone, such as sac-only."""
-    return f"{agents[0]}-only"
 
 
 def train(variant: str, params: Params) -> None:
@@ -39,17 +31,17 @@ def train(variant: str, params: Params) -> None:
         DatasetError: the dataset is missing or damaged.
         ParameterError: parameters that contradict each other, or no such device.
     """
-    settings, agents, run = params.variant(variant).train, params.variant(variant).collect.agents, params.base
+    block, run = params.variant(variant), params.base
+    settings, agents = block.train, block.collect.agents
     dataset = TRAJECTORIES / variant
     title = f"train {variant}"
     target = device.choose(run.device)
-    stored = TrajectoryStore.open(dataset)
-    params.variant(variant).check_same(stored.scenario, dataset)
+    stored = TrajectoryStore.open(dataset, trust_code=block.scenario.spec)
+    block.check_same(stored.scenario, dataset)
     journal.read(title, dataset)
     digest = read_json(dataset / "meta/manifest.json", ModelError)["digest"]
     key = fingerprint(seed=run.seed, threads=run.threads, device=target.type, train=settings, dataset=digest,
-                      code=code_version("diffusion", *sources(stored.scenario.name), "trajectories", "files",
-                                        "manifest", "stages/train", "stages/seals"))
+                      code=code_version(*watched("train", stored.scenario.name)))
     journal.say(title, f"{len(stored)} episodes of {stored.scenario.name}, on {target.type}")
     with scratch("train", variant, key) as folder:
         shorter = settings.model_copy(update={"steps": settings.ablation_steps})
@@ -65,7 +57,7 @@ def train(variant: str, params: Params) -> None:
                 shutil.copytree(folder / name, both.enter_context(building(MODELS / name)), dirs_exist_ok=True)
         for name, history in found.items():
             journal.made(title, MODELS / name)
-            best = max(history, key=lambda entry: float(entry["normalised_return_pooled"]))
+            best = max(history, key=merit)
             journal.measured(title, **{"model": name, **best})
 
 
@@ -92,7 +84,7 @@ def _job(name: str, dataset: Path, settings: TrainSettings, run: RunSettings, di
 def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str,
           behaviours: Sequence[str] | None, checkpoint_path: Path, model: Path, marker: Path) -> None:
     """Train one model, or go on from its checkpoint; write the model folder, then the marker."""
-    stored = TrajectoryStore.open(dataset, deep=False)  # the parent process has checked every byte
+    stored = TrajectoryStore.open(dataset, deep=False, trust_code=True)  # the parent process has checked both
     pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
     provenance = {"dataset_sha256": digest, "seed": run.seed, "threads": run.threads}
     trainer = Trainer([stored], settings, run.seed, device.choose(run.device),

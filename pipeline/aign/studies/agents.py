@@ -21,8 +21,9 @@ from aign.errors import DatasetError
 from aign.files import sha256
 from aign.params import Params
 from aign.scenarios.registry import create
-from aign.stages import collect, journal, methods
+from aign.stages import journal, methods
 from aign.stages.evaluate import judge
+from aign.stages.folders import TRAJECTORIES
 from aign.stages.jobs import Job, Report, run_jobs
 from aign.studies import agents_page
 from aign.studies.cells import begin, cell, finish, result
@@ -53,10 +54,10 @@ def run(params: Params) -> None:
 def agent_cell(params: Params, variant: str, kind: Kind, seed: int) -> Job:
     """Return the cell that trains and scores one agent."""
     settings = params.variant(variant)
-    contexts = collect.TRAJECTORIES / variant / "contexts.safetensors"
+    contexts = TRAJECTORIES / variant / "contexts.safetensors"
     if not contexts.exists():
-        raise DatasetError(f"{contexts}: missing. Collect the network's dataset first: dvc repro "
-                           f"{'pipeline/dvc.yaml:' if variant in params.further else ''}collect@{variant}")
+        raise DatasetError(f"{contexts}: missing. Collect the network's dataset first: "
+                           f"{params.command('collect', variant)}")
     scenario = settings.create_scenario()
     only = CollectSettings.model_validate({"agents": (kind,), kind: settings.collect.of(kind),
                                            "held_out_share": LEAST_SHARE,
@@ -80,5 +81,6 @@ def learn_agent(report: Report, folder: Path, scenario: Mapping[str, Any], conte
     test = pool["test"]
     some = test.take(torch.arange(min(count, len(test))))
     score = judge(network, some, methods.policy(network, folder, kind))
-    finish(folder, **score.to_json(), contexts=len(some), training_seconds=seconds, curve=learned.curve,
+    finish(folder, **score.timed(), trained_on=methods.trained_on(network, {kind: collect.of(kind)})[kind],
+           contexts=len(some), training_seconds=seconds, curve=learned.curve,
            environment_steps=planned_steps(kind, collect, network.horizon))

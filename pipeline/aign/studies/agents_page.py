@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from aign.files import write_json, writing
+from aign.files import write_json, write_text, writing
 from aign.stages import journal
 from aign.stages.report import COLOURS
 from aign.studies.intervals import mean, over_seeds
@@ -23,8 +24,9 @@ Cells = Mapping[tuple[str, Any, int], Mapping[str, Any]]
 PAGE = """# Do diffusion policies win?
 
 Each agent explores the same training contexts for the number of steps shown and is scored on the same unseen contexts.
-Normalised return: 0 is the network's cheap reference, 1 its certificate. Means over {seeds} seeds with 95 % Student-t
-intervals; a difference is paired by seed, and a claim is decided only where its interval leaves out 0.
+Pooled return, sum(U - U_ref) / sum(U* - U_ref) over contexts: 0 is the network's cheap reference, 1 its certificate.
+Means over {seeds} seeds with 95 % Student-t intervals; a difference is paired by seed, and a claim is decided only
+where its interval leaves out 0.
 
 {parts}
 
@@ -37,7 +39,7 @@ def write(cells: Cells, folder: Path = FOLDER) -> None:
     found = {"agents": rows(cells), "claims": claims(cells)}
     write_json(folder / "agents.json", found)
     with writing(folder / "README.md") as aside:
-        aside.write_text(page(found))
+        write_text(aside, page(found))
     with writing(folder / "curves.png") as aside:
         curves(cells).savefig(aside, dpi=110, format="png", metadata={"Software": None})
     for name in ("agents.json", "README.md", "curves.png"):
@@ -52,9 +54,9 @@ def rows(cells: Cells) -> list[dict[str, Any]]:
         found.append({
             "variant": variant, "agent": kind, "seeds": len(every), "contexts": every[0]["contexts"],
             "environment_steps": every[0]["environment_steps"],
-            "normalised_return": over_seeds([one["normalised_return"]["mean"] for one in every]),
-            "pooled_return": over_seeds([one["normalised_return_pooled"] for one in every]),
-            "worst_context": min(one["normalised_return"]["worst"] for one in every),
+            "trained_on": every[0]["trained_on"],
+            "normalised_return_pooled": over_seeds([one["normalised_return_pooled"]["mean"] for one in every]),
+            "worst_context": min(one["normalised_return_pooled"]["worst"] for one in every),
             "training_seconds": mean([one["training_seconds"] for one in every])})
     return found
 
@@ -66,8 +68,8 @@ def claims(cells: Cells) -> list[dict[str, Any]]:
         kinds = list(dict.fromkeys(kind for name, kind, _ in cells if name == variant))
         for rival in [kind for kind in kinds if CLAIMANT in kinds and kind != CLAIMANT]:
             pairs = zip(_of(cells, variant, CLAIMANT), _of(cells, variant, rival), strict=True)
-            difference = over_seeds([one["normalised_return"]["mean"] - other["normalised_return"]["mean"]
-                                     for one, other in pairs])
+            difference = over_seeds([one["normalised_return_pooled"]["mean"]
+                                     - other["normalised_return_pooled"]["mean"] for one, other in pairs])
             found.append({"variant": variant, "claim": f"{CLAIMANT} beats {rival}", "difference": difference,
                           "verdict": verdict(difference)})
     return found
@@ -87,7 +89,7 @@ def page(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     for variant in dict.fromkeys(row["variant"] for row in found["agents"]):
         own = [{key: value for key, value in row.items() if key not in ("variant", "seeds", "contexts")}
                for row in found["agents"] if row["variant"] == variant]
-        own.sort(key=lambda row: -row["normalised_return"]["mean"])
+        own.sort(key=lambda row: -row["normalised_return_pooled"]["mean"])
         said = [{key: value for key, value in row.items() if key != "variant"}
                 for row in found["claims"] if row["variant"] == variant]
         parts += [f"## {variant}", table(own), *([table(said)] if said else [])]
@@ -95,7 +97,7 @@ def page(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def curves(cells: Cells) -> Figure:
-    """Draw the mean normalised return on validation contexts against environment steps, a panel for each network."""
+    """Draw the pooled return on validation contexts against environment steps, a panel for each network."""
     variants = list(dict.fromkeys(variant for variant, _, _ in cells))
     figure = Figure(figsize=(4.2 * len(variants), 3.6), layout="constrained")
     panels = figure.subplots(1, len(variants), squeeze=False)[0]
@@ -104,14 +106,14 @@ def curves(cells: Cells) -> Figure:
             every = [one["curve"] for one in _of(cells, variant, kind)]
             points = list(zip(*every, strict=True))
             steps = [point[0]["environment_steps"] for point in points]
-            values = [[one["normalised_return_mean"] for one in point] for point in points]
+            values = [[one.get("normalised_return_pooled", math.nan) for one in point] for point in points]
             axes.plot(steps, [mean(value) for value in values], "-o", markersize=3, color=COLOURS[kind], label=kind)
             axes.fill_between(steps, [min(value) for value in values], [max(value) for value in values], alpha=0.15,
                               color=COLOURS[kind])
         axes.set(title=variant, xlabel="environment steps", ylim=(-0.6, 1.05))
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    panels[0].set_ylabel("normalised return (validation)")
+    panels[0].set_ylabel("pooled return (validation)")
     figure.suptitle("mean over seeds; the band spans them")
     return figure
 

@@ -87,7 +87,7 @@ def learn_subset(report: Report, folder: Path, dataset: Path, digest: str, subse
         "bcq": (policy, slow, q_learning.gradient_steps),
         **{name: (method, slower, diffuser.steps) for name, method in generators.items()},
         "best_training_design": (memory(stored, chosen), 0.0, 0)}
-    figures = {name: {**described(judge(scenario, contexts, method), contexts), "training_seconds": seconds,
+    figures = {name: {**described(judge(scenario, contexts, method)), "training_seconds": seconds,
                       "gradient_steps": steps} for name, (method, seconds, steps) in found.items()}
     finish(folder, subset=describe(stored, chosen), methods=figures, contexts=len(contexts))
 
@@ -137,7 +137,7 @@ def memory(stored: TrajectoryStore, chosen: Tensor) -> Method:
 def rows(cells: Mapping[Place, Mapping[str, Any]], users: int) -> list[dict[str, Any]]:
     """Return the rows of bias.json: a row for each subset and method, means over seeds with 95 % intervals.
 
-    `gain_of_showing_the_return` is the normalised return of a diffuser asked for high returns minus that of the same
+    `gain_of_showing_the_return` is the pooled return of a diffuser asked for high returns minus that of the same
     diffuser with the return hidden, paired by seed; None for other methods.
     """
     seeds = sorted({seed for _, seed in cells})
@@ -153,7 +153,7 @@ def rows(cells: Mapping[Place, Mapping[str, Any]], users: int) -> list[dict[str,
                 **about, "method": method, "seeds": len(seeds), "gradient_steps": figures[0]["gradient_steps"],
                 "utility": mean([one["utility"] for one in figures]),
                 "utility_ratio": over_seeds([one["utility_ratio"]["mean"] for one in figures]),
-                "normalised_return": over_seeds([one["normalised_return"]["mean"] for one in figures]),
+                "normalised_return_pooled": over_seeds([one["normalised_return_pooled"]["mean"] for one in figures]),
                 "gain_of_showing_the_return": gain(every, method),
                 "training_seconds": mean([one["training_seconds"] for one in figures]),
                 "milliseconds_per_design": mean([one["milliseconds_per_design"] for one in figures])})
@@ -164,18 +164,18 @@ def gain(every: Sequence[Mapping[str, Any]], method: str) -> Interval | None:
     """Return what showing the return gains a method; None where there is nothing to compare."""
     if f"{method}{HIDDEN}" not in every[0]["methods"]:
         return None
-    return over_seeds([one["methods"][method]["normalised_return"]["mean"]
-                       - one["methods"][f"{method}{HIDDEN}"]["normalised_return"]["mean"] for one in every])
+    return over_seeds([one["methods"][method]["normalised_return_pooled"]["mean"]
+                       - one["methods"][f"{method}{HIDDEN}"]["normalised_return_pooled"]["mean"] for one in every])
 
 
 def draw(found: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw 1 - normalised return of every method on every subset, and what showing the return gains."""
+    """Draw 1 - pooled return of every method on every subset, and what showing the return gains."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     gaps, gains = figure.subplots(1, 2, width_ratios=(3, 2))
     subsets = list(dict.fromkeys(row["subset"] for row in found))
     names = list(dict.fromkeys(row["method"] for row in found))
     for place, name in enumerate(names):
-        values = [row["normalised_return"] for row in found if row["method"] == name]
+        values = [row["normalised_return_pooled"] for row in found if row["method"] == name]
         at = [index + 0.8 * (place + 0.5) / len(names) - 0.4 for index in range(len(subsets))]
         gaps.bar(at, [max(1e-4, 1 - value["mean"]) for value in values], 0.8 / len(names), label=label(name))
     shown = [row for row in found if row["gain_of_showing_the_return"]]
@@ -186,7 +186,7 @@ def draw(found: Sequence[Mapping[str, Any]], path: Path) -> None:
         spread = [(value["high"] or value["mean"]) - value["mean"] for value in values]
         at = [index + 0.8 * (place + 0.5) / len(kinds) - 0.4 for index in range(len(subsets))]
         gains.bar(at, means, 0.8 / len(kinds), yerr=spread, capsize=2, label=label(name))
-    gaps.set(yscale="log", ylabel="1 - normalised return (mean over seeds)", title="gap to the certified optimum")
+    gaps.set(yscale="log", ylabel="1 - pooled return (mean over seeds)", title="gap to the certified optimum")
     gains.set(title="gained by asking for high returns")
     gains.set_yscale("symlog", linthresh=0.01)
     for axes in (gaps, gains):

@@ -9,9 +9,9 @@ from aign.studies.claims import decided
 from aign.studies.subsets import SMALL, WHOLE
 
 HURT = 0.02
-"""A fall of the mean normalised return, from learning the whole dataset to learning a part, that counts as harm."""
+"""A fall of the pooled return, from learning the whole dataset to learning a part, that counts as harm."""
 FAILED = 0.0
-"""A normalised return below this, the cheap reference, counts as failing to learn."""
+"""A pooled return below this, the cheap reference, counts as failing to learn."""
 Q_LEARNING, DIFFUSER = "bcq", "diffuser_single"
 Rows = Sequence[Mapping[str, Any]]
 
@@ -25,7 +25,7 @@ def hurt(rows: Rows) -> dict[str, str]:
     """BCQ suffers from biased data: every biased part costs it HURT or more."""
     lost = {name: loss(rows, Q_LEARNING, name) for name in biased(rows)}
     failed = [name for name in lost if score(rows, Q_LEARNING, name) < FAILED]
-    figure = f"normalised return lost against the whole dataset: {listed(lost)} (harm from {HURT})"
+    figure = f"pooled return lost against the whole dataset: {listed(lost)} (harm from {HURT})"
     return decided("BCQ: dataset bias", [value >= HURT for value in lost.values()],
                    f"{figure}; worse than the cheap reference on: {', '.join(map(spelled, failed)) or 'none'}")
 
@@ -34,7 +34,7 @@ def overfits(rows: Rows) -> dict[str, str]:
     """BCQ overfits a small dataset: a tenth of the data, unbiased, costs it HURT or more."""
     lost = loss(rows, Q_LEARNING, SMALL)
     return decided("BCQ: overfitting", [lost >= HURT],
-                   f"normalised return lost by learning a tenth of the dataset: {lost:+.4f} (harm from {HURT})")
+                   f"pooled return lost by learning a tenth of the dataset: {lost:+.4f} (harm from {HURT})")
 
 
 def less_hurt(rows: Rows) -> dict[str, str]:
@@ -42,7 +42,7 @@ def less_hurt(rows: Rows) -> dict[str, str]:
     better = {name: score(rows, DIFFUSER, name) - score(rows, Q_LEARNING, name) for name in biased(rows)}
     return decided("Proposed: overcomes dataset bias (better than BCQ on biased data)",
                    [value > 0 for value in better.values()],
-                   f"normalised return of a single design minus BCQ's: {listed(better)}")
+                   f"pooled return of a single design minus BCQ's: {listed(better)}")
 
 
 def conditioned(rows: Rows) -> dict[str, str]:
@@ -50,7 +50,7 @@ def conditioned(rows: Rows) -> dict[str, str]:
     gains = {row["subset"]: row["gain_of_showing_the_return"] for row in rows if row["method"] == DIFFUSER}
     sure = [value["mean"] > 0 if value["low"] is None else value["low"] > 0 for value in gains.values()]
     return decided("Proposed: conditioning on the return helps to overcome dataset bias", sure,
-                   "normalised return gained by asking a single design for a high return, against the return hidden: "
+                   "pooled return gained by asking a single design for a high return, against the return hidden: "
                    + ", ".join(f"{spelled(name)} {interval(value)}" for name, value in gains.items()))
 
 
@@ -58,16 +58,16 @@ def diverse(rows: Rows) -> dict[str, str]:
     """The diffuser too needs large and diverse data: every part of the dataset costs it HURT or more."""
     lost = {name: loss(rows, DIFFUSER, name) for name in (*biased(rows), SMALL)}
     return decided("Proposed: requires large and diverse datasets", [value >= HURT for value in lost.values()],
-                   f"normalised return lost against the whole dataset: {listed(lost)} (harm from {HURT})")
+                   f"pooled return lost against the whole dataset: {listed(lost)} (harm from {HURT})")
 
 
 def beyond_data(rows: Rows) -> dict[str, str]:
     """Learning is more than memory: a single design beats the best design of its own data on every part."""
-    better = {row["subset"]: float(row["normalised_return"]["mean"]) - score(rows, "best_training_design",
+    better = {row["subset"]: float(row["normalised_return_pooled"]["mean"]) - score(rows, "best_training_design",
                                                                           row["subset"])
               for row in rows if row["method"] == DIFFUSER}
     return decided("Proposed: designs better than any in its data", [value > 0 for value in better.values()],
-                   f"normalised return minus that of the best training design, found by simulation: {listed(better)}")
+                   f"pooled return minus that of the best training design, found by simulation: {listed(better)}")
 
 
 # --- reading rows ----------------------------------------------------------------------------------------------------
@@ -78,8 +78,8 @@ def biased(rows: Rows) -> list[str]:
 
 
 def score(rows: Rows, method: str, subset: str) -> float:
-    """Return a method's mean normalised return after learning a part of the data."""
-    return next(float(row["normalised_return"]["mean"]) for row in rows
+    """Return a method's pooled return after learning a part of the data."""
+    return next(float(row["normalised_return_pooled"]["mean"]) for row in rows
                 if row["method"] == method and row["subset"] == subset)
 
 

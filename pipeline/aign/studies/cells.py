@@ -21,6 +21,8 @@ STUDIES = Path("data/studies")
 PAGES = Path("data/reports/tables")
 """Where all studies write their tables, plots and the page."""
 RESULT = "result.json"
+RESULTS = 2
+"""Counts up where results get other figures: those of earlier cells could not be read with them. 2: pooled returns."""
 ROOMS = ("agents", "designs", "diffusion", "scenarios", "trajectories")
 KEY_LENGTH = 12
 LOCK = ".lock"
@@ -38,7 +40,7 @@ def cell(part: str, name: str, total: int, function: Callable[..., None], argume
         arguments: what the cell depends on: numbers, texts, paths, settings. What lies behind a path is not looked at,
             so a path that may change must carry a digest beside it.
     """
-    key = fingerprint(part=part, name=name, **arguments)[:KEY_LENGTH]
+    key = fingerprint(part=part, name=name, results=RESULTS, **arguments)[:KEY_LENGTH]
     folder = STUDIES / part / f"{name}-{key}"
     return Job(name, total, function, {**arguments, "folder": folder}, folder / RESULT)
 

@@ -14,13 +14,13 @@ from aign.studies.comparison import CERTIFIED, ROUNDED
 from aign.studies.table_one import place
 
 GOAL = "0.98"
-"""The normalised return whose first reaching counts as convergence; one of `convergence.GOALS`."""
+"""The pooled return whose first reaching counts as convergence; one of `convergence.GOALS`."""
 UNSTABLE = 0.02
-"""A fall of the normalised return between two points of a learning curve that counts as unstable."""
+"""A fall of the pooled return between two points of a learning curve that counts as unstable."""
 CLOSE = 0.001
 """Relative difference of utilities that counts as very close; the paper's own three figures differ by up to 0.0007."""
 GOOD = 0.98
-"""Mean normalised return that counts as having found good designs."""
+"""Pooled return that counts as having found good designs."""
 GAINED = 0.10
 """By how much showing constraints must raise raw satisfaction above the masked control to count as adapting."""
 NOT_MEASURED = "not measured"
@@ -82,10 +82,10 @@ def slow(evidence: Evidence) -> dict[str, str]:
 
 
 def unstable(evidence: Evidence) -> dict[str, str]:
-    """SAC is unstable: its normalised return falls by UNSTABLE or more between points of the curve, at some seed."""
+    """SAC is unstable: its pooled return falls by UNSTABLE or more between points of the curve, at some seed."""
     falls = {users: float(evidence.curve("sac", users)["largest_fall"]) for users in evidence.users}
     return decided("SAC: unstable convergence", [fall >= UNSTABLE for fall in falls.values()],
-                   f"largest fall of the normalised return below its best so far, any seed: {by_users(falls, '.4f')} "
+                   f"largest fall of the pooled return below its best so far, any seed: {by_users(falls, '.4f')} "
                    f"(unstable from {UNSTABLE})")
 
 
@@ -152,25 +152,25 @@ def np_hard(evidence: Evidence) -> dict[str, str]:
 
 def changing(evidence: Evidence) -> dict[str, str]:
     """SAC suits changing environments: good designs on unseen general gains and on numbers of users never trained."""
-    unseen = {f"{users} users": float(evidence.row(users, "general", "sac")["normalised_return"]["mean"])
+    unseen = {f"{users} users": float(evidence.row(users, "general", "sac")["normalised_return_pooled"]["mean"])
               for users in evidence.users}
-    untrained = {f"{row['users']} users with {row['method']}": float(row["normalised_return"]["mean"])
+    untrained = {f"{row['users']} users with {row['method']}": float(row["normalised_return_pooled"]["mean"])
                  for row in evidence.transfer if str(row["method"]).startswith("sac")}
     worst = min({**unseen, **untrained}.items(), key=lambda item: item[1])
     return decided("SAC: suitable for changing environments",
                    [value >= GOOD for value in (*unseen.values(), *untrained.values())],
-                   f"normalised return without training again, worst case {worst[0]}: {worst[1]:.4f} "
+                   f"pooled return without training again, worst case {worst[0]}: {worst[1]:.4f} "
                    f"(good from {GOOD})")
 
 
 def user_numbers(evidence: Evidence) -> dict[str, str]:
     """The diffuser gives good designs for the number of users it is conditioned on, trained or not."""
     method = "diffuser_set_single"
-    trained = {users: float(evidence.row(users, "general", method)["normalised_return"]["mean"])
+    trained = {users: float(evidence.row(users, "general", method)["normalised_return_pooled"]["mean"])
                for users in evidence.users}
-    untrained = {int(row["users"]): float(row["normalised_return"]["mean"]) for row in evidence.transfer
+    untrained = {int(row["users"]): float(row["normalised_return_pooled"]["mean"]) for row in evidence.transfer
                  if row["method"] == method}
-    figure = f"normalised return of single designs, trained: {by_users(trained, '.4f')}"
+    figure = f"pooled return of single designs, trained: {by_users(trained, '.4f')}"
     if untrained:
         figure += f"; never trained: {by_users(untrained, '.4f')}"
     return decided("Proposed: conditioned on the number of users, one model serves each",
@@ -219,7 +219,7 @@ def times(evidence: Evidence, methods: Sequence[str]) -> str:
     """Return the seconds to GOAL of methods at every number of users."""
     parts = [f"{method} {by_users({users: evidence.seconds_to_goal(method, users) for users in evidence.users}, '.3g')}"
              for method in methods]
-    return f"training seconds to a normalised return of {GOAL}: {'; '.join(parts)}".replace("inf", "never")
+    return f"training seconds to a pooled return of {GOAL}: {'; '.join(parts)}".replace("inf", "never")
 
 
 def spent(evidence: Evidence, method: str, users: int) -> float:

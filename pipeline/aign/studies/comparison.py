@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from aign.agents.bcq import BCQPolicy
@@ -144,18 +143,14 @@ def compared(report: Report, scenario: Scenario[Any], contexts: Contexts,
     """Return every method's figures on these contexts, and what the certificate says."""
     figures: dict[str, Any] = {}
     for done, (name, method) in enumerate(found.items(), start=1):
-        figures[name] = described(judge(scenario, contexts, method), contexts)
+        figures[name] = described(judge(scenario, contexts, method))
         report(done)
-    ones = torch.ones_like(contexts.optimum)
-    bound = Score(ones, ones, 1.0, figures[ROUNDED]["milliseconds_per_design"])
-    figures[CERTIFIED] = described(bound, contexts)
+    figures[CERTIFIED] = described(Score(contexts, contexts.optimum, figures[ROUNDED]["milliseconds_per_design"]))
     certificate = scenario.certify(contexts.values[:1])
-    return {"methods": figures, "contexts": len(contexts), "certificate": certificate.kind,
+    return {"methods": figures, "contexts": len(contexts), "certificate": str(certificate.kind),
             "statement": certificate.statement, "scenario": scenario.spec()}
 
 
-def described(score: Score, contexts: Contexts) -> dict[str, Any]:
+def described(score: Score) -> dict[str, Any]:
     """Return one method's figures as JSON values."""
-    above = score.normalised * (contexts.optimum - contexts.reference)
-    utility = contexts.reference + above if score.ratio is None else score.ratio * contexts.optimum
-    return {**score.to_json(), "utility": float(utility.mean())}
+    return {**score.timed(), "utility": float(score.utility.mean())}

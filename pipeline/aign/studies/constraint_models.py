@@ -74,7 +74,7 @@ def described(jobs: Iterable[Job]) -> list[dict[str, Any]]:
     rows = []
     for job in jobs:
         found = cells.result(job)
-        quality = max(float(point["normalised_return_mean"]) for point in found["curve"])
+        quality = max(float(point["normalised_return_pooled"]) for point in found["curve"])
         rows.append({"model": job.name, "steps": found["gradient_steps"], "parameters": found["parameters"],
-                     "training_seconds": found["training_seconds"], "held_out_normalised_return": quality})
+                     "training_seconds": found["training_seconds"], "held_out_normalised_return_pooled": quality})
     return rows

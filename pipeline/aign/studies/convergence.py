@@ -1,6 +1,6 @@
 """Convergence: quality of single designs against gradient steps, seconds and environment steps, over seeds.
 
-Every learner is scored alike: the mean normalised return on the same 64 validation contexts, one design each.
+Every learner is scored alike: the pooled return on the same 64 validation contexts, one design each.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ COLOURS = {"sac": "#7a9cc6", "ppo": "#1f2a44", "bcq": "#e09f3e", "unet": "#d1495
 NAMES = {"sac": "SAC (online)", "ppo": "PPO (online)", "bcq": "BCQ (offline)", "unet": "diffuser, temporal U-Net",
          "set": "diffuser, users as a set (one model for all numbers of users)"}
 GOALS = (0.95, 0.98, 0.99)
-"""Normalised returns whose first reaching is timed."""
+"""Pooled returns whose first reaching is timed."""
 SMALLEST = 1e-4
 """Smallest gap a logarithmic axis shows."""
 Curve = Sequence[Mapping[str, Any]]
 
 
 def quality(point: Mapping[str, Any], users: int) -> float:
-    """Return a point's mean normalised return at a number of users; a model for several has a figure for each.
+    """Return a point's pooled return at a number of users; a model for several has a figure for each.
 
     NaN where a broken policy has none.
     """
-    value = point.get(f"normalised_return_mean_{users}_users", point["normalised_return_mean"])
+    value = point.get(f"normalised_return_pooled_{users}_users", point.get("normalised_return_pooled"))
     return math.nan if value is None else float(value)
 
 
@@ -89,7 +89,7 @@ def draw(curves: Mapping[str, Mapping[int, Sequence[Curve]]], users: Sequence[in
             axes.set(xscale="log", yscale="log", xlabel=label)
             axes.xaxis.set_minor_formatter(NullFormatter())  # they overlap where the range is short
             axes.grid(alpha=0.3)
-        row[0].set_ylabel(f"{size} users\ngap, 1 - normalised return")
+        row[0].set_ylabel(f"{size} users\ngap, 1 - pooled return")
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     with writing(path) as aside:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aign.errors import DatasetError
-from aign.files import read_json, writing
+from aign.files import read_json, write_text, writing
 from aign.stages import journal
 from aign.studies import convergence, table_one
 from aign.studies.markdown import block, number, table, text
@@ -27,11 +27,11 @@ GAINS = {
               "published utilities, so nearness to its figures is calibration, not evidence.",
     "general": "Gains whose spread is drawn anew for each network, from 0.1 to 1.",
 }
-COLUMNS = {"method": "method", "utility": "utility", "paper": "paper's figure", "utility_ratio": "U/U*",
-           "normalised_return": "normalised return", "training_seconds": "seconds to train",
+COLUMNS = {"method": "method", "normalised_return_pooled": "pooled return", "utility_ratio": "U/U*",
+           "utility": "utility", "paper": "paper's figure", "training_seconds": "seconds to train",
            "milliseconds_per_design": "ms a design", "environment_steps": "environment steps"}
-TRANSFER = {"method": "method", "utility": "utility", "utility_ratio": "U/U*",
-            "normalised_return": "normalised return", "worst_ratio": "worst U/U*",
+TRANSFER = {"method": "method", "normalised_return_pooled": "pooled return", "utility_ratio": "U/U*",
+            "worst_ratio": "worst U/U*", "utility": "utility",
             "milliseconds_per_design": "ms a design"}
 ANSWERED = ("requests", "satisfied_raw", "satisfied", "utility_ratio_mean", "utility_ratio_worst")
 OTHERS = {"rate": "Rate utility, where the problem is hard",
@@ -46,7 +46,7 @@ def write(folder: Path) -> None:
         StorageError: the page cannot be written.
     """
     with writing(folder / NAME) as aside:
-        aside.write_text(page(folder))
+        write_text(aside, page(folder))
     journal.made("study", folder / NAME)
 
 
@@ -55,7 +55,7 @@ def page(folder: Path) -> str:
     made = {path.stem: read_json(path, DatasetError) for path in sorted(folder.glob("*.json"))}
     parts = [HEAD]
     if "table1" in made:
-        parts += [first_table(made["table1"]), converged(made.get("convergence", []), folder)]
+        parts += [first_table(made["table1"], made.get("tables", {})), converged(made.get("convergence", []), folder)]
     if "table2" in made:
         parts.append(second_table(made["table2"]))
     if made.get("transfer"):
@@ -69,12 +69,19 @@ def page(folder: Path) -> str:
     return "\n".join(part.rstrip() + "\n" for part in parts if part)
 
 
-def first_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return Table I: a block for each kind of gains and number of users, its winner in words."""
-    parts = ["## Table I", "U* is a certified upper bound. Normalised return: 0 is the better of full power and "
-             "noise-limited power, 1 the bound. Brackets: 95 % Student-t interval of the mean over seeds. `rounded_"
-             "optimum` is the design the certificate comes with. Environment steps are those an online method took, or "
-             "those in the dataset an offline method learned from."]
+def first_table(rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> str:
+    """Return Table I: a block for each kind of gains and number of users, its winner in words.
+
+    Args:
+        rows: of table1.json.
+        about: content of tables.json, which says what the agents were trained on.
+    """
+    parts = ["## Table I", "U* is a certified upper bound. Pooled return, sum(U - U_ref) / sum(U* - U_ref) over "
+             "networks: 0 is the better of full power and noise-limited power, 1 the bound. Brackets: 95 % Student-t "
+             "interval of the mean over seeds. `rounded_optimum` is the design the certificate comes with. Environment "
+             "steps are those an online method took, or "
+             "those in the dataset an offline method learned from.",
+             *([f"What the agents were trained on:\n\n{table(about['trained_on'])}"] if "trained_on" in about else [])]
     for gains, meaning in GAINS.items():
         sizes = sorted({row["users"] for row in rows if row["gains"] == gains})
         if sizes:
@@ -89,13 +96,14 @@ def won(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a sentence that names the best competing method and whether the runner-up can be told from it."""
     best = table_one.winner(rows)
     rest = [row for row in rows if row["method"] not in (best["method"], *table_one.BOUNDS)]
-    sentence = f"Best: **{best['method']}**, {text(best['utility_ratio'])} of the certified optimum"
+    sentence = (f"Best: **{best['method']}**, pooled return {text(best['normalised_return_pooled'])}, "
+                f"{text(best['utility_ratio'])} of the certified optimum")
     if not rest:
         return f"{sentence}."
-    second = max(rest, key=lambda row: float(row["utility_ratio"]["mean"]))
-    low, high = best["utility_ratio"]["low"], second["utility_ratio"]["high"]
+    second = max(rest, key=table_one.merit)
+    low, high = best["normalised_return_pooled"]["low"], second["normalised_return_pooled"]["high"]
     apart = low is not None and high is not None and low > high
-    return (f"{sentence}; next {second['method']}, {text(second['utility_ratio'])}: the intervals "
+    return (f"{sentence}; next {second['method']}, {text(second['normalised_return_pooled'])}: the intervals "
             f"{'do not overlap' if apart else 'overlap, so no order is claimed'}.")
 
 
@@ -110,7 +118,7 @@ def converged(rows: Sequence[Mapping[str, Any]], folder: Path) -> str:
         flat.append({"learner": convergence.NAMES.get(row["method"], row["method"]), "users": row["users"],
                      "final": row["final"], **goals, "largest fall": row["largest_fall"]})
     return "\n\n".join([
-        "## Convergence", "Mean normalised return of single designs on the same 64 validation networks; mean over "
+        "## Convergence", "Pooled return of single designs on the same 64 validation networks; mean over "
         "seeds, bands span all seeds. A dash: not every seed gets there. Largest fall: how far the quality drops below "
         "its best so far, worst seed. Offline learners need the dataset first: a diamond marks its environment steps. "
         "Seconds of SAC and PPO are those of one repetition, timed without keeping episodes.",
@@ -130,8 +138,7 @@ def transferred(rows: Sequence[Mapping[str, Any]]) -> str:
     parts = ["## Numbers of users never trained on", "The set diffuser learned the trained numbers together; SAC, PPO "
              "and BCQ policies are shared by all users, so they can be applied as they are; the temporal U-Net cannot."]
     for users in sorted({row["users"] for row in rows}):
-        chosen = sorted((row for row in rows if row["users"] == users),
-                        key=lambda row: -float(row["utility_ratio"]["mean"]))
+        chosen = sorted((row for row in rows if row["users"] == users), key=table_one.merit, reverse=True)
         parts += [f"### {users} users", won(chosen), table(chosen, TRANSFER)]
     return "\n\n".join(parts)
 

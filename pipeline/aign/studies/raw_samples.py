@@ -9,14 +9,15 @@ Axes: R requests, K candidates of each, N users, C context values.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from aign.designs.generation import CYCLED, seen
+from aign.designs.generation import sampling_of, seen
 from aign.designs.settings import SamplingSettings
-from aign.diffusion.pipeline import DesignPipeline, Sampling
+from aign.diffusion.pipeline import DesignPipeline
 from aign.scenarios.constraints import Constraint
 from aign.scenarios.power_allocation.scenario import PowerAllocation
 from aign.studies.request_sets import Asked
@@ -35,8 +36,7 @@ class Unprojected(PowerAllocation):
 
 def unprojected(pipeline: DesignPipeline) -> DesignPipeline:
     """Return the same model, whose designs nothing repairs."""
-    bare = DesignPipeline(pipeline.unet, pipeline.inverse, pipeline.scheduler, dict(pipeline.config.design))
-    bare.set_progress_bar_config(disable=True)
+    bare = pipeline.like(dict(pipeline.config.design))
     bare.scenario = Unprojected(pipeline.scenario.parameters)
     return bare
 
@@ -54,7 +54,7 @@ def raw_designs(pipeline: DesignPipeline, requests: Sequence[Asked], count: int,
         show: whether the network sees the constraints; if not, it is the same model without them.
     """
     bare, generator = unprojected(pipeline), torch.Generator(pipeline.device).manual_seed(seed)
-    sampling = Sampling(**(settings.model_dump(exclude=CYCLED) | {"projected_steps": 0}))
+    sampling = replace(sampling_of(settings), projected_steps=0)
     returns, margins = cycled(settings.constrained_ladder, count), cycled(settings.margins, count)
     size = max(1, ROWS // count)
     found = []

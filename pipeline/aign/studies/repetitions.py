@@ -10,11 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from aign.agents.settings import LEARNERS, CollectSettings
-from aign.errors import DatasetError, ParameterError
+from aign.errors import DatasetError
 from aign.files import read_json, sha256
 from aign.params import Params, ScenarioSettings, Variant
 from aign.scenarios.base import Scenario
 from aign.stages import collect as stage
+from aign.stages.folders import AGENTS, TRAJECTORIES
 from aign.studies.settings import SizeSettings
 
 SCENARIO = "power-allocation"
@@ -63,11 +64,7 @@ def size_of(params: Params, users: int) -> SizeSettings:
     Raises:
         ParameterError: the study has no such number.
     """
-    sizes = {size.users: size for size in params.studies.tables.sizes}
-    if users not in sizes:
-        raise ParameterError(f"studies.tables.sizes: {users} users are not among them; there are "
-                             f"{', '.join(map(str, sizes))}.")
-    return sizes[users]
+    return params.studies.tables.size(users)
 
 
 def collected(params: Params, users: int, seed: int) -> Repetition:
@@ -87,7 +84,7 @@ def made(params: Params, variant: str, scenario: ScenarioSettings, settings: Col
     """
     block = Variant(scenario=scenario, collect=settings)
     network = block.create_scenario()
-    found = Repetition(network.agents, seed, stage.TRAJECTORIES / variant, stage.AGENTS / variant)
+    found = Repetition(network.agents, seed, TRAJECTORIES / variant, AGENTS / variant)
     if not is_collected(found, network, settings):
         base = params.base.model_copy(update={"seed": seed})
         stage.collect(variant, Params(base=base, variants={variant: block}))

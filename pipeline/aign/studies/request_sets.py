@@ -46,7 +46,6 @@ ATTEMPTS, SEARCHES = 40, 12
 LEAST_OPTIMUM = 0.9
 """Requests under which less than this share of the unconstrained utility is left are drawn again: at 20 users the rules
 that ignore the gains keep about 0.92."""
-CERTAIN = ("upper bound", "exhaustive search")
 
 
 @dataclass(frozen=True)
@@ -238,7 +237,7 @@ def best_answer(scenario: Scenario[Any], context: Tensor, constraints: Sequence[
     is known that meets them.
     """
     certificate = scenario.certify(context, constraints)
-    if certificate.kind in CERTAIN and exact(scenario, constraints):
+    if certificate.kind.is_bound and exact(scenario, constraints):
         return float(certificate.utility[0]), True
     known = best_known(scenario, context, constraints, certificate.design)
     if math.isnan(known):

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from aign.agents.settings import BCQSettings, CollectSettings, Kind, PPOSettings, SACSettings, SourceSettings
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.settings import NetworkSettings, TrainSettings
+from aign.errors import ParameterError
 from aign.settings import Positive, Settings
 
 Users = Annotated[int, Field(ge=2, le=100)]
@@ -69,6 +70,18 @@ class TablesSettings(Settings):
         if twice:
             raise ValueError(f"{twice[0]} users stand twice; every number of users has one dataset")
         return sizes
+
+    def size(self, users: int) -> SizeSettings:
+        """Return the settings of a number of users.
+
+        Raises:
+            ParameterError: there is no such number.
+        """
+        sizes = {size.users: size for size in self.sizes}
+        if users not in sizes:
+            raise ParameterError(f"studies.tables.sizes: {users} users are not among them; there are "
+                                 f"{', '.join(map(str, sizes))}.")
+        return sizes[users]
 
 
 class RequestCounts(Settings):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,8 @@ from aign.errors import DatasetError, unknown_name
 from aign.trajectories.quality import BINS, binned, count_cells
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.statistics import Values
+from aign.trajectories.trajectory_quality import PooledReturn
+from aign.trajectories.yardsticks import CONTEXTS, Known, read_contexts
 
 LEARNER = "sac"
 HEURISTIC = "heuristic:"
@@ -80,11 +83,13 @@ def rows_of(store: TrajectoryStore, name: str, seed: int) -> Tensor:
 def describe(store: TrajectoryStore, rows: Tensor) -> dict[str, Any]:
     """Return episodes, trajectory quality (TQ) and state-action coverage (SACo) of rows (b,), as JSON values.
 
-    As in the dataset's own quality.json, for a part of it; see `aign.trajectories.quality`.
+    As in the dataset's own quality.json, for a part of it; see `aign.trajectories.trajectory_quality`.
     """
     returns = store.gather("return_normalised", rows).double()
+    known = Known(read_contexts(store.folder / CONTEXTS)[1])
+    measured = PooledReturn.measured(returns, known, known.rows(store.gather("context_id", rows)))
     cells, transitions = count_cells(digits(store, rows)), len(rows) * store.scenario.horizon
-    return {"episodes": len(rows), "trajectory_quality": float(returns.mean()),
+    return {"episodes": len(rows), "trajectory_quality": measured.of(np.ones(len(rows), bool)),
             "best_return": float(returns.max()), "state_action_coverage": cells / transitions}
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
-from aign.agents.settings import LEARNERS
+from aign.agents.settings import LEARNERS, AgentSettings, BCQSettings
 from aign.errors import DatasetError
 from aign.files import read_json, write_json
 from aign.params import Params
-from aign.stages import journal
+from aign.scenarios.base import Scenario
+from aign.scenarios.registry import create
+from aign.stages import journal, methods
 from aign.studies import convergence, table_one
 from aign.studies.cells import PAGES, result, stale
 from aign.studies.intervals import mean, over_seeds
@@ -43,6 +45,7 @@ def write(params: Params, repetitions: Sequence[Repetition], learned: Trainings,
         for gains in ("preset", "general"):
             best = table_one.winner(table_one.block(table, size, gains))
             journal.measured("study tables", users=size, gains=gains, best=best["method"],
+                             pooled_return=best["normalised_return_pooled"]["mean"],
                              utility_ratio=best["utility_ratio"]["mean"])
 
 
@@ -74,7 +77,7 @@ def transfer_rows(params: Params, cells: Comparisons) -> list[dict[str, Any]]:
                 "users": users, "method": method, "seeds": len(seeds),
                 "utility": mean([one["utility"] for one in figures]),
                 "utility_ratio": over_seeds([one["utility_ratio"]["mean"] for one in figures]),
-                "normalised_return": over_seeds([one["normalised_return"]["mean"] for one in figures]),
+                "normalised_return_pooled": over_seeds([one["normalised_return_pooled"]["mean"] for one in figures]),
                 "worst_ratio": min(one["utility_ratio"]["worst"] for one in figures),
                 "milliseconds_per_design": table_one.rounded(mean([one["milliseconds_per_design"]
                                                                    for one in figures]))})
@@ -109,6 +112,7 @@ def about(params: Params, learned: Trainings, cells: Comparisons,
     return {
         "seeds": list(params.studies.seeds), "contexts": example["contexts"], "candidates": settings.candidates,
         "certificate": example["certificate"], "statement": example["statement"],
+        "trained_on": trained_on(params, create(**example["scenario"])),
         "gradient_steps": {"unet": settings.unet.steps, "set": settings.set_diffuser.steps,
                            "bcq": settings.bcq.gradient_steps},
         "parameters": {"unet": {str(users): result(job)["parameters"] for (users, _), job in learned.unet.items()},
@@ -126,10 +130,21 @@ def about(params: Params, learned: Trainings, cells: Comparisons,
     }
 
 
+def trained_on(params: Params, scenario: Scenario[Any]) -> list[dict[str, Any]]:
+    """Return what each learning agent was trained on, and at which numbers of users."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for size in params.studies.tables.sizes:
+        agents: dict[str, AgentSettings | BCQSettings] = {"bcq": params.studies.tables.bcq}
+        agents |= {kind: size.collect.of(kind) for kind in LEARNERS}
+        for name, text in methods.trained_on(scenario, agents).items():
+            found.setdefault((name, text), []).append(size.users)
+    return [{"agent": name, "users": users, "trained_on": text} for (name, text), users in found.items()]
+
+
 def processor() -> str:
     """Return what the system calls its processor."""
     try:
-        with open("/proc/cpuinfo") as lines:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
             named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
     except OSError:
         named = ""

@@ -37,7 +37,7 @@ def rows(compared: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]],
                 "utility": mean([one["utility"] for one in figures]),
                 "paper": paper(method, users) if gains == "preset" else None,
                 "utility_ratio": over_seeds([one["utility_ratio"]["mean"] for one in figures]),
-                "normalised_return": over_seeds([one["normalised_return"]["mean"] for one in figures]),
+                "normalised_return_pooled": over_seeds([one["normalised_return_pooled"]["mean"] for one in figures]),
                 **cost,
                 "milliseconds_per_design": rounded(mean([one["milliseconds_per_design"] for one in figures])),
             })
@@ -56,8 +56,7 @@ def details(compared: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]) -> 
                 "ratio_by_seed": [one["mean"] for one in ratios],
                 "ratio_interval_over_contexts": [{"low": one["mean_low"], "high": one["mean_high"]} for one in ratios],
                 "ratio_q05": mean([one["q05"] for one in ratios]), "ratio_worst": min(one["worst"] for one in ratios),
-                "normalised_return_pooled": over_seeds([one["normalised_return_pooled"] for one in figures]),
-                "normalised_return_worst": min(one["normalised_return"]["worst"] for one in figures),
+                "normalised_return_pooled_worst": min(one["normalised_return_pooled"]["worst"] for one in figures),
             })
     return found
 
@@ -79,15 +78,20 @@ def rounded(milliseconds: float) -> float:
 
 
 def winner(rows_of_block: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Return the best competing row by mean U/U* of one number of users and kind of gains."""
+    """Return the best competing row by pooled return of one number of users and kind of gains."""
     competing = [row for row in rows_of_block if row["method"] not in BOUNDS]
-    return max(competing, key=lambda row: float(row["utility_ratio"]["mean"]))
+    return max(competing, key=merit)
 
 
 def block(table: Sequence[Mapping[str, Any]], users: int, gains: str) -> list[Mapping[str, Any]]:
     """Return the rows of one number of users and kind of gains, the best first."""
     chosen = [row for row in table if row["users"] == users and row["gains"] == gains]
-    return sorted(chosen, key=lambda row: -float(row["utility_ratio"]["mean"]))
+    return sorted(chosen, key=merit, reverse=True)
+
+
+def merit(row: Mapping[str, Any]) -> float:
+    """Return by what rows are ranked: the pooled return."""
+    return float(row["normalised_return_pooled"]["mean"])
 
 
 def place(table: Sequence[Mapping[str, Any]], users: int, gains: str, method: str) -> Mapping[str, Any]:

@@ -66,9 +66,10 @@ def diffuser(report: Report, folder: Path, datasets: Sequence[Path], digests: Se
 
 def by_users(point: Mapping[str, float], users: Sequence[int]) -> dict[str, float]:
     """Return a point of a diffuser's history with its quality on each dataset named by the number of users."""
-    own = {f"normalised_return_mean_{count}_users": point[f"normalised_return_mean_{place}"]
-           for place, count in enumerate(users) if f"normalised_return_mean_{place}" in point}
-    return {"gradient_steps": point["step"], "normalised_return_mean": point["normalised_return_mean"], **own}
+    name = "normalised_return_pooled"
+    own = {f"{name}_{count}_users": point[f"{name}_{place}"] for place, count in enumerate(users)
+           if f"{name}_{place}" in point}
+    return {"gradient_steps": point["step"], **({name: point[name]} if name in point else {}), **own}
 
 
 def bcq(report: Report, folder: Path, dataset: Path, digest: str, settings: BCQSettings, run: RunSettings) -> None:

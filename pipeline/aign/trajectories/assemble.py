@@ -11,7 +11,7 @@ import numpy as np
 
 from aign import manifest
 from aign.errors import DatasetError
-from aign.files import building, sha256, write_json, writing
+from aign.files import building, sha256, write_json, write_text, writing
 from aign.scenarios.base import Scenario
 from aign.trajectories.card import CITATION, card
 from aign.trajectories.hugging_face import write_dataset_files
@@ -20,6 +20,8 @@ from aign.trajectories.quality import quality
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import statistics
+from aign.trajectories.trajectory_quality import VERSION
+from aign.trajectories.yardsticks import CONTEXTS
 
 COPY_BYTES = 16 << 20
 """Files are copied in blocks of this size: large writes leave large pages in Linux's cache of files, through which
@@ -42,7 +44,8 @@ def assemble(folder: Path, parts: Sequence[Path], scenario: Scenario[Any], prove
 
     Raises:
         DatasetError: a part is missing, damaged or of another scenario; no training episode; episode identifiers
-            repeat; a context occurs in two splits; an extra is missing or takes a name that is ours.
+            repeat; a context occurs in two splits; an extra is missing or takes a name that is ours; the contexts file
+            among them lacks the context of an episode.
         StorageError: the disk is full or read-only.
     """
     shards = sorted((_opened(part, scenario) for part in parts), key=_first_episode)
@@ -58,12 +61,14 @@ def assemble(folder: Path, parts: Sequence[Path], scenario: Scenario[Any], prove
         for name, source in extras.items():
             _copy(source, aside / name)
         sums = {name: sha256(aside / name) for name in names}
-        describe(aside, sums, shards, scenario, information(shards, scenario, provenance), sorted(extras))
+        describe(aside, sums, shards, scenario, information(shards, scenario, provenance), sorted(extras),
+                 extras.get(CONTEXTS))
         manifest.build(aside, {name: len(shard) for name, shard in zip(names, shards, strict=True)})
 
 
 def describe(folder: Path, sums: Mapping[str, str], shards: Sequence[Shard], scenario: Scenario[Any],
-             info: Mapping[str, Any], extras: Sequence[str]) -> None:
+             info: Mapping[str, Any], extras: Sequence[str], contexts: Path | None,
+             quality_version: int = VERSION) -> None:
     """Write everything that is derived from the shards.
 
     Args:
@@ -73,16 +78,19 @@ def describe(folder: Path, sums: Mapping[str, str], shards: Sequence[Shard], sce
         scenario: whose episodes these are.
         info: content of meta/info.json.
         extras: names of further files of the dataset.
+        contexts: its contexts file; None where it has none.
+        quality_version: see `trajectory_quality`.
 
     Raises:
-        DatasetError: no training episode.
+        DatasetError: no training episode, or the contexts file does not fit the episodes.
     """
     stats = statistics(shards)
-    figures = quality(shards, scenario, stats)
+    figures = quality(shards, scenario, stats, contexts, quality_version)
     for name, content in (("info", info), ("stats", stats), ("quality", figures)):
         write_json(folder / "meta" / f"{name}.json", content)
-    with writing(folder / "README.md") as aside:
-        aside.write_text(card(scenario, info, figures, extras))
+    if quality_version == VERSION:  # cards are not made as earlier programs wrote them
+        with writing(folder / "README.md") as aside:
+            write_text(aside, card(scenario, info, figures, extras))
     fingerprint = hashlib.sha256("".join(sums.values()).encode()).hexdigest()[:16]
     write_dataset_files(folder, shards[0].schema, list(sums), fingerprint,
                         f"Trajectories of network design in the scenario {scenario.name}. {scenario.summary}", CITATION)

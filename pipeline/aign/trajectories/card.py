@@ -14,6 +14,7 @@ from aign.files import json_text
 from aign.scenarios.base import Scenario
 from aign.trajectories.layout import dtype_of, is_text, shape_of
 from aign.trajectories.schema import OWN_SOURCE, SPLITS, arrow_schema
+from aign.trajectories.trajectory_quality import shown
 
 CITATION = """@article{huang_aign,
   title  = {{AI}-Generated Network Design: A Diffusion Model-based Learning Approach},
@@ -65,6 +66,9 @@ dataset = load_from_disk("path/to/this/folder")
 from aign.trajectories.reader import TrajectoryStore  # checks every byte, then reads at the speed of memory
 store = TrajectoryStore.open("path/to/this/folder")
 ```
+
+Rewards, labels, utility and returns are float64. The formats "torch" and "numpy" of `datasets` round them to float32
+unless a `dtype` is given: `dataset.with_format("torch", dtype=torch.float64)`.
 
 $sections
 ## Citation
@@ -156,7 +160,7 @@ def sections(scenario: Scenario[Any], schema: pa.Schema, info: Mapping[str, Any]
         scenario: whose episodes these are.
         schema: the columns.
         info: content of meta/info.json, of any format version.
-        figures: content of meta/quality.json.
+        figures: of its quality, see `quality.read_quality`.
         extras: names of further files in the folder.
         level: the mark of the headings.
         place: of the folder that holds meta/, seen from the card; empty or ending in a slash.
@@ -167,10 +171,10 @@ def sections(scenario: Scenario[Any], schema: pa.Schema, info: Mapping[str, Any]
         context=_features(info["features"]["context"]), state=_features(info["features"]["state"]),
         observation=_features(info["features"]["observation"]), splits=_splits(info["splits"]),
         sources=_sources(info["splits"]),
-        trajectory_quality=f"{figures['trajectory_quality']['value']:.3f}", coverage=f"{coverage['value']:.4f}",
+        trajectory_quality=shown(figures["trajectory_quality"]), coverage=f"{coverage['value']:.4f}",
         unique=f"{coverage['unique']:,}", total=f"{coverage['total']:,}",
         duplicates=f"{figures['duplicates']['count']:,} ({figures['duplicates']['share']:.1%})",
-        convention=figures["trajectory_quality"]["convention"], binning=coverage["binning"],
+        convention=_convention(figures["trajectory_quality"]), binning=coverage["binning"],
         behaviours=_behaviours(figures["behaviours"]), name=scenario.name, version=info["versions"]["aign"],
         spec=json_text(info["scenario"]).replace("\n", "").strip(), provenance=json_text(info["provenance"]),
         extras=f" Further files: {', '.join(f'`{name}`' for name in extras)}." if extras else "")
@@ -226,8 +230,18 @@ def _sources(splits: Mapping[str, Any]) -> str:
     return ", ".join(f"`{name}` ({count:,} episodes)" for name, count in sorted(counts.items()))
 
 
+def _convention(quality: Mapping[str, Any]) -> str:
+    few = quality["degenerate_contexts"]
+    return f"{quality['convention']} {few['meaning']}" if few else str(quality["convention"])
+
+
 def _behaviours(behaviours: Mapping[str, Any]) -> str:
-    return table(("behaviour (training split)", "episodes", "share", "trajectory quality", "q10", "median", "q90"),
-                  [(f"`{name}`", one["episodes"], f"{one['share']:.1%}", f"{one['trajectory_quality']:.3f}",
-                    *(f"{one['return_normalised'][key]:.3f}" for key in ("q10", "q50", "q90")))
-                   for name, one in sorted(behaviours.items())])
+    return table(("behaviour (training split)", "episodes", "share", "trajectory quality", "return_normalised, q10",
+                  "median", "q90"),
+                 [(f"`{name}`", one["episodes"], f"{one['share']:.1%}", _number(one["trajectory_quality"]),
+                   *(f"{one['return_normalised'][key]:.3f}" for key in ("q10", "q50", "q90")))
+                  for name, one in sorted(behaviours.items())])
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

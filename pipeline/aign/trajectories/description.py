@@ -16,6 +16,8 @@ from aign.trajectories.assemble import describe
 from aign.trajectories.information import information
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import FORMAT_VERSION
+from aign.trajectories.trajectory_quality import PLAIN, VERSION
+from aign.trajectories.yardsticks import CONTEXTS
 
 INFO, STATS, QUALITY = (f"meta/{name}.json" for name in ("info", "stats", "quality"))
 CARD, STATE, DATASET_INFO = "README.md", "state.json", "dataset_info.json"
@@ -28,7 +30,7 @@ def check_description(store: TrajectoryStore, sums: Mapping[str, str]) -> tuple[
 
     What the shards cannot tell is taken as it stands: provenance, and the versions of packages. The wording of
     README.md is that of the aign that wrote it, the features in dataset_info.json are spelled by its `datasets`; with
-    other versions than theirs, or an older format version, these two are only sealed by the manifest.
+    other versions than theirs, or an older format or quality version, these two are only sealed by the manifest.
 
     Args:
         store: the dataset.
@@ -40,13 +42,14 @@ def check_description(store: TrajectoryStore, sums: Mapping[str, str]) -> tuple[
     Raises:
         DatasetError: naming the file and the first figure, or line, that differs, with both values.
     """
-    info = _information(store)
-    names = _reproducible(info)
+    info, quality_version = _information(store), _quality_version(store.folder / QUALITY)
+    names = _reproducible(info, quality_version)
     extras = sorted(name for name in sums if name not in FILES and not name.endswith(".arrow"))
     shards = {shard.path.name: sums[shard.path.name] for shard in store.shards}
     figures = 0
     with tempfile.TemporaryDirectory() as scratch:
-        describe(Path(scratch), shards, store.shards, store.scenario, info, extras)
+        describe(Path(scratch), shards, store.shards, store.scenario, info, extras,
+                 store.folder / CONTEXTS if CONTEXTS in sums else None, quality_version)
         for name in names:
             figures += _compare(store.folder / name, Path(scratch) / name, info["versions"])
     return names, figures
@@ -61,17 +64,26 @@ def _information(store: TrajectoryStore) -> dict[str, Any]:
     if not isinstance(stored["versions"].get("aign"), str):
         raise DatasetError(f"{store.folder / INFO}: 'versions.aign' is missing. {manifest.REMEDY}")
     info = {**information(store.shards, store.scenario, stored["provenance"]), "versions": stored["versions"]}
-    if stored["format_version"] == 1:
-        info["format_version"] = 1
+    former = {"kind": "continuous", "size": store.scenario.action_size, "low": -1.0, "high": 1.0}
+    if store.scenario.choices is not None and stored.get("action") == former:
+        info["action"] = former  # what earlier programs said of choices
+    info["format_version"] = stored["format_version"]
+    if info["format_version"] == 1:
         info["splits"] = {split: {name: value for name, value in counts.items() if name != "sources"}
                           for split, counts in info["splits"].items()}
     return info
 
 
-def _reproducible(info: Mapping[str, Any]) -> list[str]:
+def _quality_version(path: Path) -> int:
+    """Return in which convention quality.json states trajectory quality: an older one is made again as it was."""
+    figures = _json(path, _text(path))
+    return PLAIN if isinstance(figures, dict) and "version" not in figures else VERSION
+
+
+def _reproducible(info: Mapping[str, Any], quality_version: int) -> list[str]:
     """Return the files that this program writes as the one did that made the dataset."""
     names, versions = [INFO, STATS, QUALITY, STATE], info["versions"]
-    if info["format_version"] == FORMAT_VERSION and versions["aign"] == aign.__version__:
+    if (info["format_version"], quality_version) == (FORMAT_VERSION, VERSION) and versions["aign"] == aign.__version__:
         names.append(CARD)
         if versions.get("datasets") == version("datasets"):
             names.append(DATASET_INFO)
@@ -80,7 +92,7 @@ def _reproducible(info: Mapping[str, Any]) -> list[str]:
 
 def _compare(stored: Path, made: Path, versions: Mapping[str, Any]) -> int:
     """Refuse a file that is not the one made again; return how many figures (of a card: lines) it holds."""
-    text, expected = _text(stored), made.read_text()
+    text, expected = _text(stored), made.read_text(encoding="utf-8")
     if stored.suffix != ".json":
         lines, others = text.splitlines(), expected.splitlines()
         if text != expected:
@@ -102,7 +114,7 @@ def _compare(stored: Path, made: Path, versions: Mapping[str, Any]) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: not readable as text ({error}). {manifest.REMEDY}") from None
 

@@ -27,8 +27,7 @@ def information(shards: Sequence[Shard], scenario: Scenario[Any], provenance: Ma
         "scenario": scenario.spec(),
         "horizon": scenario.horizon,
         "decision_makers": scenario.agents,
-        "action": {"kind": "continuous, rounded to whole steps" if getattr(scenario, "step_integer", False)
-                   else "continuous", "size": scenario.action_size, "low": -1.0, "high": 1.0},
+        "action": action(scenario),
         "features": {"context": [_feature(one) for one in scenario.context_features],
                      "state": [_feature(one) for one in scenario.state_features],
                      "observation": [_feature(one) for one in scenario.observation_features]},
@@ -39,6 +38,16 @@ def information(shards: Sequence[Shard], scenario: Scenario[Any], provenance: Ma
                      **{package: version(package) for package in PACKAGES}},
         "provenance": dict(provenance),
     }
+
+
+def action(scenario: Scenario[Any]) -> dict[str, Any]:
+    """Return what the values of a stored action mean; of `choices` alternatives the chosen one is stored as 1."""
+    if scenario.choices is not None:
+        return {"kind": "choice, one-hot", "choices": scenario.choices, "size": scenario.action_size, "low": 0.0,
+                "high": 1.0}
+    whole = getattr(scenario, "step_integer", False)
+    return {"kind": "continuous, rounded to whole steps" if whole else "continuous", "size": scenario.action_size,
+            "low": -1.0, "high": 1.0}
 
 
 def _feature(feature: Feature) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from rich.table import Table
 
 from aign import manifest
 from aign.errors import DatasetError
-from aign.files import read_json
 from aign.trajectories.card import MEANINGS, UNITS
 from aign.trajectories.layout import dtype_of, is_text, shape_of
+from aign.trajectories.quality import read_quality
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.statistics import QUANTILES
+from aign.trajectories.trajectory_quality import shown
 
 RANGE = ("min", "max", "mean", "std")
 """Statistics shown in one table of distributions, by their names in meta/stats.json; QUANTILES are in the other."""
@@ -30,8 +31,8 @@ def inspection(store: TrajectoryStore) -> Group:
     Raises:
         DatasetError: its meta/ files lack a figure.
     """
-    figures = read_json(store.folder / "meta" / "quality.json", DatasetError)
     try:
+        figures = read_quality(store)
         return Group(overview(store, figures), columns(store), features(store.info), splits(store.info),
                      behaviours(store.info), behaviour_returns(figures), ranges(store),
                      quantiles(store), provenance(store.info))
@@ -54,7 +55,7 @@ def overview(store: TrajectoryStore, figures: Mapping[str, Any]) -> Table:
         ("action", f"{info['action']['size']} values from {info['action']['low']:g} to {info['action']['high']:g}, "
                    f"{info['action']['kind']}; {info['decision_makers']} decision makers"),
         ("sources", _pairs(sources(store))),
-        ("trajectory quality", f"{_short(figures['trajectory_quality']['value'])}. "
+        ("trajectory quality", f"{shown(figures['trajectory_quality'])}. "
                                f"{figures['trajectory_quality']['convention']}"),
         ("state-action coverage", f"{_short(coverage['value'])}: {coverage['unique']:,} different cells of "
                                   f"{coverage['total']:,} transitions, {coverage['bins']} bins a value. "
@@ -113,9 +114,9 @@ def behaviours(info: Mapping[str, Any]) -> Table:
 
 
 def behaviour_returns(figures: Mapping[str, Any]) -> Table:
-    """Return how well each behaviour acts: its normalised return in the training split; the mean is its TQ."""
-    table = _table("Normalised return by behaviour, training split", "behaviour", "mean (TQ)", "q10", "median", "q90",
-                   numbers=range(1, 5))
+    """Return how well each behaviour acts in the training split: its TQ, and quantiles of its normalised returns."""
+    table = _table("Returns by behaviour, training split: trajectory quality, quantiles of return_normalised",
+                   "behaviour", "TQ", "q10", "median", "q90", numbers=range(1, 5))
     for name, one in sorted(figures["behaviours"].items()):
         table.add_row(name, _short(one["trajectory_quality"]),
                       *(_short(one["return_normalised"][key]) for key in ("q10", "q50", "q90")))
@@ -126,7 +127,7 @@ def ranges(store: TrajectoryStore) -> Table:
     """Return unit, range and mean of returns, rewards, lengths and labels in the training split."""
     units = {label["name"]: label["unit"] for label in store.info["labels"]}
     table = _table("Returns and labels, training split: range", "figure", "unit", *RANGE, numbers=range(2, 6))
-    for name in (*RETURNS, *units):
+    for name in (*RETURNS[1:], *units):  # a mean of normalised returns says nothing, see scenarios.returns
         table.add_row(name, units.get(name, ""), *(_short(store.stats[name][key]) for key in RANGE))
     return table
 

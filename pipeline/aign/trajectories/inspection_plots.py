@@ -15,10 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.errors import DatasetError
-from aign.files import read_json, writing
+from aign.files import writing
+from aign.trajectories.quality import read_quality
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
+from aign.trajectories.trajectory_quality import shown
 
 EPISODES = 20_000
 """Most training episodes drawn, evenly spaced: a page needs no more, and memory stays bounded."""
@@ -66,10 +67,10 @@ def page(store: TrajectoryStore) -> Figure:
 
 
 def _heading(store: TrajectoryStore, drawn: int) -> str:
-    figures = read_json(store.folder / "meta" / "quality.json", DatasetError)
+    figures = read_quality(store)
     quality, coverage, twins = (figures[name] for name in ("trajectory_quality", "state_action_coverage", "duplicates"))
     return (f"{store.folder.name}: {store.info['scenario']['name']}, {len(store):,} episodes; drawn: {drawn:,} of the "
-            f"training split\ntrajectory quality {quality['value']:.4g}; state-action coverage {coverage['value']:.4g} "
+            f"training split\ntrajectory quality {shown(quality)}; state-action coverage {coverage['value']:.4g} "
             f"with {coverage['bins']} bins a value; duplicates: {twins['count']:,}")
 
 

@@ -1,24 +1,28 @@
 """How good and how varied a dataset is: trajectory quality, coverage, duplicates, shares of the behaviours.
 
 Trajectory quality (TQ) and state-action coverage (SACo) follow Schweighofer et al., "A Dataset Perspective on Offline
-Reinforcement Learning" (arXiv 2111.04714), with this house's normalised return and fewer, stated, bins.
+Reinforcement Learning" (arXiv 2111.04714); for TQ see `trajectory_quality`. SACo has fewer, stated, bins.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from aign.errors import DatasetError
+from aign.files import read_json
 from aign.scenarios.base import Scenario
+from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import QUANTILES, TRAINING, Values, component
+from aign.trajectories.trajectory_quality import PLAIN, VERSION, Measure, PlainMean, measure
+from aign.trajectories.yardsticks import CONTEXTS
 
 BINS = 5
-CONVENTION = ("Mean normalised return (U - U_ref) / (U* - U_ref) of the training split: 0 is the cheap reference, "
-              "1 the certified optimum (or bound); negative is worse than the reference.")
 BINNING = (f"Each state value, and each action value, is put in one of {BINS} bins of equal width between its least "
            "and largest value in the training split; coverage is the number of different (state, action) cells over "
            "the number of training transitions. With 100 bins, as in the source, nearly every transition would be "
@@ -29,29 +33,59 @@ MIXER = np.uint64(0x9E3779B97F4A7C15)
 """Odd, its bits without a pattern: 2^64 over the golden ratio (Knuth, The Art of Computer Programming 3, 6.4)."""
 
 
-def quality(shards: Sequence[Shard], scenario: Scenario[Any], stats: Mapping[str, Any]) -> dict[str, Any]:
+def quality(shards: Sequence[Shard], scenario: Scenario[Any], stats: Mapping[str, Any], contexts: Path | None,
+            version: int = VERSION) -> dict[str, Any]:
     """Return the quality figures of a dataset as JSON values; all but duplicates are of the training split.
 
     Args:
         shards: the dataset.
         scenario: tells how many observation values are state.
         stats: of the training split, see `statistics`.
+        contexts: the dataset's contexts file; None where it has none.
+        version: the convention of trajectory quality; PLAIN only to verify what earlier programs wrote.
+
+    Raises:
+        DatasetError: the contexts file cannot be read, or lacks the context of an episode.
     """
     returns = component(shards, "return_normalised").astype(np.float64)
     behaviour = np.concatenate([shard.strings("behaviour")[shard.rows_of(TRAINING)] for shard in shards])
     cells, transitions = coverage(shards, scenario.state_size, stats)
     episodes = sum(map(len, shards))
+    measured: Measure = PlainMean(returns) if version == PLAIN else measure(shards, contexts)
     duplicates = count_duplicates(shards)
     return {
-        "trajectory_quality": {"value": float(returns.mean()), "convention": CONVENTION},
+        **({} if version == PLAIN else {"version": version}),
+        "trajectory_quality": measured.overall(),
         "state_action_coverage": {"value": cells / transitions, "unique": cells, "total": transitions, "bins": BINS,
                                   "binning": BINNING},
         "duplicates": {"count": duplicates, "share": duplicates / episodes,
                        "meaning": "Episodes, of any split, with the same observations and actions as an earlier one."},
         "return_normalised": _quantiles(returns),
-        "behaviours": {str(name): _behaviour(returns[behaviour == name], len(returns))
+        "behaviours": {str(name): _behaviour(returns, behaviour == name, measured)
                        for name in np.unique(behaviour)},
     }
+
+
+def read_quality(store: TrajectoryStore) -> dict[str, Any]:
+    """Return a dataset's meta/quality.json; where an earlier program wrote it, with today's trajectory quality, which
+    is then computed from the episodes.
+
+    Raises:
+        DatasetError: the file is missing or malformed, or the contexts file does not fit the episodes.
+    """
+    path = store.folder / "meta" / "quality.json"
+    figures = read_json(path, DatasetError)
+    if not isinstance(figures, dict) or figures.get("version", PLAIN) not in (PLAIN, VERSION):
+        raise DatasetError(f"{path}: of another version than {PLAIN} (not stated) and {VERSION}, which this program "
+                           "reads. Use the version of aign that made the dataset.")
+    if figures.get("version", PLAIN) == VERSION:
+        return figures
+    contexts = store.folder / CONTEXTS
+    measured = measure(store.shards, contexts if contexts.exists() else None)
+    behaviour = np.concatenate([shard.strings("behaviour")[shard.rows_of(TRAINING)] for shard in store.shards])
+    by_behaviour = {name: {**stored, "trajectory_quality": measured.of(behaviour == name)}
+                    for name, stored in figures["behaviours"].items()}
+    return {**figures, "version": VERSION, "trajectory_quality": measured.overall(), "behaviours": by_behaviour}
 
 
 def coverage(shards: Sequence[Shard], state_size: int, stats: Mapping[str, Any]) -> tuple[int, int]:
@@ -133,6 +167,7 @@ def _quantiles(returns: Values) -> dict[str, float]:
     return {name: float(value) for name, value in zip(["min", *QUANTILES, "max"], values, strict=True)}
 
 
-def _behaviour(returns: Values, total: int) -> dict[str, Any]:
-    return {"episodes": len(returns), "share": len(returns) / total, "trajectory_quality": float(returns.mean()),
-            "return_normalised": _quantiles(returns)}
+def _behaviour(returns: Values, chosen: Values, measured: Measure) -> dict[str, Any]:
+    count = int(chosen.sum())
+    return {"episodes": count, "share": count / len(returns), "trajectory_quality": measured.of(chosen),
+            "return_normalised": _quantiles(returns[chosen])}

@@ -25,6 +25,9 @@ from aign.trajectories.layout import dtype_of, is_text, shape_of
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard, Strings
 from aign.trajectories.versions import version_of
+from aign.trust import Trust
+
+INFO = "meta/info.json"
 
 
 class TrajectoryStore:
@@ -36,35 +39,41 @@ class TrajectoryStore:
         stats: content of meta/stats.json: statistics of the training split.
     """
 
-    def __init__(self, folder: Path, shards: Sequence[Shard], info: dict[str, Any], stats: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, shards: Sequence[Shard], info: dict[str, Any], stats: dict[str, Any],
+                 trust_code: Trust = False) -> None:
         self.folder = folder
         self.info = info
         self.stats = stats
+        self._trust_code = trust_code
         self._shards = list(shards)
         self._schema = shards[0].schema
         self._columns: dict[str, Tensor] = {}
 
     @classmethod
-    def open(cls, folder: Path, deep: bool = True) -> TrajectoryStore:
+    def open(cls, folder: Path, deep: bool = True, trust_code: Trust = False) -> TrajectoryStore:
         """Check a dataset folder against its manifest and map its shards; older format versions read as today's.
 
         Args:
             folder: as built by `assemble`.
             deep: compare every byte's SHA-256 (reads the whole dataset once); otherwise names and sizes only.
+            trust_code: True where the code that the dataset's scenario names, such as the module of somebody's
+                environment, may be imported; or the one scenario whose code is trusted, by its specification.
 
         Raises:
             DatasetError: the folder is missing, foreign, incomplete, damaged or of another format version.
+            TrustError: its scenario names code that is not trusted.
         """
         folder = Path(folder)
         files = manifest.check(folder, deep)
-        info = read_json(folder / "meta" / "info.json", DatasetError)
+        info = read_json(folder / INFO, DatasetError)
         version = version_of(info, folder)
+        registry.check_code(info.get("scenario"), folder / INFO, trust_code)
         names = [name for name, entry in sorted(files.items()) if "rows" in entry]
         shards = [Shard(folder / name, version) for name in names]
         for name, shard in zip(names, shards, strict=True):
             if len(shard) != files[name]["rows"] or shard.schema != shards[0].schema:
                 raise DatasetError(f"{folder / name}: rows or columns are not the manifest's. {manifest.REMEDY}")
-        return cls(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError))
+        return cls(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError), trust_code)
 
     @cached_property
     def scenario(self) -> Scenario[Any]:
@@ -72,9 +81,10 @@ class TrajectoryStore:
 
         Raises:
             ParameterError: the scenario, or one of its parameters, no longer exists.
+            TrustError: it names code that is not trusted.
             DatasetError: its columns have changed since.
         """
-        scenario = registry.create(**self.info["scenario"])
+        scenario = registry.recreate(self.info["scenario"], self.folder / INFO, self._trust_code)
         if not self._schema.equals(arrow_schema(scenario)):
             raise DatasetError(f"{self.folder}: the columns are not those of scenario {scenario.name} as it is now. "
                                "Make the dataset again, or use the version of aign that made it.")

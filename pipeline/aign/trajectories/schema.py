@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from aign.scenarios.base import Scenario
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SPLITS = ("train", "validation", "test")
 OWN_SOURCE = "collect"
 """Source of the episodes that stage collect records; others are names of datasets and logs."""
@@ -22,7 +22,10 @@ OWN_SOURCE = "collect"
 
 @dataclass(frozen=True)
 class Episodes:
-    """A batch of complete, labelled episodes; every array has a leading axis E. All floats are float32.
+    """A batch of complete, labelled episodes; every array has a leading axis E.
+
+    What is measured (rewards, labels, utility, returns) is float64, so that whole numbers up to 2^53 are exact; what is
+    seen and done (observations, actions, context) is float32.
 
     Attributes:
         observations: (E, T+1, D) in raw units; the first S values of each are the state.
@@ -47,11 +50,11 @@ class Episodes:
 
     observations: np.ndarray[Any, np.dtype[np.float32]]
     actions: np.ndarray[Any, np.dtype[np.float32]]
-    rewards: np.ndarray[Any, np.dtype[np.float32]]
-    labels: Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
-    utility: np.ndarray[Any, np.dtype[np.float32]]
-    return_raw: np.ndarray[Any, np.dtype[np.float32]]
-    return_normalised: np.ndarray[Any, np.dtype[np.float32]]
+    rewards: np.ndarray[Any, np.dtype[np.float64]]
+    labels: Mapping[str, np.ndarray[Any, np.dtype[np.float64]]]
+    utility: np.ndarray[Any, np.dtype[np.float64]]
+    return_raw: np.ndarray[Any, np.dtype[np.float64]]
+    return_normalised: np.ndarray[Any, np.dtype[np.float64]]
     length: np.ndarray[Any, np.dtype[np.int32]]
     terminated: np.ndarray[Any, np.dtype[np.bool_]]
     truncated: np.ndarray[Any, np.dtype[np.bool_]]
@@ -87,14 +90,14 @@ def arrow_schema(scenario: Scenario[Any]) -> pa.Schema:
         ("episode_id", pa.int64()),
         ("observations", matrix(steps + 1, scenario.observation_size)),
         ("actions", matrix(steps, scenario.action_size)),
-        ("rewards", pa.list_(pa.float32(), steps)),
-        *((label.name, pa.float32()) for label in scenario.labels),
+        ("rewards", pa.list_(pa.float64(), steps)),
+        *((label.name, pa.float64()) for label in scenario.labels),
         ("length", pa.int32()),
         ("terminated", pa.bool_()),
         ("truncated", pa.bool_()),
-        ("return_raw", pa.float32()),
-        ("return_normalised", pa.float32()),
-        ("utility", pa.float32()),
+        ("return_raw", pa.float64()),
+        ("return_normalised", pa.float64()),
+        ("utility", pa.float64()),
         ("behaviour", pa.string()),
         ("agent_step", pa.int64()),
         ("agent_seed", pa.int32()),

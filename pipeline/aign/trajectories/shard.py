@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import torch
 from torch import Tensor
 
 from aign.errors import DatasetError, unknown_name
 from aign.files import writing
-from aign.trajectories.layout import is_text, to_tensor
+from aign.trajectories.layout import is_text, leaf_of, to_tensor
 from aign.trajectories.schema import FORMAT_VERSION
-from aign.trajectories.versions import upgraded
+from aign.trajectories.versions import upgraded_column, upgraded_schema
 
 Strings = np.ndarray[Any, np.dtype[np.str_]]
 
@@ -72,16 +73,17 @@ class Shard:
         """
         self.path = path
         self._version, self._state = version, _state(path)
-        self._batch = upgraded(read_batch(path), version)
+        self._batch = read_batch(path)
         self._views: dict[str, Tensor] = {}
         self._strings: dict[str, Strings] = {}
-        self.schema = self._batch.schema.remove_metadata()
+        self.schema = upgraded_schema(self._batch.schema, version)
 
     def __len__(self) -> int:
         return int(self._batch.num_rows)
 
     def view(self, name: str) -> Tensor:
-        """Return a numeric column as a tensor (rows, ...), without copying (booleans are unpacked).
+        """Return a numeric column as a tensor (rows, ...), without copying; but booleans are unpacked, and what older
+        versions hold in float32 and today's in float64 is converted.
 
         Raises:
             DatasetError: no such column, or one of text.
@@ -89,7 +91,7 @@ class Shard:
         if is_text(self._field(name).type):
             raise DatasetError(f"Column {name!r} holds text; read it with strings({name!r}).")
         if name not in self._views:
-            self._views[name] = to_tensor(self._batch.column(name))
+            self._views[name] = to_tensor(self._column(name))
         return self._views[name]
 
     def strings(self, name: str) -> Strings:
@@ -101,7 +103,7 @@ class Shard:
         if not is_text(self._field(name).type):
             raise DatasetError(f"Column {name!r} holds numbers; read it with views({name!r}) or column({name!r}).")
         if name not in self._strings:
-            self._strings[name] = np.asarray(self._batch.column(name).to_pylist(), dtype=np.str_)
+            self._strings[name] = np.asarray(self._column(name).to_pylist(), dtype=np.str_)
         return self._strings[name]
 
     def rows_of(self, split: str) -> np.ndarray[Any, np.dtype[np.intp]]:
@@ -114,8 +116,15 @@ class Shard:
         The file is mapped anew; views handed out before stay valid, and hold what they lie in.
         """
         if self._state is not None and _state(self.path) == self._state:  # never another file than the one checked
-            self._batch = upgraded(read_batch(self.path), self._version)
+            self._batch = read_batch(self.path)
             self._views.clear()
+
+    def precision(self, name: str) -> torch.dtype:
+        """Return the type in which the file itself holds a column of floats: torch.float32 or torch.float64."""
+        return torch.float32 if leaf_of(self._batch.schema.field(name).type) == pa.float32() else torch.float64
+
+    def _column(self, name: str) -> pa.Array:
+        return upgraded_column(self._batch, name, self._version)
 
     def _field(self, name: str) -> pa.Field:
         if name not in self.schema.names:

@@ -111,6 +111,9 @@ class Columns:
             with np.errstate(over="ignore"):
                 stored = values.astype(dtype, copy=False)
             self.refuse(name, ~np.isfinite(stored), values, f"every value must be a finite {dtype}")
+            if dtype == np.float64 and values.dtype.kind in "iu":
+                self.refuse(name, stored.astype(values.dtype) != values, values,
+                            "whole numbers are exact up to 2^53, and this one would be rounded")
         elif dtype.kind == "i":
             self.refuse(name, values.astype(dtype, copy=False) != values, values, f"every value must fit in {dtype}")
 

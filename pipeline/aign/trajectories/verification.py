@@ -15,20 +15,21 @@ import numpy as np
 import pyarrow as pa
 
 from aign import manifest
-from aign.errors import AignError, ContextError, DatasetError
+from aign.errors import AignError, ContextError, DatasetError, TrustError
 from aign.files import read_json
 from aign.scenarios import registry
 from aign.scenarios.base import Scenario
 from aign.trajectories.assemble import check_identities
 from aign.trajectories.description import check_description
 from aign.trajectories.layout import is_text
-from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reader import INFO, TrajectoryStore
 from aign.trajectories.replay import OnProgress, check_replay, replay
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard, read_batch
 from aign.trajectories.validation import Columns, check_values
 from aign.trajectories.versions import version_of
 from aign.trajectories.yardsticks import CONTEXTS, LoadYardsticks, check_yardsticks
+from aign.trust import Trust
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Check:
     counts: Mapping[str, int]
 
 
-def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress | None = None) -> Iterator[Check]:
+def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress | None = None,
+           trust_code: Trust = False) -> Iterator[Check]:
     """Check a dataset folder thoroughly, yielding each check as it is passed.
 
     Args:
@@ -54,14 +56,16 @@ def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress 
         load_yardsticks: reads the dataset's contexts file, where there is one.
         on_replay: where given, every episode is also simulated again, and it is told how many are done, and of how
             many.
+        trust_code: which code that the dataset's scenario names may be imported; see `TrajectoryStore.open`.
 
     Raises:
+        TrustError: the scenario names code that is not trusted.
         DatasetError: at the first thing that is wrong, naming the file, and the episode and column where there is one.
     """
     files = manifest.check(folder, deep=True)
     yield Check("files", f"name, size and SHA-256 of each file are those of {manifest.NAME}",
                 {"files": len(files), "bytes": sum(entry["bytes"] for entry in files.values())})
-    store = opened(folder, files)
+    store = opened(folder, files, trust_code)
     shards, scenario = store.shards, store.scenario
     yield Check("schema", f"one record batch a shard, with the columns of scenario {scenario.name}, format version "
                 f"{store.info['format_version']}", {"shards": len(shards), "columns": len(store.columns)})
@@ -70,30 +74,32 @@ def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress 
     check_identities(shards)
     yield Check("splits", "episode ids are unique; a context id stands for one context; no context is in two splits",
                 {"episodes": len(store), "contexts": _check_contexts(shards)})
+    yardsticks = load_yardsticks(folder / CONTEXTS, scenario) if CONTEXTS in files else None
     names, figures = check_description(store, {name: entry["sha256"] for name, entry in files.items()})
     yield Check("figures", f"{', '.join(names)} made again from the shards are the same", {"figures": figures})
-    yardsticks = load_yardsticks(folder / CONTEXTS, scenario) if CONTEXTS in files else None
     if yardsticks is not None:
         count = check_yardsticks(shards, scenario, yardsticks)
         yield Check("contexts", f"context, split and return_normalised of every episode agree with {CONTEXTS}",
                     {"contexts": count, "episodes": len(store)})
     if on_replay is not None:
         result = replay(store, yardsticks, on_replay)
-        check_replay(result)
+        check_replay(result, rounding=scenario.runs_foreign_code)
+        same = "to the last bit" if result.first is None else f"up to rounding, in {result.differing:,} episodes"
         yield Check("replay", f"every episode simulated again from its context, first state and actions: "
-                    f"{', '.join(result.compared)} are the same to the last bit",
+                    f"{', '.join(result.compared)} are the same {same}",
                     {"episodes": result.episodes, "values": result.values})
 
 
-def opened(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> TrajectoryStore:
+def opened(folder: Path, files: Mapping[str, Mapping[str, Any]], trust_code: Trust = False) -> TrajectoryStore:
     """Open a dataset whose manifest lists `files`, refusing what is not its scenario's.
 
     Raises:
+        TrustError: the scenario names code that is not trusted.
         DatasetError: naming the file, and the column where one differs.
     """
-    info = read_json(folder / "meta" / "info.json", DatasetError)
+    info = read_json(folder / INFO, DatasetError)
     version = version_of(info, folder)
-    scenario = _scenario(info, folder / "meta" / "info.json")
+    scenario = _scenario(info, folder / INFO, trust_code)
     names = sorted(name for name in files if name.endswith(".arrow"))
     expected = [f"data-{index:05d}-of-{len(names):05d}.arrow" for index in range(len(names))]
     if not names or names != expected:
@@ -105,15 +111,17 @@ def opened(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> TrajectorySt
             raise DatasetError(f"{shard.path}: {len(shard)} episodes, the manifest says "
                                f"{files[shard.path.name].get('rows')}. {manifest.REMEDY}")
         _check_schema(shard, arrow_schema(scenario))
-    return TrajectoryStore(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError))
+    return TrajectoryStore(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError), trust_code)
 
 
-def _scenario(info: Mapping[str, Any], path: Path) -> Scenario[Any]:
+def _scenario(info: Mapping[str, Any], path: Path, trust_code: Trust) -> Scenario[Any]:
     spec = info.get("scenario")
     if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
         raise DatasetError(f"{path}: names no scenario. {manifest.REMEDY}")
     try:
-        return registry.create(**spec)
+        return registry.recreate(spec, path, trust_code)
+    except TrustError:
+        raise
     except AignError as error:
         raise DatasetError(f"{path}: {error} Use the version of aign that made the dataset.") from None
 

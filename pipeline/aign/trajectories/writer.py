@@ -108,9 +108,11 @@ class ShardWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        self._end()
+        try:
+            if kind is None:
+                self.close()
+        finally:
+            self._end()
 
     def __repr__(self) -> str:
         return (f"ShardWriter({self.scenario.name}, {len(self._paths)} shards written, {self.buffered} of "
@@ -123,10 +125,8 @@ class ShardWriter:
 
     def _begin(self) -> None:
         """Take the folder, and remove what an earlier writer left in it: its manifest, shards, half-written files."""
-        # Where nothing can be made, locked or removed, the write that follows says so.
-        with suppress(OSError):
-            self._claim.enter_context(claimed(self.folder))
-        with suppress(OSError):
+        self._claim.enter_context(claimed(self.folder))
+        with suppress(OSError):  # where nothing can be removed, the write that follows says so
             for pattern in (manifest.NAME, "part-*.arrow", ".part-*.arrow.*.part"):
                 for path in self.folder.glob(pattern):
                     path.unlink()

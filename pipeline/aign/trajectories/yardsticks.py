@@ -6,21 +6,27 @@ Axes: B contexts, E episodes, C context values.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from aign.errors import DatasetError
-from aign.scenarios.base import Scenario, normalised_return
+from aign.scenarios.base import Scenario
+from aign.scenarios.returns import normalised_return
 from aign.scenarios.sequential import is_sequential
 from aign.trajectories.comparison import Comparison
+from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import Shard
 
 CONTEXTS = "contexts.safetensors"
 """The contexts file of a dataset folder."""
+ROUNDING = 1e-9
+"""Relative difference of utilities that rounding alone may make."""
 REMEDY = "The contexts are of another dataset, or one of the two was altered: make the dataset again."
 
 
@@ -46,6 +52,39 @@ class Yardsticks(Protocol):
 
 LoadYardsticks = Callable[[Path, Scenario[Any]], Mapping[str, Yardsticks]]
 """Reads a contexts file: the yardsticks of each split."""
+
+
+@dataclass(frozen=True, eq=False)
+class StoredYardsticks:
+    """What a contexts file holds of one split; see `Yardsticks`."""
+
+    ids: Tensor
+    values: Tensor
+    reference: Tensor
+    optimum: Tensor
+
+
+FIELDS = tuple(StoredYardsticks.__dataclass_fields__)
+"""What a contexts file holds of each split, as tensors called train.ids and so on."""
+
+
+def read_contexts(path: Path) -> tuple[str, dict[str, StoredYardsticks]]:
+    """Read a contexts file: for which scenario it was drawn, as JSON, and the contexts of each split.
+
+    Raises:
+        DatasetError: the file is missing, damaged or lacks a tensor.
+    """
+    try:
+        with safe_open(path, framework="pt") as stored:
+            spec = (stored.metadata() or {}).get("scenario", "nothing")
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+    except (OSError, SafetensorError) as error:
+        raise DatasetError(f"{path}: contexts cannot be read ({error}). Collect the dataset again.") from None
+    present = [split for split in SPLITS if f"{split}.ids" in tensors]
+    missing = [f"{split}.{name}" for split in present for name in FIELDS if f"{split}.{name}" not in tensors]
+    if missing:
+        raise DatasetError(f"{path}: {', '.join(missing)} missing. Collect the dataset again.")
+    return spec, {split: StoredYardsticks(*(tensors[f"{split}.{name}"] for name in FIELDS)) for split in present}
 
 
 class Known:
@@ -103,20 +142,35 @@ def check_yardsticks(shards: Sequence[Shard], scenario: Scenario[Any], splits: M
         raise DatasetError(f"{CONTEXTS}: contexts of {known.values.shape[1]} values, scenario {scenario.name} has "
                            f"{scenario.context_size}. {REMEDY}")
     for shard in shards:
-        rows = _rows(shard, known)
+        rows = rows_of(shard, known)
         normalised = known.normalised(_utility(scenario, shard), rows)
-        comparison.add(shard, {"context": known.values[rows], "return_normalised": normalised.float()})
+        comparison.add(shard, {"context": known.values[rows], "return_normalised": normalised})
         if comparison.first is not None:
             raise DatasetError(f"{comparison.first}. {REMEDY}")
     return len(known)
 
 
 def _utility(scenario: Scenario[Any], shard: Shard) -> Tensor:
-    """Return the utility (E,) of a shard's episodes: of the last design, or as stored where no state shows it."""
+    """Return the utility (E,) that the normalised returns of a shard's episodes were computed from.
+
+    That is the stored one, which must be that of the last design where a state shows it; but in float32 it was rounded
+    only afterwards, so that the one of the last design stands for it.
+    """
+    stored = shard.view("utility")
     if is_sequential(scenario):
-        return shard.view("utility").double()
+        return stored
     final = shard.view("observations")[torch.arange(len(shard)), shard.view("length").long(), :scenario.state_size]
-    return scenario.utility(shard.view("context").clone(), scenario.design_of(final))
+    computed = scenario.utility(shard.view("context").clone(), scenario.design_of(final))
+    if shard.precision("utility") == torch.float32:
+        return computed
+    # Not to the last bit: another processor may round the scenario's formula otherwise.
+    wrong = (stored - computed).abs() > ROUNDING * (1.0 + computed.abs())
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0])
+        raise DatasetError(f"{shard.path}, column 'utility': episode {int(shard.view('episode_id')[row])} (row {row}) "
+                           f"holds {float(stored[row])}, its last design has {float(computed[row])}. Observations or "
+                           "utility were altered: make the dataset again.")
+    return stored
 
 
 def _check_shapes(split: str, one: Yardsticks) -> None:
@@ -130,8 +184,12 @@ def _check_shapes(split: str, one: Yardsticks) -> None:
         raise DatasetError(f"{CONTEXTS}, split {split}: a reference or an optimum is not finite. {REMEDY}")
 
 
-def _rows(shard: Shard, known: Known) -> Tensor:
-    """Return the row of every episode's context, refusing those that are not there, or of another split."""
+def rows_of(shard: Shard, known: Known) -> Tensor:
+    """Return the row (E,) of every episode's context.
+
+    Raises:
+        DatasetError: naming the first episode whose context is not there, or of another split.
+    """
     ids, splits = shard.view("context_id"), shard.strings("split")
     rows = known.rows(ids)
     wrong = (known.ids[rows] != ids).numpy() | (known.split[rows.numpy()] != splits)

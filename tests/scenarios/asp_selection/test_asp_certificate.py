@@ -6,6 +6,7 @@ from asp_events import best_of_all, hurried, small
 
 from aign.scenarios.asp_selection import certificate
 from aign.scenarios.asp_selection.providers import Fleet
+from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse, satisfied
 
 
@@ -26,7 +27,7 @@ def contexts(scenario):
 def test_the_design_lies_between_prophet_and_bound(scenario, contexts):
     found = scenario.certify(contexts)
     utility = scenario.utility(contexts, found.design)
-    assert found.kind == "upper bound"
+    assert found.kind is CertificateKind.UPPER_BOUND
     assert found.feasible.all()
     assert (utility <= found.utility).all()
     assert (utility >= scenario.utility(contexts, scenario.heuristics["prophet"](contexts))).all()

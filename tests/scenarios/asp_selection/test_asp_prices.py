@@ -1,5 +1,7 @@
 """Prices: strong duality, the linear program written down a second time, and descent against it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -49,4 +51,12 @@ def test_small_problems_are_solved_and_large_ones_descended(monkeypatch):
     problem = problem_of(scenario, hurried(scenario, 1, 0, 0.3)[0])
     torch.testing.assert_close(best_prices(problem), program_prices(problem)[0])
     monkeypatch.setattr(prices, "LARGEST_PROGRAM", 59)
+    torch.testing.assert_close(best_prices(problem), descended_prices(problem))
+
+
+def test_where_the_solver_gives_up_descended_prices_stand_in(monkeypatch):
+    scenario = small(tasks=20, providers=3)
+    problem = problem_of(scenario, hurried(scenario, 1, 0, 0.3)[0])
+    monkeypatch.setattr(prices, "linprog", partial(linprog, options={"maxiter": 0, "presolve": False}))
+    assert program_prices(problem) is None
     torch.testing.assert_close(best_prices(problem), descended_prices(problem))

@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse, satisfied
-from aign.scenarios.contract import Contract
+from aign.scenarios.contract import Contract, program
 
 SCENARIO = Contract.create(types=3)
 SEEDS = st.integers(0, 2**31)
@@ -27,7 +28,7 @@ def request(*texts, scenario=SCENARIO):
 def test_the_certified_menu_meets_the_request_and_attains_the_bound(texts):
     constraints, market = request(*texts), contexts(count=12)
     certificate = SCENARIO.certify(market, constraints)
-    assert certificate.kind == "upper bound"
+    assert certificate.kind is CertificateKind.UPPER_BOUND
     known = certificate.feasible
     assert int(known.sum()) >= 4
     assert torch.equal(known, ~certificate.proven_infeasible)
@@ -98,7 +99,7 @@ def test_a_budget_that_does_not_reach_everybody_leaves_types_out():
 @pytest.mark.parametrize("text", ["monotonicity>=0.2", "ir_slack<=0.1", "latency>=10", "served<=0.5"])
 def test_other_constraints_promise_no_bound(text):
     certificate = SCENARIO.certify(contexts(), request(text))
-    assert certificate.kind == "best known"
+    assert certificate.kind is CertificateKind.BEST_KNOWN
     assert not bool(certificate.proven_infeasible.any())
     assert torch.equal(certificate.utility.isnan(), ~certificate.feasible)
     met = satisfied(request(text), SCENARIO.measure(contexts(), certificate.design), 8)
@@ -110,9 +111,24 @@ def test_with_penalties_the_optimum_is_the_same_and_requests_promise_no_bound():
     market = contexts()
     torch.testing.assert_close(strict.certify(market).utility, SCENARIO.certify(market).utility)
     certificate = strict.certify(market, request("payment<=240"))
-    assert certificate.kind == "best known"
+    assert certificate.kind is CertificateKind.BEST_KNOWN
     torch.testing.assert_close(strict.utility(market, certificate.design)[certificate.feasible],
                                SCENARIO.utility(market, certificate.design)[certificate.feasible])
+
+
+def test_where_the_solver_gives_up_the_bound_holds_and_nothing_is_called_impossible(monkeypatch):
+    market, constraints = contexts(), request("payment<=240")
+    sure = SCENARIO.certify(market, constraints)
+    monkeypatch.setattr(program, "OPTIONS", {**program.OPTIONS, "maxiter": 0, "presolve": False})
+    unsure = SCENARIO.certify(market, constraints)
+    asked = ~satisfied(constraints, SCENARIO.measure(market, SCENARIO.certify(market).design), 8)
+    assert bool(asked.any())
+    assert unsure.kind is CertificateKind.UPPER_BOUND
+    assert bool((unsure.utility >= sure.utility).all())
+    assert not bool(unsure.proven_infeasible.any())
+    assert torch.equal(unsure.prices[constraints[0]].isnan(), asked)
+    met = satisfied(constraints, SCENARIO.measure(market, unsure.design), 8)
+    assert torch.equal(unsure.feasible, met)
 
 
 def test_prices_of_a_binding_budget_are_positive_and_of_a_slack_one_zero():
@@ -122,5 +138,5 @@ def test_prices_of_a_binding_budget_are_positive_and_of_a_slack_one_zero():
     everybody = SCENARIO.measure(market, binding.design)["served"] == 1
     moved = (binding.utility < slack.utility - 1e-4) & everybody
     assert bool(moved.any())
-    assert bool((binding.prices["payment<=240"][moved] > 0).all())
-    assert not bool(slack.prices["payment<=499"].any())
+    assert bool((binding.prices[request("payment<=240")[0]][moved] > 0).all())
+    assert not bool(slack.prices[request("payment<=499")[0]].any())

@@ -7,6 +7,7 @@ from contract_reference import everybody_signs
 
 from aign.scenarios.constraints import parse
 from aign.scenarios.contract import Contract
+from aign.scenarios.contract import program as programs
 from aign.scenarios.contract.program import Program
 
 SCENARIO = Contract.create(types=3)
@@ -17,6 +18,10 @@ MARKET = SCENARIO.market(CONTEXTS)
 def program(row, *texts, served=3, strict=False, scenario=SCENARIO, market=MARKET):
     return Program(market.share[row].numpy(), market.cost[row].numpy(), float(market.longest[row]),
                    scenario.parameters, parse(texts, scenario.labels), served, strict)
+
+
+def values(menu):
+    return np.concatenate([menu.speed, menu.reward])
 
 
 def extra_rows(row, payment=None, provider=None):
@@ -63,7 +68,7 @@ def test_prices_are_what_one_more_unit_of_the_threshold_adds(text):
         near = [program(row, str(constraint.at(constraint.threshold + move))).solve() for move in (-step, step)]
         if None not in near:
             slope = (near[0].cost - near[1].cost) / (2 * step)
-            assert program(row, text).solve().prices[text] == pytest.approx(slope, abs=2e-3)
+            assert program(row, text).solve().prices[constraint] == pytest.approx(slope, abs=2e-3)
             checked += abs(slope) > 1e-3
     assert checked > 0
 
@@ -75,6 +80,17 @@ def test_what_no_menu_meets_is_proven(texts):
     for row in range(12):
         assert program(row, *texts).solve() is None
         assert program(row, *texts).nearest(np.ones(3), np.ones(3)) is None
+
+
+@pytest.mark.parametrize("steps", [0, 22])  # before there is any menu; after the first tangents
+def test_where_the_solver_gives_up_the_cost_is_never_too_high(monkeypatch, steps):
+    whole = [program(row, "payment<=260").solve().cost for row in range(12)]
+    monkeypatch.setattr(programs, "OPTIONS", {**programs.OPTIONS, "maxiter": steps, "presolve": False})
+    short = [program(row, "payment<=260").solve() for row in range(12)]
+    assert all(found is not None and 0 < found.cost <= cost for found, cost in zip(short, whole, strict=True))
+    assert min(found.cost - cost for found, cost in zip(short, whole, strict=True)) < -1e-6
+    assert [found.menu is None and found.prices == {} for found in short] == [steps == 0] * 12
+    assert steps or program(0).nearest(np.ones(3), np.ones(3)) is None
 
 
 def test_fewer_types_cost_less_but_may_be_too_few():
@@ -99,9 +115,9 @@ def test_the_nearest_menu_stays_where_it_is_met_and_no_other_is_nearer(texts):
         found = wanted.nearest(speed, reward)
         if found is None:
             continue
-        again = wanted.nearest(*found)
-        np.testing.assert_allclose(np.concatenate(again), np.concatenate(found), atol=1e-7)
-        distance = np.abs(np.concatenate(found) - np.concatenate([speed, reward])).sum()
+        again = wanted.nearest(found.speed, found.reward)
+        np.testing.assert_allclose(values(again), values(found), atol=1e-7)
+        distance = np.abs(values(found) - np.concatenate([speed, reward])).sum()
         other = wanted.solve()
         if other is not None:
-            assert distance <= np.abs(np.concatenate([other.speed - speed, other.reward - reward])).sum() + 1e-7
+            assert distance <= np.abs(values(other.menu) - np.concatenate([speed, reward])).sum() + 1e-7

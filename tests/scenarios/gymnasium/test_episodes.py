@@ -1,5 +1,7 @@
 """Episodes found by their decisions, against environments stepped by hand."""
 
+import json
+
 import gymnasium
 import numpy as np
 import pytest
@@ -41,7 +43,7 @@ def check(found, seed, choices):
     moment = found.after(seed, np.array(choices, np.float32).reshape(-1, 1))
     shown, totals = by_hand(seed, choices)
     np.testing.assert_array_equal(moment.observed, np.array(shown, np.float32))
-    np.testing.assert_array_equal(moment.totals, np.array(totals, np.float32))
+    np.testing.assert_array_equal(moment.totals, np.array(totals))
 
 
 @given(asked=st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 2), max_size=HORIZON)), max_size=12))
@@ -63,9 +65,10 @@ def test_forgetting_changes_no_answer(monkeypatch):
 
 def test_an_environment_is_stepped_on_and_not_started_again(monkeypatch):
     started = []
-    start = Maker.start
-    monkeypatch.setattr(Maker, "start", lambda maker, seed: started.append(seed) or start(maker, seed))
     found = corridor()
+    found.after(0, np.empty((0, 1), np.float32))  # makes one environment more, for its spaces
+    make = Maker.make
+    monkeypatch.setattr(Maker, "make", lambda maker, seed: started.append(seed) or make(maker, seed))
     for length in range(HORIZON + 1):
         for seed in (4, 9):
             found.after(seed, np.ones((length, 1), np.float32))
@@ -81,9 +84,52 @@ def test_after_the_end_nothing_happens():
     np.testing.assert_array_equal(early.observed, late.observed)
 
 
-def test_what_is_not_finite_is_refused():
-    lost = Maker("toy/Switches-v0", "", '{"noise": "lost"}', "")
-    found = Episodes(lost, actions_of(toy_worlds.Switches().action_space, "x"), {}, 4)
-    found.after(0, np.zeros((0, 5), np.float32))
-    with pytest.raises(ParameterError, match="Switches-v0 gave an observation or a reward that is not finite after 1"):
-        found.after(0, np.zeros((1, 5), np.float32))
+# --- what an environment hands out is its own, and labels are numbers -------------------------------------------------
+def toy_episodes(environment, **labels):
+    world = toy_worlds.Faulty()
+    asked = {name: LabelParameters(**label) for name, label in labels.items()}
+    return lambda **options: Episodes(Maker(f"toy/{environment}-v0", "", json.dumps(options), ""),
+                                      actions_of(world.action_space, "x"), asked, 8)
+
+
+def totals(found, steps=3):
+    return found.after(0, np.full((steps, 2), 0.5, np.float32)).totals[len(episodes.OWN_TOTALS):].tolist()
+
+
+def test_a_label_sees_what_was_shown_although_the_environment_shows_one_buffer():
+    labels = {"by_info": {"function": "toy_worlds:info_moved", "how": "sum"},
+              "moved": {"function": "toy_worlds:moved", "how": "sum"}}
+    assert totals(toy_episodes("SameBuffers", **labels)(), 8) == pytest.approx([8.0, 8.0], rel=1e-6)
+
+
+def test_a_label_sees_the_action_that_was_asked_for_although_the_environment_changes_it():
+    assert totals(toy_episodes("SameBuffers", asked={"function": "toy_worlds:asked"})()) == [0.5]
+
+
+@pytest.mark.parametrize("value", [None, np.nan, np.inf, "much", [1.0], {"a": 1}])
+def test_a_label_that_is_no_number_is_refused_at_its_step_by_name(monkeypatch, value):
+    fault = toy_worlds.Faulty.fault
+    monkeypatch.setattr(toy_worlds.Faulty, "fault", lambda env, place, right: fault(env, place, right)
+                        if place != "label" or env.time < 2 else value)
+    found = toy_episodes("Faulty", load={"info": "load", "how": "max"})()
+    assert totals(found, 1) == [1.0]
+    with pytest.raises(ParameterError, match=r"toy/Faulty-v0, step 2 with seed 0: labels.load: info 'load' gave .*; a "
+                                             "label needs one finite number at every step"):
+        totals(found, 2)
+
+
+def test_a_function_of_a_label_that_raises_is_told():
+    found = toy_episodes("Faulty", late={"function": "toy_worlds:raised"})()
+    assert totals(found, 2) == [2.0]
+    with pytest.raises(ParameterError, match=r"step 3 with seed 0: labels.late: function toy_worlds:raised: raised "
+                                             r"KeyError: 3 \(toy_worlds.py, line \d+\)"):
+        totals(found, 3)
+
+
+def test_what_cannot_be_copied_is_refused_only_where_a_function_reads_it(monkeypatch):
+    monkeypatch.setattr(toy_worlds.Faulty, "fault", lambda env, place, right: {**right, "held": (n for n in ())}
+                        if place == "info" else right)
+    assert totals(toy_episodes("Faulty", load={"info": "load"})()) == [3.0]
+    with pytest.raises(ParameterError, match="step 1 with seed 0: info is kept for the functions of labels, but copying"
+                                             " it: raised TypeError: cannot pickle 'generator'"):
+        totals(toy_episodes("Faulty", moved={"function": "toy_worlds:moved"})())

@@ -10,6 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from aign.agents.rollout import rollout
 from aign.errors import ContextError, ParameterError
 from aign.scenarios import registry
+from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse
 from aign.scenarios.gymnasium_env import ScenarioEnv
 from aign.trajectories.schema import arrow_schema
@@ -68,7 +69,7 @@ def test_an_episode_is_that_of_the_environment_itself(environment, horizon):
         np.testing.assert_array_equal(done.states[row, :steps + 1].numpy(), np.clip(seen.astype(np.float32), low, high))
         assert torch.equal(done.states[row, steps:], done.states[row, steps].expand(horizon + 1 - steps, -1))
         assert done.rewards[row].tolist() == rewards + [0.0] * (horizon - steps)
-        assert float(utility[row]) == float(np.float32(sum(rewards)))
+        assert float(utility[row]) == sum(rewards)
         assert float(labels["duration"][row]) == steps
 
 
@@ -151,11 +152,11 @@ def test_the_reference_is_the_mean_of_chance():
 def test_a_stated_optimum_is_the_bound_and_is_said_to_be_stated():
     values = contexts(toy("Switches"), 4)
     stated = toy("Switches", optimum=8.0).certify(values)
-    assert (stated.kind, stated.utility.tolist()) == ("upper bound", [8.0] * 4)
+    assert (stated.kind, stated.utility.tolist()) == (CertificateKind.UPPER_BOUND, [8.0] * 4)
     assert "stated" in stated.statement
     assert not stated.proven_infeasible.any()
     found = toy("Switches").certify(values)
-    assert found.kind == "best known"
+    assert found.kind is CertificateKind.BEST_KNOWN
     assert torch.equal(found.utility, toy("Switches").utility(values, found.design))
 
 
@@ -191,8 +192,8 @@ def test_equal_runs_are_cut_in_order():
     states = scenario.initial_state(values)
     seen = scenario.agent_observations(values, states, 2)
     assert seen.shape == (3, 2, 3)
-    torch.testing.assert_close(seen[:, :, 0], states[:, :2])
-    torch.testing.assert_close(seen[:, :, 1], states[:, :2].mean(1, keepdim=True).expand(-1, 2))
+    torch.testing.assert_close(seen[:, :, 0], states[:, :2].float())
+    torch.testing.assert_close(seen[:, :, 1], states[:, :2].float().mean(1, keepdim=True).expand(-1, 2))
     assert (seen[:, :, 2] == 0.5).all()
     _, rewards = scenario.step(values, states, torch.zeros(3, 4))
     assert torch.equal(scenario.agent_rewards(values, states, states, rewards), rewards.float()[:, None].expand(3, 2))
@@ -236,6 +237,15 @@ def test_contexts_are_seeds():
 def test_what_cannot_be_a_scenario_is_refused_at_once(given, said):
     with pytest.raises(ParameterError, match=said):
         registry.create("gymnasium", **given)
+
+
+def test_a_fault_of_one_seed_is_told_with_the_seed_that_shows_it():
+    scenario = registry.create("gymnasium", environment="toy/Rare-v0")
+    rule = scenario.rules["random"]
+    scenario.played(rule, torch.tensor([[7.0], [99.0]]))
+    with pytest.raises(ParameterError, match=r"environment: toy/Rare-v0, step 2 with seed 123: raised RuntimeError: "
+                                             r"overload \(toy_worlds.py, line \d+\)"):
+        scenario.played(rule, torch.tensor([[7.0], [123.0]]))
 
 
 @pytest.mark.parametrize("name", TOYS)

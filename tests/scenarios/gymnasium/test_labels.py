@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aign.errors import ParameterError
-from aign.scenarios.gymnasium.labels import LabelParameters, Measured, Record, looked_up
+from aign.scenarios.gymnasium.labels import MISSING, LabelParameters, Measured, Record, looked_up
 
 
 def measured(values, **asked):
@@ -38,17 +38,18 @@ def test_a_function_is_given_all_that_has_happened():
     assert measured([7, 6, 7], function="toy_worlds:lean", how="sum") == 1 + 1 + 2
 
 
-@pytest.mark.parametrize(("info", "path", "found"), [
+@pytest.mark.parametrize(("info", "path", "value"), [
     ({"a": 1}, "a", 1), ({"a": {"b": 2}}, "a.b", 2), ({"a.b": 3}, "a.b", 3), ({"a": {"b.c": 4}}, "a.b.c", 4),
-    ({"a b": 5}, "a b", 5), ({"a": 1}, "a.b", None), ({}, "a", None)])
-def test_keys_are_looked_up_along_their_path(info, path, found):
-    assert looked_up(info, path) == found
+    ({"a b": 5}, "a b", 5), ({"a": 1}, "a.b", MISSING), ({}, "a", MISSING),
+    ({"a": None}, "a", None)])
+def test_keys_are_looked_up_along_their_path(info, path, value):
+    assert looked_up(info, path) == value
 
 
 @pytest.mark.parametrize(("asked", "said"), [
     ({"info": "kee"}, "labels.x: a step's info holds no 'kee'; it holds 'key', 'deep'"),
-    ({"info": "deep"}, "info 'deep' gave .* no number"),
-    ({"function": "toy_worlds:silent"}, "toy_worlds:silent gave 'nothing', which is no number"),
+    ({"info": "deep"}, "info 'deep' gave .* one finite number"),
+    ({"function": "toy_worlds:silent"}, "toy_worlds:silent gave 'nothing'; a label needs one finite number"),
     ({"function": "toy_worlds:louder"}, "labels.x.function: module 'toy_worlds' holds no function 'louder'")])
 def test_what_gives_no_number_is_named(asked, said):
     with pytest.raises(ParameterError, match=said):

@@ -51,3 +51,23 @@ def test_a_named_rule_gives_the_environments_actions():
 def test_a_rule_that_is_not_there_is_named():
     with pytest.raises(ParameterError, match=r"rules.x: module 'toy_worlds' holds no function 'frist'"):
         switches(rules={"x": "toy_worlds:frist"})
+
+
+@pytest.mark.parametrize(("rule", "said"), [
+    ("refuses", r"raised LookupError: no such cell \(toy_worlds.py, line \d+\)"),
+    ("short", r"its action has the shape \(1,\); its space allows numbers of shape \(2,\)"),
+    ("unknown", r"its action .*nan"), ("beyond", "its action is .*; its space allows MultiDiscrete"),
+    ("silent", "its action is 'nothing'")])
+def test_what_a_rule_does_wrong_is_told_by_its_name(rule, said):
+    scenario, values = switches(rules={"x": f"toy_worlds:{rule}"}), torch.tensor([[1.0]])
+    with pytest.raises(ParameterError, match=f"rules.x: function toy_worlds:{rule}: {said}"):
+        scenario.heuristics["x"](values)
+
+
+def test_a_rule_may_go_beyond_a_range_but_not_beyond_numbers():
+    scenario = registry.create("gymnasium", environment="toy/Faulty-v0",
+                               rules={"far": "toy_worlds:beyond", "x": "toy_worlds:unknown"})
+    values = torch.tensor([[1.0]])
+    assert (scenario.heuristics["far"](values) == 1).all()
+    with pytest.raises(ParameterError, match=r"rules.x: function toy_worlds:unknown: its action\[0\] is nan"):
+        scenario.heuristics["x"](values)

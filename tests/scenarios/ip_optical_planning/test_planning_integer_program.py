@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from aign.errors import SolverError
+from aign.scenarios.ip_optical_planning import integer_program
 from aign.scenarios.ip_optical_planning.integer_program import IntegerProgram
 
 
@@ -39,4 +41,31 @@ def test_columns_need_not_be_whole():
     program = IntegerProgram(0.0)
     columns = program.columns(np.array([1.0]), 0.0, 9.0, whole=False)
     program.rows(np.array([5.0]), np.array([[2.0]]), columns)
-    assert program.solve().values.tolist() == pytest.approx([2.5])
+    solved = program.solve()
+    assert solved.values.tolist() == pytest.approx([2.5])
+    assert solved.bound == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("nodes", [0, 1])
+def test_a_search_cut_short_leaves_a_bound_or_says_that_it_has_none(monkeypatch, nodes):
+    def solved():
+        generator = np.random.default_rng(0)
+        program = IntegerProgram(0.0)
+        columns = program.columns(generator.uniform(1, 3, 30), 0.0, 4.0, whole=True)
+        matrix = generator.integers(0, 3, (30, 30)).astype(float)
+        program.rows(matrix @ generator.integers(0, 4, 30) * 0.9, matrix, columns)
+        return program.solve()
+
+    best = solved().bound
+    monkeypatch.setattr(integer_program, "NODES", nodes)
+    short = solved()
+    assert short.bound < best
+    assert (short.bound > -np.inf) == bool(nodes)
+
+
+def test_a_program_without_an_optimum_is_an_error_and_no_figure(monkeypatch):
+    program = IntegerProgram(0.0)
+    program.columns(np.array([-1.0]), 0.0, np.inf, whole=True)
+    program._solver.setOptionValue("presolve", "off")
+    with pytest.raises(SolverError, match=r"1 columns: Unbounded\. Nothing is certified"):
+        program.solve()

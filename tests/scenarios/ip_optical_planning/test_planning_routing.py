@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planning_reference import SQUARE, least_overflow
 
+from aign.errors import SolverError
 from aign.scenarios.ip_optical_planning.routing import Router
 from aign.scenarios.ip_optical_planning.topology import load
 
@@ -50,3 +51,10 @@ def test_a_failed_link_carries_nothing():
     found = ROUTERS[4].route(np.array([1.0, 1.0, 1.0, 1.0]), np.full(5, 100.0))
     assert found.load[4] == 0.0
     assert found.overflow == 0.0
+
+
+def test_a_routing_that_was_not_solved_is_an_error_and_no_figure():
+    router = Router(SQUARE, None, np.full(5, 4.0))
+    router._solver.setOptionValue("simplex_iteration_limit", 0)
+    with pytest.raises(SolverError, match=r"routing the demands of .*: .*limit.*unknown"):
+        router.route(np.full(4, 9.0), np.full(5, 0.1))

@@ -5,6 +5,7 @@ import torch
 from gymnasium.utils.env_checker import check_env
 
 from aign.errors import ParameterError
+from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse
 from aign.scenarios.gymnasium_env import ScenarioEnv
 from aign.scenarios.ip_optical_planning import IpOpticalPlanning
@@ -97,7 +98,7 @@ def test_results_of_a_row_do_not_depend_on_its_batch_or_on_memory():
 def test_the_certificate_is_the_best_there_is_and_says_how():
     values = contexts()
     certificate = POLSKA.certify(values)
-    assert certificate.kind == "upper bound"
+    assert certificate.kind is CertificateKind.UPPER_BOUND
     assert "relative gap 0" in certificate.statement
     assert bool(certificate.feasible.all())
     torch.testing.assert_close(POLSKA.utility(values, certificate.design), certificate.utility, rtol=0, atol=1e-9)

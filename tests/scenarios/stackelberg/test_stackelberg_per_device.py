@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, NonlinearConstraint, minimize
 
+from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse, satisfied
 from aign.scenarios.stackelberg import Stackelberg
 
@@ -97,7 +98,7 @@ def test_whole_layers_agree_with_brute_force(texts):
     torch.testing.assert_close(WHOLE.utility(drawn, certificate.design)[known], certificate.utility[known], rtol=0,
                                atol=1e-9)
     assert bool(satisfied(constraints, WHOLE.measure(drawn, certificate.design), 4)[known].all())
-    assert certificate.kind == "exhaustive search"
+    assert certificate.kind is CertificateKind.EXHAUSTIVE
 
 
 @settings(max_examples=25)
@@ -117,7 +118,7 @@ def test_no_settled_prices_beat_the_certificate(seed):
 def test_constraints_without_a_closed_form_leave_an_upper_bound():
     drawn, constraints = contexts(CONTINUOUS, count=40), parse(["fairness>=0.9"], CONTINUOUS.labels)
     certificate, free = CONTINUOUS.certify(drawn, constraints), CONTINUOUS.certify(drawn)
-    assert certificate.kind == "upper bound"
+    assert certificate.kind is CertificateKind.UPPER_BOUND
     assert "checked" in certificate.statement
     torch.testing.assert_close(certificate.utility, free.utility)
     fair = CONTINUOUS.measure(drawn, free.design)["fairness"] >= 0.9

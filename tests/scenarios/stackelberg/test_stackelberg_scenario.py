@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.base import normalised_return
+from aign.scenarios.returns import normalised_return
 from aign.scenarios.stackelberg import Stackelberg
 
 SEEDS = st.integers(0, 2**31)

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aign.scenarios.certificate import CertificateKind
 from aign.scenarios.constraints import parse, satisfied
 from aign.scenarios.stackelberg import Stackelberg
 
@@ -66,7 +67,7 @@ def test_no_price_of_a_fine_grid_beats_the_optimum(layers, seed):
         # Between two prices of the grid the optimum gains at most what a step of the price costs.
         assert float(certificate.utility[row]) - best <= 12 * 6 * (GRID[1] - GRID[0]) + (3 if scenario.whole else 0)
     torch.testing.assert_close(scenario.utility(drawn, certificate.design), certificate.utility, rtol=0, atol=1e-9)
-    assert certificate.kind == "exhaustive search"
+    assert certificate.kind is CertificateKind.EXHAUSTIVE
 
 
 def test_when_every_device_answers_with_a_part_the_optimum_is_the_square_root_formula():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from aign.errors import ParameterError, unknown_name
+from aign.exchange.logs.header import Header
 from aign.exchange.logs.mapping import PLACE, LogMapping, Reading
 from aign.exchange.logs.table import LogTable
 from aign.scenarios.base import Feature, Scenario
@@ -35,9 +36,10 @@ class Block:
     reading: Reading
     tolerance: float
 
-    def read(self, table: LogTable) -> Array:
-        """Return the values in the scenario's unit, float64 (N, size), NaN where empty."""
-        cells = np.stack([table.numbers(name) for name in self.columns], axis=1)
+    def read(self, table: LogTable, exact: bool = False) -> Array:
+        """Return the values in the scenario's unit, float64 (N, size), NaN where empty; see `LogTable.numbers`."""
+        exact = exact and not self.reading.converts
+        cells = np.stack([table.numbers(name, exact) for name in self.columns], axis=1)
         return self.reading.scale * cells + self.reading.offset
 
     def value(self, index: int) -> str:
@@ -69,20 +71,21 @@ class Columns:
     names: frozenset[str]
 
 
-def resolve(path: Path, mapping: LogMapping, scenario: Scenario[Any], names: Sequence[str]) -> Columns:
+def resolve(path: Path, mapping: LogMapping, scenario: Scenario[Any], header: Header) -> Columns:
     """Find the columns that a mapping means.
 
     Args:
         path: of the mapping, for messages.
         mapping: what the operator says.
         scenario: whose features these are.
-        names: the table's columns.
+        header: the names of the table's columns.
 
     Raises:
-        ParameterError: a feature, label or column that does not exist, a feature that is missing, or columns that are
-            more or fewer than a feature's values; the message names the place in the mapping.
+        ParameterError: a feature, label or column that does not exist, a column whose name stands twice, a feature that
+            is missing, or columns that are more or fewer than a feature's values; the message names the place in the
+            mapping. Columns that the mapping does not name do not matter.
     """
-    find = _Finder(path, mapping, names)
+    find = _Finder(path, mapping, header)
     others = scenario.observation_features[len(scenario.state_features):]
     find.check_names("context", mapping.context, scenario.context_features, scenario.context_features)
     find.check_names("observations", mapping.observations, scenario.observation_features, scenario.state_features)
@@ -104,10 +107,10 @@ def resolve(path: Path, mapping: LogMapping, scenario: Scenario[Any], names: Seq
 class _Finder:
     """Looks up columns, and remembers those that were found."""
 
-    def __init__(self, path: Path, mapping: LogMapping, names: Sequence[str]) -> None:
+    def __init__(self, path: Path, mapping: LogMapping, header: Header) -> None:
         self.path = path
         self.mapping = mapping
-        self.names = names
+        self.header = header
         self.used: set[str] = set()
 
     def check_names(self, block: str, given: Mapping[str, Reading], allowed: Collection[Feature],
@@ -126,8 +129,12 @@ class _Finder:
         """Note a single column, where one is named."""
         if name is None:
             return
-        if name not in self.names:
-            raise ParameterError(f"{self.path}: {key}: {unknown_name('column', name, self.names)}")
+        if name not in self.header.names:
+            raise ParameterError(f"{self.path}: {key}: {self.header.lacks(repr(name), re.escape(name))}"
+                                 f"{self.header.nearest(name)}")
+        if self.header.names.count(name) > 1:
+            raise ParameterError(f"{self.path}: {key}: the column {name!r} stands twice in {self.header.path}. Rename "
+                                 "one of them.")
         self.used.add(name)
 
     def block(self, place: str, feature: Feature, reading: Reading) -> Block:
@@ -148,11 +155,14 @@ class _Finder:
                 yield column
                 continue
             head, _, tail = column.partition(PLACE)
-            matches = [(int(found[1]), name) for name in self.names
-                       if (found := re.fullmatch(f"{re.escape(head)}([0-9]+){re.escape(tail)}", name))]
-            numbers = [number for number, _ in sorted(matches)]
-            if not matches or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-                found_names = ", ".join(name for _, name in sorted(matches)) or "none"
+            pattern = f"{re.escape(head)}([0-9]+){re.escape(tail)}"
+            matches = sorted((int(match[1]), name) for name in self.header.names
+                             if (match := re.fullmatch(pattern, name)))
+            if not matches:
+                raise ParameterError(f"{self.path}: {key}: "
+                                     f"{self.header.lacks(f'that fits the pattern {column!r}', pattern)}")
+            numbers = [number for number, _ in matches]
+            if numbers != list(range(numbers[0], numbers[0] + len(numbers))):
                 raise ParameterError(f"{self.path}: {key}: the pattern {column!r} needs columns numbered without a "
-                                     f"gap; found: {found_names}.")
-            yield from (name for _, name in sorted(matches))
+                                     f"gap, each once; found: {', '.join(name for _, name in matches)}.")
+            yield from (name for _, name in matches)

@@ -13,6 +13,7 @@ import numpy as np
 
 from aign.exchange.logs.faults import Faults
 from aign.exchange.logs.mapping import LogMapping
+from aign.exchange.logs.table import NO_NUMBER
 from aign.exchange.logs.values import LogValues
 
 Array = np.ndarray[Any, Any]
@@ -67,17 +68,22 @@ class LogEpisodes:
 
 def put_together(values: LogValues, faults: Faults, mapping: LogMapping, horizon: int) -> LogEpisodes:
     """Return the sound episodes of a log, in the order in which they begin; the rows of all others are faults."""
-    lost = {line for line, _ in faults.unreadable} | set(faults.lines[values.episode == ""].tolist())
+    unsure = _before_lost(values, faults)
     extra = int(mapping.final_observation == "row")  # rows of an episode that have no action
     found = []
     for rows in _groups(values):
-        _check_steps(values, faults, rows, mapping.first_step)
-        _check_constant(values, faults, rows)
-        _check_actions(values, faults, rows, mapping)
         steps = len(rows) - extra
-        ends = (False, False) if faults.wrong[rows].any() else _ends(values, faults, rows, steps, horizon)
-        if steps < horizon and faults.line_of(int(rows[-1])) + 1 in lost:
-            faults.note(int(rows[-1]), "end: the row that follows cannot be read, so the episode may go on")
+        ends = (False, False)
+        ordered = _in_order(values, faults, rows, mapping.first_step)
+        _check_constant(values, faults, rows)
+        # Which row is the last, and what must stand there, is known only of rows in order: where they are not, what
+        # else could be said of them follows from that, and would hide it.
+        if ordered:
+            if steps < horizon and unsure[rows[-1]]:
+                faults.note(int(rows[-1]), "end: the row that follows cannot be read, so the episode may go on")
+            _check_actions(values, faults, rows, mapping)
+            if not faults.wrong[rows].any():
+                ends = _ends(values, faults, rows, steps, horizon)
         if faults.wrong[rows].any():
             _fall(faults, rows)
         else:
@@ -103,24 +109,39 @@ def _groups(values: LogValues) -> Sequence[Array]:
     return [group for group in np.split(named[order], cuts) if len(group)]
 
 
-def _check_steps(values: LogValues, faults: Faults, rows: Array, first: int) -> None:
-    """Note the first row whose step is not the one that must follow."""
+def _before_lost(values: LogValues, faults: Faults) -> Array:
+    """Return (N,): whether the row that follows in the file cannot be read or belongs to no episode."""
+    broken = np.array([line for line, _ in faults.unreadable], dtype=np.int64)
+    lines = np.concatenate([faults.lines, broken])
+    lost = np.concatenate([values.episode == "", np.ones(len(broken), dtype=np.bool_)])[np.argsort(lines)]
+    found: Array = np.append(lost, False)[np.searchsorted(np.sort(lines), faults.lines, side="right")]
+    return found
+
+
+def _in_order(values: LogValues, faults: Faults, rows: Array, first: int) -> bool:
+    """Return whether the steps count up from `first`; note the first row whose step is not the one that must follow.
+
+    Where a step cannot be read, the order is not known, and that cell is fault enough.
+    """
     given, expected = values.step[rows], first + np.arange(len(rows))
-    for place in np.flatnonzero((given != expected) & ~faults.wrong[rows])[:1].tolist():
+    wrong = given != expected
+    if (given == NO_NUMBER).any():
+        return False
+    for place in np.flatnonzero(wrong & ~faults.wrong[rows])[:1].tolist():
         also = place and given[place] == given[place - 1]
         why = f"stands twice, also in line {faults.line_of(int(rows[place - 1]))}" if also else \
             f"follows where {expected[place]} must"
         faults.note(int(rows[place]), f"step: {given[place]} {why}")
+    return not wrong.any()
 
 
 def _check_constant(values: LogValues, faults: Faults, rows: Array) -> None:
-    """Note rows whose context or behaviour is not that of the episode's first row."""
-    start = int(rows[0])
-    moved = rows[(values.context[rows] != values.context[start]).any(axis=1)]
-    for row in moved.tolist():
-        faults.note(row, f"context: another one than in line {faults.line_of(start)} of the same episode")
-    for row in rows[values.behaviour[rows] != values.behaviour[start]].tolist():
-        faults.note(row, f"behaviour: another one than in line {faults.line_of(start)} of the same episode")
+    """Note rows whose context or behaviour is not that of the episode's first row that can be read."""
+    readable = rows[~faults.wrong[rows]]
+    for name in ("context", "behaviour") if len(readable) else ():
+        cells = getattr(values, name)[readable].reshape(len(readable), -1)
+        for row in readable[(cells != cells[0]).any(axis=1)].tolist():
+            faults.note(row, f"{name}: another one than in line {faults.line_of(int(readable[0]))} of the same episode")
 
 
 def _check_actions(values: LogValues, faults: Faults, rows: Array, mapping: LogMapping) -> None:

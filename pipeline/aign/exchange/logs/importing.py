@@ -1,11 +1,11 @@
 """An operator's log as a trajectory dataset: `aign dataset import LOG --mapping MAP.yaml --scenario NAME`.
 
-Read these files in order: `mapping` (what the operator says), `columns` (which columns that means), `table` and
-`values` (cells), `episodes` (rows to episodes), `paths` and `simulation` (the simulator's word), `contexts`
-and `recording` (what is stored), `report`.
+Read these files in order: `mapping` (what the operator says), `text_file` and `header` (the file), `columns` (which
+columns the mapping means), `table` and `values` (cells), `episodes` (rows to episodes), `paths` and `simulation` (the
+simulator's word), `contexts` and `recording` (what is stored), `report`.
 
 An episode is imported whole or not at all: a single faulty row rejects it. Nothing is repaired. Every row of the log
-is either in the dataset or in rejected.jsonl.
+is either in the dataset or in rejected.jsonl; an empty line is no row.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from aign.exchange.logs.paths import is_renumbered
 from aign.exchange.logs.recording import EpisodeContexts, contexts_of, record
 from aign.exchange.logs.report import REJECTED, SHOWN, ImportReport
 from aign.exchange.logs.simulation import Comparison, Deviation
-from aign.exchange.logs.table import LogTable, column_names, read_table
+from aign.exchange.logs.table import LogTable, open_header, read_table
 from aign.exchange.logs.values import LogValues, read_values
 from aign.exchange.shards import shards_aside
 from aign.files import sha256
@@ -44,7 +44,7 @@ def import_log(path: Path, mapping: Path, scenario: Scenario[Any], folder: Path,
     The log is read into memory whole; import a very large one in parts and merge them.
 
     Args:
-        path: the log, .csv or .parquet, one row a step.
+        path: the log, one row a step: .csv, .tsv or .txt (each also with .gz), or .parquet.
         mapping: YAML file, see `LogMapping`.
         scenario: whose episodes these are.
         folder: the dataset to make; an existing one is replaced only when the new one is whole.
@@ -59,8 +59,9 @@ def import_log(path: Path, mapping: Path, scenario: Scenario[Any], folder: Path,
         StorageError: the disk is full or read-only.
     """
     wanted = load_mapping(mapping)
-    columns = resolve(mapping, wanted, scenario, column_names(path, wanted.delimiter))
-    table = read_table(path, columns.names, wanted.delimiter)
+    header = open_header(path, wanted.delimiter)
+    columns = resolve(mapping, wanted, scenario, header)
+    table = read_table(header, columns.names, wanted.empty)
     values = read_values(table, columns, wanted)
     comparison = Comparison(values, columns, scenario, table.faults)
     episodes = comparison.run(put_together(values, table.faults, wanted, scenario.horizon), report)

@@ -20,9 +20,9 @@ from aign.trajectories.layout import LONGEST_TEXT
 PLACE = "{i}"
 """Stands for a whole number in a pattern of columns."""
 FLOAT32 = 1e-6
-"""Relative and absolute tolerance within which two numbers are the same in float32."""
+"""Relative and absolute tolerance within which two numbers are the same in float32, as states are stored."""
 
-Column = Annotated[str, StringConstraints(min_length=1)]
+Column = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Tolerance = Annotated[float, Field(ge=0)]
 
@@ -47,6 +47,11 @@ class Reading(Settings):
         if isinstance(given, dict) and isinstance(given.get("columns"), str):
             given = {**given, "columns": [given["columns"]]}
         return given
+
+    @property
+    def converts(self) -> bool:
+        """Whether values are computed from the cells; else they are the cells."""
+        return (self.scale, self.offset) != (1.0, 0.0)
 
     @field_validator("scale")
     @classmethod
@@ -123,9 +128,17 @@ class LogMapping(Settings):
     tolerance: Tolerance = FLOAT32
     """How far states, rewards and labels may be from the simulator's, relative and absolute; beyond it the episode is
     rejected. What is within is stored as given, and the largest difference is reported."""
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"^[^\"\r\n]$")] = ","
-    """Between the cells of a .csv file."""
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"^[^\"\r\n]$")] | None = None
+    """Between the cells of a text file; by default a tab in .tsv, a comma in .csv and .txt."""
+    empty: list[Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]] = Field(default_factory=list)
+    """Texts that mark an empty cell, in any capitals, such as [NA, "-", null]; a cell without text is empty anyhow."""
     split: SplitShares = SplitShares()
+
+    @field_validator("empty", mode="before")
+    @classmethod
+    def _null_is_a_word(cls, given: Any) -> Any:
+        """Take YAML's null for the text that it is in a table."""
+        return ["null" if mark is None else mark for mark in given] if isinstance(given, list) else given
 
     def tolerance_of(self, reading: Reading | None) -> float:
         """Return the tolerance of a reading."""

@@ -13,20 +13,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from aign.agents.contexts import FIELDS, ContextPool, Contexts
+from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout
 from aign.exchange.logs.contexts import certified_pool, different, split_of
 from aign.exchange.logs.episodes import LogEpisodes
-from aign.exchange.logs.mapping import LogMapping, SplitShares
+from aign.exchange.logs.mapping import LogMapping, Reading, SplitShares
 from aign.exchange.logs.paths import Paths, paths
 from aign.exchange.logs.values import LogValues
 from aign.scenarios.base import Scenario
 from aign.trajectories.schema import SPLITS, Episodes
+from aign.trajectories.yardsticks import FIELDS
 
 Array = np.ndarray[Any, Any]
 BATCH = 2_048
 """Episodes recorded at a time."""
+ROUNDING = 2.0**-50
+"""Relative difference that two conversions of units, there and back, make at most: four roundings of float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,25 +71,34 @@ def record(values: LogValues, episodes: LogEpisodes, contexts: EpisodeContexts, 
         inside = slice(start, start + BATCH)
         part, rows = episodes.take(inside), torch.arange(len(episodes))[inside]
         path = paths(values, part, scenario).renumbered(scenario)
-        made = label(scenario, contexts.of.take(rows), _rollout(path, values, part, scenario), "log")
+        made = label(scenario, contexts.of.take(rows), _rollout(path, values, part, mapping, scenario), "log")
         yield replace(
             made,
-            labels=_labels(made, values, part),
+            labels=_labels(made, values, part, mapping),
             length=part.length.astype(np.int32), terminated=part.terminated, truncated=part.truncated,
             behaviour=values.behaviour[part.first].astype(np.str_), split=contexts.split[inside],
             source=np.full(len(part), mapping.source))
 
 
-def _rollout(path: Paths, values: LogValues, part: LogEpisodes, scenario: Scenario[Any]) -> Rollout:
+def _rollout(path: Paths, values: LogValues, part: LogEpisodes, mapping: LogMapping,
+             scenario: Scenario[Any]) -> Rollout:
     """Return what happened; rewards after an episode's end are 0."""
     rewards = path.step(scenario)[1]
     if values.reward is not None:
-        given = torch.from_numpy(values.reward[part.rows[:, :-1]])
-        # Where both are the same in float32 the simulator's is summed: returns are then those of a replay, to the bit.
-        rewards = rewards.where(rewards.float() == given, given.double())
+        rewards = torch.from_numpy(_measured(values.reward[part.rows[:, :-1]], rewards.numpy(), mapping.reward))
     return Rollout(path.observed(scenario), path.actions, rewards.where(path.taken, 0.0), path.states, path.final)
 
 
-def _labels(made: Episodes, values: LogValues, part: LogEpisodes) -> Mapping[str, Array]:
-    return {name: values.labels[name][part.last] if name in values.labels else computed
+def _labels(made: Episodes, values: LogValues, part: LogEpisodes, mapping: LogMapping) -> Mapping[str, Array]:
+    return {name: computed if name not in values.labels else
+            _measured(values.labels[name][part.last], computed, mapping.labels[name])
             for name, computed in made.labels.items()}
+
+
+def _measured(given: Array, simulated: Array, reading: Reading | None) -> Array:
+    """Return values as given; but where units were converted, the simulator's that differ by rounding only: no bound is
+    to be missed by the last digit of a conversion.
+    """
+    if reading is None or not reading.converts:
+        return given
+    return np.where(np.abs(given - simulated) <= ROUNDING * np.abs(simulated), simulated, given)

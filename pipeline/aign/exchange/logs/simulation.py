@@ -19,6 +19,7 @@ from aign.exchange.logs.faults import Faults
 from aign.exchange.logs.paths import Paths, is_renumbered, paths
 from aign.exchange.logs.values import LogValues
 from aign.scenarios.base import DesignScenario, Feature, Scenario
+from aign.scenarios.constraints import written
 
 Array = np.ndarray[Any, Any]
 BATCH = 2_048
@@ -119,5 +120,5 @@ class Comparison:
             which = (*place, int(beyond[place].argmax()))
             value = f"{name}[{which[-1]}]" if feature.size > 1 else name
             unit = "" if feature.unit == "1" else f" {feature.unit}"
-            self.faults.note(int(rows[place]), f"{value}: {told[which]:.9g}{unit}, {verb} {exact[which]:.9g}; "
-                                               f"tolerance {tolerance:g}")
+            self.faults.note(int(rows[place]), f"{value}: {written(float(told[which]), 9)}{unit}, {verb} "
+                                               f"{written(float(exact[which]), 9)}; tolerance {tolerance:g}")

@@ -25,14 +25,14 @@ class LogValues:
 
     Attributes:
         episode: (N,) text.
-        step: (N,) int64.
+        step: (N,) int64, NO_NUMBER where it cannot be read.
         behaviour: (N,) text.
         context: (N, C) float32.
         state: (N, S) float32.
         fixed: feature -> (N, size) float64, those that were given.
         actions: (N, A) float32, NaN where empty.
-        reward: (N,) float32, NaN where empty; None where not given.
-        labels: label -> (N,) float32, NaN where empty, those that were given.
+        reward: (N,) float64, NaN where empty; None where not given.
+        labels: label -> (N,) float64, NaN where empty, those that were given.
         terminated: (N,) bool, None where not given.
         truncated: (N,) bool, None where not given.
     """
@@ -61,14 +61,22 @@ def read_values(table: LogTable, columns: Columns, mapping: LogMapping) -> LogVa
         context=_together(table, columns.context), state=_together(table, columns.state),
         fixed={name: _checked(table, block, filled=True).astype(np.float64) for name, block in columns.fixed.items()},
         actions=_checked(table, columns.actions, filled=False),
-        reward=None if columns.reward is None else _checked(table, columns.reward, filled=False)[:, 0],
-        labels={name: _checked(table, block, filled=False)[:, 0] for name, block in columns.labels.items()},
+        reward=None if columns.reward is None else _measured(table, columns.reward),
+        labels={name: _measured(table, block) for name, block in columns.labels.items()},
         terminated=None if mapping.terminated is None else table.flags(mapping.terminated),
         truncated=None if mapping.truncated is None else table.flags(mapping.truncated))
 
 
 def _together(table: LogTable, blocks: Sequence[Block]) -> Array:
     return np.concatenate([_checked(table, block, filled=True) for block in blocks], axis=1)
+
+
+def _measured(table: LogTable, block: Block) -> Array:
+    """Return a block's one value, float64 (N,), NaN where empty; those that float64 cannot hold are faults."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        values: Array = block.read(table, exact=True)[:, 0]
+    table.faults.add(np.isinf(values), lambda row: f"{block.feature.name}: {values[row]:g}, a finite number is needed")
+    return values
 
 
 def _checked(table: LogTable, block: Block, filled: bool) -> Array:

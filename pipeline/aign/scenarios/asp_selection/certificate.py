@@ -19,8 +19,8 @@ from torch import Tensor
 from aign.scenarios.asp_selection.bound import Problem, upper_bound
 from aign.scenarios.asp_selection.prices import best_prices
 from aign.scenarios.asp_selection.providers import Fleet
-from aign.scenarios.base import Certificate
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.certificate import Certificate, CertificateKind
+from aign.scenarios.constraints import Constraint, satisfied, tightest
 from aign.scenarios.sequential import Rule
 
 if TYPE_CHECKING:
@@ -74,14 +74,13 @@ def certify(scenario: AspSelection, contexts: Tensor, constraints: Sequence[Cons
     design = torch.stack([finding.designs[place] for finding, place in zip(findings, choice, strict=True)])
     utility = torch.tensor([finding.bound for finding in findings], dtype=torch.float64)
     return Certificate(utility.to(contexts.device), design.to(contexts.device),
-                       torch.tensor(feasible, device=contexts.device), "upper bound", STATEMENT,
+                       torch.tensor(feasible, device=contexts.device), CertificateKind.UPPER_BOUND, STATEMENT,
                        impossible=torch.zeros(len(contexts), dtype=torch.bool, device=contexts.device))
 
 
 def _fillable(constraints: Sequence[Constraint]) -> float:
     """Return the share of each capacity that constraints allow to be filled."""
-    limits = [one.closed.threshold for one in constraints if one.label == "max_occupancy" and one.upper]
-    return min([1.0, *(max(0.0, limit) for limit in limits)])
+    return max(0.0, tightest(constraints, ("max_occupancy", "<="), 1.0))
 
 
 def _findings(scenario: AspSelection, contexts: Tensor, share: float, known: Known) -> list[Finding]:

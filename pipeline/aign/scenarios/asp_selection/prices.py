@@ -30,16 +30,13 @@ MOMENTA = (0.9, 0.99)
 
 def best_prices(problem: Problem) -> Tensor:
     """Return prices (K, J), not negative."""
-    if problem.utility.numel() <= LARGEST_PROGRAM:
-        return program_prices(problem)[0]
-    return descended_prices(problem)
+    solved = program_prices(problem) if problem.utility.numel() <= LARGEST_PROGRAM else None
+    return descended_prices(problem) if solved is None else solved[0]
 
 
-def program_prices(problem: Problem) -> tuple[Tensor, float]:
-    """Return the prices (K, J) that the linear program gives, and its optimum, by HiGHS (interior points, crossover).
-
-    Raises:
-        RuntimeError: the solver gave up; there is always an optimum, so this is a fault of ours.
+def program_prices(problem: Problem) -> tuple[Tensor, float] | None:
+    """Return the prices (K, J) that the linear program gives, and its optimum, by HiGHS (interior points, crossover);
+    None where the solver gave up.
     """
     tasks, providers = problem.utility.shape
     task, provider = (place.ravel() for place in np.indices((tasks, providers)))
@@ -54,7 +51,7 @@ def program_prices(problem: Problem) -> tuple[Tensor, float]:
     solved = linprog(-problem.utility.numpy().ravel(), A_ub=vstack([loads, once]), b_ub=limits, bounds=(0, None),
                      method="highs-ipm")
     if not solved.success:
-        raise RuntimeError(f"The linear program was not solved: {solved.message}")
+        return None
     prices = torch.tensor(-solved.ineqlin.marginals[:problem.moments * providers]).clamp_min(0.0)
     return prices.reshape(problem.moments, providers), -float(solved.fun)
 

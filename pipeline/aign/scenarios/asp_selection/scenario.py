@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from aign.errors import ContextError
-from aign.scenarios.asp_selection import certificate, picture
+from aign.scenarios.asp_selection import certificate
 from aign.scenarios.asp_selection.providers import (
     CURVE_BOUNDS,
     CURVES,
@@ -26,7 +26,8 @@ from aign.scenarios.asp_selection.providers import (
 )
 from aign.scenarios.asp_selection.rules import RULES, View
 from aign.scenarios.asp_selection.simulation import Latest, loss
-from aign.scenarios.base import Certificate, Feature, ScenarioParameters
+from aign.scenarios.base import Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.sequential import Rule, SequentialScenario
 
@@ -139,6 +140,15 @@ class AspSelection(SequentialScenario[AspParameters]):
                                "that never fall.")
         return contexts
 
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return events with other demands and arrivals, which never fall, and other fleets where each context has its
+        own; see `Scenario`.
+        """
+        moved = super().perturbed_contexts(contexts, scale, generator)
+        arrivals, demands = self.tasks_of(moved)
+        fleet = (moved if self.drawn else contexts)[:, :4 * self.size]
+        return torch.cat([fleet, arrivals.sort(dim=1).values, demands], dim=1)
+
     def fleet_of(self, contexts: Tensor) -> Fleet:
         """Return the providers of contexts (B, C), float64."""
         return Fleet.of(contexts[:, :4 * self.size].double())
@@ -242,4 +252,5 @@ class AspSelection(SequentialScenario[AspParameters]):
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw who ran what and how full each provider was; see `picture`."""
-        return picture.draw(self, context, path, title)
+        from aign.scenarios.asp_selection.picture import draw
+        return draw(self, context, path, title)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Certificate
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, satisfied
 from aign.scenarios.contract.menu import Market
 from aign.scenarios.contract.optimum import aligned, best_menu, indifference, valid
-from aign.scenarios.contract.program import EXACT, Found, Program
+from aign.scenarios.contract.program import EXACT, Found, Menu, Program
 
 if TYPE_CHECKING:
     from aign.scenarios.contract.scenario import Contract
@@ -28,8 +28,8 @@ STATEMENT = ("Optimum of the screening problem with ironing, attained up to 1e-3
 def certify(scenario: Contract, contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
     """Return the certificate of every context (B, C).
 
-    The kind is "upper bound" for the constraints of `program.EXACT` with reward by self-selection. For others, and with
-    penalties, the best menu found by the same programs is returned as "best known".
+    It is an upper bound for the constraints of `program.EXACT` with reward by self-selection. For others, and with
+    penalties, the best menu found by the same programs is returned as best known.
     """
     market = scenario.market(contexts)
     best, served, speed, reward = best_menu(market)
@@ -38,21 +38,21 @@ def certify(scenario: Contract, contexts: Tensor, constraints: Sequence[Constrai
     feasible = satisfied(constraints, scenario.measure(contexts, design), len(design))
     feasible &= design.amax(1) <= max(scenario.parameters.reward_max, scenario.parameters.x_max)
     feasible &= design[:, scenario.parameters.types] <= scenario.parameters.reward_max
-    impossible, prices = torch.zeros_like(feasible), {str(one): torch.zeros_like(bound) for one in constraints}
+    impossible, prices = torch.zeros_like(feasible), {one: torch.zeros_like(bound) for one in constraints}
     for row in (~feasible).nonzero()[:, 0].tolist():
         here = slice(row, row + 1)
         value, menu, found = _solved(scenario, contexts[here], constraints)
         bound[row], impossible[row] = value, found is None
         design[row] = menu[0]
         feasible[row] = _meets(scenario, contexts[here], menu, constraints)
-        for text, price in (found.prices if found else {}).items():
-            prices[text][row] = price
-    exact = all(str(one.closed).startswith(EXACT) for one in constraints)
+        for one in constraints:
+            prices[one][row] = found.prices.get(one, torch.nan) if found else 0.0
+    exact = all(one.side in EXACT for one in constraints)
     if not exact or (constraints and scenario.parameters.reward == "penalty"):
         utility = scenario.utility(contexts, design).where(feasible, torch.nan)
-        return Certificate(utility, design, feasible, "best known", "Best menu found by linear programs; for these "
-                           "constraints it is not proven that no other menu is better.")
-    return Certificate(bound, design, feasible, "upper bound", STATEMENT, prices, impossible)
+        return Certificate(utility, design, feasible, CertificateKind.BEST_KNOWN, "Best menu found by linear "
+                           "programs; for these constraints it is not proven that no other menu is better.")
+    return Certificate(bound, design, feasible, CertificateKind.UPPER_BOUND, STATEMENT, prices, impossible)
 
 
 def project(scenario: Contract, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint]) -> Tensor:
@@ -66,12 +66,12 @@ def project(scenario: Contract, contexts: Tensor, designs: Tensor, constraints: 
         here = slice(row, row + 1)
         speed, reward = given[row].double().cpu().split(types)
         for program in _programs(scenario, contexts[here], constraints, strict=True):
-            found = program.nearest(speed.numpy(), reward.numpy())
-            if found is None:
+            menu = program.nearest(speed.numpy(), reward.numpy())
+            if menu is None:
                 continue
-            menu = _aligned(scenario, contexts[here], program, torch.from_numpy(found[0]), torch.from_numpy(found[1]))
-            if _meets(scenario, contexts[here], menu, constraints):
-                designs[row] = menu[0].to(designs.dtype)
+            design = _aligned(scenario, contexts[here], program, menu)
+            if _meets(scenario, contexts[here], design, constraints):
+                designs[row] = design[0].to(designs.dtype)
                 break
     return designs
 
@@ -87,23 +87,30 @@ def _programs(scenario: Contract, context: Tensor, constraints: Sequence[Constra
 def _solved(scenario: Contract, context: Tensor,
             constraints: Sequence[Constraint]) -> tuple[float, Tensor, Found | None]:
     """Return for one context the bound (NaN where nothing meets the request), a menu (1, X) that attains it up to the
-    grid where there is one, and what the program found.
+    grid where one is found, and what the program of that bound found; None where nothing meets the request.
     """
     market = scenario.market(context.cpu())
-    best, found, number = float("nan"), None, 0
+    best, found, attained, menu, number = float("nan"), None, -float("inf"), None, 0
     for place, program in enumerate(_programs(scenario, context, constraints, strict=False)):
-        if found is not None and _most(market, program.served) <= best:
+        if _most(market, program.served) <= attained:
             continue
         solved = program.solve()
-        value = float("nan") if solved is None else _most(market, program.served) - solved.cost
-        if solved is not None and (found is None or value > best):
-            best, found, number = value, solved, place
+        if solved is None:
+            continue
+        value = _most(market, program.served) - solved.cost
+        if found is None or value > best:
+            best, found = value, solved
+        if solved.menu is not None and value > attained:
+            attained, menu, number = value, solved.menu, place
     if found is None:
         return best, scenario.project(context, scenario.initial_state(context)).float(), None
+    best += float(indifference(market))
     program = _programs(scenario, context, constraints, strict=True)[number]
-    menu = program.solve() or found
-    design = _aligned(scenario, context, program, torch.from_numpy(menu.speed), torch.from_numpy(menu.reward))
-    return best + float(indifference(market)), design.to(context.device), found
+    rounded = program.solve()
+    menu = (rounded.menu if rounded else None) or menu
+    if menu is None:  # the solver gave up everywhere
+        return best, scenario.project(context, scenario.initial_state(context)).float(), found
+    return best, _aligned(scenario, context, program, menu).to(context.device), found
 
 
 def _most(market: Market, served: int) -> float:
@@ -112,14 +119,15 @@ def _most(market: Market, served: int) -> float:
     return float((market.share[0] * (market.blind - market.lost[0].where(~signs, 0.0))).sum())
 
 
-def _aligned(scenario: Contract, context: Tensor, program: Program, speed: Tensor, reward: Tensor) -> Tensor:
-    """Return speeds and rewards (k,) as a design (1, X) on the grid; nobody signs it where k = 0."""
+def _aligned(scenario: Contract, context: Tensor, program: Program, menu: Menu) -> Tensor:
+    """Return a menu as a design (1, X) on the grid; nobody signs it where no type is served."""
     types, served = scenario.parameters.types, program.served
     if served == 0:
         slowest = torch.full((1, types), program.speeds[0])
         return scenario.admissible(torch.cat([slowest, torch.zeros_like(slowest)], 1))
-    x, r = (torch.cat([part, part[-1:].expand(types - served)])[None] for part in (speed, reward))
-    rational, compatible = (max(0.0, program.asked(name, 0.0)) for name in ("ir_slack>=", "ic_slack>="))
+    x, r = (torch.cat([part, part[-1:].expand(types - served)])[None]
+            for part in (torch.from_numpy(menu.speed), torch.from_numpy(menu.reward)))
+    rational, compatible = program.least("ir_slack", 0.0), program.least("ic_slack", 0.0)
     market = scenario.market(context.cpu())
     return torch.cat(aligned(market, torch.tensor([served]), x, r, rational, compatible), 1).float()
 

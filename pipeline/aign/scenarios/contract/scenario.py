@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from aign.errors import ContextError
-from aign.scenarios.base import Certificate, DesignScenario, Feature
+from aign.scenarios.base import DesignScenario, Feature
+from aign.scenarios.certificate import Certificate
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.contract import answers, heuristics, training
 from aign.scenarios.contract.menu import (
@@ -145,6 +146,16 @@ class Contract(DesignScenario[ContractParameters]):
                                f"{WHOLE:g}). They are the probabilities of the {self.parameters.types} types.")
         return contexts
 
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return markets with other probabilities, complexities and longest latencies; see `Scenario`.
+
+        The probabilities sum to 1 again: all times one factor, after the lowest that is allowed was given to each.
+        """
+        types, lowest = self.parameters.types, self.context_features[0].low
+        moved = super().perturbed_contexts(contexts, scale, generator)
+        share = moved[:, :types] / moved[:, :types].sum(1, keepdim=True)
+        return torch.cat([lowest + (1 - types * lowest) * share, moved[:, types:]], 1)
+
     def canonical_order(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Number types by rising complexity; see `Scenario.canonical_order`."""
         types = self.parameters.types
@@ -178,6 +189,12 @@ class Contract(DesignScenario[ContractParameters]):
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
         """Return (B, 1, 8Q - 2) for the one client: menu, market and slacks, of order 1; see `training.seen`."""
         return training.seen(self.market(contexts), *self._split(states))[:, None]
+
+    @property
+    def learners_reward(self) -> str:  # type: ignore[override]
+        """What `agent_rewards` gives, in words."""
+        return ("the reward in the dataset" if self.parameters.reward == "penalty" else
+                "the gain in a milder utility, which is not in the dataset")
 
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return the gain in a milder utility (B, 1), or in the penalised one, which has a slope everywhere; see

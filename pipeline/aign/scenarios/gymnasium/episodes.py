@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -19,11 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aign.errors import ParameterError
+from aign.scenarios.gymnasium.environment import Environment, Shown
+from aign.scenarios.gymnasium.faults import Calling
 from aign.scenarios.gymnasium.labels import LabelParameters, Measured, Record
 from aign.scenarios.gymnasium.making import Maker
-from aign.scenarios.gymnasium.spaces import Actions, flat
+from aign.scenarios.gymnasium.spaces import Actions
 
 Floats = NDArray[np.float32]
+Totals = NDArray[np.float64]
 OWN_TOTALS = ("ended", "steps", "return")
 """The first totals; the labels follow."""
 ENDED, STEPS, RETURN = range(3)
@@ -38,7 +42,7 @@ class Moment:
     """What is known after some decisions: observed (S,), totals (K,), and the reward of the last decision."""
 
     observed: Floats
-    totals: Floats
+    totals: Totals
     reward: float
 
 
@@ -46,46 +50,61 @@ class Episode:
     """One live environment with what has added up in it."""
 
     def __init__(self, maker: Maker, actions: Actions, labels: Mapping[str, LabelParameters], seed: int) -> None:
-        self._name, self._actions, self._return = maker.environment, actions, 0.0
-        self._env, observation, info = maker.start(seed)
+        self._actions, self._return, self.ended = actions, 0.0, False
+        self._env = Environment(maker, seed)
         self._measured = [Measured(name, asked) for name, asked in labels.items()]
         self._keeps_all = any(asked.function for asked in labels.values())
-        self._record = Record([observation], [], [], [info])
-        self.ended, self.steps = False, 0
-        self.moment = self._now(observation, 0.0)
+        self._record = Record()
+        shown = self._env.reset()
+        self._note(shown)
+        self.moment = self._now(shown)
 
     def take(self, decision: Floats) -> None:
-        """Carry out a decision (W,); nothing happens after the end."""
+        """Carry out a decision (W,); nothing happens after the end.
+
+        Raises:
+            ParameterError: the environment or a label's function does something wrong, or a label is no number.
+        """
         if self.ended:
             return
         action = self._actions.decode(decision)
-        observation, reward, terminated, truncated, info = self._env.step(action)
-        self.ended, self.steps = bool(terminated or truncated), self.steps + 1
-        self._return += float(reward)
-        self._note(observation, action, float(reward), info)
-        for label in self._measured:
-            label.add(self._record)
-        self.moment = self._now(observation, float(reward))
+        taken = self._copy(action, "the action") if self._keeps_all else None  # before anybody can change it
+        shown = self._env.step(action)
+        self.ended = shown.ended
+        self._return += shown.reward
+        self._note(shown)
+        if self._keeps_all:
+            self._record.actions.append(taken)
+            self._record.rewards.append(shown.reward)
+        try:
+            for label in self._measured:
+                label.add(self._record)
+        except ParameterError as error:
+            raise ParameterError(f"{self._env.place()}: {error}") from error
+        self.moment = self._now(shown)
 
     def close(self) -> None:
         """Let the environment go."""
         self._env.close()
 
-    def _note(self, observation: Any, action: Any, reward: float, info: Mapping[str, Any]) -> None:
-        if not self._keeps_all:
-            self._record = Record()
-        self._record.observations.append(observation)
-        self._record.actions.append(action)
-        self._record.rewards.append(reward)
-        self._record.infos.append(info)
+    def _note(self, shown: Shown) -> None:
+        """Keep what labels read: copies of all there was where a function reads it, else the last info alone."""
+        if self._keeps_all:
+            self._record.observations.append(self._copy(shown.observation, "the observation"))
+            self._record.infos.append(self._copy(shown.info, "info"))
+        else:
+            self._record.infos[:] = [shown.info]
 
-    def _now(self, observation: Any, reward: float) -> Moment:
-        observed = flat(self._env.observation_space, observation)
-        if not (np.isfinite(observed).all() and np.isfinite(reward)):
-            raise ParameterError(f"environment: {self._name} gave an observation or a reward that is not finite after "
-                                 f"{self.steps} steps: {observed.tolist()[:8]}, {reward}.")
-        totals = [float(self.ended), float(self.steps), self._return, *(label.value for label in self._measured)]
-        return Moment(observed.astype(np.float32), np.array(totals, np.float32), reward)
+    def _copy(self, value: Any, what: str) -> Any:
+        if type(value) is np.ndarray and value.dtype.kind != "O":
+            return value.copy()
+        with Calling(lambda: f"{self._env.place()}: {what} is kept for the functions of labels, but copying it",
+                     lambda error: " Wrap the environment so that it shows plain values."):
+            return deepcopy(value)
+
+    def _now(self, shown: Shown) -> Moment:
+        totals = [float(self.ended), float(self._env.steps), self._return, *(label.value for label in self._measured)]
+        return Moment(shown.observed.astype(np.float32), np.array(totals, np.float64), shown.reward)
 
 
 class Episodes:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from aign.errors import ParameterError
 from aign.scenarios.base import ScenarioParameters
+from aign.scenarios.gymnasium.faults import Calling, brief, number
 from aign.scenarios.gymnasium.making import function
+from aign.trust import NamesCode
 
 How = Literal["last", "mean", "sum", "min", "max"]
 FUNCTION = r"^\w+(\.\w+)*:\w+$"
 """package.module:function"""
+MISSING = object()
+"""What is found where there is no such key; None is a value."""
 
 
 class LabelParameters(ScenarioParameters):
@@ -24,7 +28,7 @@ class LabelParameters(ScenarioParameters):
     """
 
     info: str = Field("", max_length=200)
-    function: str = Field("", pattern=f"{FUNCTION}|^$")
+    function: Annotated[str, NamesCode()] = Field("", pattern=f"{FUNCTION}|^$")
     how: How = "last"
     better: Literal["lower", "higher"] = "higher"
     unit: str = "1"
@@ -42,9 +46,11 @@ class LabelParameters(ScenarioParameters):
 class Record:
     """What has happened in an episode so far; what a label's function is given.
 
+    Everything is a copy: what an environment hands out or is handed, it may change later.
+
     Attributes:
         observations: as the environment gave them, one more than steps.
-        actions: as the environment took them.
+        actions: as the environment was given them.
         rewards: of each step.
         infos: of the reset, then of each step.
     """
@@ -85,24 +91,26 @@ class Measured:
 
     def _number(self, record: Record) -> float:
         if self._function is not None:
-            found, where = self._function(record), f"function {self._asked.function}"
+            source = f"function {self._asked.function}"
+            with Calling(lambda: f"labels.{self._name}: {source}"):
+                value = self._function(record)
         else:
-            found, where = looked_up(record.infos[-1], self._asked.info), f"info {self._asked.info!r}"
-            if found is None:
+            value, source = looked_up(record.infos[-1], self._asked.info), f"info {self._asked.info!r}"
+            if value is MISSING:
                 keys = ", ".join(map(repr, record.infos[-1])) or "nothing"
                 raise ParameterError(f"labels.{self._name}: a step's info holds no {self._asked.info!r}; it holds "
                                      f"{keys}.")
-        try:
-            number = float(found)
-        except (TypeError, ValueError):
-            raise ParameterError(f"labels.{self._name}: {where} gave {found!r}, which is no number.") from None
-        return number
+        measured = number(value)
+        if measured is None:
+            raise ParameterError(f"labels.{self._name}: {source} gave {brief(value)}; a label needs one finite number "
+                                 "at every step.")
+        return measured
 
 
 def looked_up(info: Mapping[str, Any], path: str) -> Any:
-    """Return the value of a key, or at a dotted path of keys; None where there is none."""
+    """Return the value of a key, or at a dotted path of keys; `MISSING` where there is none."""
     if path in info:
         return info[path]
     first, _, rest = path.partition(".")
     inner = info.get(first)
-    return looked_up(inner, rest) if rest and isinstance(inner, Mapping) else None
+    return looked_up(inner, rest) if rest and isinstance(inner, Mapping) else MISSING

@@ -5,15 +5,16 @@ from __future__ import annotations
 import difflib
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.error import DependencyNotInstalled, UnregisteredEnv
+from gymnasium.error import DependencyNotInstalled
 
 from aign.errors import ParameterError
+from aign.scenarios.gymnasium.faults import Calling
 
 AnyEnv = gymnasium.Env[Any, Any]
 
@@ -45,7 +46,7 @@ class Maker:
             imported(self.module, "module")
         try:
             return gymnasium.spec(self.environment)
-        except (UnregisteredEnv, gymnasium.error.Error, ImportError) as error:
+        except Exception as error:  # an id may name a module, whose import may raise anything
             near = difflib.get_close_matches(self.environment, gymnasium.registry, n=3, cutoff=0.4)
             hint = f" Nearest known ids: {', '.join(near)}." if near else ""
             raise ParameterError(f"environment: Gymnasium knows no {self.environment!r} ({error}).{hint} Name the "
@@ -62,33 +63,35 @@ class Maker:
         if self.seed_option:
             place(options, self.seed_option.split("."), seed)
         merged = {name: merge(spec.kwargs.get(name), value) for name, value in options.items()}
-        try:
+        with Calling(lambda: f"environment: {self.environment} cannot be made with options {options}", _missing):
             return gymnasium.make(self.environment, max_episode_steps=-1, disable_env_checker=True, **merged)
-        except (ImportError, DependencyNotInstalled) as error:
-            raise ParameterError(f"environment: {self.environment} needs a package that is not there ({error}). "
-                                 "Install it with pip.") from None
-        except (gymnasium.error.Error, TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
-            raise ParameterError(f"environment: {self.environment} cannot be made with options {options}: "
-                                 f"{type(error).__name__}: {error}.") from None
 
-    def start(self, seed: int) -> tuple[AnyEnv, Any, Mapping[str, Any]]:
-        """Return a new environment at the start of the episode of a seed, with its first observation and info."""
-        env = self.make(seed)
-        observation, info = env.reset(seed=seed)
-        return env, observation, info
+
+def _missing(error: BaseException) -> str:
+    """Return what to do where a package is missing."""
+    return " Install the package it needs with pip." if isinstance(error, ImportError | DependencyNotInstalled) else ""
+
+
+def module_of_id(environment: str) -> Iterator[str]:
+    """Yield the module that an id such as "package.module:Name-v0" names: Gymnasium imports it."""
+    if ":" in environment:
+        yield environment.partition(":")[0]
 
 
 def imported(name: str, parameter: str) -> Any:
     """Import a module that the user's parameters name.
 
     Raises:
-        ParameterError: it is not there.
+        ParameterError: it is not there, or raises something while it is imported.
     """
-    try:
+    with Calling(lambda: f"{parameter}: {name!r} cannot be imported", _not_there):
         return importlib.import_module(name)
-    except ImportError as error:
-        raise ParameterError(f"{parameter}: {name!r} cannot be imported ({error}). Install the package that holds it "
-                             "with pip, or put its folder on PYTHONPATH.") from None
+
+
+def _not_there(error: BaseException) -> str:
+    """Return what to do where a module is missing."""
+    there = not isinstance(error, ImportError)
+    return "" if there else " Install the package that holds it with pip, or put its folder on PYTHONPATH."
 
 
 def function(path: str, parameter: str) -> Callable[..., Any]:

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
 from torch import Tensor
 
+from aign.errors import ParameterError
+from aign.scenarios.gymnasium.faults import Calling
 from aign.scenarios.gymnasium.making import function
+from aign.scenarios.gymnasium.observations import OutsideSpaceError, flattener
 from aign.scenarios.sequential import Rule
 
 if TYPE_CHECKING:
@@ -48,12 +53,24 @@ def constant(scenario: GymnasiumScenario) -> Rule:
 
 def named(scenario: GymnasiumScenario, path: str, name: str) -> Rule:
     """Return a rule of the user's: a function from the flat observation (S,), float32, and the environment's action
-    space to an action of it.
+    space to an action of it. It raises a `ParameterError` where the function raises, or gives no such action.
     """
-    decide = function(path, f"rules.{name}")
+    decide, space = function(path, f"rules.{name}"), scenario.action_space
+    calling = Calling(lambda: f"rules.{name}: function {path}")
+    # A rule may go beyond a range, as controllers do: `applied` clips what it asks for.
+    check = flattener(Box(-np.inf, np.inf, space.shape, np.float64) if isinstance(space, Box) else space, "its action")
+
+    def action(row: NDArray[np.float32]) -> NDArray[np.float32]:
+        with calling:
+            decided = decide(row, space)
+        try:
+            check(decided)
+        except OutsideSpaceError as error:
+            raise ParameterError(f"rules.{name}: function {path}: {error}.") from error
+        return scenario.actions.encode(decided)
 
     def rule(contexts: Tensor, states: Tensor) -> Tensor:
         observed = scenario.parts(states)[0].cpu().numpy().astype(np.float32)
-        actions = [scenario.actions.encode(decide(row, scenario.action_space)) for row in observed]
+        actions = [action(row) for row in observed]
         return torch.from_numpy(np.array(actions, np.float32).reshape(len(actions), -1)).to(states.device)
     return rule

@@ -17,16 +17,19 @@ from pydantic import Field, JsonValue, StringConstraints, field_validator
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.base import Certificate, Feature, ScenarioParameters
+from aign.scenarios.base import Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.gymnasium import rules, trial
 from aign.scenarios.gymnasium.best_known import best_known
+from aign.scenarios.gymnasium.environment import spaces_of
 from aign.scenarios.gymnasium.episodes import ENDED, OWN_TOTALS, RETURN, STEPS, Episodes
 from aign.scenarios.gymnasium.labels import FUNCTION, LabelParameters
-from aign.scenarios.gymnasium.making import Maker
+from aign.scenarios.gymnasium.making import Maker, module_of_id
 from aign.scenarios.gymnasium.picture import picture
 from aign.scenarios.gymnasium.spaces import actions_of
 from aign.scenarios.sequential import Rule, SequentialScenario
+from aign.trust import NamesCode
 
 SEEDS = 1 << 24
 """Seeds are whole numbers below this: float32 holds each of them exactly."""
@@ -50,14 +53,15 @@ class GymnasiumParameters(ScenarioParameters):
     best known decisions; repeats of chance whose mean is the reference.
     """
 
-    environment: str = Field("Pendulum-v1", min_length=1, max_length=200)
-    module: str = Field("", pattern=r"^(\w+(\.\w+)*)?$")
-    options: dict[str, JsonValue] = Field(default_factory=dict)
+    environment: Annotated[str, NamesCode(module_of_id)] = Field("Pendulum-v1", min_length=1, max_length=200)
+    module: Annotated[str, NamesCode()] = Field("", pattern=r"^(\w+(\.\w+)*)?$")
+    options: Annotated[dict[str, JsonValue], NamesCode()] = Field(default_factory=dict)
+    """Every text in them counts as the name of code: what an environment imports by it is the environment's affair."""
     seed_option: str = ""
     horizon: int | None = Field(None, ge=1, le=10_000)
     agents: int = Field(1, ge=1, le=1_000)
     labels: dict[LabelName, LabelParameters] = Field(default_factory=dict)
-    rules: dict[LabelName, Path] = Field(default_factory=dict)
+    rules: Annotated[dict[LabelName, Path], NamesCode()] = Field(default_factory=dict)
     optimum: float | None = None
     rollouts: int = Field(4, ge=1, le=10_000)
     repeats: int = Field(4, ge=1, le=1_000)
@@ -89,11 +93,13 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
     | `MultiDiscrete`, `MultiBinary` | scores of each part's alternatives; the largest decides: stored as 1, others -1 |
 
     Bounds of observed values are those of the environment's space; where that has none they are measured in 16
-    episodes of uniform actions and widened by half of the range on each side. What lies beyond is shown as the bound.
-    The environment itself knows nothing of that.
+    episodes of uniform actions and widened by half of the range on each side. What lies beyond measured bounds is shown
+    as the bound; the environment itself knows nothing of that. What lies outside the environment's own space is refused
+    at the step at which it comes, like everything else it does against Gymnasium's interface.
     """
 
     name, summary = "gymnasium", "Any Gymnasium environment by its id, with labels from its info"
+    runs_foreign_code = True
     Parameters = GymnasiumParameters
 
     def __init__(self, parameters: GymnasiumParameters) -> None:
@@ -101,9 +107,8 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         maker = Maker(parameters.environment, parameters.module, json.dumps(parameters.options, sort_keys=True),
                       parameters.seed_option)
         self.horizon = _horizon(parameters, maker)
-        env = maker.make(0)
-        self.action_space, self.actions = env.action_space, actions_of(env.action_space, parameters.environment)
-        env.close()
+        self.action_space = spaces_of(maker).action
+        self.actions = actions_of(self.action_space, parameters.environment)
         self.action_size, self.choices = self.actions.size, self.actions.choices
         self._low, self._high = (torch.tensor(side) for side in trial.bounds(maker, self.horizon))
         self.state_features = features(self._low, self._high)
@@ -116,8 +121,7 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         self.totals = (*OWN_TOTALS, *parameters.labels)
         self.rules = self._rules()
         self._episodes = Episodes(maker, self.actions, parameters.labels, self.horizon)
-        trial.check_reproducible(maker, self.horizon)
-        self._episodes.after(0, np.zeros((1, self.decision_size), np.float32))  # labels that nothing reports show here
+        trial.check_reproducible(maker, self.horizon, tuple(parameters.labels.items()))
 
     def _rules(self) -> dict[str, Rule]:
         own = {"random": rules.chance(self), "constant": rules.constant(self)}
@@ -141,12 +145,16 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
             raise ContextError(f"A seed is a whole number from 0 to {SEEDS - 1}; given {checked.flatten().tolist()}.")
         return checked
 
+    def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
+        """Return other seeds, drawn anew: neighbouring seeds have nothing in common."""
+        return self.draw_contexts(len(contexts), generator)
+
     def start(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Return what new environments show, and the first totals."""
         nothing = np.empty((0, self.decision_size), np.float32)
         moments = [self._episodes.after(int(seed), nothing) for seed in contexts[:, 0].tolist()]
         totals = [moment.totals for moment in moments]
-        return self._shown([moment.observed for moment in moments], contexts), _stacked(totals, contexts)
+        return self._shown([moment.observed for moment in moments], contexts), _stacked(totals, contexts.double())
 
     def decide(self, contexts: Tensor, observed: Tensor, totals: Tensor, time: Tensor, past: Tensor,
                decision: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -208,9 +216,11 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         feasible, optimum = broken == 0, self.parameters.optimum
         found = f"the best of every rule, {self.parameters.rollouts} random and as many changed sequences of decisions"
         if optimum is None:
-            return Certificate(utility.where(feasible, torch.nan), design, feasible, "best known",
+            return Certificate(utility.where(feasible, torch.nan), design, feasible,
+                               CertificateKind.BEST_KNOWN,
                                f"No bound is known; the best known design is {found}.")
-        return Certificate(torch.full_like(utility, optimum), design, feasible, "upper bound",
+        return Certificate(torch.full_like(utility, optimum), design, feasible,
+                           CertificateKind.UPPER_BOUND,
                            f"The bound is stated in the parameters and not proven here; the design is {found}.",
                            impossible=torch.zeros_like(feasible))
 
@@ -254,5 +264,5 @@ def _labels(parameters: GymnasiumParameters) -> tuple[Label, ...]:
 
 
 def _stacked(values: list[Any], like: Tensor) -> Tensor:
-    """Return vectors as a float32 tensor (B, values) on the device of another."""
-    return torch.from_numpy(np.array(values, np.float32).reshape(len(values), -1)).to(like.device)
+    """Return vectors as a tensor (B, values) of the type and on the device of another."""
+    return torch.from_numpy(np.array(values).reshape(len(values), -1)).to(like)

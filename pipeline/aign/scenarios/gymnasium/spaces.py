@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from gymnasium import spaces
-from gymnasium.spaces.utils import flatten, flatten_space
+from gymnasium.spaces.utils import flatten_space
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -165,8 +165,3 @@ def observed_bounds(space: spaces.Space[Any], environment: str) -> tuple[NDArray
                              f"{LARGEST}. Wrap the environment so that it shows fewer.")
     low, high = box.low.astype(np.float64), box.high.astype(np.float64)
     return np.where(np.abs(low) < BOUNDED, low, -np.inf), np.where(np.abs(high) < BOUNDED, high, np.inf)
-
-
-def flat(space: spaces.Space[Any], observation: Any) -> NDArray[np.float64]:
-    """Return an observation as a vector (S,)."""
-    return np.asarray(flatten(space, observation), np.float64)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix
 
+from aign.errors import SolverError
 from aign.scenarios.ip_optical_planning.topology import Topology
 
 TOLERANCE = 1e-6
@@ -92,6 +93,9 @@ class Router:
         """Return the routing of demands (P,) over capacities (L,) with the least overflow.
 
         The start is always the same, so the result depends on nothing that was asked before.
+
+        Raises:
+            SolverError: the solver gave up, though there is always a least overflow.
         """
         self._solver.clearSolver()
         self._solver.setBasis(self._basis)
@@ -112,3 +116,8 @@ class Router:
         self._solver.changeRowsBounds(  # type: ignore[attr-defined]  # missing in its stubs
             len(self._rows), self._rows, low, high)
         self._solver.run()
+        status = self._solver.getModelStatus()
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise SolverError(f"HiGHS gave up on routing the demands of {self._topology.name}: "
+                              f"{self._solver.modelStatusToString(status)}. Whether a plan carries them is unknown; "
+                              "ask for another context.")

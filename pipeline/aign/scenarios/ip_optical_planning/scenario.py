@@ -17,7 +17,8 @@ from pydantic import Field
 from torch import Tensor
 
 from aign.errors import ParameterError
-from aign.scenarios.base import Certificate, DesignScenario, Feature, Heuristic, ScenarioParameters
+from aign.scenarios.base import DesignScenario, Feature, Heuristic, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, Label, satisfied
 from aign.scenarios.ip_optical_planning.certificate import Plan, Planner
 from aign.scenarios.ip_optical_planning.economics import Economics
@@ -212,8 +213,9 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
         impossible = bound == -torch.inf
         ignored = f"; it ignores {', '.join(map(str, limits.rest))}" if limits.rest else ""
         device = contexts.device
-        return Certificate(bound.where(~impossible, torch.nan).to(device), design.to(device), feasible.to(device),
-                           "upper bound", self._statement() + ignored + ".", impossible=impossible.to(device))
+        return Certificate(bound.where(bound.isfinite(), torch.nan).to(device), design.to(device), feasible.to(device),
+                           CertificateKind.UPPER_BOUND, self._statement() + ignored + ".",
+                           impossible=impossible.to(device))
 
     def _statement(self) -> str:
         return ("The bound of a mixed-integer program over cuts and metric inequalities of all scenarios: relative gap "

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, DesignScenario
+from aign.scenarios.base import DesignScenario
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint, satisfied
 from aign.scenarios.power_allocation.certificate import Bound, silence_never_pays, upper_bound
 from aign.scenarios.power_allocation.feasibility import proven_impossible
@@ -40,10 +41,11 @@ def certify(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequen
     else:
         method = best_known
     parts = [method(scenario, part, constraints) for part in torch.split(contexts, chunk)]
-    weakest = max(parts, key=lambda part: SILENCE_MAY_PAY in part.statement)
+    weakest = min(parts, key=lambda part: part.strength)
     certificate = Certificate(torch.cat([p.utility for p in parts]), torch.cat([p.design for p in parts]),
                               torch.cat([p.feasible for p in parts]), weakest.kind, weakest.statement,
-                              {name: torch.cat([p.prices[name] for p in parts]) for name in parts[0].prices})
+                              {one: torch.cat([p.prices[one] for p in parts]) for one in parts[0].prices},
+                              conditional=weakest.conditional)
     if users == 2:
         return certificate
     impossible = proven_impossible(contexts, constraints, users)
@@ -62,7 +64,7 @@ def searched(scenario: DesignScenario[Any], contexts: Tensor, constraints: Seque
         known[open_], found = best_design(scenario, contexts[open_], constraints, design[open_])
         design[open_] = found.to(design.dtype)
     utility = certificate.utility.where(open_, torch.nan)
-    if certificate.kind == "best known":
+    if not certificate.kind.is_bound:
         utility = scenario.utility(contexts, design).where(known, torch.nan)
     text = f"{certificate.statement} The design is the best that a local search found to meet them all."
     return replace(certificate, utility=utility, design=design, feasible=known, statement=text, impossible=impossible)
@@ -80,7 +82,8 @@ def exhaustive(scenario: DesignScenario[Any], contexts: Tensor, constraints: Seq
         value = torch.where(allowed, value, -torch.inf)
     best, index = value.reshape(len(contexts), len(grid)).max(dim=1)
     possible = best > -torch.inf
-    return Certificate(torch.where(possible, best, torch.nan), grid[index], possible, "exhaustive search",
+    return Certificate(torch.where(possible, best, torch.nan), grid[index], possible,
+                       CertificateKind.EXHAUSTIVE,
                        f"The optimum over all {len(grid)} whole-level designs, found by evaluating every one.")
 
 
@@ -93,16 +96,17 @@ def concave(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequen
     bounded = possible & (served.amax(dim=1) <= needs.cap) & (served.sum(dim=1) <= needs.budget)
     utility = torch.full((len(contexts),), torch.nan, dtype=torch.float64, device=contexts.device)
     design = repair(contexts, CLOSED_FORM["fractional_control"](contexts, users), needs)
-    prices = {str(one): torch.full_like(utility, torch.nan) for one in constraints if one not in needs.rest}
+    prices = {one: torch.full_like(utility, torch.nan) for one in constraints if one not in needs.rest}
     if bool(bounded.any()):
         bound = upper_bound(contexts[bounded], users, needs)
         utility[bounded] = bound.utility
         design[bounded] = rounded(contexts[bounded], bound.log_powers.exp(), needs)
         for one in constraints:
             if one not in needs.rest:
-                prices[str(one)][bounded] = shadow_price(one, bound, needs)
+                prices[one][bounded] = shadow_price(one, bound, needs)
     proven = bool(silence_never_pays(contexts, users).all())
-    return Certificate(utility, design, possible, "upper bound", statement(constraints, needs.rest, proven), prices)
+    return Certificate(utility, design, possible, CertificateKind.UPPER_BOUND,
+                       statement(constraints, needs.rest, proven), prices, conditional=not proven)
 
 
 def rounded(contexts: Tensor, powers: Tensor, needs: Requirements) -> Tensor:
@@ -169,7 +173,8 @@ def best_known(scenario: DesignScenario[Any], contexts: Tensor, constraints: Seq
     random = problem.starts(RANDOM_STARTS, torch.Generator().manual_seed(0))
     design = best_of_starts(problem, torch.cat([rules, random], dim=1)).to(contexts.dtype)
     best = scenario.utility(contexts, design)
-    return Certificate(torch.where(possible, best, torch.nan), design, possible, "best known",
+    return Certificate(torch.where(possible, best, torch.nan), design, possible,
+                       CertificateKind.BEST_KNOWN,
                        f"The best of {rules.shape[1] + RANDOM_STARTS} projected-gradient searches, rounded and "
                        "improved by coordinate ascent; the problem is NP-hard and no bound is claimed"
                        + ignored(needs.rest, "designs that meet them are searched for next"))

@@ -26,7 +26,8 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
-from aign.scenarios.base import DesignScenario, Feasibility
+from aign.scenarios.base import DesignScenario
+from aign.scenarios.certificate import Feasibility
 from aign.scenarios.constraints import Constraint
 from aign.scenarios.power_allocation.heuristics import fractional_control
 from aign.scenarios.power_allocation.local_repair import witness

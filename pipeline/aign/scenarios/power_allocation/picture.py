@@ -62,6 +62,6 @@ def climb(scenario: DesignScenario[Any], context: Tensor, path: Tensor, axes: Ax
     utility = scenario.utility(context.expand(len(path), -1), path)
     axes.plot(range(len(path)), utility, "-o", color=ACCENT, markersize=4, label="path")
     certificate = scenario.certify(context[None])
-    axes.axhline(float(certificate.utility[0]), color=INK, linestyle="--", linewidth=1, label=certificate.kind)
+    axes.axhline(float(certificate.utility[0]), color=INK, linestyle="--", linewidth=1, label=str(certificate.kind))
     axes.set(xlabel="step", ylabel="utility", title="the way there")
     axes.legend(loc="lower right")

@@ -16,7 +16,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, DesignScenario, Feasibility, Feature, Heuristic, ScenarioParameters
+from aign.scenarios.base import DesignScenario, Feature, Heuristic, ScenarioParameters
+from aign.scenarios.certificate import Certificate, Feasibility
 from aign.scenarios.constraints import Constraint
 from aign.scenarios.power_allocation import heuristics, local_repair, physics
 from aign.scenarios.power_allocation import labels as label_values
@@ -148,6 +149,9 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         views = [(gain / self.mean_gain).log(), states.double() / 20 - 1, torch.log1p(states.double()) - 2,
                  3 * heard - 1.5, 3 * crowd - 1.5]
         return torch.stack(views, dim=2).float()
+
+    learners_reward = ("a difference reward for each user, which is not in the dataset: what its own move gained while "
+                       "all others moved as they did, compressed by a logarithm")
 
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return each user's difference reward (B, N): what its own move gained, all others moving as they did.

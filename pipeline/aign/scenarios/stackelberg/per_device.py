@@ -19,11 +19,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.constraints import Constraint, Side, satisfied, tightest
 from aign.scenarios.stackelberg.followers import L_MAX, LAYER_COST
 from aign.scenarios.stackelberg.leader import PRICE_HIGH, PRICE_LOW, Game, neighbours, stored
 
-SOLVED = ("payment<=", "max_price<=", "offload_ratio>=", "profit>=")
+SOLVED: tuple[Side, ...] = (("payment", "<="), ("max_price", "<="), ("offload_ratio", ">="), ("profit", ">="))
 """The constraints the optimum takes in."""
 LEAST, MOST = -20.0, 12.0
 """Natural logarithms between which t lies: full layers at the one, none at the other."""
@@ -36,13 +36,10 @@ SLACK = 1e-12
 
 def limits(game: Game, constraints: Sequence[Constraint]) -> tuple[Tensor, Tensor, float]:
     """Return the most to pay (B, 1), the least layers in all (B, 1) and the highest price."""
-    bounds: dict[str, list[float]] = {text: [] for text in SOLVED}
-    for constraint in (one.closed for one in constraints):
-        bounds.get(f"{constraint.label}{constraint.sense}", []).append(constraint.threshold)
-    most = game.budget.clamp_max(min(bounds["payment<="], default=torch.inf))
-    share = max(bounds["offload_ratio>="], default=0.0)
+    most = game.budget.clamp_max(tightest(constraints, ("payment", "<=")))
+    share = tightest(constraints, ("offload_ratio", ">="), 0.0)
     need = torch.full_like(most, share * game.devices.power.shape[1] * L_MAX)
-    return most, need, min([PRICE_HIGH, *bounds["max_price<="]])
+    return most, need, tightest(constraints, ("max_price", "<="), PRICE_HIGH)
 
 
 def solve_whole(game: Game, constraints: Sequence[Constraint]) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,9 +101,7 @@ def certify(game: Game, constraints: Sequence[Constraint]) -> tuple[Tensor, Tens
     """Return the bound (B,), prices (B, N) float32, where they meet the constraints and where nothing can (B,)."""
     solve = solve_whole if game.devices.whole else solve_continuous
     bound, wanted, possible = solve(game, constraints)
-    for constraint in (one.closed for one in constraints):
-        if constraint.label == "profit" and not constraint.upper:
-            possible = possible & (bound * (1 + 1e-9) >= constraint.threshold)
+    possible = possible & (bound * (1 + 1e-9) >= tightest(constraints, ("profit", ">=")))
     best, prices = torch.full_like(bound, -torch.inf), stored(wanted)
     for tried in neighbours(wanted).chunk(2, dim=1):
         settled = game.settle(tried)

@@ -36,7 +36,7 @@ def draw(scenario: Stackelberg, context: Tensor, path: Tensor, title: str) -> Fi
     _layers(scenario, path[-1], certificate.design[0], bars)
     utility = scenario.utility(context.expand(len(path), -1), path)
     way.plot(range(len(path)), utility, "-o", color=ACCENT, markersize=4, label="path")
-    way.axhline(float(certificate.utility[0]), color=INK, linestyle="--", linewidth=1, label=certificate.kind)
+    way.axhline(float(certificate.utility[0]), color=INK, linestyle="--", linewidth=1, label=str(certificate.kind))
     way.set(xlabel="step", ylabel="utility", title="the way there")
     way.legend(loc="lower right")
     figure.suptitle(title)

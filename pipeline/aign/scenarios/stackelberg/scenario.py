@@ -16,7 +16,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import Certificate, DesignScenario, Feature, ScenarioParameters
+from aign.scenarios.base import DesignScenario, Feature, ScenarioParameters
+from aign.scenarios.certificate import Certificate, CertificateKind
 from aign.scenarios.constraints import Constraint
 from aign.scenarios.stackelberg import heuristics, per_device, uniform
 from aign.scenarios.stackelberg.followers import L_MAX, Devices
@@ -188,6 +189,10 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
             prices = PRICE_LOW + (1.0 - PRICE_LOW) * torch.rand(prices.shape, generator=generator)
         return self.answered(self.game(contexts), prices.to(contexts.device))
 
+    def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
+        """Return the prices within bounds and budget, and the devices' answers to them."""
+        return self.answered(self.game(contexts), observed[:, :self.prices])
+
     def admissible(self, designs: Tensor) -> Tensor:
         """Return designs (B, X + N) within bounds; which answers belong to a price only a context tells."""
         prices, shares = designs[:, :self.prices], designs[:, self.prices:].clamp(0.0, 1.0)
@@ -217,6 +222,15 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         spent = (states[:, :n] * states[:, n:] * L_MAX).sum(1, keepdim=True) / contexts[:, 2 * n + 1:]
         common = torch.cat([states[:, :n].mean(1, True), states[:, n:].mean(1, True), spent], 1).float()
         return torch.cat([own, common[:, None].expand(-1, n, -1)], 2)
+
+    @property
+    def learners_reward(self) -> str:  # type: ignore[override]
+        """What `agent_rewards` gives, in words."""
+        if self.parameters.reward == "binary":
+            return "the reward in the dataset"
+        return ("the reward in the dataset, compressed by a logarithm" if self.one_price else
+                "a difference reward for each device, which is not in the dataset: what its own move gained while all "
+                "others moved as they did, compressed by a logarithm")
 
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return the reward, compressed by a symmetric logarithm; the binary one as it is.
@@ -278,13 +292,14 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         whole = [torch.cat(values) for values in zip(*parts, strict=True)]
         utility, design, feasible, impossible = whole
         if self.one_price:
-            return Certificate(utility, design, feasible, "exhaustive search",
+            return Certificate(utility, design, feasible, CertificateKind.EXHAUSTIVE,
                                "Every price at which the utility or a constraint can turn was tried: the optimum over "
                                "all prices that float32 numbers can express.")
-        solved = all(f"{one.closed.label}{one.closed.sense}" in per_device.SOLVED for one in constraints)
+        solved = all(one.side in per_device.SOLVED for one in constraints)
         exact = ("Exact: layers are bought in the order of what each costs, of which any optimum takes the cheapest."
                  if self.whole else "Exact by convexity (Karush-Kuhn-Tucker conditions, one multiplier by bisection).")
-        return Certificate(utility, design, feasible, "exhaustive search" if solved and self.whole else "upper bound",
+        kind = CertificateKind.EXHAUSTIVE if solved and self.whole else CertificateKind.UPPER_BOUND
+        return Certificate(utility, design, feasible, kind,
                            exact if solved else f"{exact} Constraints without a closed form are only checked on it.",
                            impossible=impossible)
 

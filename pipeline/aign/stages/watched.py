@@ -1,0 +1,23 @@
+"""Which code the results of each stage rest on: with other code, half-finished work in scratch is not taken up.
+
+dvc.yaml and pipeline/dvc.yaml watch the same places, for DVC cannot read them here. Tests compare both with what the
+stages import.
+"""
+
+from __future__ import annotations
+
+from aign.scenarios import registry
+
+PLACES = {
+    "collect": ("agents", "files", "manifest", "stages/collect", "stages/sources", "trajectories"),
+    "train": ("agents/contexts", "agents/seeding", "diffusion", "files", "manifest", "stages/train", "trajectories"),
+    "sample": ("designs", "diffusion", "files", "manifest", "stages/sample"),
+    "evaluate": ("agents", "designs", "diffusion", "files", "manifest", "stages/evaluate", "stages/methods",
+                 "stages/report", "stages/sample", "stages/score", "trajectories"),
+}
+"""Folders and modules (without .py) of the package, beside the scenario's own; by stage."""
+
+
+def watched(stage: str, scenario: str) -> tuple[str, ...]:
+    """Return the folders and modules, relative to the package, on which a stage's results rest for a scenario."""
+    return (*PLACES[stage], *registry.sources(scenario))

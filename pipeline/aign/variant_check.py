@@ -1,0 +1,124 @@
+"""What params.yaml names, checked against the networks it is for before any of them is explored.
+
+Names of labels, presets, agents and files mean something to one network only, so this needs torch, which a stage needs
+anyway; nothing is certified. All variants are checked, since what one stage leaves undone another needs hours later.
+A network whose parameters name code of others is built for its own stages only: other networks do not need that code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aign import checked_yaml
+from aign.agents import fit as agents_fit
+from aign.designs.requests import make_request
+from aign.designs.settings import RequestSettings
+from aign.diffusion import device
+from aign.diffusion import fit as diffusion_fit
+from aign.errors import AignError, ParameterError, unknown_name
+from aign.params import Params, Variant
+from aign.scenarios.base import Scenario
+from aign.scenarios.constraints import parse
+from aign.scenarios.registry import create, scenario_class
+from aign.studies.settings import StudySettings
+
+STUDIED = "power-allocation"
+"""The network of the studies that name none."""
+
+
+class Problems(list[str]):
+    """What is wrong, each with its place in the file."""
+
+    @contextmanager
+    def at(self, place: str) -> Iterator[None]:
+        """Note the error that a block of code raises, behind its place."""
+        try:
+            yield
+        except AignError as error:
+            self.append(f"{place}{error}")
+
+
+def check(params: Params, path: Path, running: str | None = None) -> None:
+    """Check every name in a parameter file.
+
+    Args:
+        params: what the file holds.
+        path: the file, for messages.
+        running: the variant whose stage is to be run.
+
+    Raises:
+        ParameterError: the dotted place of each value at fault, the value, and what is allowed.
+    """
+    problems = Problems()
+    networks: dict[str, Scenario[Any] | None] = {}
+    with problems.at("base.device: "):
+        device.choose(params.base.device)
+    for group, variants in (("variants", params.variants), ("further", params.further)):
+        for name, variant in variants.items():
+            networks[name] = network = _network(variant, f"{group}.{name}.", name == running, problems)
+            if network is not None:
+                _check_variant(variant, network, f"{group}.{name}.", problems)
+    _check_studies(params.studies, networks, problems)
+    if problems:
+        raise ParameterError(checked_yaml.listed(path, problems))
+
+
+def _network(variant: Variant, place: str, running: bool, problems: Problems) -> Scenario[Any] | None:
+    """Return a variant's network; None where it cannot be built, or is not to be."""
+    before = len(problems)
+    with problems.at(f"{place}code: "):
+        variant.check_code()
+    with problems.at(f"{place}scenario: "):
+        kind = scenario_class(variant.scenario.name)
+        if running or not kind.runs_foreign_code:
+            return variant.create_scenario() if len(problems) == before else None
+        kind.checked(**variant.scenario.parameters)
+    return None
+
+
+def _check_variant(variant: Variant, network: Scenario[Any], place: str, problems: Problems) -> None:
+    """Check the blocks of a variant against its network."""
+    with problems.at(place):
+        agents_fit.check(network, variant.collect)
+    with problems.at(place):
+        diffusion_fit.check(network, variant.train)
+    sampling = variant.sample.sampling
+    with problems.at(f"{place}sample.sampling.steps: "):
+        diffusion_fit.check_steps(sampling.scheduler, sampling.steps, variant.train.noise_steps)
+    for number, request in enumerate(variant.sample.requests):
+        _check_request(request, network, f"{place}sample.requests[{number}]", problems)
+
+
+def _check_request(request: RequestSettings, network: Scenario[Any], place: str, problems: Problems) -> None:
+    """Check one request: each constraint by itself, then all together, and the context."""
+    before = len(problems)
+    for number, text in enumerate(request.where):
+        with problems.at(f"{place}.where[{number}]: "):
+            parse([text], network.labels)
+    if len(problems) == before:
+        with problems.at(f"{place}.where: "):
+            parse(request.where, network.labels)
+    with problems.at(f"{place}: "):
+        make_request(network, (), request.count, request.preset, request.context, request.seed)
+
+
+def _check_studies(studies: StudySettings, networks: dict[str, Scenario[Any] | None], problems: Problems) -> None:
+    """Check the agents and the requests that studies name."""
+    for name, kinds in studies.agents.variants.items():
+        if name not in networks:
+            problems.append(f"studies.agents.variants.{name}: {unknown_name('variant', name, networks)}")
+        elif (network := networks[name]) is not None:
+            for number, kind in enumerate(kinds):
+                with problems.at(f"studies.agents.variants.{name}[{number}]: "):
+                    agents_fit.check_fit(kind, network)
+    if "users" in studies.bias.model_fields_set:  # the default belongs to the default sizes
+        with problems.at("studies.bias.users: "):
+            studies.tables.size(studies.bias.users)
+    labels = create(STUDIED, users=2).labels
+    for place, case in enumerate(studies.rate.cases):
+        for number, request in enumerate(case.constraints):
+            with problems.at(f"studies.rate.cases[{place}].constraints[{number}]: "):
+                parse(request, labels)
