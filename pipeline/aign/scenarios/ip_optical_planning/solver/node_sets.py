@@ -68,13 +68,13 @@ class NodeSets:
 
     def traffic(self, side: Flags) -> Floats:
         """Return the traffic (M,) across the borders of node sets (M, n)."""
-        inside = side @ self.instance.demand
-        return (side * (self._total - inside)).sum(1)
+        members = side.astype(np.float64)  # numpy multiplies flags with floats without BLAS
+        return (members * (self._total - members @ self.instance.demand)).sum(1)
 
     def _excused(self, side: Flags) -> Floats:
         """Return the traffic (M, silent scenarios) across that belongs to nodes which failed themselves."""
         node = self.instance.silent[self._silent]
-        inside = (side @ self.instance.demand)[:, node]
+        inside = side.astype(np.float64) @ self.instance.demand[:, node]
         return np.where(side[:, node], self._total[node] - inside, inside)
 
     def needs(self, side: Flags) -> Floats:
@@ -159,7 +159,7 @@ class NodeSets:
         """Return what the search maximises, and the violation in modules, for node sets (M, K, n); both (M, K)."""
         shape, flat = side.shape[:2], side.reshape(-1, self.instance.nodes)
         crossing = self.crossing(flat)
-        held = crossing @ plan
+        held = crossing.astype(np.float64) @ plan
         count = flat.sum(1)
         if self.instance.single is not None:
             traffic = self.traffic(flat)

@@ -46,7 +46,8 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
     lower = instance.least if floor is None else floor
     upper = instance.most if ceiling is None else ceiling
     empty, links = np.empty(0, np.int32), instance.links
-    solver.addCols(links, instance.price, lower.astype(np.float64), upper.astype(np.float64), 0, empty, empty,
+    unit = float(instance.price.mean())  # absolute tolerances of the solver mean nothing at prices of millions
+    solver.addCols(links, instance.price / unit, lower.astype(np.float64), upper.astype(np.float64), 0, empty, empty,
                    np.empty(0))
     solver.changeColsIntegrality(links, np.arange(links, dtype=np.int32),
                                  np.full(links, highspy.HighsVarType.kInteger))
@@ -62,4 +63,4 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
     plans = [np.array(saved.col_value).round() for saved in solver.getSavedMipSolutions()]
     if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
         plans.append(np.array(solver.getSolution().col_value).round())
-    return Solved(np.array(plans).reshape(len(plans), links), float(info.mip_dual_bound))
+    return Solved(np.array(plans).reshape(len(plans), links), unit * float(info.mip_dual_bound))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import highspy
 import numpy as np
-from scipy.sparse import csc_matrix
+from scipy.sparse import csc_matrix, csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Floats, Instance, Integers
@@ -99,12 +99,14 @@ class RoutingCheck:
 
 def metric_need(instance: Instance, lengths: Floats, whole: bool, scenario: int) -> float:
     """Return the least of lengths @ plan, in modules, over plans that can be routed in a scenario."""
-    alive = instance.alive[scenario]
-    matrix = np.full((instance.nodes, instance.nodes), np.inf)
-    for link in np.flatnonzero(alive):
-        a, b = instance.ends[link]
-        matrix[a, b] = matrix[b, a] = min(matrix[a, b], lengths[link] + 1e-12)
-    distance = dijkstra(np.where(np.isinf(matrix), 0.0, matrix), directed=False)
+    shortest: dict[tuple[int, int], float] = {}  # of parallel links
+    for link in np.flatnonzero(instance.alive[scenario]):
+        a, b = sorted(instance.ends[link].tolist())
+        shortest[a, b] = min(shortest.get((a, b), np.inf), float(lengths[link]))
+    ends = np.array(list(shortest)).T
+    # A dense matrix would take lengths of 0 for links that are not there.
+    graph = csr_matrix((np.array(list(shortest.values())), (ends[0], ends[1])), (instance.nodes, instance.nodes))
+    distance = dijkstra(graph, directed=False)
     traffic = instance.demand_in(scenario)
     routed = np.where(traffic > 0, distance, 0.0)
     needed = float((traffic * routed).sum()) / 2

@@ -27,8 +27,8 @@ from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 
 ROUNDINGS = (0.35, 0.2, 0.5)
 """Added to the relaxation before rounding down: a few first plans."""
-FIRST_GAP, SHRINK = 0.02, 0.4
-"""Relative gap of the first program, and by what it shrinks once rows stop coming."""
+FIRST_GAP, SHRINK, FINE = 0.02, 0.4, 0.002
+"""Relative gap of the first program; by what it shrinks once rows stop coming; from where on the next is the last one."""
 DISAGREES, NEIGHBOURHOODS, NEAR, NEAR_NODES, TRIES = 0.5, 2, 0.4, 500, 6
 """Neighbourhoods of the best plan: links whose modules differ by more than this from the relaxation's; how many around
 single nodes, with what share of the links; branch-and-bound nodes of each; programs solved in each."""
@@ -42,11 +42,12 @@ class Impossible(AignError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a search ends: relative gap reached, rounds of programs, branch-and-bound nodes of each."""
+    """When a search ends: relative gap reached, or rounds of programs; and branch-and-bound nodes of a program, doubled
+    where only the proof is missing."""
 
     gap: float = 0.0
     rounds: int = 60
-    nodes: int = 20_000
+    nodes: int = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +92,7 @@ class Search:
         self.bound = 0.0
         self._awake = np.empty(0, bool)
         self._random = np.random.default_rng(0)
+        self._nodes = self.limits.nodes
 
     @property
     def cost(self) -> float:
@@ -153,7 +155,7 @@ class Search:
         self._wake()
         numbers = np.flatnonzero(self._awake)
         solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan, gap=gap,
-                            nodes=self.limits.nodes)
+                            nodes=self._nodes)
         self.bound = max(self.bound, min(solved.bound, self.cost))
         cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.price < self.cost * (1 - 1e-9)]
         for plan in cheaper:
@@ -162,8 +164,11 @@ class Search:
         if cheaper:
             self._offer(cheaper[-1])
             self._wake(cheaper)
-        reached = Progress(0, self.bound, self.cost).gap
-        return gap if cheaper else max(min(gap, reached) * SHRINK, self.limits.gap, 1e-7)
+        if cheaper:
+            return gap
+        if gap <= FINE:  # the program's optimum stands: only its proof is missing
+            self._nodes *= 2
+        return max(gap * SHRINK, self.limits.gap) if gap > FINE else self.limits.gap
 
     def _neighbourhoods(self) -> None:
         """Look for cheaper plans near the best one: where the relaxation disagrees with it, then around some nodes."""
