@@ -26,8 +26,8 @@ from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 from aign.scenarios.ip_optical_planning.topology import load
 
 UNITS = {"polska": 622.0, "nobel-germany": 40.0, "nobel-us": 400.0}
-NAMES = ("polska", "nobel-us", "nobel-germany", "geant", "france", "ta1", "janos-us", "nobel-eu", "sun", "cost266", "norway",
-         "janos-us-ca", "zib54", "pioro40", "germany50", "ta2", "india35", "giul39")
+NAMES = ("polska", "nobel-us", "nobel-germany", "geant", "france", "ta1", "janos-us", "nobel-eu", "sun", "cost266",
+         "norway", "janos-us-ca", "zib54", "pioro40", "germany50", "ta2", "india35", "giul39")
 
 
 def instance_of(topology) -> Instance:

@@ -98,7 +98,7 @@ def paths(instance, source, target, dead):
 
 
 def cheapest(instance):
-    """Return the least cost of a plan that carries every scenario, by trying plans by growing cost; None: there is none."""
+    """Return the least cost of a plan that carries every scenario, trying plans by growing cost, or None."""
     plans = np.array(list(itertools.product(range(int(instance.most[0]) + 1), repeat=instance.links)), dtype=float)
     costs = plans @ instance.price
     rows = necessary(instance)

@@ -124,11 +124,12 @@ class Instance:
         alone = bool((self.failures.dead.sum(1) == 1).all()) and bool((self.failures.silent < 0).all())
         if not (len(self.failures) and alone and np.ptp(self.failures.share) == 0):
             return None
-        return self.failures.dead.argmax(1)
+        links: Integers = self.failures.dead.argmax(1)
+        return links
 
     def demand_in(self, scenario: int) -> Floats:
         """Return the traffic (n, n) to be carried in a scenario."""
-        carried = self.demand * self.share[scenario]
+        carried: Floats = self.demand * self.share[scenario]
         if self.silent[scenario] >= 0:
             carried[self.silent[scenario]] = carried[:, self.silent[scenario]] = 0.0
         return carried
@@ -148,6 +149,6 @@ class Instance:
 
 
 def modules_needed(instance: Instance, traffic: Floats, scenario: NDArray[np.int64] | int | slice) -> Floats:
-    """Return the whole modules that traffic across a cut needs; `traffic` before the share, broadcast with scenarios."""
+    """Return the whole modules that traffic across a cut, before the share of the scenario is taken, needs."""
     scaled = (traffic - instance.slack) * instance.share[scenario] / instance.module
     return np.ceil(scaled).clip(0.0)

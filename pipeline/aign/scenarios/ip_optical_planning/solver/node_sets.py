@@ -64,12 +64,14 @@ class NodeSets:
 
     def crossing(self, side: Flags) -> Flags:
         """Return which links (M, L) cross the border of node sets (M, n)."""
-        return side[:, self.instance.ends[:, 0]] != side[:, self.instance.ends[:, 1]]
+        links: Flags = side[:, self.instance.ends[:, 0]] != side[:, self.instance.ends[:, 1]]
+        return links
 
     def traffic(self, side: Flags) -> Floats:
         """Return the traffic (M,) across the borders of node sets (M, n)."""
         members = side.astype(np.float64)  # numpy multiplies flags with floats without BLAS
-        return (members * (self._total - members @ self.instance.demand)).sum(1)
+        traffic: Floats = (members * (self._total - members @ self.instance.demand)).sum(1)
+        return traffic
 
     def _excused(self, side: Flags) -> Floats:
         """Return the traffic (M, silent scenarios) across that belongs to nodes which failed themselves."""

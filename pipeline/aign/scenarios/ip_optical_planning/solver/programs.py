@@ -32,8 +32,10 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
 
     Args:
         instance: prices and bounds.
-        low, matrix: (R,), (R, L).
-        floor, ceiling: (L,) tighter bounds on y.
+        low: (R,).
+        matrix: (R, L).
+        floor: (L,) tighter lower bounds on y.
+        ceiling: (L,) tighter upper bounds on y.
         start: (L,) a plan that meets the rows, from which the search starts.
         gap: relative gap at which the search stops.
         nodes: branch-and-bound nodes after which it stops: a limit in seconds would make results depend on the machine.

@@ -12,6 +12,8 @@ import numpy as np
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance, Integers
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows, NodeSets
 
+LINEAR: dict[str, bool | int | str] = {"output_flag": False, "threads": 1, "presolve": "off", "random_seed": 0}
+"""Options of linear programs: each is solved again and again from its last basis, which presolve would throw away."""
 WORST = 150
 """Node sets whose rows are added in one round."""
 STARTS = 24
@@ -31,7 +33,7 @@ class Relaxation:
         self.instance, self.rows = instance, rows
         self.plan, self.bound = instance.least.astype(np.float64), 0.0
         self._solver = highspy.Highs()
-        for option, value in {"output_flag": False, "threads": 1, "presolve": "off", "random_seed": 0}.items():
+        for option, value in LINEAR.items():
             self._solver.setOptionValue(option, value)
         empty = np.empty(0, np.int32)
         self._solver.addCols(instance.links, instance.price, instance.least.astype(np.float64),
@@ -111,7 +113,8 @@ class Separation:
             if not graph.has_edge(a, b) or graph[a][b]["length"] > lengths[link]:
                 graph.add_edge(a, b, length=lengths[link])
         balls = []
-        for centre in self._random.choice(self.instance.nodes, min(STARTS, self.instance.nodes), replace=False).tolist():
+        count = min(STARTS, self.instance.nodes)
+        for centre in self._random.choice(self.instance.nodes, count, replace=False).tolist():
             nearest = list(networkx.single_source_dijkstra_path_length(graph, centre, weight="length"))
             for size in self._random.integers(2, max(3, self.instance.nodes // 2), 2):
                 balls.append(self._flags(nearest[:size]))

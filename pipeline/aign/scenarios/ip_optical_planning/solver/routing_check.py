@@ -18,7 +18,10 @@ from scipy.sparse import csc_matrix, csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
 from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Floats, Instance, Integers
+from aign.scenarios.ip_optical_planning.solver.relaxation import LINEAR
 
+STEEPEST_EDGE = 2
+"""HiGHS's number of the pricing rule that takes a fifth less time here than its default."""
 LARGEST_FACTOR = 60
 """Lengths that become whole when multiplied by up to this are made whole."""
 
@@ -147,8 +150,7 @@ def _program(instance: Instance) -> tuple[highspy.Highs, Integers]:
     program.a_matrix_.start_, program.a_matrix_.index_, program.a_matrix_.value_ = (
         matrix.indptr, matrix.indices, matrix.data)
     solver = highspy.Highs()
-    for option, value in {"output_flag": False, "threads": 1, "presolve": "off", "random_seed": 0,
-                          "simplex_dual_edge_weight_strategy": 2}.items():  # steepest edge
+    for option, value in {**LINEAR, "simplex_dual_edge_weight_strategy": STEEPEST_EDGE}.items():
         solver.setOptionValue(option, value)
     solver.passModel(program)
     return solver, np.array(sources)

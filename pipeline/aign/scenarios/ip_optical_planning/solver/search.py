@@ -13,6 +13,7 @@ Axes: L links.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,22 +29,24 @@ from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 ROUNDINGS = (0.35, 0.2, 0.5)
 """Added to the relaxation before rounding down: a few first plans."""
 FIRST_GAP, SHRINK, FINE = 0.02, 0.4, 0.002
-"""Relative gap of the first program; by what it shrinks once rows stop coming; from where on the next is the last one."""
+"""Relative gap of the first program; by what it shrinks once rows stop coming; from where on the limit is next."""
 DISAGREES, NEIGHBOURHOODS, NEAR, NEAR_NODES, TRIES = 0.5, 2, 0.4, 500, 6
 """Neighbourhoods of the best plan: links whose modules differ by more than this from the relaxation's; how many around
 single nodes, with what share of the links; branch-and-bound nodes of each; programs solved in each."""
+TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
 KEPT = 1.5
 """Rows whose slack in the relaxation is below this stand in the programs; others wait until they are broken."""
 
 
-class Impossible(AignError):
+class ImpossibleError(AignError):
     """No plan survives every scenario."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """When a search ends: relative gap reached, or rounds of programs; and branch-and-bound nodes of a program, doubled
-    where only the proof is missing."""
+    where only the proof is missing.
+    """
 
     gap: float = 0.0
     rounds: int = 60
@@ -103,12 +106,10 @@ class Search:
         """Search until the gap or a limit is reached, or Ctrl-C; return the best plan and bound.
 
         Raises:
-            Impossible: no plan survives every scenario.
+            ImpossibleError: no plan survives every scenario.
         """
-        try:
+        with suppress(KeyboardInterrupt):
             self._run(report)
-        except KeyboardInterrupt:
-            pass
         return Answer(self.plan, self.cost, min(self.bound, self.cost))
 
     def _run(self, report: Callable[[Progress], None]) -> None:
@@ -129,12 +130,12 @@ class Search:
         broken = self.instance.disconnecting()
         if broken:
             names = ("no failure", *self.instance.failures.names)
-            raise Impossible(f"No plan survives every failure: {names[broken[0]]} leaves demands without any path. "
-                             "Exempt that failure, or add a link.")
+            raise ImpossibleError(f"No plan survives every failure: {names[broken[0]]} leaves demands without any "
+                                  "path. Exempt that failure, or add a link.")
         singles = np.eye(self.instance.nodes, dtype=bool)
         self.relaxation.add(self.rows.add(*self.separation.sets.rows(singles)))
         if not (self.relaxation.solve() and tighten(self.relaxation, self.separation)):
-            raise Impossible("No plan survives every failure within the most modules that links may have. Allow more.")
+            raise ImpossibleError(TOO_FEW)
         self.bound = self.relaxation.bound
 
     def _done(self) -> bool:
@@ -156,6 +157,8 @@ class Search:
         numbers = np.flatnonzero(self._awake)
         solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan, gap=gap,
                             nodes=self._nodes)
+        if np.isinf(solved.bound) and self.plan is None:
+            raise ImpossibleError(TOO_FEW)
         self.bound = max(self.bound, min(solved.bound, self.cost))
         cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.price < self.cost * (1 - 1e-9)]
         for plan in cheaper:
@@ -190,11 +193,10 @@ class Search:
         return links
 
     def _search_near(self, free: Flags) -> None:
-        """Solve the program in which the other links keep the best plan's modules; keep what is cheaper and survives."""
+        """Keep what is cheaper and survives where the other links keep the best plan's modules."""
         plan = self.plan
         if plan is None:
             return
-        numbers = np.flatnonzero(self._awake)
         for _ in range(TRIES):
             self._wake()
             numbers = np.flatnonzero(self._awake)
@@ -210,7 +212,7 @@ class Search:
             self._wake([cheapest])
 
     def _wake(self, plans: Sequence[Floats] = ()) -> None:
-        """Choose the rows of the next program: near the relaxation's optimum, or broken by a plan that a program gave."""
+        """Choose the rows of the next program: near the relaxation's optimum, or broken by plans of the last one."""
         fresh = np.arange(len(self._awake), len(self.rows))
         slack = self.rows.matrix[fresh] @ self.relaxation.plan - self.rows.low[fresh]
         self._awake = np.append(self._awake, slack < KEPT)
