@@ -96,18 +96,22 @@ def names() -> list[str]:
 
 
 @cache
-def load(name: str) -> Topology:
+def load(name: str, largest: int | None = LARGEST) -> Topology:
     """Return a network of SNDlib.
 
+    Args:
+        name: as SNDlib calls it.
+        largest: most nodes that are taken; None for any number.
+
     Raises:
-        ParameterError: an unknown name, a network of more than `LARGEST` nodes, in parts, or without demands.
+        ParameterError: an unknown name, a network of more nodes, in parts, or without demands.
     """
     if name not in names():
         raise ParameterError(unknown_name("topology", name, names()))
     stored: dict[str, Any] = topohub.get(f"sndlib/{name}")
     place = {node["id"]: index for index, node in enumerate(stored["nodes"])}
-    if len(place) > LARGEST:
-        raise ParameterError(f"Topology {name!r} has {len(place)} nodes; allowed: up to {LARGEST}.")
+    if largest is not None and len(place) > largest:
+        raise ParameterError(f"Topology {name!r} has {len(place)} nodes; allowed: up to {largest}.")
     demand = _symmetric(stored, place)
     pairs = np.argwhere(np.triu(demand, 1) > 0)
     found = Topology(

@@ -1,0 +1,150 @@
+"""The linear relaxation over node-set inequalities, tightened until the local search breaks it no more.
+
+Axes: M node sets, n nodes, L links, R rows.
+"""
+
+from __future__ import annotations
+
+import highspy
+import networkx
+import numpy as np
+
+from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance, Integers
+from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows, NodeSets
+
+LINEAR: dict[str, bool | int | str] = {"output_flag": False, "threads": 1, "presolve": "off", "random_seed": 0}
+"""Options of linear programs: each is solved again and again from its last basis, which presolve would throw away."""
+WORST = 150
+"""Node sets whose rows are added in one round."""
+STARTS = 24
+"""Random starts of each kind in one round."""
+STALLED = 1e-4
+"""Relative rise of the bound in a round below which rounds count as stalled."""
+TIGHT = 0.6
+"""Node sets short of being broken by less than this many modules are tried as parts of three."""
+PATIENCE = 3
+"""Stalled rounds in a row after which tightening ends."""
+
+
+class Relaxation:
+    """A linear program that grows: minimise price @ y over rows and bounds, re-solved from the last basis."""
+
+    def __init__(self, instance: Instance, rows: CutRows) -> None:
+        self.instance, self.rows = instance, rows
+        self.plan, self.bound = instance.least.astype(np.float64), 0.0
+        self._solver = highspy.Highs()
+        for option, value in LINEAR.items():
+            self._solver.setOptionValue(option, value)
+        empty = np.empty(0, np.int32)
+        self._solver.addCols(instance.links, instance.price, instance.least.astype(np.float64),
+                             instance.most.astype(np.float64), 0, empty, empty, np.empty(0))
+
+    def add(self, numbers: Integers) -> None:
+        """Add rows by their numbers."""
+        add_rows(self._solver, self.rows.low[numbers], self.rows.matrix[numbers])
+
+    def solve(self) -> bool:
+        """Solve; return whether there is a solution."""
+        self._solver.run()
+        if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            return False
+        self.plan = np.array(self._solver.getSolution().col_value)
+        self.bound = float(self._solver.getInfo().objective_function_value)
+        return True
+
+
+def add_rows(solver: highspy.Highs, low: Floats, matrix: Floats) -> None:
+    """Add low (R,) <= matrix (R, L) @ the first L columns to a program."""
+    if not len(low):
+        return
+    places, entries = np.nonzero(matrix)
+    starts = np.searchsorted(places, np.arange(len(matrix))).astype(np.int32)
+    solver.addRows(len(low), low, np.full(len(low), highspy.kHighsInf), len(entries), starts,
+                   entries.astype(np.int32), matrix[places, entries])
+
+
+class Separation:
+    """Finds node sets whose inequalities a plan breaks; remembers the worst ones as starts for the next plan."""
+
+    def __init__(self, instance: Instance, seed: int = 0) -> None:
+        self.instance, self.sets = instance, NodeSets(instance)
+        self._random = np.random.default_rng(seed)
+        self._remembered = self._tight = np.eye(instance.nodes, dtype=bool)
+
+    def broken(self, plan: Floats) -> tuple[Floats, Floats]:
+        """Return inequalities (R,), (R, L) that a plan (L,) breaks, the worst node sets first."""
+        starts = np.concatenate([self._remembered, self._components(plan), self._balls(plan)])
+        starts = np.unique(starts ^ starts[:, :1], axis=0)
+        starts = starts[starts.any(1)]
+        sets, violation = self.sets.climb(starts, plan)
+        worst = sets[violation > 1e-6][:WORST]
+        self._tight = sets[violation > -TIGHT][:WORST]
+        self._remember(worst)
+        if not len(worst):
+            return np.empty(0), np.empty((0, self.instance.links))
+        return self.sets.rows(worst, plan)
+
+    def broken_triples(self, plan: Floats) -> tuple[Floats, Floats]:
+        """Return inequalities (R,), (R, L) around three parts that a plan (L,) breaks."""
+        if self.instance.single is None:
+            return np.empty(0), np.empty((0, self.instance.links))
+        return self.sets.triples(self._tight, plan)
+
+    def _remember(self, worst: Flags) -> None:
+        singles = np.eye(self.instance.nodes, dtype=bool)
+        self._remembered = np.concatenate([singles, worst[:WORST // 2]])
+
+    def _components(self, plan: Floats) -> Flags:
+        """Return the parts of the network joined by links above random thresholds of their modules."""
+        highest = float(plan.max())
+        parts: list[Flags] = []
+        for threshold in highest * self._random.random(STARTS) ** 2:
+            graph = networkx.Graph(self.instance.ends[plan > threshold].tolist())
+            for members in networkx.connected_components(graph):
+                if len(members) < self.instance.nodes:
+                    parts.append(self._flags(members))
+        return self._stacked(parts)
+
+    def _balls(self, plan: Floats) -> Flags:
+        """Return the nearest nodes around random centres, where links with few modules are long."""
+        lengths = self.instance.price / (plan + 0.1) * self._random.uniform(0.5, 1.5, self.instance.links)
+        graph = networkx.Graph()
+        for link, (a, b) in enumerate(self.instance.ends.tolist()):
+            if not graph.has_edge(a, b) or graph[a][b]["length"] > lengths[link]:
+                graph.add_edge(a, b, length=lengths[link])
+        balls = []
+        count = min(STARTS, self.instance.nodes)
+        for centre in self._random.choice(self.instance.nodes, count, replace=False).tolist():
+            nearest = list(networkx.single_source_dijkstra_path_length(graph, centre, weight="length"))
+            for size in self._random.integers(2, max(3, self.instance.nodes // 2), 2):
+                balls.append(self._flags(nearest[:size]))
+        return self._stacked(balls)
+
+    def _flags(self, members: list[int] | set[int]) -> Flags:
+        flags = np.zeros(self.instance.nodes, bool)
+        flags[list(members)] = True
+        return flags
+
+    def _stacked(self, parts: list[Flags]) -> Flags:
+        return np.array(parts) if parts else np.empty((0, self.instance.nodes), bool)
+
+
+def tighten(relaxation: Relaxation, separation: Separation, rounds: int = 200) -> bool:
+    """Add broken rows and solve again until none are broken or the bound stalls; return whether it is feasible."""
+    stalled = 0
+    for _ in range(rounds):
+        rows = separation.broken(relaxation.plan)
+        if not len(rows[0]) or stalled:
+            extra = separation.broken_triples(relaxation.plan)
+            rows = np.append(rows[0], extra[0]), np.vstack([rows[1], extra[1]])
+        numbers = relaxation.rows.add(*rows)
+        if not len(numbers):
+            return True
+        before = relaxation.bound
+        relaxation.add(numbers)
+        if not relaxation.solve():
+            return False
+        stalled = stalled + 1 if relaxation.bound - before < STALLED * max(1e-9, abs(before)) else 0
+        if stalled >= PATIENCE:
+            return True
+    return True

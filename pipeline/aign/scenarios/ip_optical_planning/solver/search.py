@@ -1,0 +1,220 @@
+"""The cheapest survivable plan, with proof: cut rows, whole-number programs, exact checks, in turn.
+
+The program over known rows bounds every plan's cost from below. Its plans, mended and reduced, bound it from above.
+Rows that plans break are added until both meet, or until a limit on rounds or nodes: never on the clock, so that a
+search can be repeated.
+
+After Raack et al. (2007) on cut inequalities, Borne et al. on survivable two-layer design, and the metric inequalities
+of Iri and of Onaga and Kakusho (1971).
+
+Axes: L links.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from aign.errors import AignError
+from aign.scenarios.ip_optical_planning.solver.heuristics import Mender
+from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
+from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows
+from aign.scenarios.ip_optical_planning.solver.programs import least_cost
+from aign.scenarios.ip_optical_planning.solver.relaxation import Relaxation, Separation, tighten
+from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
+
+ROUNDINGS = (0.35, 0.2, 0.5)
+"""Added to the relaxation before rounding down: a few first plans."""
+FIRST_GAP, SHRINK, FINE = 0.02, 0.4, 0.002
+"""Relative gap of the first program; by what it shrinks once rows stop coming; from where on the limit is next."""
+DISAGREES, NEIGHBOURHOODS, NEAR, NEAR_NODES, TRIES = 0.5, 2, 0.4, 500, 6
+"""Neighbourhoods of the best plan: links whose modules differ by more than this from the relaxation's; how many around
+single nodes, with what share of the links; branch-and-bound nodes of each; programs solved in each."""
+TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
+KEPT = 1.5
+"""Rows whose slack in the relaxation is below this stand in the programs; others wait until they are broken."""
+
+
+class ImpossibleError(AignError):
+    """No plan survives every scenario."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a search ends: relative gap reached, or rounds of programs; and branch-and-bound nodes of a program, doubled
+    where only the proof is missing.
+    """
+
+    gap: float = 0.0
+    rounds: int = 60
+    nodes: int = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Progress:
+    """Where a search stands: rounds done, lower bound and best cost so far (infinite where there is no plan yet)."""
+
+    round: int
+    bound: float
+    cost: float
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between the best cost and the bound."""
+        return (self.cost - self.bound) / self.cost if np.isfinite(self.cost) else np.inf
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """A survivable plan (L,), None where none was found, its cost, and a lower bound on any survivable plan's cost."""
+
+    plan: Floats | None
+    cost: float
+    bound: float
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between cost and bound; 0 is a proof that the plan is a cheapest one."""
+        return max(0.0, (self.cost - self.bound) / self.cost) if self.plan is not None else np.inf
+
+
+class Search:
+    """One search for a cheapest survivable plan; an interrupted one still answers with what it has."""
+
+    def __init__(self, instance: Instance, limits: Limits | None = None) -> None:
+        self.instance, self.limits = instance, limits or Limits()
+        self.rows = CutRows(instance.links)
+        self.separation = Separation(instance)
+        self.relaxation = Relaxation(instance, self.rows)
+        self.check = RoutingCheck(instance)
+        self.mender = Mender(instance, self.rows, self.separation, self.check)
+        self.plan: Floats | None = None
+        self.bound = 0.0
+        self._awake = np.empty(0, bool)
+        self._random = np.random.default_rng(0)
+        self._nodes = self.limits.nodes
+
+    @property
+    def cost(self) -> float:
+        """Cost of the best plan so far."""
+        return np.inf if self.plan is None else float(self.plan @ self.instance.price)
+
+    def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Answer:
+        """Search until the gap or a limit is reached, or Ctrl-C; return the best plan and bound.
+
+        Raises:
+            ImpossibleError: no plan survives every scenario.
+        """
+        with suppress(KeyboardInterrupt):
+            self._run(report)
+        return Answer(self.plan, self.cost, min(self.bound, self.cost))
+
+    def _run(self, report: Callable[[Progress], None]) -> None:
+        self._relax()
+        for rounding in ROUNDINGS:
+            self._offer(np.floor(self.relaxation.plan + rounding))
+        report(Progress(0, self.bound, self.cost))
+        gap = max(FIRST_GAP, self.limits.gap)
+        for number in range(1, self.limits.rounds + 1):
+            if self._done():
+                return
+            gap = self._round(gap)
+            if not self._done():
+                self._neighbourhoods()
+            report(Progress(number, self.bound, self.cost))
+
+    def _relax(self) -> None:
+        broken = self.instance.disconnecting()
+        if broken:
+            names = ("no failure", *self.instance.failures.names)
+            raise ImpossibleError(f"No plan survives every failure: {names[broken[0]]} leaves demands without any "
+                                  "path. Exempt that failure, or add a link.")
+        singles = np.eye(self.instance.nodes, dtype=bool)
+        self.relaxation.add(self.rows.add(*self.separation.sets.rows(singles)))
+        if not (self.relaxation.solve() and tighten(self.relaxation, self.separation)):
+            raise ImpossibleError(TOO_FEW)
+        self.bound = self.relaxation.bound
+
+    def _done(self) -> bool:
+        return self.plan is not None and self.cost - self.bound <= max(self.limits.gap, 1e-9) * self.cost
+
+    def _offer(self, plan: Floats) -> None:
+        """Mend and reduce a plan (L,), and keep it where it is the cheapest so far."""
+        mended = self.mender.mended(plan)
+        if mended is not None:
+            self._keep(mended)
+
+    def _keep(self, plan: Floats) -> None:
+        if plan @ self.instance.price < self.cost * (1 - 1e-9):
+            self.plan = plan
+
+    def _round(self, gap: float) -> float:
+        """Solve one program, learn from its plans, and return the gap for the next one."""
+        self._wake()
+        numbers = np.flatnonzero(self._awake)
+        solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan, gap=gap,
+                            nodes=self._nodes)
+        if np.isinf(solved.bound) and self.plan is None:
+            raise ImpossibleError(TOO_FEW)
+        self.bound = max(self.bound, min(solved.bound, self.cost))
+        cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.price < self.cost * (1 - 1e-9)]
+        for plan in cheaper:
+            if self.mender.survives(plan):
+                self._keep(plan)
+        if cheaper:
+            self._offer(cheaper[-1])
+            self._wake(cheaper)
+        if cheaper:
+            return gap
+        if gap <= FINE:  # the program's optimum stands: only its proof is missing
+            self._nodes *= 2
+        return max(gap * SHRINK, self.limits.gap) if gap > FINE else self.limits.gap
+
+    def _neighbourhoods(self) -> None:
+        """Look for cheaper plans near the best one: where the relaxation disagrees with it, then around some nodes."""
+        if self.plan is None:
+            return
+        distance = np.abs(self.plan - self.relaxation.plan)
+        self._search_near(distance > DISAGREES)
+        for _ in range(NEIGHBOURHOODS):
+            self._search_near(self._around(int(self._random.integers(self.instance.nodes))))
+
+    def _around(self, centre: int) -> Flags:
+        """Return the links (L,) nearest to a node, by hops: about a `NEAR` share of all."""
+        reached = np.zeros(self.instance.nodes, bool)
+        reached[centre] = True
+        links = np.zeros(self.instance.links, bool)
+        while links.sum() < NEAR * self.instance.links and not links.all():
+            links |= reached[self.instance.ends].any(1)
+            reached[self.instance.ends[links].ravel()] = True
+        return links
+
+    def _search_near(self, free: Flags) -> None:
+        """Keep what is cheaper and survives where the other links keep the best plan's modules."""
+        plan = self.plan
+        if plan is None:
+            return
+        for _ in range(TRIES):
+            self._wake()
+            numbers = np.flatnonzero(self._awake)
+            solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan,
+                                floor=np.where(free, self.instance.least, plan),
+                                ceiling=np.where(free, self.instance.most, plan), nodes=NEAR_NODES)
+            if not len(solved.plans) or solved.plans[-1] @ self.instance.price >= self.cost * (1 - 1e-9):
+                return
+            cheapest = solved.plans[-1]
+            if self.mender.survives(cheapest):
+                self._keep(cheapest)
+                return
+            self._wake([cheapest])
+
+    def _wake(self, plans: Sequence[Floats] = ()) -> None:
+        """Choose the rows of the next program: near the relaxation's optimum, or broken by plans of the last one."""
+        fresh = np.arange(len(self._awake), len(self.rows))
+        slack = self.rows.matrix[fresh] @ self.relaxation.plan - self.rows.low[fresh]
+        self._awake = np.append(self._awake, slack < KEPT)
+        for plan in plans:
+            self._awake |= self.rows.matrix @ plan < self.rows.low - 1e-6

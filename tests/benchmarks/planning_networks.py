@@ -1,0 +1,105 @@
+"""Least-cost survivable plans of all SNDlib networks with proof: seconds, cost, bound, gap, and an independent check.
+
+    OMP_NUM_THREADS=1 python tests/benchmarks/planning_networks.py [NAME ...] [--to data/reports/planning/large.json]
+
+Published demands; a module carries 0.8 of its capacity, a sixteenth of all traffic (622, 40 and 400 units for polska,
+nobel-germany and nobel-us); every link that is no bridge may fail. Costs are relative to the plan that shortest-path
+routing needs. Each plan is routed again, in every scenario, by another program: the largest share of all demands at
+once (maximum concurrent flow), by destination, with scipy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import coo_matrix
+
+from aign.files import write_json
+from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
+from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.topology import load
+
+UNITS = {"polska": 622.0, "nobel-germany": 40.0, "nobel-us": 400.0}
+NAMES = ("polska", "nobel-us", "nobel-germany", "geant", "france", "ta1", "janos-us", "nobel-eu", "sun", "cost266",
+         "norway", "janos-us-ca", "zib54", "pioro40", "germany50", "ta2", "india35", "giul39")
+
+
+def instance_of(topology) -> Instance:
+    """Return the planning problem of a network's published demands, bridges exempt."""
+    demand = np.zeros((topology.size, topology.size))
+    demand[topology.pairs[:, 0], topology.pairs[:, 1]] = topology.demand
+    unit = UNITS.get(topology.name) or float(topology.demand.sum() / 16)
+    bridges = set(topology.bridges())
+    failures = Failures.of_groups([(link,) for link in range(topology.links) if link not in bridges], topology.links)
+    return Instance(topology.size, topology.ends, demand + demand.T, 0.8 * unit, topology.length * unit / 100,
+                    np.zeros(topology.links), np.full(topology.links, 10_000.0), failures)
+
+
+def shortest_path_cost(topology, instance: Instance) -> float:
+    """Return the cost of the modules that shortest-path routing needs in its worst scenario."""
+    failed = [None, *np.flatnonzero(instance.failures.dead.any(0)).tolist()]
+    load_ = np.max([topology.demand @ topology.shortest_paths(link) for link in failed], axis=0)
+    return float(np.ceil((load_ - instance.slack) / instance.module) @ instance.price)
+
+
+def carried_share(instance: Instance, plan: np.ndarray, scenario: int) -> float:
+    """Return the largest share of all demands, up to 1, that a plan (L,) carries at once in a scenario."""
+    alive = np.flatnonzero(instance.alive[scenario])
+    traffic = instance.demand_in(scenario)
+    targets = np.flatnonzero(np.tril(traffic).any(1))  # each pair once: towards the node with the larger number
+    nodes, links = instance.nodes, len(alive)
+    flows = len(targets) * links * 2
+    place, link, way = np.unravel_index(np.arange(flows), (len(targets), links, 2))
+    ends = instance.ends[alive[link]]
+    tail, head = ends[np.arange(flows), way], ends[np.arange(flows), 1 - way]
+    needed = np.array([np.where(np.arange(nodes) < target, traffic[target], 0.0) for target in targets])
+    rows = np.concatenate([place * nodes + tail, place * nodes + head, np.arange(len(targets) * nodes)])
+    columns = np.concatenate([np.arange(flows), np.arange(flows), np.full(len(targets) * nodes, flows)])
+    values = np.concatenate([np.ones(flows), -np.ones(flows), -needed.ravel()])
+    kept = (rows % nodes) != targets[rows // nodes]
+    balance = coo_matrix((values[kept], (rows[kept], columns[kept])), (len(targets) * nodes, flows + 1)).tocsr()
+    capacity = coo_matrix((np.ones(flows), (link, np.arange(flows))), (links, flows + 1)).tocsr()
+    solved = linprog(np.append(np.zeros(flows), -1.0), A_ub=capacity, b_ub=instance.module * plan[alive],
+                     A_eq=balance, b_eq=np.zeros(balance.shape[0]),
+                     bounds=[(0, None)] * flows + [(0, 1)], method="highs-ipm")
+    return -float(solved.fun)
+
+
+def planned(name: str, limits: Limits) -> dict:
+    """Plan one network and check the plan; return its row."""
+    topology = load(name, largest=None)
+    instance = instance_of(topology)
+    start = time.process_time()
+    answer = Search(instance, limits).run()
+    seconds, reference = time.process_time() - start, shortest_path_cost(topology, instance)
+    shares = [carried_share(instance, answer.plan, scenario) for scenario in range(instance.scenarios)]
+    return {"topology": name, "nodes": topology.size, "links": topology.links, "processor_seconds": round(seconds, 2),
+            "cost": answer.cost / reference, "bound": answer.bound / reference, "gap": answer.gap,
+            "failures_checked": len(shares) - 1, "least_share_carried": min(shares),
+            "bridges_exempt": topology.links - len(instance.failures),
+            "peak_resident_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 3)}
+
+
+def main() -> None:
+    """Print a row a network, and write them all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=NAMES)
+    parser.add_argument("--to", type=Path)
+    parser.add_argument("--rounds", type=int, default=Limits().rounds)
+    arguments = parser.parse_args()
+    rows = []
+    for name in arguments.names or NAMES:
+        rows.append(planned(name, Limits(rounds=arguments.rounds)))
+        print(json.dumps(rows[-1]), flush=True)
+        if arguments.to is not None:
+            write_json(arguments.to, rows)
+
+
+if __name__ == "__main__":
+    main()
