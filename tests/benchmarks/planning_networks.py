@@ -3,9 +3,11 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/planning_networks.py [NAME ...] [--to data/reports/planning/large.json]
 
 Published demands; a module carries 0.8 of its capacity, a sixteenth of all traffic (622, 40 and 400 units for polska,
-nobel-germany and nobel-us); every link that is no bridge may fail. Costs are relative to the plan that shortest-path
-routing needs. Each plan is routed again, in every scenario, by another program: the largest share of all demands at
-once (maximum concurrent flow), by destination, with scipy.
+nobel-germany and nobel-us) times --modules. Every link that is no bridge may fail; with --risks nodes instead every
+node, its own traffic excused; with --risks ducts also the two shortest links of each node together, where that leaves
+every demand a path. --share of each demand must survive. Costs are relative to the plan that shortest-path routing
+needs when single links fail. Each plan is routed again, in every scenario, by another program: the largest share of all
+demands at once (maximum concurrent flow), by destination, with scipy.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import argparse
 import json
 import resource
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +33,35 @@ NAMES = ("polska", "nobel-us", "nobel-germany", "geant", "france", "ta1", "janos
          "norway", "janos-us-ca", "zib54", "pioro40", "germany50", "ta2", "india35", "giul39")
 
 
-def instance_of(topology) -> Instance:
-    """Return the planning problem of a network's published demands, bridges exempt."""
+def instance_of(topology, modules: float = 1.0, share: float = 1.0, risks: str = "links") -> Instance:
+    """Return the planning problem of a network's published demands; failures that leave no path are exempt."""
     demand = np.zeros((topology.size, topology.size))
     demand[topology.pairs[:, 0], topology.pairs[:, 1]] = topology.demand
-    unit = UNITS.get(topology.name) or float(topology.demand.sum() / 16)
-    bridges = set(topology.bridges())
-    failures = Failures.of_groups([(link,) for link in range(topology.links) if link not in bridges], topology.links)
-    return Instance(topology.size, topology.ends, demand + demand.T, 0.8 * unit, topology.length * unit / 100,
-                    np.zeros(topology.links), np.full(topology.links, 10_000.0), failures)
+    unit = modules * (UNITS.get(topology.name) or float(topology.demand.sum() / 16))
+    failures = Failures.of_groups([(link,) for link in range(topology.links)], topology.links, share)
+    if risks == "nodes":
+        failures = Failures.of_nodes(topology.ends, list(range(topology.size)), share)
+    elif risks == "ducts":
+        failures = failures.joined(Failures.of_groups(ducts(topology), topology.links, share))
+    instance = Instance(topology.size, topology.ends, demand + demand.T, 0.8 * unit, topology.length * unit / 100,
+                        np.zeros(topology.links), np.full(topology.links, 10_000.0), failures)
+    survivable = sorted(set(range(len(failures))) - {scenario - 1 for scenario in instance.disconnecting()})
+    return replace(instance, failures=Failures(failures.dead[survivable], failures.share[survivable],
+                                               failures.silent[survivable],
+                                               tuple(failures.names[row] for row in survivable)))
+
+
+def ducts(topology) -> list[tuple[int, ...]]:
+    """Return the two shortest links of each node, each pair once."""
+    incident = [np.flatnonzero((topology.ends == node).any(1)) for node in range(topology.size)]
+    pairs = {tuple(sorted(links[np.argsort(topology.length[links], kind="stable")[:2]].tolist())) for links in incident}
+    return sorted(pair for pair in pairs if len(pair) == 2)
 
 
 def shortest_path_cost(topology, instance: Instance) -> float:
     """Return the cost of the modules that shortest-path routing needs in its worst scenario."""
-    failed = [None, *np.flatnonzero(instance.failures.dead.any(0)).tolist()]
+    bridges = topology.bridges()
+    failed = [None, *(link for link in range(topology.links) if link not in bridges)]
     load_ = np.max([topology.demand @ topology.shortest_paths(link) for link in failed], axis=0)
     return float(np.ceil((load_ - instance.slack) / instance.module) @ instance.price)
 
@@ -71,18 +89,19 @@ def carried_share(instance: Instance, plan: np.ndarray, scenario: int) -> float:
     return -float(solved.fun)
 
 
-def planned(name: str, limits: Limits) -> dict:
+def planned(name: str, limits: Limits, **kind) -> dict:
     """Plan one network and check the plan; return its row."""
     topology = load(name, largest=None)
-    instance = instance_of(topology)
+    instance = instance_of(topology, **kind)
     start = time.process_time()
     answer = Search(instance, limits).run()
     seconds, reference = time.process_time() - start, shortest_path_cost(topology, instance)
     shares = [carried_share(instance, answer.plan, scenario) for scenario in range(instance.scenarios)]
-    return {"topology": name, "nodes": topology.size, "links": topology.links, "processor_seconds": round(seconds, 2),
-            "cost": answer.cost / reference, "bound": answer.bound / reference, "gap": answer.gap,
+    return {"topology": name, **kind, "nodes": topology.size, "links": topology.links,
+            "processor_seconds": round(seconds, 2), "cost": answer.cost / reference,
+            "bound": answer.bound / reference, "gap": answer.gap,
             "failures_checked": len(shares) - 1, "least_share_carried": min(shares),
-            "bridges_exempt": topology.links - len(instance.failures),
+            "bridges_exempt": len(topology.bridges()),
             "peak_resident_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 3)}
 
 
@@ -92,10 +111,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=NAMES)
     parser.add_argument("--to", type=Path)
     parser.add_argument("--rounds", type=int, default=Limits().rounds)
+    parser.add_argument("--modules", type=float, default=1.0)
+    parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--risks", choices=("links", "nodes", "ducts"), default="links")
     arguments = parser.parse_args()
+    kind = {name: getattr(arguments, name) for name in ("modules", "share", "risks")}
     rows = []
     for name in arguments.names or NAMES:
-        rows.append(planned(name, Limits(rounds=arguments.rounds)))
+        rows.append(planned(name, Limits(rounds=arguments.rounds), **kind))
         print(json.dumps(rows[-1]), flush=True)
         if arguments.to is not None:
             write_json(arguments.to, rows)
