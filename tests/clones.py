@@ -16,8 +16,7 @@ ROOT = Path(__file__).parents[1]
 VARIANT = "power-2"
 DESIGNS = f"data/designs/{VARIANT}"
 BLOCK = {
-    "scenario": {"name": "power-allocation", "users": 2, "gains": "general"},
-    "code": "power_allocation",
+    "scenario": {"name": "power_allocation", "users": 2, "gains": "general"},
     "collect": {"agents": ["ppo"], "train_contexts": 16, "validation_contexts": 4, "test_contexts": 4,
                 "ppo": {**SMALL, "rollout_steps": 8, "epochs": 1},
                 "sources": {"random": 8, "heuristics": 4, "solver_guided": 16, "snapshots": 1, "snapshot_episodes": 2}},

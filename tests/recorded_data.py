@@ -7,11 +7,11 @@ import shutil
 import numpy as np
 import pyarrow as pa
 
-from aign import manifest
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
-from aign.files import write_json
+from aign.files import manifest
+from aign.files.writing import write_json
 from aign.trajectories.assemble import assemble, describe
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.layout import is_text, shape_of, to_arrow
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.shard import read_batch, write_batch

@@ -9,10 +9,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.scenarios.base import Feature, ScenarioParameters
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint, Label
-from aign.scenarios.sequential import SequentialScenario
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint, Label
+from aign.scenarios.core.scenario import Feature, ScenarioParameters
+from aign.scenarios.core.sequential import SequentialScenario
 
 
 class CallsParameters(ScenarioParameters):

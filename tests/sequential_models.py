@@ -10,12 +10,12 @@ import torch
 
 import aign.scenarios as room
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 from aign.diffusion.training import Trainer
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
 

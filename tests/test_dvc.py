@@ -9,6 +9,7 @@ import yaml
 from imports import closure, imported, is_empty, modules_of
 
 from aign import params
+from aign.scenarios.core.registry import package_of
 from aign.stages import folders
 from aign.stages.watched import PLACES, watched
 
@@ -23,11 +24,11 @@ CHANGES_NO_RESULT = {
     "aign.plain_yaml": "the same",
     "aign.settings": "the names and bounds of `base`, of which DVC compares the values",
     "aign.stages.folders": "where results lie, which dvc.yaml says too",
-    "aign.stages.jobs": "runs what it is given, in processes of their own",
-    "aign.stages.journal": "prints",
-    "aign.stages.progress": "prints",
-    "aign.stages.scratch": "keeps half-finished work for the same code and values only",
-    "aign.stages.seals": "does damaged work again",
+    "aign.engines.jobs": "runs what it is given, in processes of their own",
+    "aign.engines.messages": "prints",
+    "aign.engines.progress": "prints",
+    "aign.engines.scratch": "keeps half-finished work for the same code and values only",
+    "aign.engines.completion": "does damaged work again",
     "aign.stages.watched": "this list's counterpart",
     "aign.trust": "refuses or lets through",
 }
@@ -40,7 +41,8 @@ def stages(file):
 
 def filled(text, name, variant):
     return text.replace("${package}", "pipeline/aign").replace("${key}", name) \
-        .replace("${item.code}", variant.code).replace("${item.collect.agents[0]}", variant.collect.agents[0])
+        .replace("${item.scenario.name}", package_of(variant.scenario.name)) \
+        .replace("${item.collect.agents[0]}", variant.collect.agents[0])
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +84,7 @@ def test_every_parameter_tracked_is_there(file, group, known, blocks):
 @pytest.mark.parametrize("group", GROUPS.values())
 def test_every_network_says_what_dvc_needs_and_where_its_code_is(group, known, blocks):
     for name, variant in getattr(known, group).items():
-        assert variant.code, name
-        assert (ROOT / "pipeline/aign/scenarios" / variant.code).exists()
+        assert (ROOT / "pipeline/aign/scenarios" / blocks[group][name]["scenario"]["name"]).is_dir(), name
         variant.create_scenario()
         assert list(variant.collect.agents) == blocks[group][name]["collect"]["agents"]
 
@@ -110,7 +111,7 @@ def unwatched(places, names):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_watches_all_code_that_it_and_its_network_import_and_no_other_network(stage, known):
     for variant in (known.variants | known.further).values():
-        network = modules_of(f"scenarios/{variant.code.removesuffix('.py')}")
+        network = modules_of(f"scenarios/{package_of(variant.scenario.name)}")
         assert unwatched(watched(stage, variant.scenario.name), [f"aign.stages.{stage}", *network]) == set()
 
 
@@ -130,10 +131,10 @@ def test_the_imports_read_from_the_sources_are_those_that_happen(stage):
 
 
 def test_every_form_of_import_is_seen():
-    text = ("import aign.files\ndef later():\n    from aign.stages import jobs\n    from . import near\n"
+    text = ("import aign.files.writing\ndef later():\n    from aign.engines import jobs\n    from . import near\n"
             "    from ..up import x")
-    assert imported(text, "aign.stages") == {"aign.files", "aign.stages", "aign.stages.jobs", "aign.stages.near",
-                                             "aign.up", "aign.up.x"}
+    assert imported(text, "aign.stages") == {"aign.files.writing", "aign.engines", "aign.engines.jobs",
+                                             "aign.stages.near", "aign.up", "aign.up.x"}
 
 
 def test_only_the_registry_imports_code_of_the_package_by_a_computed_name():

@@ -154,10 +154,9 @@ def test_reading_parameters_does_not_load_torch(write):
 
 def test_what_dvc_tracks_must_be_written_out():
     whole = {"base": {"seed": 1, "threads": 1, "device": "cpu"}, "variants": {"a": {
-        "scenario": {"name": "water-filling"}, "code": "water_filling.py", "collect": {}, "train": {}, "sample": {},
-        "evaluate": {}}}}
+        "scenario": {"name": "water-filling"}, "collect": {}, "train": {}, "sample": {}, "evaluate": {}}}}
     Params.model_validate(whole).check_tracked("a")
-    for block in ("code", "collect", "train", "sample", "evaluate"):
+    for block in ("collect", "train", "sample", "evaluate"):
         less = {name: value for name, value in whole["variants"]["a"].items() if name != block}
         with pytest.raises(ParameterError, match=f"variants.a does not say {block}, which DVC tracks"):
             Params.model_validate({**whole, "variants": {"a": less}}).check_tracked("a")

@@ -13,7 +13,6 @@ from recorded_data import sealed
 from sequential_models import SETTINGS
 
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
 from aign.designs.generation import generate
 from aign.designs.requests import make_request
 from aign.designs.settings import SamplingSettings
@@ -25,16 +24,17 @@ from aign.exchange.merge import merge
 from aign.exchange.minari_export import export_minari
 from aign.exchange.publish import publish_dataset
 from aign.exchange.published import import_published
-from aign.files import write_json
-from aign.scenarios import registry
-from aign.scenarios.constraints import parse
+from aign.files.writing import write_json
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import parse
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import Known, check_yardsticks
 from aign.trajectories.replay import replay
 from aign.trajectories.shard import Shard, read_batch, write_batch
 from aign.trajectories.verification import verify
 from aign.trajectories.writer import ShardWriter
-from aign.trajectories.yardsticks import Known, check_yardsticks
 
 STEPS = 3
 BASES = {"2^24 + 1": 2**24 - 1, "2^53 - 1": 2**53 - 4}

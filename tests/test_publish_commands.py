@@ -4,8 +4,8 @@ import pytest
 from publishing import VERSIONS, tree
 from smoke import aign
 
+from aign.engines.messages import size
 from aign.exchange.logs import importing
-from aign.stages.journal import size
 
 
 @pytest.fixture(autouse=True)

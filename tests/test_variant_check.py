@@ -50,7 +50,6 @@ MISTAKES = [
      "variants.water-4.sample.sampling.steps: ", "from 1 to 100"),
     (("variants", WATER, "scenario"), {"name": "water-fillin"}, "variants.water-4.scenario: ", "'water-filling'"),
     (("variants", WATER, "scenario", "chanels"), 3, "variants.water-4.scenario: ", "chanels", "channels"),
-    (("variants", WATER, "code"), "contract", "variants.water-4.code: contract given", "water_filling"),
     (("variants", WATER, "collect", "agents"), ["sac", "ucb"], "variants.water-4.collect.agents[1]: ", "ucb"),
     (("variants", WATER, "collect", "agents"), ["scam"], "variants.water-4.collect.agents[0]: given 'scam'", "'sac'"),
     (("variants", WATER, "collect", "sources", "solver"), 3, "variants.water-4.collect.sources.solver: ",

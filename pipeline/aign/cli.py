@@ -27,7 +27,7 @@ INTERRUPTED = 130
 def _params(path: Path, variant: str | None = None) -> Any:
     """Return the parameters for a stage (of a variant) or a study, after checking that it may run here."""
     from aign import checkout, params
-    from aign.stages.scratch import die_with_parent
+    from aign.engines.scratch import die_with_parent
 
     under_dvc = "DVC_STAGE" in os.environ
     if under_dvc:  # a killed dvc must not leave a stage behind; a user's shell may go
@@ -98,8 +98,8 @@ def design(
     from aign.designs.requests import make_request
     from aign.designs.table import answer
     from aign.diffusion import store
-    from aign.scenarios.registry import assigned
-    from aign.stages import journal
+    from aign.engines import messages
+    from aign.scenarios.core.registry import assigned
 
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
@@ -112,10 +112,10 @@ def design(
     found = answer(pipeline, request, seed=seed, memory=memory)
     if spread is not None:
         found = found.spread(spread)
-    journal.console.print(found)
+    messages.console.print(found)
     if save is not None:
         for path in found.save_all(save):
-            journal.made("design", path)
+            messages.made("design", path)
 
 
 @app.command()
@@ -137,11 +137,12 @@ def scenarios(
     seed: Annotated[int, typer.Option(help="Seed of the contexts drawn.", min=0, max=2**31 - 1)] = 0,
 ) -> None:
     """List the networks there are, with their parameters and labels, and draw them."""
-    from aign.stages import gallery, journal
+    from aign.engines import messages
+    from aign.stages import catalogue
 
-    journal.console.print(gallery.table())
+    messages.console.print(catalogue.table())
     if pictures is not None:
-        gallery.draw(pictures, seed)
+        catalogue.draw(pictures, seed)
 
 
 def _training(scenario: str, given: dict[str, Any]) -> str:

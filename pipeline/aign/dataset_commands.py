@@ -24,19 +24,19 @@ def info(
     trust_code: TrustCode = False,
 ) -> None:
     """Show what a dataset holds: columns and units, behaviours, returns, labels, quality, provenance."""
-    from aign.stages import journal
+    from aign.engines import messages
     from aign.trajectories.inspection import inspection
     from aign.trajectories.reader import TrajectoryStore
 
     if plots is not None and plots.suffix != ".png":
         raise ParameterError(f"--plots {plots}: give a path that ends in .png.")
     store = TrajectoryStore.open(path, trust_code=trust_code)
-    journal.console.print(inspection(store))
+    messages.console.print(inspection(store))
     if plots is not None:
         from aign.trajectories.inspection_plots import save_page
 
         save_page(store, plots)
-        journal.made("info", plots)
+        messages.made("info", plots)
 
 
 @app.command()
@@ -48,9 +48,9 @@ def verify(
     """Check a dataset: files, columns, values, splits, figures, contexts; with --replay every single episode."""
     import time
 
-    from aign.agents.contexts import ContextPool
-    from aign.stages import journal
-    from aign.stages.progress import counted
+    from aign.engines import messages
+    from aign.engines.progress import counted
+    from aign.trajectories.contexts import ContextPool
     from aign.trajectories.verification import verify as checks
 
     title = f"verify {path.name}"
@@ -60,11 +60,11 @@ def verify(
                             report if replay else None, trust_code):
             counts = ", ".join(f"{count:,} {what if count != 1 else what.removesuffix('s')}"
                                for what, count in check.counts.items())
-            journal.say(f"ok  {check.name:8}", f"{counts}: {check.subject}")
+            messages.say(f"ok  {check.name:8}", f"{counts}: {check.subject}")
             seconds, began = time.monotonic() - began, time.monotonic()
             if check.name == "replay":
                 episodes = check.counts["episodes"]
-                journal.say(title, f"100 % of {episodes:,} episodes replayed exactly in {seconds:.2f} s, "
+                messages.say(title, f"100 % of {episodes:,} episodes replayed exactly in {seconds:.2f} s, "
                                    f"{episodes / seconds:,.0f} episodes/s")
 
 
@@ -96,32 +96,32 @@ def import_(
 
 
 def _import_published(path: Path, to: Path, config: str | None, trust_code: bool) -> None:
+    from aign.engines import messages
+    from aign.engines.progress import counted
     from aign.exchange.published import import_published
-    from aign.stages import journal
-    from aign.stages.progress import counted
 
     title = f"import {to.name}"
     with counted(title, "episodes") as report:
         made = import_published(path, to, config, report, trust_code)
-    journal.made(title, to)
+    messages.made(title, to)
     same = "the digest of the published dataset" if made.identical else \
         "not the digest of the published dataset: the same numbers, laid out by another version of pyarrow"
-    journal.say(title, f"{made.episodes} episodes; digest {made.digest} is {same}")
+    messages.say(title, f"{made.episodes} episodes; digest {made.digest} is {same}")
 
 
 def _import_log(path: Path, to: Path, mapping: Path, scenario: str, parameters: list[str]) -> None:
+    from aign.engines import messages
+    from aign.engines.progress import counted
     from aign.exchange.destination import check_dataset
     from aign.exchange.logs.importing import import_log
-    from aign.scenarios import registry
-    from aign.stages import journal
-    from aign.stages.progress import counted
+    from aign.scenarios.core import registry
 
     check_dataset(to)
     made = registry.create(scenario, **registry.assigned(scenario, parameters))
     with counted(f"import {to.name}", "episodes") as report:
         result = import_log(path, mapping, made, to, report)
-    journal.console.print(result)
-    journal.made(f"import {to.name}", to)
+    messages.console.print(result)
+    messages.made(f"import {to.name}", to)
 
 
 @app.command()
@@ -138,10 +138,10 @@ def export(
     trust_code: TrustCode = False,
 ) -> None:
     """Write a dataset for other libraries: Minari, or plain npz for offline reinforcement learning."""
+    from aign.engines import messages
+    from aign.engines.progress import counted
     from aign.exchange.d4rl_export import export_npz
     from aign.exchange.minari_export import Provenance, export_minari
-    from aign.stages import journal
-    from aign.stages.progress import counted
     from aign.trajectories.reader import TrajectoryStore
 
     if as_ not in ("minari", "npz"):
@@ -153,15 +153,15 @@ def export(
     if as_ == "npz":
         with counted(title, "arrays") as report:
             steps = export_npz(store, to, split, episodes, report)
-        journal.made(title, to)
-        journal.say(title, f"{steps} steps; open it with numpy.load({str(to)!r})")
+        messages.made(title, to)
+        messages.say(title, f"{steps} steps; open it with numpy.load({str(to)!r})")
     else:
         with counted(title, "episodes") as report:
             made = export_minari(store, to, split, episodes, Provenance(author, email, code_permalink), report)
-        journal.made(title, to / made.dataset_id)
-        journal.say(title, f"{made.replayable} of {made.episodes} episodes are given again by the recovered "
+        messages.made(title, to / made.dataset_id)
+        messages.say(title, f"{made.replayable} of {made.episodes} episodes are given again by the recovered "
                            "environment; `replayable` in an episode's metadata says which")
-        journal.say(title, f"open it with MINARI_DATASETS_PATH={to.resolve()} and "
+        messages.say(title, f"open it with MINARI_DATASETS_PATH={to.resolve()} and "
                            f"minari.load_dataset({made.dataset_id!r})")
 
 
@@ -173,14 +173,14 @@ def merge(
     trust_code: TrustCode = False,
 ) -> None:
     """Make one dataset of several; every episode keeps its source, every context is in one split."""
+    from aign.engines import messages
+    from aign.engines.progress import counted
     from aign.exchange.destination import check_dataset
     from aign.exchange.merge import merge as together
-    from aign.stages import journal
-    from aign.stages.progress import counted
 
     check_dataset(to)
     title = f"merge {to.name}"
     with counted(title, "episodes") as report:
         result = together(paths, to, unique, report, trust_code)
-    journal.console.print(result)
-    journal.made(title, to)
+    messages.console.print(result)
+    messages.made(title, to)

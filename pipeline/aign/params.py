@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from aign import checked_yaml
 from aign.agents.settings import CollectSettings
@@ -22,7 +22,7 @@ from aign.settings import RunSettings, Settings
 from aign.studies.settings import StudySettings
 
 if TYPE_CHECKING:
-    from aign.scenarios.base import Scenario
+    from aign.scenarios.core.scenario import Scenario
 
 FILE = Path("params.yaml")
 TRACKED_BASE = ("seed", "threads", "device")
@@ -39,6 +39,13 @@ class ScenarioSettings(BaseModel):
     __pydantic_extra__: dict[str, JsonValue] = Field(init=False)
 
     name: str
+    """A package of `aign.scenarios`, which DVC watches for changes, such as power_allocation."""
+
+    @field_validator("name")
+    @classmethod
+    def _canonical(cls, name: str) -> str:
+        """Return the spelling that is stored and printed, with hyphens; both name the scenario."""
+        return name.replace("_", "-")
 
     @property
     def parameters(self) -> dict[str, JsonValue]:
@@ -55,37 +62,26 @@ class Variant(Settings):
     """One network and how to explore, learn, sample and evaluate it."""
 
     scenario: ScenarioSettings
-    code: str | None = None
-    """The scenario's module (with .py) or package in pipeline/aign/scenarios, which DVC watches for changes."""
     collect: CollectSettings = CollectSettings()
     train: TrainSettings = TrainSettings()
     sample: SampleSettings = SampleSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_code(cls, block: Any) -> Any:
+        """Leave out `code` of older files: the scenario's name says which package DVC watches."""
+        return {name: value for name, value in block.items() if name != "code"} if isinstance(block, dict) else block
+
     def create_scenario(self) -> Scenario[Any]:
         """Build the network; loads torch.
 
         Raises:
-            ParameterError: an unknown scenario or parameter, a value out of range, or `code` of another scenario.
+            ParameterError: an unknown scenario or parameter, or a value out of range.
         """
-        from aign.scenarios.registry import create
+        from aign.scenarios.core.registry import create
 
-        scenario = create(self.scenario.name, **self.scenario.parameters)
-        self.check_code()
-        return scenario
-
-    def check_code(self) -> None:
-        """Raise where `code` names another place than the scenario's; loads torch.
-
-        Raises:
-            ParameterError: naming both.
-        """
-        from aign.scenarios.registry import code_of
-
-        right = code_of(self.scenario.name)
-        if self.code is not None and self.code.removesuffix(".py") != right:
-            raise ParameterError(f"{self.code} given, but scenario {self.scenario.name} lies in {right}; DVC would "
-                                 f"watch the wrong file. Write code: {right}.")
+        return create(self.scenario.name, **self.scenario.parameters)
 
     def check_same(self, found: Scenario[Any], folder: Path) -> None:
         """Raise where a folder was made for another network than this variant's.

@@ -25,8 +25,8 @@ Datasets = Annotated[list[Path], typer.Argument(help="Dataset folders; each beco
 @app.command()
 def dataset(paths: Datasets, to: To, dry_run: DryRun = False, trust_code: TrustCode = False) -> None:
     """Publish trajectory datasets as Parquet with a card, for anybody's `datasets.load_dataset`."""
+    from aign.engines.progress import counted
     from aign.exchange.publish import publish_dataset
-    from aign.stages.progress import counted
 
     with counted("publish", "episodes") as report:
         done = publish_dataset(paths, to, dry_run, report, trust_code)
@@ -51,13 +51,13 @@ def _tell(done: Published) -> None:
     """Show the files of a publication, and what became of them."""
     from rich.table import Table
 
-    from aign.stages import journal
+    from aign.engines import messages
 
     table = Table("file", "size", title="Would be published" if done.dry else "Published")
     table.columns[1].justify = "right"
     for name, size in done.files.items():
-        table.add_row(name, journal.size(size))
-    journal.console.print(table)
+        table.add_row(name, messages.size(size))
+    messages.console.print(table)
     total = f"{len(done.files)} files, {sum(done.files.values())} bytes"
     verb = "would write" if done.dry else "wrote"
-    journal.say("publish", f"{verb} {done.place} ({total}), digest {done.digest}")
+    messages.say("publish", f"{verb} {done.place} ({total}), digest {done.digest}")

@@ -20,9 +20,9 @@ from aign.diffusion import device
 from aign.diffusion import fit as diffusion_fit
 from aign.errors import AignError, ParameterError, unknown_name
 from aign.params import Params, Variant
-from aign.scenarios.base import Scenario
-from aign.scenarios.constraints import parse
-from aign.scenarios.registry import create, scenario_class
+from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.registry import create, scenario_class
+from aign.scenarios.core.scenario import Scenario
 from aign.studies.settings import StudySettings
 
 STUDIED = "power-allocation"
@@ -68,13 +68,10 @@ def check(params: Params, path: Path, running: str | None = None) -> None:
 
 def _network(variant: Variant, place: str, running: bool, problems: Problems) -> Scenario[Any] | None:
     """Return a variant's network; None where it cannot be built, or is not to be."""
-    before = len(problems)
-    with problems.at(f"{place}code: "):
-        variant.check_code()
     with problems.at(f"{place}scenario: "):
         kind = scenario_class(variant.scenario.name)
         if running or not kind.runs_foreign_code:
-            return variant.create_scenario() if len(problems) == before else None
+            return variant.create_scenario()
         kind.checked(**variant.scenario.parameters)
     return None
 

@@ -9,9 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.scenarios.base import Feature, Scenario, ScenarioParameters
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint, Label
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint, Label
+from aign.scenarios.core.scenario import Feature, Scenario, ScenarioParameters
 
 
 class DoorsParameters(ScenarioParameters):

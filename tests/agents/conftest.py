@@ -11,7 +11,6 @@ from choosing import Doors, DoorsParameters
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.agents.contexts import ContextPool
 from aign.agents.settings import (
     CollectSettings,
     D2SACSettings,
@@ -21,9 +20,10 @@ from aign.agents.settings import (
     SourceSettings,
     UCBSettings,
 )
-from aign.scenarios.base import DesignScenario, Feature, ScenarioParameters
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint, Label
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint, Label
+from aign.scenarios.core.scenario import DesignScenario, Feature, ScenarioParameters
+from aign.trajectories.contexts import ContextPool
 
 
 class TargetsParameters(ScenarioParameters):
@@ -40,7 +40,7 @@ class Targets(DesignScenario[TargetsParameters]):
     Parameters: ClassVar[Any] = TargetsParameters
     horizon = 4
     step_size = 4.0
-    step_integer = True
+    integer_actions = True
     labels = (Label("total", "1", "lower", "Sum of levels."), Label("peak", "1", "lower", "Highest level."))
 
     def __init__(self, parameters: TargetsParameters) -> None:

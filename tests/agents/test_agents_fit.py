@@ -5,7 +5,7 @@ import pytest
 from aign.agents import fit
 from aign.agents.settings import CollectSettings, SourceSettings
 from aign.errors import ParameterError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 POWER = registry.create("power-allocation", users=2)
 TASKS = registry.create("asp-selection", providers=3, tasks=8)

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from aign.agents import behaviours
 from aign.agents.bcq import BCQPolicy, Learner, bootstrapped, learn, loss
-from aign.agents.contexts import ContextPool
 from aign.agents.settings import BCQSettings
 from aign.agents.transitions import Transitions
 from aign.errors import ModelError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
 

@@ -7,10 +7,10 @@ from sequences import Calls
 
 from aign.agents import behaviours
 from aign.agents.behaviours import Source, record
-from aign.agents.contexts import ContextPool
 from aign.agents.targets import EXACT, SHARES
 from aign.errors import ParameterError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
+from aign.trajectories.contexts import ContextPool
 
 
 def test_random_actions_are_uniform_and_half_the_starts_random(scenario, pool) -> None:
@@ -94,7 +94,7 @@ def test_splits_do_not_share_their_noise(source, scenario, pool) -> None:
 
 
 def test_exact_walks_end_at_the_optimum_of_a_continuous_network() -> None:
-    from aign.agents.contexts import ContextPool
+    from aign.trajectories.contexts import ContextPool
     network = registry.create("water-filling")
     pool = ContextPool.draw(network, {"train": 30}, seed=0)
     episodes, = record("solver-guided", network, pool["train"], 300, seed=2)

@@ -6,11 +6,11 @@ import torch
 from sequences import Calls
 
 from aign.agents import label_guided
-from aign.agents.contexts import ContextPool
 from aign.agents.label_guided import MOST_LABELS, WEIGHT, label_guided_targets, spreads, weights
 from aign.errors import ParameterError
-from aign.scenarios import registry
-from aign.scenarios.constraints import Label
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import Label
+from aign.trajectories.contexts import ContextPool
 
 
 def seeded(seed=0):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from aign.agents.contexts import ContextPool
 from aign.agents.learners import explore
 from aign.agents.settings import CollectSettings, D2SACSettings, PPOSettings, SACSettings
 from aign.errors import ParameterError
 from aign.scenarios.water_filling import WaterFilling
+from aign.trajectories.contexts import ContextPool
 
 
 def explored(kind, scenario, pool, collect, seed=3):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from aign.agents.contexts import ContextPool
 from aign.agents.targets import RESHAPED, SHARES, TILT, solver_guided_targets
 from aign.errors import ContextError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
+from aign.trajectories.contexts import ContextPool
 
 
 def guided(scenario, contexts, count=3000, seed=0):

@@ -118,7 +118,7 @@ def test_whole_steps_are_the_scenarios_own(scenario, episodes) -> None:
 
 
 def test_other_steps_are_cut_into_the_asked_number() -> None:
-    smooth = SimpleNamespace(name="smooth", agents=2, action_size=2, step_size=0.5, step_integer=False)
+    smooth = SimpleNamespace(name="smooth", agents=2, action_size=2, step_size=0.5, integer_actions=False)
     assert torch.equal(grid(smooth, 2), torch.tensor([-1, -0.5, 0, 0.5, 1]))
 
 

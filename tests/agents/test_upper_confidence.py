@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from stable_baselines3.common.callbacks import BaseCallback
 
 from aign.agents.adapter import SharedPolicyVecEnv
-from aign.agents.contexts import ContextPool
 from aign.agents.upper_confidence import UpperConfidence
+from aign.trajectories.contexts import ContextPool
 
 
 class Nothing(BaseCallback):

@@ -32,9 +32,9 @@ import torch
 from window_reads import BATCH, MEMMAP, median_rates
 
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.parts import finish, finished_parts
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.windows import COLUMNS, Windows

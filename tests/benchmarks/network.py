@@ -25,7 +25,7 @@ from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.objective import noise_schedule
 from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.unet import TemporalUNet
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 
 PARAMETERS = Path(__file__).parents[2] / "params.yaml"
 BATCHES = (32, 256)

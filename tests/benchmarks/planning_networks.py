@@ -23,7 +23,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_matrix
 
-from aign.files import write_json
+from aign.files.writing import write_json
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 from aign.scenarios.ip_optical_planning.topology import load

@@ -15,8 +15,8 @@ import torch
 
 from aign.designs.generation import generate
 from aign.diffusion.store import load
-from aign.scenarios.constraints import parse, satisfied
-from aign.scenarios.registry import create
+from aign.scenarios.core.constraints import parse, satisfied
+from aign.scenarios.core.registry import create
 
 SEED = 77_777
 KINDS = {

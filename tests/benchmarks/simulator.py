@@ -16,8 +16,8 @@ from typing import Any
 
 import torch
 
-from aign.scenarios import registry
-from aign.scenarios.base import Scenario
+from aign.scenarios.core import registry
+from aign.scenarios.core.scenario import Scenario
 
 ROUNDS, NETWORKS = 9, 40_000
 SIZES = {"cpu": (64, 256, 1024, 2048, 4096, 16_384), "cuda": (1024, 4096, 16_384, 65_536, 262_144, 1_048_576)}

@@ -15,7 +15,7 @@ import datasets
 import numpy as np
 import torch
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories import windows as windows_module
 from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore

@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from recorded_data import sealed
 
-from aign import manifest
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
 from aign.diffusion import store as models
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 from aign.diffusion.training import Trainer
 from aign.exchange.publish import publish_dataset
-from aign.files import write_json
-from aign.scenarios import registry
+from aign.files import manifest
+from aign.files.writing import write_json
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
 

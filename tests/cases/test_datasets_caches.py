@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from smoke import POWER, aign, contents, jobs_here
 
-from aign import manifest
 from aign.errors import DatasetError
+from aign.files import manifest
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")]
 

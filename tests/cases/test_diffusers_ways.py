@@ -16,7 +16,7 @@ from aign.diffusion import schedulers
 from aign.diffusion import store as models
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.errors import ModelError, ParameterError
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core.constraints import Constraint
 
 GOLDEN = Path(__file__).parents[1] / "diffusion" / "golden"
 KINDS = ("set", "temporal")

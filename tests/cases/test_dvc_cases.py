@@ -28,6 +28,7 @@ def test_an_experiment_gives_the_designs_of_its_code_and_so_does_the_run_cache(c
 def test_a_file_without_further_networks_runs(case_folder, tmp_path):
     content = yaml.safe_load((case_folder("12-params-without-further") / "params.yaml").read_text())
     assert "further" not in content
+    content["variants"][VARIANT]["scenario"]["name"] = "power_allocation"  # as its package, which DVC watches
     clone = make_clone(tmp_path, content)
     assert f"train@{VARIANT}" in clone.dvc("status")
     assert "does not say train, sample, evaluate" in clone.dvc("repro", fails=True)  # it says what to write

@@ -11,7 +11,7 @@ import torch
 import yaml
 from smoke import aign, inside
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 SAME_BUFFER, OLD, FAULTY = "01-inplace-observation-label", "02-old-gym-interface", "03-environment-faults"
 RESET = r"asks for reset\(self, \*, seed=None, options=None\), which returns \(observation, info\)"

@@ -11,7 +11,7 @@ from recorded_data import load_contexts
 from smoke import aign, contents, inside, jobs_here
 from stranger import AGENT, CODE, MODULE, NAMING, PLAIN, SMALL, SPELLINGS, Stranger, made, respelled
 
-from aign import cli, manifest
+from aign import cli
 from aign.diffusion import store as models
 from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import ModelError, TrustError
@@ -20,6 +20,7 @@ from aign.exchange.merge import merge
 from aign.exchange.publish import publish_dataset
 from aign.exchange.publish_model import publish_model
 from aign.exchange.published import import_published
+from aign.files import manifest
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.verification import verify
 

@@ -8,8 +8,8 @@ from smoke import flip_byte
 
 from aign.designs import baselines
 from aign.designs.baselines import best_of, best_training_design, no_learning, training_designs
-from aign.scenarios import registry
-from aign.scenarios.constraints import parse
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import parse
 
 WATER = registry.create("water-filling", channels=3)
 POWER = registry.create("power-allocation", users=2)

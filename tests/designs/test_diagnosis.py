@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from aign.designs.diagnosis import TOLERANCE, diagnose
-from aign.scenarios import registry
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import parse, satisfied
 
 TWO = registry.create("power-allocation", users=2)
 SIX = registry.create("power-allocation", users=6)
@@ -42,7 +42,7 @@ def test_each_relaxation_is_the_least_there_is(texts):
         assert one.exact
         if one.relaxed is not None:
             assert one.relaxed.threshold == pytest.approx(truth, rel=2 * TOLERANCE)
-            if one.constraint.label in TWO.whole_labels:
+            if one.constraint.label in TWO.integer_labels:
                 assert one.relaxed.threshold == truth
             request = [one.relaxed if other == one.constraint else other for other in constraints]
             assert bool(satisfied(request, TWO.measure(CONTEXT[None], one.design[None]), 1))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.designs.diversity import measure, nearest, pairwise, spread
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 POWER = registry.create("power-allocation", users=2)
 WATER = registry.create("water-filling", channels=2, budget=4.0)

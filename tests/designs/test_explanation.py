@@ -5,8 +5,8 @@ import torch
 
 from aign.designs.explanation import explain, settled
 from aign.designs.explanation_picture import draw
-from aign.scenarios import registry
-from aign.scenarios.constraints import Constraint, parse
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import Constraint, parse
 
 SIX = registry.create("power-allocation", users=6)
 WATER = registry.create("water-filling", channels=4)
@@ -49,7 +49,7 @@ def test_a_bound_from_below_is_loosened_downwards():
 def test_who_pays_is_measured_against_the_unconstrained_optimum():
     context, design, _, found = explained(SIX, ["total_power<=40"])
     free = SIX.certify(context[None]).design
-    rates, before = (SIX.shares(context[None], one)["rate [Mbit/s]"][0] for one in (design[None], free))
+    rates, before = (SIX.per_entity(context[None], one)["rate [Mbit/s]"][0] for one in (design[None], free))
     change = (rates - before) / before
     assert [one.number for one in found.parts] == [int(k) + 1 for k in change.argsort(stable=True) if change[k]]
     assert found.parts[0].here["power [level]"] == float(design[found.parts[0].number - 1])

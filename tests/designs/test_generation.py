@@ -7,7 +7,7 @@ from aign.designs import generation
 from aign.designs.generation import binding, generate, ranked
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import Sampling
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core.constraints import parse, satisfied
 
 CASES = st.lists(st.tuples(st.booleans(), st.floats(-1e9, 1e9) | st.sampled_from([0.0, 1e-6, -1e-6])),
                  min_size=1, max_size=12)

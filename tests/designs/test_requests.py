@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aign.designs.requests import MOST_DESIGNS, Request, make_request, read_context
 from aign.errors import AignError, ConstraintError, ContextError, ParameterError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 SCENARIO = registry.create("water-filling", channels=3)
 GAINS = [1.5, 0.5, 0.25]

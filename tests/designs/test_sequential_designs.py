@@ -13,7 +13,7 @@ from aign.designs.requests import make_request
 from aign.designs.settings import SamplingSettings
 from aign.designs.table import WRITTEN_OUT, answer, written_out
 from aign.diffusion.pipeline import Sampling
-from aign.scenarios.constraints import parse
+from aign.scenarios.core.constraints import parse
 
 QUICK = SamplingSettings(steps=4)
 
@@ -76,7 +76,8 @@ def test_the_path_of_an_explanation_adds_up_decision_by_decision(matching):
     scenario, context = matching.scenario, matching.pool["test"].values[0]
     design = context.clone()
     design[3:] = (context[3:] + 1) % 4
-    told = explain(scenario, context, (), design, scenario.passed(context, design), scenario.certify(context[None]))
+    told = explain(scenario, context, (), design, scenario.path_of(context, design, design),
+                   scenario.certify(context[None]))
     assert told.utility == [0, 1, 2, 3] + [3] * 9
     assert told.settled == list(range(1, 13))
     assert told.sentences() == ["Path: utility 0 at the start, 3 half way, 3.0000 at the end."]
@@ -86,7 +87,7 @@ def test_the_path_of_an_explanation_adds_up_decision_by_decision(matching):
 def test_nobody_in_particular_pays_for_a_constraint(matching):
     scenario, context = matching.scenario, matching.pool["test"].values[0]
     where = parse(["matched>=1"], scenario.labels)
-    told = explain(scenario, context, where, context, scenario.passed(context, context),
+    told = explain(scenario, context, where, context, scenario.path_of(context, context, context),
                    scenario.certify(context[None], where))
     assert told.parts == ()
     assert "matched>=1 is slack" in told.sentences()[0]

@@ -12,7 +12,7 @@ from aign.designs.requests import make_request
 from aign.designs.settings import SamplingSettings
 from aign.designs.table import answer
 from aign.errors import StorageError
-from aign.scenarios.certificate import CertificateKind
+from aign.scenarios.core.certificate import CertificateKind
 
 
 def ask(pipeline, where=(), preset="ladder", count=4):

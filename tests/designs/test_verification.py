@@ -3,7 +3,7 @@ import torch
 
 from aign.designs.verification import execute, verify
 from aign.diffusion.pipeline import Plans
-from aign.scenarios.constraints import parse
+from aign.scenarios.core.constraints import parse
 
 
 def plans_for(pipeline, contexts, constraints=()):

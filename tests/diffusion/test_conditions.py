@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.diffusion.conditions import CLIP, GREATEST_GAP, LEAST_GAP, Conditions, encode_return, scale_of
-from aign.scenarios.constraints import Constraint, Label
+from aign.scenarios.core.constraints import Constraint, Label
 
 LINEAR = {"labels": ["power", "rate"], "mean": [10.0, -1.0], "std": [2.0, 0.5], "better": ["lower", "higher"]}
 CONDITIONS = Conditions.from_json(LINEAR)

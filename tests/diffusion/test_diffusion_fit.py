@@ -9,7 +9,7 @@ from aign.diffusion import fit
 from aign.diffusion.fit import user_widths
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 from aign.errors import ParameterError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 FIVE = registry.create("power-allocation", users=5)
 

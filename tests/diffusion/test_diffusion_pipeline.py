@@ -4,8 +4,8 @@ import torch
 from aign.diffusion import schedulers
 from aign.diffusion.pipeline import DesignPipeline, Plans, Sampling, interpolated
 from aign.errors import ContextError, ParameterError
-from aign.scenarios import registry
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import Constraint, satisfied
 
 LIMITS = (Constraint("total_power", "<=", 1.7), Constraint("max_power", "<=", 0.6))
 COUNT = 20

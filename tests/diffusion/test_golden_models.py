@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from aign import manifest
 from aign.diffusion import store as models
 from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import ModelError
-from aign.files import write_json
-from aign.scenarios.constraints import satisfied
+from aign.files import manifest
+from aign.files.writing import write_json
+from aign.scenarios.core.constraints import satisfied
 
 GOLDEN = Path(__file__).parent / "golden"
 KINDS = ("set", "temporal")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from aign import manifest
 from aign.diffusion import store
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.errors import ModelError, ParameterError
+from aign.files import manifest
 
 OFFLINE = """
 import socket, sys, torch

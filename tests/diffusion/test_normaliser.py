@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.diffusion.normaliser import Normaliser
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 NORMALISER = Normaliser([0.0, -5.0], [40.0, 5.0], [1.0, 2.0, 3.0], [0.5, 1.0, 4.0])
 

@@ -28,7 +28,7 @@ def test_an_episode_is_what_its_decisions_lead_to(request, name):
     designs = scenario.design_of(done.final)
     assert torch.equal(scenario.replayed(contexts, designs), done.final)
     for row in range(6):
-        passed = scenario.passed(contexts[row], designs[row])
+        passed = scenario.path_of(contexts[row], designs[row], designs[row])
         assert torch.equal(passed[:, :scenario.state_size].float(), done.path[row])
 
 
@@ -95,13 +95,13 @@ def test_no_choice_is_taken_that_the_network_says_does_harm_while_there_is_anoth
     scenario, asked = matching.scenario, []
     count = scenario.horizon
 
-    def allowed(contexts, observed):
+    def action_mask(contexts, observed):
         asked.append(len(asked))
         mask = torch.full((len(observed), 4), len(asked) % 4 != 0)
         mask[:, 0] = False
         return mask
 
-    monkeypatch.setattr(scenario, "allowed", allowed)
+    monkeypatch.setattr(scenario, "action_mask", action_mask)
     decisions = scenario.design_of(run(matching).final)
     free = torch.arange(1, count + 1) % 4 == 0
     assert len(asked) == count

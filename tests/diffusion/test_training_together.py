@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from aign.agents import behaviours
-from aign.agents.contexts import ContextPool
 from aign.diffusion import store as models
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import NetworkSettings
 from aign.diffusion.training import Trainer
 from aign.errors import ParameterError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
 

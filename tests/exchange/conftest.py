@@ -3,7 +3,7 @@
 import pytest
 from exchange_data import collected
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.reader import TrajectoryStore
 
 

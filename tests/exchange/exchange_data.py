@@ -7,8 +7,8 @@ import pandas as pd
 import yaml
 
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
 

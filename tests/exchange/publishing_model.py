@@ -3,11 +3,11 @@
 import torch
 from publishing import GOLDEN
 
-from aign.agents.contexts import ContextPool
 from aign.diffusion import store
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 from aign.diffusion.training import Trainer
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
 DIGEST = "5" * 64

@@ -5,8 +5,8 @@ import pytest
 
 from aign.errors import DatasetError
 from aign.exchange.consumer_rules import check_spaces, exported_actions
-from aign.scenarios import registry
-from aign.scenarios.gymnasium_env import action_space, observation_space
+from aign.scenarios.core import registry
+from aign.scenarios.core.environments import action_space, observation_space
 
 ASP = registry.create("asp-selection", providers=3, tasks=4)
 WATER = registry.create("water-filling", channels=2)

@@ -8,7 +8,7 @@ from smoke import aign
 
 from aign.errors import DatasetError, StorageError
 from aign.exchange.d4rl_export import export_npz
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.reader import TrajectoryStore
 
 BASIC = ("observations", "actions", "rewards", "next_observations", "terminals", "timeouts")

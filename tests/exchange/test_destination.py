@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from publishing import tree
 
-from aign import manifest
 from aign.errors import ParameterError, StorageError
 from aign.exchange import destination
 from aign.exchange.publication import Publication
+from aign.files import manifest
 
 
 def fill_with(text, kind="dataset"):

@@ -8,7 +8,7 @@ import pytest
 from exchange_data import collected, columns_of
 from smoke import aign
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.reader import TrajectoryStore
 
 MAPPING = Path(__file__).parent / "fixtures" / "north-cell.yaml"

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 from smoke import TRAIN, aign, contents
 
-from aign.agents.contexts import ContextPool
 from aign.errors import AignError, DatasetError, ParameterError, StorageError
 from aign.exchange.logs.importing import import_log
-from aign.files import read_json
-from aign.scenarios import registry
+from aign.files.writing import read_json
+from aign.scenarios.core import registry
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.verification import verify
 

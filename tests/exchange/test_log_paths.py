@@ -5,7 +5,7 @@ from exchange_data import collected
 from log_steps import read_log
 
 from aign.exchange.logs.paths import is_renumbered, paths
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.reader import TrajectoryStore
 
 

@@ -10,14 +10,14 @@ from publishing import GOLDEN
 from rich.console import Console
 from smoke import aign, contents
 
-from aign.agents.contexts import ContextPool
 from aign.errors import DatasetError
 from aign.exchange.batches import batches
 from aign.exchange.merge import merge
 from aign.exchange.merge_precision import measured_again
 from aign.exchange.shards import shards_aside
-from aign.files import read_json
-from aign.scenarios import registry
+from aign.files.writing import read_json
+from aign.scenarios.core import registry
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.verification import verify
 

@@ -5,10 +5,10 @@ import pytest
 from exchange_data import write_dataset
 
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
 from aign.exchange.minari_export import export_minari
-from aign.scenarios import registry
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core import registry
+from aign.scenarios.core.sequential import is_sequential
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
 minari = pytest.importorskip("minari")

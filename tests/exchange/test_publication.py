@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from aign import manifest
 from aign.errors import DatasetError, ModelError
 from aign.exchange.publication import NAME, Publication, Variant, read
+from aign.files import manifest
 
 VARIANT = {"name": "power-2", "digest": "0" * 64, "format_version": 2, "episodes": 5}
 

@@ -11,9 +11,9 @@ import pyarrow.dataset
 import pytest
 from publishing import VERSIONS, mixed_store, stored, tree
 
-from aign import manifest
 from aign.errors import DatasetError, ParameterError, StorageError
 from aign.exchange.publish import publish_dataset
+from aign.files import manifest
 
 AGAIN = """
 import sys

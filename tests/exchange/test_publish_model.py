@@ -5,11 +5,11 @@ import pytest
 from publishing import tree
 from publishing_model import make_model
 
-from aign import manifest
 from aign.diffusion import store
 from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import ModelError, ParameterError
 from aign.exchange.publish_model import publish_model
+from aign.files import manifest
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import pytest
 from exchange_data import episodes_of, write_dataset
 from publishing import VERSIONS, mixed_store, stored, tree
 
-from aign import manifest
 from aign.errors import DatasetError, ParameterError
 from aign.exchange import parquet, published
 from aign.exchange.publish import publish_dataset
 from aign.exchange.published import import_published
-from aign.scenarios import registry
+from aign.files import manifest
+from aign.scenarios.core import registry
 from aign.trajectories.reader import TrajectoryStore
 
 

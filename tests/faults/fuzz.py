@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "exchange"))
 from exchange_data import MAPPING, collected, log_of
 from smoke import PARAMS
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.reader import TrajectoryStore
 
 GOOD = ("refused", "valid")

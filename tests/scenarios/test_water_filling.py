@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, minimize
 
-from aign.scenarios.certificate import CertificateKind
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core.certificate import CertificateKind
+from aign.scenarios.core.constraints import parse, satisfied
 from aign.scenarios.water_filling import WaterFilling
 
 SCENARIO = WaterFilling.create()

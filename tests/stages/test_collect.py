@@ -13,14 +13,14 @@ import torch
 import yaml
 from smoke import flip_byte
 
-from aign.agents.contexts import ContextPool
 from aign.agents.denoising import DenoisingPolicy
 from aign.agents.policy import SharedPolicy
 from aign.agents.stored_policies import open_policy
 from aign.errors import ParameterError
 from aign.params import load
-from aign.scenarios.registry import create
+from aign.scenarios.core.registry import create
 from aign.stages import collect as stage
+from aign.trajectories.contexts import ContextPool
 
 SMALL = {"environment_steps": 128, "networks": 4, "batch_size": 32, "hidden": [8]}
 BLOCK = {

@@ -9,10 +9,10 @@ import pytest
 import torch
 from smoke import POWER, WATER, aign, contents, write_params
 
-from aign.agents.contexts import ContextPool
 from aign.errors import DatasetError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.stages import evaluate as stage
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
 METHODS = {"diffuser_single", "diffuser_best_of_16", "diffuser_best_of_16_sac_only", "sac", "ppo",

@@ -6,7 +6,7 @@ from aign.agents.policy import SharedPolicy
 from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.errors import ModelError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.stages import methods
 from aign.trajectories.reader import TrajectoryStore
 

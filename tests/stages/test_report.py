@@ -5,11 +5,11 @@ import pytest
 import torch
 from smoke import WATER
 
-from aign.agents.contexts import Contexts
 from aign.designs.requests import make_request
 from aign.designs.table import answer
 from aign.stages import report
 from aign.stages.score import Score, summary
+from aign.trajectories.contexts import Contexts
 
 
 def score(utilities):

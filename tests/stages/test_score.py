@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from aign.agents.contexts import Contexts
 from aign.stages.score import Score, summary
+from aign.trajectories.contexts import Contexts
 
 
 def known(reference, optimum):

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.agents.contexts import ContextPool
 from aign.agents.settings import CollectSettings
 from aign.errors import DatasetError
-from aign.scenarios.registry import create
+from aign.scenarios.core.registry import create
 from aign.stages.sources import Task, act, held_out_counts
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.shard import Shard
 
 COUNTS = {"train": 12, "validation": 3, "test": 2}

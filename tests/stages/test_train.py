@@ -11,12 +11,12 @@ import pytest
 import torch
 from smoke import POWER, TRAIN, WATER, aign, contents, flip_byte, jobs_here, write_params
 
-from aign import manifest
-from aign.agents.contexts import Contexts
 from aign.errors import ModelError
+from aign.files import manifest
 from aign.params import load
 from aign.stages import train as stage
 from aign.stages.folders import TRAJECTORIES
+from aign.trajectories.contexts import Contexts
 
 MAIN = f"{WATER}.json"
 

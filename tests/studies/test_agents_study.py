@@ -6,12 +6,12 @@ import pytest
 import torch
 from matplotlib.image import imread
 
-from aign.agents.contexts import ContextPool
 from aign.agents.stored_policies import open_policy
 from aign.errors import DatasetError
 from aign.params import Params
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.studies import agents, agents_page
+from aign.trajectories.contexts import ContextPool
 
 WATER = {"name": "water-filling", "channels": 3}
 SAC = {"environment_steps": 256, "networks": 8, "batch_size": 32, "learning_starts": 64, "updates_per_step": 1,

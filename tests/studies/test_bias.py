@@ -8,17 +8,17 @@ import torch
 from scipy.stats import t as student
 
 from aign.agents import behaviours, recording
-from aign.agents.contexts import ContextPool
 from aign.agents.rollout import rollout
 from aign.agents.settings import BCQSettings
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 from aign.params import Params, ScenarioSettings, Variant
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.settings import RunSettings
 from aign.studies import bias
 from aign.studies.repetitions import Repetition
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
 

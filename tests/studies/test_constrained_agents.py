@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from aign.agents.settings import PPOSettings, SACSettings
-from aign.scenarios import registry
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.power_allocation.scenario import PowerAllocationParameters
 from aign.studies.constrained_agents import Penalised, alone, retrain
 from aign.studies.request_sets import Asked

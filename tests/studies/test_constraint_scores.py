@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
-from aign.scenarios import registry
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import Constraint
 from aign.studies.constraint_scores import by_family, judged, mean_over, projected, summary
 from aign.studies.request_sets import Asked
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from constraint_study import in_this_process, params
 
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core.constraints import parse, satisfied
 from aign.stages import collect
 from aign.studies import constraints, request_sets
 from aign.studies.constraint_cells import requests_in

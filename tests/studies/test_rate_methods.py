@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aign.scenarios.constraints import parse
+from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.registry import create
 from aign.scenarios.power_allocation.branch_and_bound import branch_and_bound
 from aign.scenarios.power_allocation.multi_start import METHODS, local_optima
 from aign.scenarios.power_allocation.rate_problem import RateProblem
 from aign.scenarios.power_allocation.requirements import requirements
-from aign.scenarios.registry import create
 from aign.studies.rate_methods import Comparison, landscape, needed, proof, ratio, search_best, shuffled
 from aign.studies.settings import RateSettings
 

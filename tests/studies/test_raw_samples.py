@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from aign.designs.settings import SamplingSettings
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core.constraints import Constraint
 from aign.studies.raw_samples import Unprojected, cycled, raw_designs, shown
 from aign.studies.request_sets import Asked
 

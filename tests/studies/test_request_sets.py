@@ -8,12 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.agents.contexts import ContextPool
-from aign.scenarios import registry
-from aign.scenarios.constraints import satisfied
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import satisfied
 from aign.scenarios.power_allocation.physics import P_MAX
 from aign.studies import request_sets
 from aign.studies.request_sets import FAMILIES, HELD_OUT, HELD_OUT_PAIRS, INFEASIBLE, WORST_USER, Asked
+from aign.trajectories.contexts import ContextPool
 
 
 def contexts_of(users, count=10):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from recorded_data import record_dataset
 
-from aign.agents.contexts import ContextPool, certified
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool, certified
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import Episodes
 from aign.trajectories.writer import ShardWriter

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from aign.errors import DatasetError, StorageError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.shard import read_batch, write_batch

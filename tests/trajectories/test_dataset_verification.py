@@ -17,9 +17,9 @@ from recorded_data import (
     with_null,
 )
 
-from aign import manifest
 from aign.errors import DatasetError
-from aign.scenarios import registry
+from aign.files import manifest
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.verification import verify

@@ -12,11 +12,11 @@ import pytest
 import torch
 from recorded_data import load_contexts
 
-from aign import manifest
-from aign.agents.contexts import ContextPool
 from aign.errors import DatasetError
-from aign.files import write_json
+from aign.files import manifest
+from aign.files.writing import write_json
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import FORMAT_VERSION, arrow_schema
 from aign.trajectories.statistics import statistics

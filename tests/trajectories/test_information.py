@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import aign
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.information import action, information
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS

@@ -6,7 +6,7 @@ from multiprocessing import get_context
 import pytest
 
 from aign.errors import DatasetError, StorageError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.hugging_face import with_features
 from aign.trajectories.parts import finish, finished_parts

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 import torch
 
-from aign import manifest
 from aign.errors import DatasetError
-from aign.files import write_json
+from aign.files import manifest
+from aign.files.writing import write_json
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.validation import columns_of
 

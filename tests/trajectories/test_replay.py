@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recorded_data import changed_columns, load_contexts, nudge, put, record_dataset, row_of
 
-from aign.agents.contexts import ContextPool
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout, rollout
 from aign.errors import DatasetError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories import replay as module
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.replay import check_replay, replay
 from aign.trajectories.writer import ShardWriter

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.validation import columns_of
 

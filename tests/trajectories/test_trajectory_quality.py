@@ -9,14 +9,14 @@ import pytest
 import torch
 from recorded_data import changed_json, load_contexts
 
-from aign import manifest
-from aign.agents.contexts import ContextPool
 from aign.errors import DatasetError
+from aign.files import manifest
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.quality import read_quality
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import Known, StoredYardsticks
 from aign.trajectories.trajectory_quality import PooledReturn, Unknown, measure, shown
 from aign.trajectories.verification import verify
-from aign.trajectories.yardsticks import Known, StoredYardsticks
 
 GOLDEN = Path(__file__).parent / "golden"
 

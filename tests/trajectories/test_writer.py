@@ -140,7 +140,7 @@ def test_closing(scenario, make_episodes, tmp_path):
 
 
 def test_a_label_that_is_a_column_is_refused(tmp_path):
-    from aign.scenarios import registry
+    from aign.scenarios.core import registry
     scenario = registry.create("water-filling")
     scenario.labels = (dataclasses.replace(scenario.labels[0], name="utility"), *scenario.labels[1:])
     with pytest.raises(DatasetError, match="Rename the label"):

@@ -16,10 +16,10 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from aign.agents.contexts import Contexts
 from aign.agents.rollout import Rollout, Simulation, starting_states
-from aign.agents.seeding import derived_generator
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_generator
+from aign.trajectories.contexts import Contexts
 
 RANDOM_STARTS = 0.5
 """Share of training episodes that start at a random state, so that the agent also learns to come back from there."""

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 
 from aign.agents import policy as shared
-from aign.agents.contexts import Contexts
 from aign.agents.scoring import score
-from aign.agents.seeding import derived_generator, derived_seed
 from aign.agents.settings import BCQSettings
 from aign.agents.transitions import Transitions, grid, transitions
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_generator, derived_seed
+from aign.trajectories.contexts import Contexts
 from aign.trajectories.reader import TrajectoryStore
 
 KEYS = {"features", "levels", "hidden", "threshold"}

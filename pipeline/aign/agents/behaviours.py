@@ -11,15 +11,15 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from aign.agents.contexts import Contexts
 from aign.agents.label_guided import label_guided_targets
 from aign.agents.recording import label
 from aign.agents.rollout import Act, rollout, starting_states
-from aign.agents.seeding import derived_generator
 from aign.agents.targets import solver_guided_targets
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.base import DesignScenario, Scenario
-from aign.scenarios.sequential import Rule, is_sequential
+from aign.scenarios.core.scenario import DesignScenario, Scenario
+from aign.scenarios.core.seeding import derived_generator
+from aign.scenarios.core.sequential import Rule, is_sequential
+from aign.trajectories.contexts import Contexts
 from aign.trajectories.schema import Episodes
 
 Source = Literal["random", "heuristics", "solver-guided", "label-guided"]

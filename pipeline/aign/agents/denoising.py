@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from aign.agents import policy as shared
 from aign.agents.policy import Bounding, bounded, hidden_layers
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 
 KIND = "denoising chain"
 KEYS = {"kind", "features", "values", "hidden", "steps", "embedding", "bounding"}

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from aign.agents.settings import CollectSettings, Kind
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.base import DesignScenario, Scenario
+from aign.scenarios.core.scenario import DesignScenario, Scenario
 
 CHOOSING: tuple[Kind, ...] = ("ddqn", "ucb")
 """Agents that can only choose one action among several."""

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.agents.contexts import Contexts
 from aign.agents.fit import changeable
 from aign.agents.targets import certified_designs
-from aign.scenarios.base import Scenario
-from aign.scenarios.local_search import LocalSearch
+from aign.scenarios.core.local_search import LocalSearch
+from aign.scenarios.core.scenario import Scenario
+from aign.trajectories.contexts import Contexts
 
 MOST_LABELS = 3
 """Labels that are weighed in one episode: 1 to so many, or all where the scenario has fewer; equally often."""
@@ -55,7 +55,7 @@ def label_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator:
     scenario = changeable(scenario)
     origin = certified_designs(scenario, contexts)
     moves = [scenario.step_size * size for size in MOVES]
-    steps = [max(1.0, round(size)) for size in moves] if scenario.step_integer else moves
+    steps = [max(1.0, round(size)) for size in moves] if scenario.integer_actions else moves
     weighed = torch.cat([contexts.values.double(), weights(scenario, contexts, origin, generator)], dim=1)
     far = WeighedLabels(scenario, (), steps).run(weighed, origin, rounds=0, climb=ROUNDS)
     share = SHARE[0] + (SHARE[1] - SHARE[0]) * torch.rand(len(origin), 1, generator=generator)

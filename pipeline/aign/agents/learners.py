@@ -15,16 +15,16 @@ from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
 from aign.agents.adapter import RANDOM_STARTS, SharedPolicyVecEnv, as_actions
-from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.fit import check_fit
 from aign.agents.libraries import Model, build, extract_policy, gradient_steps, planned_steps
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout, rollout, starting_states
 from aign.agents.scoring import score
-from aign.agents.seeding import derived_generator, derived_seed
 from aign.agents.settings import CollectSettings, Kind
 from aign.agents.stored_policies import Policy
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_generator, derived_seed
+from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.schema import Episodes
 
 BATCH = 2_048

@@ -16,8 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from aign.errors import ModelError
-from aign.files import read_json, write_json, writing
-from aign.scenarios.base import Scenario
+from aign.files.writing import read_json, write_json, writing
+from aign.scenarios.core.scenario import Scenario
 
 Bounding = Literal["tanh", "clip", "choose"]
 """What an action is made of a network's values by: tanh, clipping to [-1, 1], or 1 for the largest and 0 elsewhere."""

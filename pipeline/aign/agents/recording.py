@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from aign.agents.contexts import Contexts
 from aign.agents.rollout import Rollout
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
+from aign.trajectories.contexts import Contexts
 from aign.trajectories.schema import Episodes
 
 

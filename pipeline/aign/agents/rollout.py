@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 
 Act = Callable[[Tensor, Tensor, int], Tensor]
 """A policy: contexts (B, C), states (B, Z), time -> actions (B, A)."""

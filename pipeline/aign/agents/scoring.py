@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from aign.agents.contexts import Contexts
 from aign.agents.rollout import Act, rollout
-from aign.scenarios.base import Scenario
-from aign.scenarios.returns import pooled_return
+from aign.scenarios.core.returns import pooled_return
+from aign.scenarios.core.scenario import Scenario
+from aign.trajectories.contexts import Contexts
 
 
 def score(scenario: Scenario[Any], contexts: Contexts, act: Act) -> dict[str, float]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from aign.agents.denoising import KIND, DenoisingPolicy
 from aign.agents.policy import SharedPolicy
 from aign.errors import ModelError
-from aign.files import read_json
+from aign.files.writing import read_json
 
 Policy = SharedPolicy | DenoisingPolicy
 

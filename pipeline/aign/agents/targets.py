@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.agents.contexts import Contexts
 from aign.errors import ContextError
-from aign.scenarios.base import DesignScenario, Scenario
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core.scenario import DesignScenario, Scenario
+from aign.scenarios.core.sequential import is_sequential
+from aign.trajectories.contexts import Contexts
 
 SHARES = {"exact": 0.22, "noisy": 0.10, "blended": 0.08, "perturbed": 0.12, "reshaped": 0.48}
 """How the episodes are divided. Exact: the certified design itself. Noisy: with noise on it. Blended: somewhere between

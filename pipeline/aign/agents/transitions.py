@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from aign.errors import ParameterError
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.gathering import Gatherer
 from aign.trajectories.reader import TrajectoryStore
 
@@ -59,7 +59,7 @@ def grid(scenario: Scenario[Any], levels: int) -> Tensor:
     if scenario.action_size != scenario.agents:
         raise ParameterError(f"Scenario {scenario.name}: {scenario.agents} decision makers handle "
                              f"{scenario.action_size} action values; the discrete learner needs one each.")
-    if getattr(scenario, "step_integer", False):
+    if getattr(scenario, "integer_actions", False):
         levels = round(scenario.step_size)  # type: ignore[attr-defined]  # only scenarios with steps have whole ones
     return torch.arange(-levels, levels + 1) / levels
 

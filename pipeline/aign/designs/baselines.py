@@ -12,12 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign import manifest
 from aign.errors import DatasetError
-from aign.files import read_json
-from aign.scenarios.base import Scenario
-from aign.scenarios.constraints import Constraint
-from aign.scenarios.sequential import is_sequential
+from aign.files import manifest
+from aign.files.writing import read_json
+from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
 ROWS = 200_000
@@ -78,10 +77,7 @@ def training_designs(folder: Path, scenario: Scenario[Any], damaged: Callable[[D
 
 def recorded(store: TrajectoryStore, rows: Tensor) -> Tensor:
     """Return the designs (E, X) that recorded episodes (E,) arrived at."""
-    scenario = store.scenario
-    if is_sequential(scenario):
-        return scenario.decisions_of(store.gather("actions", rows))
-    return scenario.design_of(store.gather("observations", rows)[:, -1, :scenario.state_size])
+    return store.scenario.design_from_episode(store.gather("observations", rows), store.gather("actions", rows))
 
 
 def _is_of(folder: Path, scenario: Scenario[Any]) -> bool:

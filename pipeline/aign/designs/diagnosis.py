@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Scenario
-from aign.scenarios.constraints import LARGEST_WHOLE, Constraint, satisfied
+from aign.scenarios.core.constraints import LARGEST_WHOLE, Constraint, satisfied
+from aign.scenarios.core.scenario import Scenario
 
 BISECTIONS = 40
 TOLERANCE, SEARCH_TOLERANCE = 1e-4, 5e-3
@@ -145,7 +145,7 @@ def relax(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Const
     without = scenario.feasible(contexts, others)
     if not bool(without.known[0]):
         return Relaxation(asked, None, bool(without.impossible[0]), None)
-    label, whole = asked.label, asked.label in scenario.whole_labels
+    label, whole = asked.label, asked.label in scenario.integer_labels
     start = asked.closed
     design, near, exact = without.witness, start.threshold, True
     far = float(scenario.measure(contexts, design)[label][0])

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Scenario, finite_or_none
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core.scenario import Scenario, finite_or_none
+from aign.scenarios.core.sequential import is_sequential
 
 NEAR_BEST = (0.001, 0.005)
 """Shares of utility below the best within which a design counts as good."""

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Scenario, finite_or_none
-from aign.scenarios.certificate import Certificate
-from aign.scenarios.constraints import Constraint, written
+from aign.scenarios.core.certificate import Certificate
+from aign.scenarios.core.constraints import Constraint, written
+from aign.scenarios.core.scenario import Scenario, finite_or_none
 
 STEP = 0.01
 """Where a label is not whole, "one unit more" is this share of the threshold."""
@@ -149,7 +149,7 @@ def _bound(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Cons
            certificate: Certificate) -> Bound:
     """Explain one constraint: price and measured gain of loosening it by one unit."""
     one = constraints[number]
-    whole = one.label in scenario.whole_labels
+    whole = one.label in scenario.integer_labels
     size = 1.0 if whole else STEP * (abs(one.threshold) or 1.0)
     step = size if one.upper else -size
     loosened = one.at(one.threshold + step)
@@ -177,10 +177,10 @@ def gain(scenario: Scenario[Any], contexts: Tensor, before: Certificate, after: 
 
 def _parts(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple[Part, ...]:
     """Return who is affected by the request, most affected first."""
-    here = scenario.shares(contexts, design[None])
+    here = scenario.per_entity(contexts, design[None])
     if not here:
         return ()
-    free = scenario.shares(contexts, scenario.certify(contexts).design)
+    free = scenario.per_entity(contexts, scenario.certify(contexts).design)
     name = list(here)[-1]
     scale = float(free[name].abs().amax()) or 1.0
     change = ((here[name] - free[name]) / free[name].abs().clamp_min(1e-9 * scale))[0]

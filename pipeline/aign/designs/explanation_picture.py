@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from aign.designs.explanation import Explanation
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
 MARKED = 100
@@ -24,8 +24,8 @@ MARKED = 100
 def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, found: Explanation, title: str = "") -> Figure:
     """Return a figure with one panel for each figure of the network's parts, one for prices, one for the path."""
     contexts = context[None]
-    here = scenario.shares(contexts, design[None])
-    free = scenario.shares(contexts, scenario.certify(contexts).design) if here else {}
+    here = scenario.per_entity(contexts, design[None])
+    free = scenario.per_entity(contexts, scenario.certify(contexts).design) if here else {}
     count = len(here) + bool(found.bounds) + 1
     figure = Figure(figsize=(4.2 * count, 3.8), layout="constrained")
     axes = list(figure.subplots(1, count, squeeze=False)[0])

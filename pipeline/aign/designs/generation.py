@@ -16,8 +16,8 @@ from aign.designs.settings import SamplingSettings
 from aign.designs.verification import Verified, verify
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.diffusion.quality import TARGET_RETURN
-from aign.scenarios.constraints import Constraint
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.sequential import is_sequential
 
 ROWS = 4_096
 """Plans denoised at once: bounds memory."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from aign.designs.verification import Verified
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.diffusion.receding_horizon import follow
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.core.constraints import Constraint, satisfied
 
 
 def run(pipeline: DesignPipeline, contexts: Tensor, returns: Tensor, constraints: Sequence[Constraint] = (),

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from aign import plain_yaml
 from aign.errors import ContextError, ParameterError, unknown_name
-from aign.scenarios.base import Scenario
-from aign.scenarios.constraints import Constraint, parse
+from aign.scenarios.core.constraints import Constraint, parse
+from aign.scenarios.core.scenario import Scenario
 
 MOST_DESIGNS = 100_000
 """Designs of one request: bounds memory."""

@@ -25,12 +25,12 @@ from aign.designs.generation import Candidates, generate
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
-from aign.files import json_text, write_text, writing
-from aign.scenarios.base import Scenario, finite_or_none
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import written
-from aign.scenarios.returns import normalised_return
-from aign.scenarios.sequential import is_sequential
+from aign.files.writing import json_text, write_text, writing
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import written
+from aign.scenarios.core.returns import normalised_return
+from aign.scenarios.core.scenario import Scenario, finite_or_none
+from aign.scenarios.core.sequential import is_sequential
 
 WRITTEN_OUT = 128
 """Most values of a design that the terminal shows."""
@@ -81,9 +81,8 @@ class Answer:
     @cached_property
     def best_path(self) -> Tensor:
         """The states (T+1, Z) passed on the way to the best design, with what is hidden."""
-        if is_sequential(self.scenario):
-            return self.scenario.passed(self.request.context, self.candidates.designs[0, 0])
-        return self.candidates.paths[0, 0]
+        best = self.candidates
+        return self.scenario.path_of(self.request.context, best.designs[0, 0], best.paths[0, 0])
 
     @cached_property
     def diversity(self) -> Diversity:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from aign.diffusion.pipeline import DesignPipeline, Plans
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.core.constraints import Constraint, satisfied
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from aign.errors import ModelError
-from aign.files import writing
+from aign.files.writing import writing
 
 
 @dataclass

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Constraint, Label
+from aign.scenarios.core.constraints import Constraint, Label
 
 RETURN = "return_normalised"
 LEAST_GAP, GREATEST_GAP = 5e-4, 2.0

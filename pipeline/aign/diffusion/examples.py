@@ -14,7 +14,7 @@ from torch import Tensor
 from aign.diffusion.conditions import RETURN, Conditions
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.settings import TrainSettings
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core.sequential import is_sequential
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.windows import Windows
 

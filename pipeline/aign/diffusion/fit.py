@@ -10,8 +10,8 @@ from typing import Any
 
 from aign.diffusion.settings import TrainSettings
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.base import Feature, Scenario
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core.scenario import Feature, Scenario
+from aign.scenarios.core.sequential import is_sequential
 
 EVENLY_SPACED = ("DDIMScheduler",)
 """Schedulers that take every step to be as long as the first: with any other number of steps the noise left after a

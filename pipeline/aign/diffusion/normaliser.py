@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 
 CHANGE_LEVEL = 0.995
 """Quantile of the changes of a value in the data that becomes 1; larger ones are clipped."""

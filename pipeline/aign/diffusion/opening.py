@@ -16,8 +16,8 @@ from torch import nn
 
 from aign.diffusion import inverse_dynamics, set_network, unet
 from aign.errors import REPRODUCE, ModelError, ParameterError
-from aign.files import read_json
-from aign.scenarios import registry
+from aign.files.writing import read_json
+from aign.scenarios.core import registry
 from aign.trust import Trust
 
 INDEX = "model_index.json"

@@ -16,15 +16,15 @@ import torch
 from diffusers import DDPMScheduler, DiffusionPipeline
 from torch import Tensor, nn
 
-from aign import manifest
 from aign.diffusion import fit, opening, schedulers, set_network
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.normaliser import Normaliser
 from aign.errors import ParameterError
-from aign.scenarios import registry
-from aign.scenarios.base import Scenario
-from aign.scenarios.constraints import Constraint
-from aign.scenarios.sequential import is_sequential
+from aign.files import manifest
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.sequential import is_sequential
 from aign.trust import Trust
 
 
@@ -57,7 +57,7 @@ class Sampling:
         composed: guide by each shown label alone and add the changes (Ajay et al. 2023, eq. 9): n labels, n + 1 passes.
         projected_steps: how many of the last steps project the design on the constraints; 0 leaves it to the end.
         harmless: where decisions follow each other, keep to choices that do no harm at once, while there are any; see
-            `SequentialScenario.allowed`.
+            `SequentialScenario.action_mask`.
     """
 
     scheduler: str | None = None

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.diffusion.receding_horizon import follow
-from aign.scenarios.returns import pooled_return
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core.returns import pooled_return
+from aign.scenarios.core.sequential import is_sequential
 
 TARGET_RETURN = 0.998
 """The return asked for when one design has to do: within the dense part of good data, tuned on validation contexts."""

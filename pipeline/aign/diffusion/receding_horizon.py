@@ -16,8 +16,8 @@ from torch import Tensor
 
 from aign.diffusion.pipeline import DesignPipeline, Sampling
 from aign.errors import ParameterError
-from aign.scenarios.constraints import Constraint
-from aign.scenarios.sequential import SequentialScenario
+from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.sequential import SequentialScenario
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ def follow(pipeline: DesignPipeline, contexts: Tensor, returns: Tensor, constrai
     for time in range(scenario.horizon):
         plan = pipeline.plan(contexts, passed[-1], returns, constraints, shown, sampling, generator, margins)
         following = plan[:, 0] + (plan[:, 1] - plan[:, 0]) / stride
-        allowed = scenario.allowed(contexts, passed[-1]) if harmless else None
+        allowed = scenario.action_mask(contexts, passed[-1]) if harmless else None
         states, _ = scenario.step(contexts, states, pipeline.act(contexts, passed[-1], following, allowed))
         passed.append(states[:, :scenario.state_size].float())
         if on_step is not None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from diffusers.utils.logging import disable_progress_bar
 
-from aign import manifest
 from aign.diffusion.opening import UNOPENED, check_index
 from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import REPRODUCE, ModelError
-from aign.files import building, read_json, write_json, write_text
-from aign.scenarios import registry
+from aign.files import manifest
+from aign.files.writing import building, read_json, write_json, write_text
+from aign.scenarios.core import registry
 from aign.trust import Trust
 
 CARD = """---

@@ -26,8 +26,8 @@ from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError
-from aign.scenarios.base import Scenario
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.sequential import is_sequential
 from aign.trajectories.reader import TrajectoryStore
 
 HELD_OUT_ROWS = 2_048

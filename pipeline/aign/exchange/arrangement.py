@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aign.errors import DatasetError
-from aign.files import writing
+from aign.files.writing import writing
 from aign.trajectories.schema import SPLITS
 
 SCHEMA = pa.schema([("shard", pa.string()), ("split", pa.string())])

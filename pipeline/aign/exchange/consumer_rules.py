@@ -13,8 +13,8 @@ from gymnasium.spaces import Space
 from gymnasium.vector.utils import batch_space
 
 from aign.errors import DatasetError
-from aign.scenarios import gymnasium_env
-from aign.scenarios.base import Scenario
+from aign.scenarios.core import environments
+from aign.scenarios.core.scenario import Scenario
 
 Array = np.ndarray[Any, Any]
 
@@ -44,8 +44,8 @@ def check_spaces(scenario: Scenario[Any], folder: Path, rows: Array, observation
     Raises:
         DatasetError: with the row of the episode, the step at fault, its value and the space.
     """
-    for name, values, space, extra in (("observation", observations, gymnasium_env.observation_space(scenario), 1),
-                                       ("action", actions, gymnasium_env.action_space(scenario), 0)):
+    for name, values, space, extra in (("observation", observations, environments.observation_space(scenario), 1),
+                                       ("action", actions, environments.action_space(scenario), 0)):
         episode, step = np.nonzero(np.arange(values.shape[1]) < length[:, None] + extra)
         place = _first_outside(space, values[episode, step])
         if place is not None:

@@ -34,8 +34,8 @@ from torch import Tensor
 from aign.errors import DatasetError
 from aign.exchange.batches import Report, chosen_rows, row_parts, silent
 from aign.exchange.consumer_rules import check_spaces, exported_actions
-from aign.files import json_text, writing
-from aign.scenarios.base import Scenario
+from aign.files.writing import json_text, writing
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
 Array = np.ndarray[Any, Any]

@@ -12,7 +12,7 @@ import yaml
 
 from aign.exchange.local_store import LocalStore
 from aign.exchange.parquet import Written
-from aign.files import json_text
+from aign.files.writing import json_text
 from aign.trajectories.card import CITATION, metadata, sections, table
 from aign.trajectories.quality import read_quality
 from aign.trajectories.schema import SPLITS

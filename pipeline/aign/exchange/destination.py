@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from aign import manifest
 from aign.errors import AignError, ParameterError, StorageError
 from aign.exchange import hub
 from aign.exchange.publication import Kind, read
-from aign.files import building, read_json
+from aign.files import manifest
+from aign.files.writing import building, read_json
 
 HUB = "hub:"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from aign import manifest
 from aign.errors import DatasetError
 from aign.exchange import arrangement, parquet
 from aign.exchange.arrangement import Arrangement
 from aign.exchange.parquet import Written
-from aign.files import read_json, writing
+from aign.files import manifest
+from aign.files.writing import read_json, writing
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import read_batch

@@ -21,8 +21,8 @@ from aign.exchange.batches import Report, batches, chosen_rows, silent
 from aign.exchange.merge_contexts import CONTEXTS, MergedContexts, claims_of, merged
 from aign.exchange.merge_precision import measured_again
 from aign.exchange.shards import shards_aside
-from aign.files import read_json
-from aign.manifest import NAME as MANIFEST
+from aign.files.manifest import NAME as MANIFEST
+from aign.files.writing import read_json
 from aign.trajectories.assemble import assemble
 from aign.trajectories.layout import LONGEST_TEXT
 from aign.trajectories.reader import TrajectoryStore

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from aign.agents.contexts import ContextPool, Contexts, certified
 from aign.errors import DatasetError
 from aign.exchange.logs.contexts import different
-from aign.scenarios.base import Scenario
-from aign.scenarios.returns import normalised_return
+from aign.scenarios.core.returns import normalised_return
+from aign.scenarios.core.scenario import Scenario
+from aign.trajectories.contexts import ContextPool, Contexts, certified
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import FIELDS
 from aign.trajectories.schema import SPLITS, Episodes
-from aign.trajectories.yardsticks import FIELDS
 
 Array = np.ndarray[Any, Any]
 CONTEXTS = "contexts.safetensors"

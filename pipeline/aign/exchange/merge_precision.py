@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.replay import columns_simulated
 from aign.trajectories.schema import Episodes
 

@@ -21,9 +21,9 @@ from aign.errors import DatasetError, StorageError, out_of_memory
 from aign.exchange.batches import Report, batches, chosen_rows, silent
 from aign.exchange.consumer_rules import check_spaces, exported_actions
 from aign.exchange.replayability import replayability, stored_options
-from aign.files import building
-from aign.scenarios import gymnasium_env
-from aign.scenarios.base import Scenario
+from aign.files.writing import building
+from aign.scenarios.core import environments
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import Episodes
 
@@ -110,8 +110,8 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
     name = dataset_id(store, split)
     _check_replaceable(root / name)
     spec = _environment(store.scenario)
-    observation_space = gymnasium_env.observation_space(store.scenario)
-    action_space = gymnasium_env.action_space(store.scenario)
+    observation_space = environments.observation_space(store.scenario)
+    action_space = environments.action_space(store.scenario)
     replayable: list[bool] = []
     with building(root / name) as folder:
         data = folder.resolve() / "data"  # Minari does not find a relative one again
@@ -141,7 +141,7 @@ def _check_replaceable(folder: Path) -> None:
 def _environment(scenario: Scenario[Any]) -> EnvSpec:
     """Return what `recover_environment` makes the network from, where aign is installed."""
     parameters = {key: value for key, value in scenario.spec().items() if key != "name"}
-    return EnvSpec(gymnasium_env.environment_id(scenario.name), entry_point=f"{gymnasium_env.__name__}:ScenarioEnv",
+    return EnvSpec(environments.environment_id(scenario.name), entry_point=f"{environments.__name__}:ScenarioEnv",
                    kwargs={"scenario": scenario.name, **parameters})
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.quality import merit
 from aign.errors import ModelError
-from aign.files import json_text, read_json
-from aign.scenarios import returns
+from aign.files.writing import json_text, read_json
+from aign.scenarios.core import returns
 from aign.trajectories.card import CITATION, table
 
 TASK = "reinforcement-learning"

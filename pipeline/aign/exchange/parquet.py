@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aign.errors import DatasetError
-from aign.files import writing
+from aign.files.writing import writing
 from aign.trajectories.layout import is_text, leaf_of, row_bytes, shape_of
 
 Told = Callable[[int], None]

@@ -19,9 +19,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from aign import manifest
 from aign.errors import AignError, DatasetError, ModelError
-from aign.files import read_json, write_json
+from aign.files import manifest
+from aign.files.writing import read_json, write_json
 
 Kind = Literal["dataset", "model"]
 NAME = "meta/publication.json"

@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from aign import manifest
 from aign.errors import ParameterError
 from aign.exchange import arrangement, destination
 from aign.exchange.batches import Report, silent
@@ -17,7 +16,8 @@ from aign.exchange.dataset_card import Described, card
 from aign.exchange.destination import Published
 from aign.exchange.local_store import LocalStore
 from aign.exchange.publication import RESERVED, VARIANT, Publication, Variant
-from aign.files import write_text, writing
+from aign.files import manifest
+from aign.files.writing import write_text, writing
 from aign.trust import Trust
 
 

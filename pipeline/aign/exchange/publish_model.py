@@ -9,14 +9,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from aign import manifest
 from aign.diffusion import store
 from aign.errors import ModelError, ParameterError
 from aign.exchange import destination, publication
 from aign.exchange.destination import Published
 from aign.exchange.model_card import card, read_report
 from aign.exchange.publication import Publication
-from aign.files import read_json, write_text, writing
+from aign.files import manifest
+from aign.files.writing import read_json, write_text, writing
 from aign.trust import Trust
 
 OWN = ("README.md", manifest.NAME, publication.NAME)

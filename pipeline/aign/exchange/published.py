@@ -14,14 +14,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from aign import manifest
 from aign.errors import AignError, DatasetError, TrustError, unknown_name
 from aign.exchange import arrangement, destination, parquet, publication
 from aign.exchange.arrangement import Arrangement
 from aign.exchange.batches import Report, silent
 from aign.exchange.publication import Variant
-from aign.files import building, read_json, writing
-from aign.scenarios import registry
+from aign.files import manifest
+from aign.files.writing import building, read_json, writing
+from aign.scenarios.core import registry
 from aign.trajectories.reader import INFO
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import write_batch

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from aign.errors import AignError
-from aign.scenarios.base import Scenario
-from aign.scenarios.reset_options import CONTEXT, STATE, first_states
+from aign.scenarios.core.reset_options import CONTEXT, STATE, first_states
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.replay import simulated
 from aign.trajectories.schema import Episodes
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aign.files import beside, claimed
+from aign.files.writing import beside, claimed
 
 
 @contextmanager

@@ -16,21 +16,21 @@ from typing import Any
 import torch
 
 from aign.agents import fit
-from aign.agents.contexts import ContextPool
 from aign.agents.libraries import planned_steps
 from aign.agents.settings import CollectSettings, Kind
+from aign.engines import completion, messages
+from aign.engines.jobs import Job, run_jobs
+from aign.engines.scratch import code_version, fingerprint, scratch
 from aign.errors import DatasetError
-from aign.files import building, read_json, write_json
+from aign.files.writing import building, read_json, write_json
 from aign.params import Params
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 from aign.settings import RunSettings
-from aign.stages import journal, seals
 from aign.stages.folders import AGENTS, TRAJECTORIES
-from aign.stages.jobs import Job, run_jobs
-from aign.stages.scratch import code_version, fingerprint, scratch
 from aign.stages.sources import Task, act, held_out_counts, learn
 from aign.stages.watched import watched
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 
 ID_STRIDE = 1_000_000_000
 """First episode of a source is its place times this, so identifiers do not depend on the size of other sources."""
@@ -53,12 +53,12 @@ def collect(variant: str, params: Params) -> None:
         contexts = folder / "contexts.safetensors"
         _draw_contexts(variant, scenario, settings.collect, run.seed, contexts)
         jobs = _jobs(scenario, settings.collect, run, contexts, folder)
-        seals.drop_damaged(_title(variant), [job.result for job in jobs])
+        completion.drop_damaged(_title(variant), [job.result for job in jobs])
         run_jobs(jobs, run.workers, _title(variant), run.threads)
         with building(AGENTS / variant) as aside:  # takes its place last: both outputs are renewed, or none
             _keep_agents(aside, settings.collect.agents, folder)
             _assemble(variant, scenario, settings.collect, run, jobs, contexts)
-        journal.made(_title(variant), AGENTS / variant)
+        messages.made(_title(variant), AGENTS / variant)
 
 
 def _title(variant: str) -> str:
@@ -69,14 +69,14 @@ def _draw_contexts(variant: str, scenario: Scenario[Any], settings: CollectSetti
     counts = {"train": settings.train_contexts, "validation": settings.validation_contexts,
               "test": settings.test_contexts}
     marker = path.with_suffix(".json")
-    seals.drop_damaged(_title(variant), [marker])
+    completion.drop_damaged(_title(variant), [marker])
     if marker.exists():
         return
-    journal.say(_title(variant), f"draws and certifies {sum(counts.values())} contexts of {scenario.name}")
+    messages.say(_title(variant), f"draws and certifies {sum(counts.values())} contexts of {scenario.name}")
     began = time.monotonic()
     ContextPool.draw(scenario, counts, seed).save(path, scenario)
-    seals.write(marker, [path])
-    journal.say(_title(variant), f"contexts done in {journal.duration(time.monotonic() - began)}")
+    completion.write(marker, [path])
+    messages.say(_title(variant), f"contexts done in {messages.duration(time.monotonic() - began)}")
 
 
 def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, contexts: Path,
@@ -104,7 +104,7 @@ def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, 
 
 def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, run: RunSettings,
               jobs: Sequence[Job], contexts: Path) -> None:
-    markers = {job.name: seals.read(job.result) for job in jobs}
+    markers = {job.name: completion.read(job.result) for job in jobs}
     parts = [job.result.parent / job.name / part for job in jobs for part in markers[job.name]["parts"]]
     provenance = {
         "author": "aign collect",
@@ -115,8 +115,8 @@ def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, 
         "sources": {name: {"episodes": marker["episodes"]} for name, marker in markers.items()},
     }
     assemble(TRAJECTORIES / variant, parts, scenario, provenance, {"contexts.safetensors": contexts})
-    journal.made(_title(variant), TRAJECTORIES / variant)
-    journal.measured(_title(variant), **{f"{name} episodes": marker["episodes"] for name, marker in markers.items()})
+    messages.made(_title(variant), TRAJECTORIES / variant)
+    messages.measured(_title(variant), **{f"{name} episodes": marker["episodes"] for name, marker in markers.items()})
 
 
 def _keep_agents(target: Path, agents: Sequence[Kind], folder: Path) -> None:

@@ -11,24 +11,25 @@ from typing import Any
 
 import torch
 
-from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.settings import Kind
 from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSettings
 from aign.designs.table import Answer, answer
 from aign.diffusion import device, store
 from aign.diffusion.pipeline import DesignPipeline
+from aign.engines import messages
+from aign.engines.progress import Progress
 from aign.errors import DatasetError, ModelError
-from aign.files import building, read_json, write_json
+from aign.files.writing import building, read_json, write_json
 from aign.params import Params
-from aign.scenarios.base import Scenario, finite_or_none
-from aign.scenarios.returns import degenerate_contexts
-from aign.scenarios.sequential import is_sequential
-from aign.stages import journal, methods, report
+from aign.scenarios.core.returns import degenerate_contexts
+from aign.scenarios.core.scenario import Scenario, finite_or_none
+from aign.scenarios.core.sequential import is_sequential
+from aign.stages import methods, report
 from aign.stages.folders import AGENTS, MODELS, REPORTS, TRAJECTORIES, ablation
 from aign.stages.methods import Method
-from aign.stages.progress import Progress
 from aign.stages.sample import requested
 from aign.stages.score import Score
+from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
 
 LEAST_CONTEXTS = 2
@@ -48,8 +49,8 @@ def evaluate(variant: str, params: Params) -> None:
     pipeline = store.load(MODELS / variant, trusted).to(device.choose(run.device))
     settings.check_same(stored.scenario, dataset)
     settings.check_same(pipeline.scenario, MODELS / variant)
-    journal.read(title, dataset)
-    journal.read(title, MODELS / variant)
+    messages.read(title, dataset)
+    messages.read(title, MODELS / variant)
     contexts = unseen(stored, settings.evaluate.contexts)
     candidates = competitors(variant, settings.collect.agents, stored, pipeline, settings.evaluate,
                              settings.sample.sampling, run.seed)
@@ -70,10 +71,10 @@ def evaluate(variant: str, params: Params) -> None:
     with building(REPORTS / variant) as folder:
         write_json(folder / "metrics.json", metrics)
         report.write(folder, variant, metrics, scores, curves, example)
-    journal.made(title, REPORTS / variant)
+    messages.made(title, REPORTS / variant)
     for name, score in scores.items():
         ratio = {} if score.ratio is None else {"utility_ratio": float(score.ratio.mean())}
-        journal.measured(title, method=name, pooled_return=score.mean, **ratio,
+        messages.measured(title, method=name, pooled_return=score.mean, **ratio,
                          milliseconds=score.milliseconds)
 
 

@@ -19,8 +19,8 @@ from aign.designs.baselines import best_of, best_training_design, no_learning, r
 from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
-from aign.scenarios.base import Scenario
-from aign.scenarios.sequential import SequentialScenario
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.sequential import SequentialScenario
 from aign.trajectories.reader import TrajectoryStore
 
 Method = Callable[[Tensor], Tensor]
@@ -85,8 +85,8 @@ def _horizon(settings: AgentSettings | BCQSettings) -> str:
 
 
 def knows_harm(scenario: Scenario[Any]) -> TypeGuard[SequentialScenario[Any]]:
-    """Return whether a scenario tells which choices do harm at once; see `SequentialScenario.allowed`."""
-    return isinstance(scenario, SequentialScenario) and type(scenario).allowed is not SequentialScenario.allowed
+    """Return whether a scenario tells which choices do harm at once; see `SequentialScenario.action_mask`."""
+    return isinstance(scenario, SequentialScenario) and type(scenario).action_mask is not SequentialScenario.action_mask
 
 
 def guarded_chance(scenario: SequentialScenario[Any], seed: int) -> Method:
@@ -95,7 +95,7 @@ def guarded_chance(scenario: SequentialScenario[Any], seed: int) -> Method:
         generator = torch.Generator().manual_seed(seed)
 
         def rule(contexts: Tensor, states: Tensor) -> Tensor:
-            allowed = scenario.allowed(contexts, states[:, :scenario.state_size])
+            allowed = scenario.action_mask(contexts, states[:, :scenario.state_size])
             chance = torch.rand(len(states), scenario.action_size, generator=generator)
             return chance if allowed is None else chance + allowed
         return scenario.followed(rule, contexts)

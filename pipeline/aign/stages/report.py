@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from aign.agents.settings import Kind
 from aign.designs.table import Answer
-from aign.files import write_text
-from aign.scenarios import returns
-from aign.scenarios.sequential import is_sequential
+from aign.files.writing import write_text
+from aign.scenarios.core import returns
+from aign.scenarios.core.sequential import is_sequential
 from aign.stages.score import Score
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"

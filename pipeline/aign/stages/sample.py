@@ -10,10 +10,10 @@ from aign.designs.requests import Request, make_request
 from aign.designs.settings import RequestSettings
 from aign.designs.table import answer
 from aign.diffusion import device, store
-from aign.files import building
+from aign.engines import messages
+from aign.files.writing import building
 from aign.params import Params
-from aign.scenarios.base import Scenario
-from aign.stages import journal
+from aign.scenarios.core.scenario import Scenario
 from aign.stages.folders import DESIGNS, MODELS
 
 
@@ -30,16 +30,16 @@ def sample(variant: str, params: Params) -> None:
     torch.set_num_threads(run.threads)
     pipeline = store.load(MODELS / variant, block.scenario.spec).to(device.choose(run.device))
     block.check_same(pipeline.scenario, MODELS / variant)
-    journal.read(title, MODELS / variant)
+    messages.read(title, MODELS / variant)
     requests = {one.name: requested(pipeline.scenario, one) for one in settings.requests}
     with building(DESIGNS / variant) as folder:
         for name, request in requests.items():
             found = answer(pipeline, request, settings.sampling, run.seed)
             found.save(folder / name)
             best = found.rows()[0]
-            journal.measured(title, request=name, best_utility=best["utility"], certified=found.optimum,
+            messages.measured(title, request=name, best_utility=best["utility"], certified=found.optimum,
                              feasible=int(found.candidates.feasible.sum()), of=request.count)
-    journal.made(title, DESIGNS / variant)
+    messages.made(title, DESIGNS / variant)
 
 
 def requested(scenario: Scenario[Any], one: RequestSettings) -> Request:

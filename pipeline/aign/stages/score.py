@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from aign.agents.contexts import Contexts
-from aign.scenarios import returns
+from aign.scenarios.core import returns
+from aign.trajectories.contexts import Contexts
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from aign.agents.behaviours import Source, record
-from aign.agents.contexts import ContextPool
 from aign.agents.learners import explore
 from aign.agents.settings import CollectSettings, Kind
-from aign.files import write_json
-from aign.scenarios.base import Scenario, finite_or_none
-from aign.scenarios.registry import create
-from aign.stages import seals
-from aign.stages.jobs import Report
+from aign.engines import completion
+from aign.engines.jobs import Report
+from aign.files.writing import write_json
+from aign.scenarios.core.registry import create
+from aign.scenarios.core.scenario import Scenario, finite_or_none
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.writer import ShardWriter
 
@@ -54,7 +54,7 @@ class Task:
     def finish(self, writer: ShardWriter) -> None:
         """Write the marker."""
         parts = [part.name for part in writer.close()]
-        seals.write(self.marker, sorted(self.folder.iterdir()), parts=parts,
+        completion.write(self.marker, sorted(self.folder.iterdir()), parts=parts,
                     episodes=writer.next_episode_id - self.first_episode_id)
 
 

@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from aign.agents.contexts import ContextPool, Contexts
 from aign.diffusion import checkpoint, device, store
 from aign.diffusion.quality import HeldOut, merit
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
+from aign.engines import completion, messages
+from aign.engines.jobs import Job, Report, run_jobs
+from aign.engines.scratch import code_version, fingerprint, scratch
 from aign.errors import ModelError
-from aign.files import building, read_json
+from aign.files.writing import building, read_json
 from aign.params import Params
 from aign.settings import RunSettings
-from aign.stages import journal, seals
 from aign.stages.folders import MODELS, TRAJECTORIES, ablation
-from aign.stages.jobs import Job, Report, run_jobs
-from aign.stages.scratch import code_version, fingerprint, scratch
 from aign.stages.watched import watched
+from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
 
 
@@ -38,11 +38,11 @@ def train(variant: str, params: Params) -> None:
     target = device.choose(run.device)
     stored = TrajectoryStore.open(dataset, trust_code=block.scenario.spec)
     block.check_same(stored.scenario, dataset)
-    journal.read(title, dataset)
+    messages.read(title, dataset)
     digest = read_json(dataset / "meta/manifest.json", ModelError)["digest"]
     key = fingerprint(seed=run.seed, threads=run.threads, device=target.type, train=settings, dataset=digest,
                       code=code_version(*watched("train", stored.scenario.name)))
-    journal.say(title, f"{len(stored)} episodes of {stored.scenario.name}, on {target.type}")
+    messages.say(title, f"{len(stored)} episodes of {stored.scenario.name}, on {target.type}")
     with scratch("train", variant, key) as folder:
         shorter = settings.model_copy(update={"steps": settings.ablation_steps})
         jobs = [_job(variant, dataset, settings, run, digest, folder, None),
@@ -50,27 +50,27 @@ def train(variant: str, params: Params) -> None:
         _drop_damaged(title, jobs)
         # One process at a time on a GPU, which one training fills; side by side on the CPU.
         run_jobs(jobs, 1 if target.type == "cuda" else run.workers, title, run.threads)
-        found = {job.name: seals.read(job.result)["history"] for job in jobs}
+        found = {job.name: completion.read(job.result)["history"] for job in jobs}
         # Out of scratch only now: DVC removes a stage's outputs before it runs the stage again.
         with ExitStack() as both:  # both models are renewed, or none
             for name in found:
                 shutil.copytree(folder / name, both.enter_context(building(MODELS / name)), dirs_exist_ok=True)
         for name, history in found.items():
-            journal.made(title, MODELS / name)
+            messages.made(title, MODELS / name)
             best = max(history, key=merit)
-            journal.measured(title, **{"model": name, **best})
+            messages.measured(title, **{"model": name, **best})
 
 
 def _drop_damaged(title: str, jobs: Sequence[Job]) -> None:
     """Remove what an earlier run left and a disk has damaged since; that work is then done again."""
-    seals.drop_damaged(title, [job.result for job in jobs])
+    completion.drop_damaged(title, [job.result for job in jobs])
     for path in [job.arguments["checkpoint_path"] for job in jobs]:
         try:
             if path.exists():
                 checkpoint.check(path)
         except ModelError as error:
-            journal.say(title, f"{error} {path.stem} is trained from the beginning.")
-            seals.remove(path)
+            messages.say(title, f"{error} {path.stem} is trained from the beginning.")
+            completion.remove(path)
 
 
 def _job(name: str, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str, folder: Path,
@@ -91,7 +91,7 @@ def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettin
                       [held_out(pool["validation"], settings.evaluate_contexts)], behaviours, provenance)
     trained = trainer.run(checkpoint_path, report)
     store.save(trained.pipeline, model, trained.history)
-    seals.write(marker, sorted(path for path in model.rglob("*") if path.is_file()), history=list(trained.history))
+    completion.write(marker, sorted(path for path in model.rglob("*") if path.is_file()), history=list(trained.history))
 
 
 def held_out(contexts: Contexts, count: int) -> HeldOut:

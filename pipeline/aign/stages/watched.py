@@ -6,13 +6,13 @@ stages import.
 
 from __future__ import annotations
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 PLACES = {
-    "collect": ("agents", "files", "manifest", "stages/collect", "stages/sources", "trajectories"),
-    "train": ("agents/contexts", "agents/seeding", "diffusion", "files", "manifest", "stages/train", "trajectories"),
-    "sample": ("designs", "diffusion", "files", "manifest", "stages/sample"),
-    "evaluate": ("agents", "designs", "diffusion", "files", "manifest", "stages/evaluate", "stages/methods",
+    "collect": ("agents", "files", "scenarios/core", "stages/collect", "stages/sources", "trajectories"),
+    "train": ("diffusion", "files", "scenarios/core", "stages/train", "trajectories"),
+    "sample": ("designs", "diffusion", "files", "scenarios/core", "stages/sample"),
+    "evaluate": ("agents", "designs", "diffusion", "files", "scenarios/core", "stages/evaluate", "stages/methods",
                  "stages/report", "stages/sample", "stages/score", "trajectories"),
 }
 """Folders and modules (without .py) of the package, beside the scenario's own; by stage."""
@@ -20,4 +20,4 @@ PLACES = {
 
 def watched(stage: str, scenario: str) -> tuple[str, ...]:
     """Return the folders and modules, relative to the package, on which a stage's results rest for a scenario."""
-    return (*PLACES[stage], *registry.sources(scenario))
+    return (*PLACES[stage], f"scenarios/{registry.package_of(scenario)}")

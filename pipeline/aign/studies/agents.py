@@ -13,20 +13,21 @@ from typing import Any
 
 import torch
 
-from aign.agents.contexts import ContextPool
 from aign.agents.learners import explore
 from aign.agents.libraries import planned_steps
 from aign.agents.settings import CollectSettings, Kind
+from aign.engines import messages
+from aign.engines.jobs import Job, Report, run_jobs
 from aign.errors import DatasetError
-from aign.files import sha256
+from aign.files.writing import sha256
 from aign.params import Params
-from aign.scenarios.registry import create
-from aign.stages import journal, methods
+from aign.scenarios.core.registry import create
+from aign.stages import methods
 from aign.stages.evaluate import judge
 from aign.stages.folders import TRAJECTORIES
-from aign.stages.jobs import Job, Report, run_jobs
 from aign.studies import agents_page
 from aign.studies.cells import begin, cell, finish, result
+from aign.trajectories.contexts import ContextPool
 
 PART = "agents"
 LEAST_SHARE = 1e-6
@@ -41,12 +42,12 @@ def run(params: Params) -> None:
     """
     settings = params.studies.agents
     if not settings.variants:
-        journal.say(f"study {PART}", "no variants are named under studies.agents.variants in params.yaml")
+        messages.say(f"study {PART}", "no variants are named under studies.agents.variants in params.yaml")
         return
     cells = {(variant, kind, seed): agent_cell(params, variant, kind, seed) for seed in settings.seeds
              for variant, kinds in settings.variants.items() for kind in kinds}
     missing = [job for job in cells.values() if not job.result.exists()]
-    journal.say(f"study {PART}", f"{len(cells) - len(missing)} of {len(cells)} cells are there")
+    messages.say(f"study {PART}", f"{len(cells) - len(missing)} of {len(cells)} cells are there")
     run_jobs(missing, params.base.workers, f"study {PART}", params.base.threads)
     agents_page.write({place: result(job) for place, job in cells.items()})
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from aign.files import write_json, write_text, writing
-from aign.stages import journal
+from aign.engines import messages
+from aign.files.writing import write_json, write_text, writing
 from aign.stages.report import COLOURS
 from aign.studies.intervals import mean, over_seeds
 from aign.studies.markdown import table
@@ -43,7 +43,7 @@ def write(cells: Cells, folder: Path = FOLDER) -> None:
     with writing(folder / "curves.png") as aside:
         curves(cells).savefig(aside, dpi=110, format="png", metadata={"Software": None})
     for name in ("agents.json", "README.md", "curves.png"):
-        journal.made("study agents", folder / name)
+        messages.made("study agents", folder / name)
 
 
 def rows(cells: Cells) -> list[dict[str, Any]]:

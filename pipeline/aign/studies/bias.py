@@ -17,19 +17,19 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from aign.agents import bcq
-from aign.agents.contexts import ContextPool
 from aign.agents.settings import BCQSettings
 from aign.designs.baselines import best_training_design
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import device
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
-from aign.files import write_json, writing
+from aign.engines import messages
+from aign.engines.jobs import Job, Report, run_jobs
+from aign.files.writing import write_json, writing
 from aign.params import Params
 from aign.settings import RunSettings
-from aign.stages import journal, methods
+from aign.stages import methods
 from aign.stages.evaluate import judge, unseen
-from aign.stages.jobs import Job, Report, run_jobs
 from aign.stages.methods import Method
 from aign.stages.train import held_out
 from aign.studies.bias_claims import claims as claims
@@ -38,6 +38,7 @@ from aign.studies.comparison import acting, described
 from aign.studies.intervals import Interval, mean, over_seeds
 from aign.studies.repetitions import Repetition, collected
 from aign.studies.subsets import SUBSETS, describe, rows_of
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
 PART = "bias"
@@ -53,13 +54,13 @@ def run(params: Params) -> None:
     repetitions = {seed: collected(params, settings.users, seed) for seed in seeds}
     cells = {(subset, seed): subset_cell(params, subset, repetitions[seed]) for seed in seeds for subset in SUBSETS}
     missing = [job for job in cells.values() if not job.result.exists()]
-    journal.say(f"study {PART}", f"{len(cells) - len(missing)} of {len(cells)} cells are there")
+    messages.say(f"study {PART}", f"{len(cells) - len(missing)} of {len(cells)} cells are there")
     run_jobs(missing, params.base.workers, f"study {PART}", params.base.threads)
     found = rows({place: result(job) for place, job in cells.items()}, settings.users)
     write_json(PAGES / "bias.json", found)
     draw(found, PAGES / "bias.png")
     for name in ("bias.json", "bias.png"):
-        journal.made(f"study {PART}", PAGES / name)
+        messages.made(f"study {PART}", PAGES / name)
 
 
 def subset_cell(params: Params, subset: str, repetition: Repetition) -> Job:

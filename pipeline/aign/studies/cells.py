@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from aign.engines.jobs import Job
+from aign.engines.scratch import code_version, fingerprint
 from aign.errors import DatasetError
-from aign.files import read_json, write_json
-from aign.stages.jobs import Job
-from aign.stages.scratch import code_version, fingerprint
+from aign.files.writing import read_json, write_json
 
 STUDIES = Path("data/studies")
 PAGES = Path("data/reports/tables")

@@ -13,20 +13,20 @@ from typing import Any
 from torch import Tensor
 
 from aign.agents.bcq import BCQPolicy
-from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.rollout import Act, rollout
-from aign.agents.seeding import derived_seed
 from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import store
-from aign.scenarios.base import Scenario
-from aign.scenarios.registry import create
+from aign.engines.jobs import Report
+from aign.scenarios.core.registry import create
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_seed
 from aign.stages import methods
 from aign.stages.evaluate import judge, unseen
-from aign.stages.jobs import Report
 from aign.stages.methods import Method
 from aign.stages.score import Score
 from aign.studies.cells import begin, finish
+from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
 
 ROUNDED, CERTIFIED = "rounded_optimum", "certified_optimum"

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.learners import explore
 from aign.agents.libraries import planned_steps
 from aign.agents.rollout import rollout
 from aign.agents.settings import CollectSettings, Kind, SourceSettings
-from aign.scenarios.constraints import Constraint, violation
+from aign.scenarios.core.constraints import Constraint, violation
 from aign.scenarios.power_allocation.scenario import PowerAllocation, PowerAllocationParameters
 from aign.studies.request_sets import Asked
 from aign.studies.settings import RetrainingSettings
+from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.schema import SPLITS
 
 

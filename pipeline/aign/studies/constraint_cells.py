@@ -14,8 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.agents.contexts import ContextPool
-from aign.agents.seeding import derived_generator
 from aign.agents.settings import Kind
 from aign.designs.baselines import no_learning
 from aign.designs.diversity import spread
@@ -23,17 +21,19 @@ from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.designs.table import Answer, answer
 from aign.diffusion import store
+from aign.engines.jobs import Report
 from aign.errors import DatasetError
-from aign.files import read_json
-from aign.scenarios import registry
-from aign.scenarios.base import Scenario
-from aign.stages.jobs import Report
+from aign.files.writing import read_json
+from aign.scenarios.core import registry
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_generator
 from aign.studies import cells, request_sets
 from aign.studies.constrained_agents import retrain
 from aign.studies.constraint_scores import Row, by_family, judged, mean_over, projected
 from aign.studies.raw_samples import raw_designs
 from aign.studies.request_sets import FAMILIES, INFEASIBLE, SIZES, Asked
 from aign.studies.settings import RetrainingSettings
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
 BATCH = 64

@@ -8,10 +8,10 @@ from typing import Any
 
 from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
-from aign.files import write_json
+from aign.engines import messages
+from aign.engines.jobs import Job
+from aign.files.writing import write_json
 from aign.params import Params
-from aign.stages import journal
-from aign.stages.jobs import Job
 from aign.studies import constraint_plots
 from aign.studies.cells import PAGES, result, stale
 from aign.studies.constraint_models import described
@@ -86,12 +86,12 @@ def write(params: Params, models: Sequence[Job], drawn: Sequence[Mapping[str, Jo
         "computed_by_another_version": sorted(job.name for one in answers for job in one.values() if stale(job)),
     }
     write_json(PAGES / NAME, content)
-    journal.made("study constraints", PAGES / NAME)
+    messages.made("study constraints", PAGES / NAME)
     example = result(answers[0]["main"])["example"]
     for path in constraint_plots.draw(rows, content["feasible"], content["controls"], example, PAGES):
-        journal.made("study constraints", path)
+        messages.made("study constraints", path)
     for family, figures in content["feasible"].items():
-        journal.measured("study constraints", family=family, **{name: figures[name] for name in (
+        messages.measured("study constraints", family=family, **{name: figures[name] for name in (
             "satisfied_raw", "satisfied", "utility_ratio_mean", "utility_ratio_worst")})
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from aign.diffusion.settings import TrainSettings
+from aign.engines.jobs import Job
 from aign.params import Params
-from aign.stages.jobs import Job
 from aign.studies import cells
 from aign.studies.repetitions import Repetition
 from aign.studies.request_sets import HELD_OUT_PAIRS

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from aign.files import writing
+from aign.files.writing import writing
 from aign.studies.constraint_scores import Row
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"

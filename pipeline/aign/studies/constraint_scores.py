@@ -12,8 +12,8 @@ from typing import Any
 from torch import Tensor
 
 from aign.designs.diversity import NEAR_BEST, measure
-from aign.scenarios.base import Scenario, finite_or_none
-from aign.scenarios.constraints import satisfied, violation
+from aign.scenarios.core.constraints import satisfied, violation
+from aign.scenarios.core.scenario import Scenario, finite_or_none
 from aign.studies.request_sets import FAMILIES, Asked
 
 Row = dict[str, Any]

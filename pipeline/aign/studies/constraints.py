@@ -13,10 +13,10 @@ from typing import Any
 from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import device
-from aign.files import sha256
+from aign.engines import messages
+from aign.engines.jobs import Job, run_jobs
+from aign.files.writing import sha256
 from aign.params import Params, ScenarioSettings
-from aign.stages import journal
-from aign.stages.jobs import Job, run_jobs
 from aign.studies import cells, constraint_cells, constraint_files
 from aign.studies.constraint_models import CONDITIONED, CONTROLS, PART, model_of, training
 from aign.studies.repetitions import SCENARIO, Repetition, made
@@ -103,7 +103,7 @@ def train(params: Params, repetitions: Sequence[Repetition] | None = None) -> di
 def compute(jobs: Sequence[Job], params: Params, what: str, training: bool = False) -> None:
     """Run the cells that are missing; trainings one after another on a GPU, which one fills."""
     missing = [job for job in jobs if not job.result.exists()]
-    journal.say(f"study {PART}", f"{what}: {len(jobs) - len(missing)} of {len(jobs)} cells are there")
+    messages.say(f"study {PART}", f"{what}: {len(jobs) - len(missing)} of {len(jobs)} cells are there")
     alone = training and device.choose(params.base.device).type == "cuda"
     run_jobs(missing, 1 if alone else params.base.workers, f"study {PART}", params.base.threads)
 

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from aign.files import writing
+from aign.files.writing import writing
 from aign.studies.intervals import mean
 
 AXES = {"gradient_steps": "gradient steps", "seconds": "seconds of training, one process",

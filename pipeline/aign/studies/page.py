@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aign.engines import messages
 from aign.errors import DatasetError
-from aign.files import read_json, write_text, writing
-from aign.stages import journal
+from aign.files.writing import read_json, write_text, writing
 from aign.studies import convergence, table_one
 from aign.studies.markdown import block, number, table, text
 
@@ -47,7 +47,7 @@ def write(folder: Path) -> None:
     """
     with writing(folder / NAME) as aside:
         write_text(aside, page(folder))
-    journal.made("study", folder / NAME)
+    messages.made("study", folder / NAME)
 
 
 def page(folder: Path) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from aign.agents.settings import CollectSettings
-from aign.files import write_json
+from aign.engines import messages
+from aign.engines.jobs import Job, run_jobs
+from aign.files.writing import write_json
 from aign.params import Params, ScenarioSettings
-from aign.stages import journal
-from aign.stages.jobs import Job, run_jobs
 from aign.studies import rate_methods, rate_plots, rate_verdict, training
 from aign.studies.cells import PAGES, cell, result
 from aign.studies.repetitions import SCENARIO, Repetition, made
@@ -48,7 +48,7 @@ def rate(params: Params) -> None:
     write_json(PAGES / "rate.json", {"cases": [rate_verdict.published(one) for one in found],
                                      "verdict": rate_verdict.overall(found), "notes": list(NOTES)})
     rate_plots.draw(found, PAGES / "plots")
-    journal.made(f"study {PART}", PAGES / "rate.json")
+    messages.made(f"study {PART}", PAGES / "rate.json")
 
 
 def comparisons(params: Params, settings: RateSettings) -> list[Job]:

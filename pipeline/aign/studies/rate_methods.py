@@ -14,21 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.agents.contexts import ContextPool
 from aign.agents.settings import LEARNERS
 from aign.designs.baselines import no_learning
 from aign.designs.generation import generate
 from aign.diffusion import store
-from aign.scenarios.base import Scenario
-from aign.scenarios.constraints import Constraint, parse, satisfied
+from aign.engines.jobs import Report
+from aign.scenarios.core.constraints import Constraint, parse, satisfied
+from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.power_allocation.branch_and_bound import branch_and_bound
 from aign.scenarios.power_allocation.multi_start import METHODS, Climb, best_of_starts, local_optima, starts_needed
 from aign.scenarios.power_allocation.rate_problem import RateProblem
 from aign.scenarios.power_allocation.requirements import feasible, requirements
-from aign.stages.jobs import Report
 from aign.stages.methods import policy
 from aign.studies.cells import begin, finish
 from aign.studies.settings import RateSettings
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
 STEPS = 6

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from aign.files import writing
+from aign.files.writing import writing
 from aign.studies.rate_verdict import generates, rows
 
 SMALLEST = 1e-7

@@ -18,7 +18,7 @@ from torch import Tensor
 from aign.designs.generation import sampling_of, seen
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.power_allocation.scenario import PowerAllocation
 from aign.studies.request_sets import Asked
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from aign.agents.settings import LEARNERS, CollectSettings
 from aign.errors import DatasetError
-from aign.files import read_json, sha256
+from aign.files.writing import read_json, sha256
 from aign.params import Params, ScenarioSettings, Variant
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 from aign.stages import collect as stage
 from aign.stages.folders import AGENTS, TRAJECTORIES
 from aign.studies.settings import SizeSettings

@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.agents.contexts import Contexts
-from aign.scenarios.base import Scenario
-from aign.scenarios.constraints import Constraint, parse, satisfied
+from aign.scenarios.core.constraints import Constraint, parse, satisfied
+from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.power_allocation.physics import P_MAX
 from aign.scenarios.power_allocation.requirements import feasible, least_powers, requirements
+from aign.trajectories.contexts import Contexts
 
 SIZES = {"single": 1, "pair": 2, "triple": 3}
 """Constraints of a request in the families that training may have shown together."""
@@ -157,7 +157,7 @@ def label_sets(scenario: Scenario[Any], family: str) -> list[tuple[str, ...]]:
 def bound(scenario: Scenario[Any], label: str, threshold: float) -> Constraint:
     """Return the constraint on the side that costs something, its threshold rounded to what an operator would type."""
     lower = scenario.label(label).better == "lower"
-    whole = label in scenario.whole_labels
+    whole = label in scenario.integer_labels
     return Constraint(label, "<=" if lower else ">=", float(math.floor(threshold)) if whole else
                       float(f"{threshold:.4g}"))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aign.errors import DatasetError
-from aign.files import read_json, write_json
+from aign.files.writing import read_json, write_json
 
 Mark = tuple[int, float]
 """Steps done, and the seconds they took."""

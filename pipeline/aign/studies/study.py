@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aign.errors import DatasetError, ParameterError, unknown_name
-from aign.files import read_json
+from aign.files.writing import read_json
 from aign.params import Params
 from aign.studies import agents, bias, constraints, page, rate, table_two, tables
 from aign.studies.cells import PAGES as PAGES

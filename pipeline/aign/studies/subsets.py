@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aign.agents.seeding import derived_generator
 from aign.errors import DatasetError, unknown_name
+from aign.scenarios.core.seeding import derived_generator
 from aign.trajectories.quality import BINS, binned, count_cells
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import CONTEXTS, Known, read_contexts
 from aign.trajectories.statistics import Values
 from aign.trajectories.trajectory_quality import PooledReturn
-from aign.trajectories.yardsticks import CONTEXTS, Known, read_contexts
 
 LEARNER = "sac"
 HEURISTIC = "heuristic:"

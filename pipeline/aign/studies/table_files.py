@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from aign.agents.settings import LEARNERS, AgentSettings, BCQSettings
+from aign.engines import messages
 from aign.errors import DatasetError
-from aign.files import read_json, write_json
+from aign.files.writing import read_json, write_json
 from aign.params import Params
-from aign.scenarios.base import Scenario
-from aign.scenarios.registry import create
-from aign.stages import journal, methods
+from aign.scenarios.core.registry import create
+from aign.scenarios.core.scenario import Scenario
+from aign.stages import methods
 from aign.studies import convergence, table_one
 from aign.studies.cells import PAGES, result, stale
 from aign.studies.intervals import mean, over_seeds
@@ -38,13 +39,13 @@ def write(params: Params, repetitions: Sequence[Repetition], learned: Trainings,
              "convergence.json": convergence.summary(drawn), "tables.json": about(params, learned, cells, compared)}
     for name, content in files.items():
         write_json(PAGES / name, content)
-        journal.made("study tables", PAGES / name)
+        messages.made("study tables", PAGES / name)
     convergence.draw(drawn, users, PAGES / "convergence.png")
-    journal.made("study tables", PAGES / "convergence.png")
+    messages.made("study tables", PAGES / "convergence.png")
     for size in users:
         for gains in ("preset", "general"):
             best = table_one.winner(table_one.block(table, size, gains))
-            journal.measured("study tables", users=size, gains=gains, best=best["method"],
+            messages.measured("study tables", users=size, gains=gains, best=best["method"],
                              pooled_return=best["normalised_return_pooled"]["mean"],
                              utility_ratio=best["utility_ratio"]["mean"])
 

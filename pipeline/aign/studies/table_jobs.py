@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aign.agents.settings import Kind
-from aign.stages.jobs import Job
+from aign.engines.jobs import Job
 
 Place = tuple[int, int]
 """Number of users and seed."""

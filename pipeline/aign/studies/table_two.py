@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from aign.engines import messages
 from aign.errors import DatasetError
-from aign.files import read_json, write_json
-from aign.stages import journal
+from aign.files.writing import read_json, write_json
 from aign.studies import bias_claims, claims
 
 NAME = "table2.json"
@@ -28,7 +28,7 @@ def write(folder: Path) -> None:
     evidence = claims.Evidence(table, convergence, transfer, _read(folder, "constraints"), about["candidates"])
     biased = _read(folder, "bias")
     write_json(folder / NAME, claims.claims(evidence) + (bias_claims.claims(biased) if biased else []))
-    journal.made("study", folder / NAME)
+    messages.made("study", folder / NAME)
 
 
 def _read(folder: Path, name: str) -> Any:

@@ -12,10 +12,10 @@ from typing import Any
 
 from aign.agents.libraries import planned_steps
 from aign.agents.settings import LEARNERS, Kind
+from aign.engines import messages
+from aign.engines.jobs import Job, run_jobs
 from aign.params import Params
 from aign.settings import RunSettings
-from aign.stages import journal
-from aign.stages.jobs import Job, run_jobs
 from aign.studies import comparison, table_files, training
 from aign.studies.cells import cell, result
 from aign.studies.repetitions import Repetition, everyone, size_of
@@ -47,7 +47,7 @@ def train(params: Params) -> tuple[list[Repetition], Trainings]:
 def compute(jobs: Sequence[Job], params: Params, what: str) -> None:
     """Run the cells that are missing; silent about those that are there."""
     missing = [job for job in jobs if not job.result.exists()]
-    journal.say(f"study {PART}", f"{what}: {len(jobs) - len(missing)} of {len(jobs)} cells are there")
+    messages.say(f"study {PART}", f"{what}: {len(jobs) - len(missing)} of {len(jobs)} cells are there")
     run_jobs(missing, params.base.workers, f"study {PART}", params.base.threads)
 
 

@@ -12,21 +12,21 @@ from pathlib import Path
 import torch
 
 from aign.agents import bcq as batch_constrained
-from aign.agents.contexts import ContextPool
 from aign.agents.learners import explore
 from aign.agents.settings import BCQSettings, CollectSettings, Kind
 from aign.agents.stored_policies import open_policy
 from aign.diffusion import device, store
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
+from aign.engines.jobs import Report
+from aign.engines.scratch import fingerprint
 from aign.errors import ModelError
-from aign.files import read_json, sha256
+from aign.files.writing import read_json, sha256
 from aign.settings import RunSettings
-from aign.stages.jobs import Report
-from aign.stages.scratch import fingerprint
 from aign.stages.train import held_out
 from aign.studies.cells import begin, finish
 from aign.studies.stopwatch import Clock, Stopwatch, seconds_at
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
 MODEL = "model"

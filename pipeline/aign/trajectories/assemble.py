@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from aign import manifest
 from aign.errors import DatasetError
-from aign.files import building, sha256, write_json, write_text, writing
-from aign.scenarios.base import Scenario
+from aign.files import manifest
+from aign.files.writing import building, sha256, write_json, write_text, writing
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.card import CITATION, card
 from aign.trajectories.hugging_face import write_dataset_files
 from aign.trajectories.information import information
 from aign.trajectories.quality import quality
+from aign.trajectories.reference_utilities import CONTEXTS
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import statistics
 from aign.trajectories.trajectory_quality import VERSION
-from aign.trajectories.yardsticks import CONTEXTS
 
 COPY_BYTES = 16 << 20
 """Files are copied in blocks of this size: large writes leave large pages in Linux's cache of files, through which

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from aign.files import json_text
-from aign.scenarios.base import Scenario
+from aign.files.writing import json_text
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.layout import dtype_of, is_text, shape_of
 from aign.trajectories.schema import OWN_SOURCE, SPLITS, arrow_schema
 from aign.trajectories.trajectory_quality import shown

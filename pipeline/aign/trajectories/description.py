@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import aign
-from aign import manifest
 from aign.errors import DatasetError
+from aign.files import manifest
 from aign.trajectories.assemble import describe
 from aign.trajectories.information import information
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import CONTEXTS
 from aign.trajectories.schema import FORMAT_VERSION
 from aign.trajectories.trajectory_quality import PLAIN, VERSION
-from aign.trajectories.yardsticks import CONTEXTS
 
 INFO, STATS, QUALITY = (f"meta/{name}.json" for name in ("info", "stats", "quality"))
 CARD, STATE, DATASET_INFO = "README.md", "state.json", "dataset_info.json"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from aign.files import write_json
+from aign.files.writing import write_json
 
 
 def with_features(schema: pa.Schema) -> pa.Schema:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import aign
-from aign.scenarios.base import Feature, Scenario, finite_or_none
+from aign.scenarios.core.scenario import Feature, Scenario, finite_or_none
 from aign.trajectories.schema import FORMAT_VERSION, SPLITS
 from aign.trajectories.shard import Shard
 
@@ -45,7 +45,7 @@ def action(scenario: Scenario[Any]) -> dict[str, Any]:
     if scenario.choices is not None:
         return {"kind": "choice, one-hot", "choices": scenario.choices, "size": scenario.action_size, "low": 0.0,
                 "high": 1.0}
-    whole = getattr(scenario, "step_integer", False)
+    whole = getattr(scenario, "integer_actions", False)
     return {"kind": "continuous, rounded to whole steps" if whole else "continuous", "size": scenario.action_size,
             "low": -1.0, "high": 1.0}
 

@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Group
 from rich.table import Table
 
-from aign import manifest
 from aign.errors import DatasetError
+from aign.files import manifest
 from aign.trajectories.card import MEANINGS, UNITS
 from aign.trajectories.layout import dtype_of, is_text, shape_of
 from aign.trajectories.quality import read_quality

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from aign import manifest
 from aign.errors import DatasetError
+from aign.files import manifest
 from aign.trajectories.shard import Shard
 from aign.trajectories.writer import ShardWriter
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from aign.errors import DatasetError
-from aign.files import read_json
-from aign.scenarios.base import Scenario
+from aign.files.writing import read_json
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import CONTEXTS
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import QUANTILES, TRAINING, Values, component
 from aign.trajectories.trajectory_quality import PLAIN, VERSION, Measure, PlainMean, measure
-from aign.trajectories.yardsticks import CONTEXTS
 
 BINS = 5
 BINNING = (f"Each state value, and each action value, is put in one of {BINS} bins of equal width between its least "

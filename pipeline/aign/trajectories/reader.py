@@ -15,11 +15,11 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from aign import manifest
 from aign.errors import DatasetError, unknown_name
-from aign.files import read_json
-from aign.scenarios import registry
-from aign.scenarios.base import Scenario
+from aign.files import manifest
+from aign.files.writing import read_json
+from aign.scenarios.core import registry
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.gathering import Gatherer, joined
 from aign.trajectories.layout import dtype_of, is_text, shape_of
 from aign.trajectories.schema import SPLITS, arrow_schema

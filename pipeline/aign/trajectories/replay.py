@@ -17,12 +17,11 @@ import torch
 from torch import Tensor
 
 from aign.errors import DatasetError
-from aign.scenarios.base import Scenario
-from aign.scenarios.sequential import is_sequential
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.comparison import Comparison
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import Known, Yardsticks
 from aign.trajectories.shard import Shard
-from aign.trajectories.yardsticks import Known, Yardsticks
 
 BATCH = 4_096
 """Episodes simulated at once, at most."""
@@ -86,8 +85,10 @@ def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known 
                                                                         "length")))
     if known is not None:
         utility = columns["utility"]
-        # Before version 3 the utility of a sequence of decisions was a float32 number from the start.
-        exact = utility.to(shard.precision("utility")).double() if is_sequential(scenario) else utility
+        last = columns["observations"][torch.arange(len(utility)), shard.view("length")[rows].long()]
+        # Before version 3 a utility that no state shows was a float32 number from the start.
+        shown = scenario.recorded_utility(shard.view("context")[rows].clone(), last[:, :scenario.state_size])
+        exact = utility.to(shard.precision("utility")).double() if shown is None else utility
         columns["return_normalised"] = known.normalised(exact, known.rows(shard.view("context_id")[rows]))
     return columns
 

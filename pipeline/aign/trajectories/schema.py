@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 
 FORMAT_VERSION = 3
 SPLITS = ("train", "validation", "test")

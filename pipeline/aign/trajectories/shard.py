@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from aign.errors import DatasetError, unknown_name
-from aign.files import writing
+from aign.files.writing import writing
 from aign.trajectories.layout import is_text, leaf_of, to_tensor
 from aign.trajectories.schema import FORMAT_VERSION
 from aign.trajectories.versions import upgraded_column, upgraded_schema

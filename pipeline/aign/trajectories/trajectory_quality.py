@@ -23,11 +23,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aign.scenarios import returns
-from aign.scenarios.base import finite_or_none
+from aign.scenarios.core import returns
+from aign.scenarios.core.scenario import finite_or_none
+from aign.trajectories.reference_utilities import CONTEXTS, Known, read_contexts, rows_of
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import TRAINING, Values, component
-from aign.trajectories.yardsticks import CONTEXTS, Known, read_contexts, rows_of
 
 VERSION, PLAIN = 2, 1
 """What quality.json states by `version`, and what it means that it states none."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from aign.errors import DatasetError, unknown_name
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.layout import LONGEST_TEXT, dtype_of, is_text, shape_of
 from aign.trajectories.schema import SPLITS, Episodes
 

@@ -14,21 +14,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from aign import manifest
 from aign.errors import AignError, ContextError, DatasetError, TrustError
-from aign.files import read_json
-from aign.scenarios import registry
-from aign.scenarios.base import Scenario
+from aign.files import manifest
+from aign.files.writing import read_json
+from aign.scenarios.core import registry
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.assemble import check_identities
 from aign.trajectories.description import check_description
 from aign.trajectories.layout import is_text
 from aign.trajectories.reader import INFO, TrajectoryStore
+from aign.trajectories.reference_utilities import CONTEXTS, LoadYardsticks, check_yardsticks
 from aign.trajectories.replay import OnProgress, check_replay, replay
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard, read_batch
 from aign.trajectories.validation import Columns, check_values
 from aign.trajectories.versions import version_of
-from aign.trajectories.yardsticks import CONTEXTS, LoadYardsticks, check_yardsticks
 from aign.trust import Trust
 
 

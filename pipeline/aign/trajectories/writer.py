@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from aign import manifest
 from aign.errors import DatasetError
-from aign.files import claimed
-from aign.scenarios.base import Scenario
+from aign.files import manifest
+from aign.files.writing import claimed
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.hugging_face import with_features
 from aign.trajectories.layout import dtype_of, is_text, row_bytes, shape_of, to_arrow
 from aign.trajectories.schema import Episodes, arrow_schema

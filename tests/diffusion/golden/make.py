@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 
-from aign.agents.contexts import ContextPool
 from aign.diffusion import store as models
 from aign.diffusion.pipeline import DesignPipeline, Plans, Sampling
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 from aign.diffusion.training import Trainer
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core.constraints import Constraint
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
 DATASET = Path(__file__).parents[2] / "trajectories" / "golden" / "version-1"

@@ -6,8 +6,8 @@ from asp_events import best_of_all, hurried, small
 
 from aign.scenarios.asp_selection import certificate
 from aign.scenarios.asp_selection.providers import Fleet
-from aign.scenarios.certificate import CertificateKind
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core.certificate import CertificateKind
+from aign.scenarios.core.constraints import parse, satisfied
 
 
 def request(scenario, *texts):

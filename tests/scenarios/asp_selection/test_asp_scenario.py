@@ -7,11 +7,11 @@ import torch
 from asp_events import hurried, small
 
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
 from aign.errors import ContextError, ParameterError
-from aign.scenarios import registry
 from aign.scenarios.asp_selection import AspSelection
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.replay import check_replay, replay
 from aign.trajectories.writer import ShardWriter
@@ -65,7 +65,7 @@ def test_who_is_allowed_does_not_crash_and_who_is_not_does():
     contexts, seen = hurried(scenario, 4, 0, 0.3), set()
     states = scenario.initial_state(contexts)
     for _ in range(60):
-        allowed = scenario.allowed(contexts, states[:, :5].float())  # as a dataset or a generator gives it
+        allowed = scenario.action_mask(contexts, states[:, :5].float())  # as a dataset or a generator gives it
         action = scenario.rules["random"](contexts, states)
         states, rewards = scenario.step(contexts, states, action)
         chosen = allowed.gather(1, action.argmax(1, keepdim=True))[:, 0]
@@ -163,7 +163,7 @@ def test_a_provider_is_allowed_exactly_where_choosing_it_crashes_nobody():
     states, generator = scenario.initial_state(contexts), torch.Generator().manual_seed(2)
     seen = set()
     for _ in range(40):
-        allowed = scenario.allowed(contexts, states[:, :scenario.state_size])
+        allowed = scenario.action_mask(contexts, states[:, :scenario.state_size])
         for choice in range(4):
             action = torch.eye(4)[torch.full((6,), choice)]
             _, rewards = scenario.step(contexts, states, action)

@@ -5,9 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aign.scenarios.certificate import CertificateKind
-from aign.scenarios.constraints import parse, satisfied
 from aign.scenarios.contract import Contract, program
+from aign.scenarios.core.certificate import CertificateKind
+from aign.scenarios.core.constraints import parse, satisfied
 
 SCENARIO = Contract.create(types=3)
 SEEDS = st.integers(0, 2**31)

@@ -5,10 +5,10 @@ import pytest
 import torch
 from contract_reference import everybody_signs
 
-from aign.scenarios.constraints import parse
 from aign.scenarios.contract import Contract
 from aign.scenarios.contract import program as programs
 from aign.scenarios.contract.program import Program
+from aign.scenarios.core.constraints import parse
 
 SCENARIO = Contract.create(types=3)
 CONTEXTS = SCENARIO.draw_contexts(12, torch.Generator().manual_seed(0))

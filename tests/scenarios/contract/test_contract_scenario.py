@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aign.errors import ContextError
 from aign.scenarios.contract import Contract
-from aign.scenarios.registry import create
+from aign.scenarios.core.registry import create
 
 PAIR = Contract.create()
 TEN = Contract.create(types=10)
@@ -139,6 +139,6 @@ def test_a_row_does_not_depend_on_its_batch():
 
 
 def test_shares_tell_what_each_type_is_offered_and_keeps():
-    shares = PAIR.shares(KNOWN, torch.tensor([[2.0, 1.0, 4.5, 3.25]]))
+    shares = PAIR.per_entity(KNOWN, torch.tensor([[2.0, 1.0, 4.5, 3.25]]))
     assert {name: value[0].tolist() for name, value in shares.items()} == {
         "speed [1]": [2.0, 1.0], "reward [credit]": [4.5, 3.25], "payoff [credit]": [2.5, 0.25]}

@@ -6,8 +6,8 @@ import pytest
 import torch
 import toy_worlds  # registers the toys
 
-from aign.scenarios import registry
-from aign.scenarios.constraints import parse
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import parse
 from aign.scenarios.gymnasium.best_known import best_known
 
 assert toy_worlds.Corridor

@@ -9,10 +9,10 @@ from gymnasium.utils.env_checker import check_env
 
 from aign.agents.rollout import rollout
 from aign.errors import ContextError, ParameterError
-from aign.scenarios import registry
-from aign.scenarios.certificate import CertificateKind
-from aign.scenarios.constraints import parse
-from aign.scenarios.gymnasium_env import ScenarioEnv
+from aign.scenarios.core import registry
+from aign.scenarios.core.certificate import CertificateKind
+from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.environments import ScenarioEnv
 from aign.trajectories.schema import arrow_schema
 
 TOYS = {

@@ -2,7 +2,7 @@
 
 import torch
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 
 def test_it_shows_what_was_observed_decided_and_earned():

@@ -5,7 +5,7 @@ import torch
 import toy_worlds  # registers the toys
 
 from aign.errors import ParameterError
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.scenarios.gymnasium import rules
 
 SEEDS, TIMES = torch.tensor([[5.0], [6.0], [5.0]]), torch.tensor([0, 0, 1])

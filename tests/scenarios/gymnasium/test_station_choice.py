@@ -6,7 +6,7 @@ import pytest
 import torch
 from gymnasium.spaces import MultiDiscrete
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.scenarios.gymnasium.labels import Record
 from aign.scenarios.gymnasium.station_choice import changed_connections, strongest_station
 

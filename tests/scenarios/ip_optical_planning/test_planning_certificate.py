@@ -8,7 +8,7 @@ import torch
 from planning_cases import demands, square
 from planning_reference import all_plans, whole_program
 
-from aign.scenarios.constraints import parse
+from aign.scenarios.core.constraints import parse
 from aign.scenarios.ip_optical_planning.certificate import Planner, _whole
 from aign.scenarios.ip_optical_planning.cuts import Cuts
 from aign.scenarios.ip_optical_planning.economics import Economics

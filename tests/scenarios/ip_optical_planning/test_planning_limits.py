@@ -5,7 +5,7 @@ import math
 import pytest
 from planning_cases import square
 
-from aign.scenarios.constraints import parse
+from aign.scenarios.core.constraints import parse
 from aign.scenarios.ip_optical_planning.limits import Limits
 from aign.scenarios.ip_optical_planning.scenario import LABELS
 

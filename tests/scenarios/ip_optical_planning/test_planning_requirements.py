@@ -5,7 +5,7 @@ import torch
 from planning_cases import plans
 from planning_reference import SQUARE
 
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core.constraints import parse, satisfied
 from aign.scenarios.ip_optical_planning import IpOpticalPlanning
 from aign.scenarios.ip_optical_planning import scenario as module
 

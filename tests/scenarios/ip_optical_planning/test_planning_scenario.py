@@ -5,11 +5,11 @@ import torch
 from gymnasium.utils.env_checker import check_env
 
 from aign.errors import ParameterError
-from aign.scenarios.certificate import CertificateKind
-from aign.scenarios.constraints import parse
-from aign.scenarios.gymnasium_env import ScenarioEnv
+from aign.scenarios.core.certificate import CertificateKind
+from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.environments import ScenarioEnv
+from aign.scenarios.core.registry import create
 from aign.scenarios.ip_optical_planning import IpOpticalPlanning
-from aign.scenarios.registry import create
 
 POLSKA = IpOpticalPlanning.create()
 GENERATOR_SEED = 3

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aign.scenarios.base import Scenario
-from aign.scenarios.registry import create
+from aign.scenarios.core.registry import create
+from aign.scenarios.core.scenario import Scenario
 
 ALPHA, BANDWIDTH, PRICE = 6.948, 423.1, 0.2206
 

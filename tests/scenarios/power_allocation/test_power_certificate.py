@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, NonlinearConstraint, minimize
 from scipy.special import logsumexp
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.scenarios.power_allocation import certificate, physics
 from aign.scenarios.power_allocation.certificate import Problem, silence_never_pays, upper_bound
 from aign.scenarios.power_allocation.requirements import Requirements, feasible, repair

@@ -7,9 +7,9 @@ import power_reference as reference
 import pytest
 import torch
 
-from aign.scenarios import registry
-from aign.scenarios.certificate import CertificateKind
-from aign.scenarios.constraints import Constraint, parse, satisfied
+from aign.scenarios.core import registry
+from aign.scenarios.core.certificate import CertificateKind
+from aign.scenarios.core.constraints import Constraint, parse, satisfied
 from aign.scenarios.power_allocation import certify as certify_module
 from aign.scenarios.power_allocation import physics
 from aign.scenarios.power_allocation.certificate import upper_bound

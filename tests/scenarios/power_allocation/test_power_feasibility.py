@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from aign.scenarios import registry
-from aign.scenarios.constraints import Constraint, parse, satisfied
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import Constraint, parse, satisfied
 from aign.scenarios.power_allocation.feasibility import most_efficiency, most_total, proven_impossible
 from aign.scenarios.power_allocation.physics import BANDWIDTH
 from aign.scenarios.power_allocation.requirements import feasible, requirements

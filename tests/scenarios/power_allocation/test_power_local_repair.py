@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from aign.scenarios import registry
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import parse, satisfied
 from aign.scenarios.power_allocation import local_repair
 
 THREE = registry.create("power-allocation", users=3)

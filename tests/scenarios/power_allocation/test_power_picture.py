@@ -8,7 +8,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 
 
 def drawn_figure(users, title="a title", **parameters):

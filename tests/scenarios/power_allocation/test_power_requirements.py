@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aign.scenarios import registry
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.power_allocation import physics
 from aign.scenarios.power_allocation.requirements import (
     Requirements,

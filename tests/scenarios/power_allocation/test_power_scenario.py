@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios import registry
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core import registry
+from aign.scenarios.core.constraints import parse, satisfied
 from aign.scenarios.power_allocation import physics
 
 SEEDS = st.integers(0, 2**31)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from rate_reference import exhaustive, network, sinrs, utility
 
-from aign.scenarios.constraints import parse
+from aign.scenarios.core.constraints import parse
 from aign.scenarios.power_allocation.best_response import best_response, whole_levels
 from aign.scenarios.power_allocation.branch_and_bound import Boxes, admissible, branch_and_bound
 from aign.scenarios.power_allocation.heuristics import coordinate_ascent

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.returns import normalised_return
+from aign.scenarios.core.returns import normalised_return
 from aign.scenarios.stackelberg import Stackelberg
 
 SEEDS = st.integers(0, 2**31)
@@ -227,7 +227,7 @@ def test_the_preset_is_certified_and_above_the_reference(kind):
     certificate, reference = scenario.certify(context), scenario.reference_utility(context)
     assert bool(certificate.feasible.all())
     assert float(certificate.utility) > float(reference)
-    shares = scenario.shares(context, certificate.design)
+    shares = scenario.per_entity(context, certificate.design)
     labels = scenario.measure(context, certificate.design)
     assert float(shares["payment [1]"].sum()) == pytest.approx(float(labels["payment"]))
     assert float(shares["layers [layer]"].sum()) == pytest.approx(60 * float(labels["offload_ratio"]))

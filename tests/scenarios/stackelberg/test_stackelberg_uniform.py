@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aign.scenarios.certificate import CertificateKind
-from aign.scenarios.constraints import parse, satisfied
+from aign.scenarios.core.certificate import CertificateKind
+from aign.scenarios.core.constraints import parse, satisfied
 from aign.scenarios.stackelberg import Stackelberg
 
 SEEDS = st.integers(0, 2**31)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from aign.agents.behaviours import record
-from aign.agents.contexts import ContextPool
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from aign.agents.contexts import ContextPool, certified
 from aign.errors import DatasetError
 from aign.exchange.logs.mapping import SplitShares
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
+from aign.trajectories.contexts import ContextPool, certified
 from aign.trajectories.schema import SPLITS
 
 Array = np.ndarray[Any, Any]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from aign.files import writing
+from aign.files.writing import writing
 
 Array = np.ndarray[Any, Any]
 INDEX = re.compile(r"\[\d+\]$")

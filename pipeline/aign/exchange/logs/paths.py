@@ -14,7 +14,7 @@ from torch import Tensor
 
 from aign.exchange.logs.episodes import NONE, LogEpisodes
 from aign.exchange.logs.values import LogValues
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
 
 
 @dataclass(frozen=True, eq=False)

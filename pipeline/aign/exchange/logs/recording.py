@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from aign.agents.contexts import ContextPool, Contexts
 from aign.agents.recording import label
 from aign.agents.rollout import Rollout
 from aign.exchange.logs.contexts import certified_pool, different, split_of
@@ -21,9 +20,10 @@ from aign.exchange.logs.episodes import LogEpisodes
 from aign.exchange.logs.mapping import LogMapping, Reading, SplitShares
 from aign.exchange.logs.paths import Paths, paths
 from aign.exchange.logs.values import LogValues
-from aign.scenarios.base import Scenario
+from aign.scenarios.core.scenario import Scenario
+from aign.trajectories.contexts import ContextPool, Contexts
+from aign.trajectories.reference_utilities import FIELDS
 from aign.trajectories.schema import SPLITS, Episodes
-from aign.trajectories.yardsticks import FIELDS
 
 Array = np.ndarray[Any, Any]
 BATCH = 2_048

@@ -23,7 +23,7 @@ from aign.errors import DatasetError, unknown_name
 from aign.exchange.logs.faults import Faults
 from aign.exchange.logs.header import Header, read_header
 from aign.exchange.logs.text_file import TEXT_ENDINGS, ending_of, read_columns
-from aign.scenarios.constraints import LARGEST_WHOLE
+from aign.scenarios.core.constraints import LARGEST_WHOLE
 
 Array = np.ndarray[Any, Any]
 Result = TypeVar("Result")

@@ -19,9 +19,9 @@ from torch import Tensor
 from aign.scenarios.asp_selection.bound import Problem, upper_bound
 from aign.scenarios.asp_selection.prices import best_prices
 from aign.scenarios.asp_selection.providers import Fleet
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint, satisfied, tightest
-from aign.scenarios.sequential import Rule
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint, satisfied, tightest
+from aign.scenarios.core.sequential import Rule
 
 if TYPE_CHECKING:
     from aign.scenarios.asp_selection.scenario import AspSelection

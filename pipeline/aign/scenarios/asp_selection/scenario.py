@@ -26,10 +26,10 @@ from aign.scenarios.asp_selection.providers import (
 )
 from aign.scenarios.asp_selection.rules import RULES, View
 from aign.scenarios.asp_selection.simulation import Latest, loss
-from aign.scenarios.base import Feature, ScenarioParameters
-from aign.scenarios.certificate import Certificate
-from aign.scenarios.constraints import Constraint, Label
-from aign.scenarios.sequential import Rule, SequentialScenario
+from aign.scenarios.core.certificate import Certificate
+from aign.scenarios.core.constraints import Constraint, Label
+from aign.scenarios.core.scenario import Feature, ScenarioParameters
+from aign.scenarios.core.sequential import Rule, SequentialScenario
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,7 +90,7 @@ class AspSelection(SequentialScenario[AspParameters]):
         Label("max_occupancy", "1", "lower", "Largest share of a provider's capacity in use at any time."),
         Label("jain_load", "1", "higher", "Jain's fairness of the work (demand x runtime) assigned to each provider."),
         Label("utility_per_task", "1", "higher", "Sum of rewards over the number of tasks."))
-    whole_labels = frozenset({"crashes", "lost_tasks"})
+    integer_labels = frozenset({"crashes", "lost_tasks"})
 
     def __init__(self, parameters: AspParameters) -> None:
         super().__init__(parameters)
@@ -222,7 +222,7 @@ class AspSelection(SequentialScenario[AspParameters]):
                          "max_occupancy": occupancy, "jain_load": fairness,
                          "utility_per_task": utility / self.horizon}
 
-    def allowed(self, contexts: Tensor, observed: Tensor) -> Tensor:
+    def action_mask(self, contexts: Tensor, observed: Tensor) -> Tensor:
         """Return who has room for the task to be assigned (B, J): everybody else would crash."""
         return self._free(contexts, observed) >= (observed[:, self.size:].double() * DEMANDS[1]).round(decimals=3)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint, satisfied
 from aign.scenarios.contract.menu import Market
 from aign.scenarios.contract.optimum import aligned, best_menu, indifference, valid
 from aign.scenarios.contract.program import EXACT, Found, Menu, Program
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint, satisfied
 
 if TYPE_CHECKING:
     from aign.scenarios.contract.scenario import Contract

@@ -19,8 +19,8 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from aign.scenarios.constraints import Constraint, Side, tightest
 from aign.scenarios.contract.menu import COIN, TOLERANCE, ContractParameters
+from aign.scenarios.core.constraints import Constraint, Side, tightest
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 EXACT: frozenset[Side] = frozenset({

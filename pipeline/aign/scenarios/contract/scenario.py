@@ -16,9 +16,6 @@ import torch
 from torch import Tensor
 
 from aign.errors import ContextError
-from aign.scenarios.base import DesignScenario, Feature
-from aign.scenarios.certificate import Certificate
-from aign.scenarios.constraints import Constraint, Label
 from aign.scenarios.contract import answers, heuristics, training
 from aign.scenarios.contract.menu import (
     COIN,
@@ -32,6 +29,9 @@ from aign.scenarios.contract.menu import (
     slacks,
 )
 from aign.scenarios.contract.optimum import log_rent
+from aign.scenarios.core.certificate import Certificate
+from aign.scenarios.core.constraints import Constraint, Label
+from aign.scenarios.core.scenario import DesignScenario, Feature
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -238,7 +238,7 @@ class Contract(DesignScenario[ContractParameters]):
                 "served": (market.share * signed.accepted).sum(1) / market.share.sum(1),
                 "provider_utility": (market.share * payoff * signed.accepted).sum(1)}
 
-    def shares(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+    def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return each type's contract as meant for it, and its payoff from it."""
         speed, reward = self._split(designs)
         return {"speed [1]": speed, "reward [credit]": reward,

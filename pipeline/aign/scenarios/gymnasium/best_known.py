@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Constraint, violation
+from aign.scenarios.core.constraints import Constraint, violation
+from aign.scenarios.core.sequential import Rule
 from aign.scenarios.gymnasium.rules import chance, uniform
-from aign.scenarios.sequential import Rule
 
 if TYPE_CHECKING:
     from aign.scenarios.gymnasium.scenario import GymnasiumScenario

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aign.errors import ParameterError
+from aign.scenarios.core.sequential import Rule
 from aign.scenarios.gymnasium.faults import Calling
 from aign.scenarios.gymnasium.making import function
 from aign.scenarios.gymnasium.observations import OutsideSpaceError, flattener
-from aign.scenarios.sequential import Rule
 
 if TYPE_CHECKING:
     from aign.scenarios.gymnasium.scenario import GymnasiumScenario

@@ -17,9 +17,10 @@ from pydantic import Field, JsonValue, StringConstraints, field_validator
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.base import Feature, ScenarioParameters
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint, Label
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint, Label
+from aign.scenarios.core.scenario import Feature, ScenarioParameters
+from aign.scenarios.core.sequential import Rule, SequentialScenario
 from aign.scenarios.gymnasium import rules, trial
 from aign.scenarios.gymnasium.best_known import best_known
 from aign.scenarios.gymnasium.environment import spaces_of
@@ -28,7 +29,6 @@ from aign.scenarios.gymnasium.labels import FUNCTION, LabelParameters
 from aign.scenarios.gymnasium.making import Maker, module_of_id
 from aign.scenarios.gymnasium.picture import picture
 from aign.scenarios.gymnasium.spaces import actions_of
-from aign.scenarios.sequential import Rule, SequentialScenario
 from aign.trust import NamesCode
 
 SEEDS = 1 << 24
@@ -117,7 +117,7 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         self.presets = {"seed-0": torch.zeros(1)}
         self.agents = _agents(parameters, len(self._low), self.actions.size, self.choices)
         self.labels = _labels(parameters)
-        self.whole_labels = frozenset() if parameters.labels else frozenset({DURATION.name})
+        self.integer_labels = frozenset() if parameters.labels else frozenset({DURATION.name})
         self.totals = (*OWN_TOTALS, *parameters.labels)
         self.rules = self._rules()
         self._episodes = Episodes(maker, self.actions, parameters.labels, self.horizon)

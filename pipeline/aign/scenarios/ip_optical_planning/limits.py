@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.ip_optical_planning.problem import Problem
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.ip_optical_planning.limits import Limits
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from pydantic import Field
 from torch import Tensor
 
 from aign.errors import ParameterError
-from aign.scenarios.base import DesignScenario, Feature, Heuristic, ScenarioParameters
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint, Label, satisfied
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint, Label, satisfied
+from aign.scenarios.core.scenario import DesignScenario, Feature, Heuristic, ScenarioParameters
 from aign.scenarios.ip_optical_planning.certificate import Plan, Planner
 from aign.scenarios.ip_optical_planning.economics import Economics
 from aign.scenarios.ip_optical_planning.heuristics import Rules
@@ -102,9 +102,9 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
         "SNDlib topologies here the yardstick is the exact optimum, so the two figures are not comparable.")
 
     horizon = 8
-    step_integer = True
+    integer_actions = True
     labels = LABELS
-    whole_labels = frozenset({"ip", "optical", "links_used", "max_modules"})
+    integer_labels = frozenset({"ip", "optical", "links_used", "max_modules"})
 
     def __init__(self, parameters: IpOpticalPlanningParameters) -> None:
         super().__init__(parameters)
@@ -193,7 +193,7 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
                   "links_used": (modules > 0).sum(1).double(), "max_modules": fullest}
         return {name: value.to(designs.device) for name, value in values.items()}
 
-    def shares(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+    def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return each link's modules, and the modules shortest paths would need on it."""
         return {"modules [1]": designs.double(),
                 "shortest-path load [modules]": 8 * self.fixed_observation(contexts)[:, :self.action_size].double()}

@@ -10,7 +10,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Label
+from aign.scenarios.core.constraints import Label
 from aign.scenarios.power_allocation import physics
 from aign.scenarios.power_allocation.physics import Utility
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.scenarios.capped_simplex import nearest_within
+from aign.scenarios.core.capped_simplex import nearest_within
 from aign.scenarios.power_allocation.physics import BANDWIDTH, P_MAX, POWER_PRICE, REVENUE, gain_matrix
 from aign.scenarios.power_allocation.requirements import Requirements, requirements
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.power_allocation.physics import P_MAX, received, sinr_target
 
 GUARD = 1e-12

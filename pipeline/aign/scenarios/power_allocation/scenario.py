@@ -16,9 +16,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import DesignScenario, Feature, Heuristic, ScenarioParameters
-from aign.scenarios.certificate import Certificate, Feasibility
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core.certificate import Certificate, Feasibility
+from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.scenario import DesignScenario, Feature, Heuristic, ScenarioParameters
 from aign.scenarios.power_allocation import heuristics, local_repair, physics
 from aign.scenarios.power_allocation import labels as label_values
 from aign.scenarios.power_allocation.cell_view import seen_in_cells
@@ -69,9 +69,9 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
 
     horizon = 16
     step_size = 4.0
-    step_integer = True
+    integer_actions = True
     labels = LABELS
-    whole_labels = label_values.WHOLE
+    integer_labels = label_values.WHOLE
 
     def __init__(self, parameters: PowerAllocationParameters) -> None:
         super().__init__(parameters)
@@ -186,7 +186,7 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         """Return all labels; see `labels.LABELS` for meaning and units."""
         return label_values.measure(contexts, designs)
 
-    def shares(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+    def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return each user's power and rate."""
         return {"power [level]": designs.double(), "rate [Mbit/s]": physics.rates(contexts, designs)}
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Label
+from aign.scenarios.core.constraints import Label
 from aign.scenarios.stackelberg.followers import L_MAX, LAYER_COST, Devices
 
 PRICE_LOW, PRICE_HIGH = 0.01, 2.0

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Constraint, Side, satisfied, tightest
+from aign.scenarios.core.constraints import Constraint, Side, satisfied, tightest
 from aign.scenarios.stackelberg.followers import L_MAX, LAYER_COST
 from aign.scenarios.stackelberg.leader import PRICE_HIGH, PRICE_LOW, Game, neighbours, stored
 

@@ -16,9 +16,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from aign.scenarios.base import DesignScenario, Feature, ScenarioParameters
-from aign.scenarios.certificate import Certificate, CertificateKind
-from aign.scenarios.constraints import Constraint
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.scenario import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.stackelberg import heuristics, per_device, uniform
 from aign.scenarios.stackelberg.followers import L_MAX, Devices
 from aign.scenarios.stackelberg.leader import LABELS, PRICE_HIGH, PRICE_LOW, Game
@@ -269,7 +269,7 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         prices = game.settle(designs[:, :self.prices]).double()[:, :, None]
         return {name: value[:, 0] for name, value in game.measure(prices, game.devices.respond(prices)).items()}
 
-    def shares(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+    def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return what each device is paid and the layers it computes."""
         game = self.game(contexts)
         prices = game.settle(designs[:, :self.prices]).double()[:, :, None]

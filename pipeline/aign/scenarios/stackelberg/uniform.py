@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from aign.scenarios.constraints import Constraint, satisfied
+from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.stackelberg.followers import L_MAX, LAYER_COST
 from aign.scenarios.stackelberg.leader import HALVINGS, PRICE_HIGH, PRICE_LOW, Game, neighbours, stored
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from small_networks import cheapest, drawn, routed
 
-from aign.scenarios import registry
+from aign.scenarios.core import registry
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
 from aign.scenarios.ip_optical_planning.solver.search import ImpossibleError, Limits, Search
 

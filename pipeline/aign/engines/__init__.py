@@ -1,0 +1,1 @@
+"""Where independent jobs run: their processes, progress, messages and half-finished work."""

@@ -1,0 +1,1 @@
+"""How files are written, read and checked: whole or not at all."""

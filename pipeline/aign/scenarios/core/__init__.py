@@ -1,0 +1,1 @@
+"""What every network is: environment, design problem, labels, constraints, certificates, registry."""

@@ -1,0 +1,145 @@
+"""The contexts a dataset is about: drawn once, split once, with what is certified of each.
+
+Axes: B contexts, C context values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from aign.errors import DatasetError, ParameterError, unknown_name
+from aign.files.writing import writing
+from aign.scenarios.core.returns import normalised_return
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_generator
+from aign.trajectories.reference_utilities import FIELDS, read_contexts
+from aign.trajectories.schema import SPLITS
+
+CERTIFY_CHUNK = 512
+"""Contexts certified in one call: bounds memory."""
+ID_STRIDE = 1_000_000_000
+"""First id of a split is its place in SPLITS times this, so ids do not depend on the size of other splits."""
+DRAW_ROUNDS = 32
+"""How often contexts already taken by another split are replaced before giving up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contexts:
+    """Contexts of one split with their yardsticks.
+
+    Attributes:
+        ids: (B,) int64, unique over all splits.
+        values: (B, C) float32.
+        reference: (B,) float64, utility of the cheap reference: normalised return 0.
+        optimum: (B,) float64, certified utility: normalised return 1.
+        split: "train", "validation" or "test".
+    """
+
+    ids: Tensor
+    values: Tensor
+    reference: Tensor
+    optimum: Tensor
+    split: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __repr__(self) -> str:
+        return f"Contexts({len(self)} x {self.values.shape[1]} values, {self.split})"
+
+    def take(self, rows: Tensor) -> Contexts:
+        """Return the given rows (int64, repeats allowed) as contexts of the same split."""
+        return Contexts(self.ids[rows], self.values[rows], self.reference[rows], self.optimum[rows], self.split)
+
+    def sample(self, count: int, generator: torch.Generator) -> Contexts:
+        """Draw `count` contexts as evenly as can be: whole shuffled passes, so none repeats before all were used."""
+        passes = [torch.randperm(len(self), generator=generator) for _ in range(-(-count // len(self)))]
+        return self.take(torch.cat(passes)[:count] if passes else torch.empty(0, dtype=torch.int64))
+
+    def normalised(self, utility: Tensor) -> Tensor:
+        """Return the normalised return (B,) of designs with this utility (B,)."""
+        return normalised_return(utility, self.reference, self.optimum)
+
+
+@dataclass(frozen=True, eq=False)
+class ContextPool:
+    """Contexts of every split; no context is in two of them."""
+
+    splits: Mapping[str, Contexts]
+
+    def __getitem__(self, split: str) -> Contexts:
+        return self.splits[split]
+
+    @classmethod
+    def draw(cls, scenario: Scenario[Any], counts: Mapping[str, int], seed: int) -> ContextPool:
+        """Draw `counts[split]` contexts for each split and certify them.
+
+        Test and validation are drawn before training, each from its own stream: a larger training split leaves them
+        as they are.
+
+        Raises:
+            ParameterError: an unknown split, or a scenario with too few different contexts to keep splits apart.
+        """
+        for split in counts:
+            if split not in SPLITS:
+                raise ParameterError(unknown_name("split", split, SPLITS))
+        taken: set[bytes] = set()
+        splits: dict[str, Contexts] = {}
+        for split in [name for name in reversed(SPLITS) if counts.get(name, 0) > 0]:
+            values = _draw_unseen(scenario, counts[split], derived_generator(seed, "contexts", split), taken, split)
+            taken.update(row.tobytes() for row in values.numpy())
+            splits[split] = certified(scenario, values, split)
+        return cls({split: splits[split] for split in SPLITS if split in splits})
+
+    def save(self, path: Path, scenario: Scenario[Any]) -> None:
+        """Write one safetensors file, whole or not at all; float64 stays float64."""
+        tensors = {f"{split}.{name}": getattr(contexts, name).contiguous()
+                   for split, contexts in self.splits.items() for name in FIELDS}
+        # One metadata key only: safetensors writes several in arbitrary order, and equal content must be equal bytes.
+        with writing(path) as aside:
+            save_file(tensors, aside, metadata={"scenario": json.dumps(scenario.spec(), sort_keys=True)})
+
+    @classmethod
+    def load(cls, path: Path, scenario: Scenario[Any]) -> ContextPool:
+        """Read what `save` wrote.
+
+        Raises:
+            DatasetError: the file is missing, damaged, or was drawn for another scenario.
+        """
+        spec, splits = read_contexts(path)
+        if spec != json.dumps(scenario.spec(), sort_keys=True):
+            raise DatasetError(f"{path}: contexts were drawn for {spec}, not for {scenario.spec()}. "
+                               "Use the parameters the dataset was collected with, or collect it again.")
+        return cls({split: Contexts(stored.ids, stored.values, stored.reference, stored.optimum, split)
+                    for split, stored in splits.items()})
+
+
+def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator, taken: set[bytes],
+                 split: str) -> Tensor:
+    """Draw (count, C) contexts of which none is in `taken`."""
+    kept = torch.empty(0, scenario.context_size)
+    for _ in range(DRAW_ROUNDS):
+        values = scenario.draw_contexts(count - len(kept), generator)
+        fresh = [row for row, value in enumerate(values.numpy()) if value.tobytes() not in taken]
+        kept = torch.cat([kept, values[fresh]])
+        if len(kept) == count:
+            return kept
+    raise ParameterError(f"Scenario {scenario.name}: only {len(kept)} of {count} {split} contexts differ from those "
+                         "of the other splits. Ask for fewer contexts, or randomise the scenario's contexts more.")
+
+
+def certified(scenario: Scenario[Any], values: Tensor, split: str) -> Contexts:
+    """Return contexts (B, C) of a split with ids, reference and certified optimum, found in chunks."""
+    chunks = torch.split(values, CERTIFY_CHUNK)
+    reference = torch.cat([scenario.reference_utility(chunk).double() for chunk in chunks])
+    optimum = torch.cat([scenario.certify(chunk).utility.double() for chunk in chunks])
+    ids = SPLITS.index(split) * ID_STRIDE + torch.arange(len(values))
+    return Contexts(ids, values, reference, optimum, split)
