@@ -133,7 +133,7 @@ def test_the_imports_read_from_the_sources_are_those_that_happen(stage):
 def test_every_form_of_import_is_seen():
     text = ("import aign.files.writing\ndef later():\n    from aign.engines import jobs\n    from . import near\n"
             "    from ..up import x")
-    assert imported(text, "aign.stages") == {"aign.files.writing", "aign.engines", "aign.engines.jobs",
+    assert imported(text, "aign.stages") == {"aign.files.writing", "aign.engines", "aign.engines.jobs", "aign.stages",
                                              "aign.stages.near", "aign.up", "aign.up.x"}
 
 

@@ -66,12 +66,8 @@ class Variant(Settings):
     train: TrainSettings = TrainSettings()
     sample: SampleSettings = SampleSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_code(cls, block: Any) -> Any:
-        """Leave out `code` of older files: the scenario's name says which package DVC watches."""
-        return {name: value for name, value in block.items() if name != "code"} if isinstance(block, dict) else block
+    code: str | None = Field(None, exclude=True, repr=False)
+    """Of older files, and not read: the scenario's name says which package DVC watches."""
 
     def create_scenario(self) -> Scenario[Any]:
         """Build the network; loads torch.
@@ -149,7 +145,7 @@ class Params(Settings):
         group = "further" if name in self.further else "variants"
         variant = self.variant(name)
         for place, block, tracked in (("base", self.base, TRACKED_BASE),
-                                      (f"{group}.{name}", variant, Variant.model_fields)):
+                                      (f"{group}.{name}", variant, variant.model_dump())):
             if missing := [field for field in tracked if field not in block.model_fields_set]:
                 raise ParameterError(f"params.yaml: {place} does not say {', '.join(missing)}, which DVC tracks. Write "
                                      "a block as `train: {}`, a value of `base` as `device: auto`, for the defaults.")

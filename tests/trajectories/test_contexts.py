@@ -6,9 +6,25 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from targets_network import Targets, TargetsParameters
 
 from aign.errors import DatasetError, ParameterError
 from aign.trajectories.contexts import ContextPool, Contexts
+
+
+@pytest.fixture
+def scenario():
+    return Targets(TargetsParameters())
+
+
+@pytest.fixture
+def scenario_with_few_contexts():
+    return Targets(TargetsParameters(choices=2))
+
+
+@pytest.fixture
+def pool(scenario):
+    return ContextPool.draw(scenario, {"train": 40, "validation": 10, "test": 12}, seed=7)
 
 
 def test_each_context_has_its_yardsticks(scenario, pool) -> None:

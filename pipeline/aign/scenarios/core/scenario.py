@@ -82,9 +82,9 @@ class Scenario(ABC, Generic[ParametersT]):
     """What the paper printed for this network, and why ours is comparable with it or not; Markdown, for reports."""
     Parameters: ClassVar[Any]
     """The pydantic class of this scenario's parameters."""
-    generation: ClassVar[Generation]
+    generation: ClassVar[Generation] = "whole-plan"
     """How a generator arrives at a design of this network."""
-    designs_transfer: ClassVar[bool]
+    designs_transfer: ClassVar[bool] = True
     """Whether a design of one context means something in another, so that recorded ones can be tried there."""
     runs_foreign_code: ClassVar[bool] = False
     """Whether building it runs code that its parameters name, such as another package's environment."""
@@ -264,26 +264,27 @@ class Scenario(ABC, Generic[ParametersT]):
     def design_of(self, states: Tensor) -> Tensor:
         """Read the design (B, X) off states (B, S)."""
 
-    @abstractmethod
     def design_from_episode(self, observations: Tensor, actions: Tensor) -> Tensor:
         """Return the designs (E, X) that recorded episodes arrived at, from observations (E, T+1, D) and actions
-        (E, T, A).
+        (E, T, A); by default what the last state shows.
         """
+        return self.design_of(observations[:, -1, :self.state_size])
 
-    @abstractmethod
     def recorded_utility(self, contexts: Tensor, last: Tensor) -> Tensor | None:
         """Return the utility (E,), float64, of episodes whose last observed state is (E, S); None where that does not
         show it.
         """
+        return self.utility(contexts, self.design_of(last))
 
-    @abstractmethod
     def path_of(self, context: Tensor, design: Tensor, planned: Tensor) -> Tensor:
         """Return the states (T+1, Z) on the way to a design (X,) in one context (C,), planned as (T+1, S)."""
+        return planned
 
     @property
-    @abstractmethod
     def distance(self) -> DesignDistance:
-        """How designs are compared."""
+        """How designs are compared: by default the sum of differences, in the unit of the state."""
+        spans = [torch.full((feature.size,), feature.high - feature.low) for feature in self.state_features]
+        return DesignDistance(1.0, torch.cat(spans).double(), self.state_features[0].unit)
 
     def action_mask(self, contexts: Tensor, observed: Tensor) -> Tensor | None:
         """Return which choices (B, J) do no harm at once, as far as what is observed (B, S) tells; None: nothing known.
@@ -367,8 +368,6 @@ class DesignScenario(Scenario[ParametersT]):
     to U(x_T) - U(x_0): it *is* the quality of the final design. A scenario states its physics; dynamics live here.
     """
 
-    generation = "whole-plan"
-    designs_transfer = True
     step_size: float
     """Largest change of a design value in one step."""
     integer_actions: bool = False
@@ -396,24 +395,6 @@ class DesignScenario(Scenario[ParametersT]):
     def design_of(self, states: Tensor) -> Tensor:
         """Return the state itself: it is the design."""
         return states
-
-    def design_from_episode(self, observations: Tensor, actions: Tensor) -> Tensor:
-        """Return the last states (E, X)."""
-        return self.design_of(observations[:, -1, :self.state_size])
-
-    def recorded_utility(self, contexts: Tensor, last: Tensor) -> Tensor:
-        """Return the utility (E,) of the last designs (E, S)."""
-        return self.utility(contexts, self.design_of(last))
-
-    def path_of(self, context: Tensor, design: Tensor, planned: Tensor) -> Tensor:
-        """Return the planned states (T+1, S), which end in the design."""
-        return planned
-
-    @property
-    def distance(self) -> DesignDistance:
-        """The sum of differences, in the unit of the design."""
-        spans = [torch.full((feature.size,), feature.high - feature.low) for feature in self.state_features]
-        return DesignDistance(1.0, torch.cat(spans).double(), self.state_features[0].unit)
 
     def action_towards(self, states: Tensor, designs: Tensor) -> Tensor:
         """Return the clipped difference, in units of the largest step; float32 (B, A)."""
