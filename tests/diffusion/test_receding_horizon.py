@@ -26,7 +26,7 @@ def test_an_episode_is_what_its_decisions_lead_to(request, name):
     assert done.path.shape == (6, scenario.horizon + 1, scenario.state_size)
     contexts = found.pool["test"].values[:6]
     designs = scenario.design_of(done.final)
-    assert torch.equal(scenario.replayed(contexts, designs), done.final)
+    assert torch.equal(scenario.replay(contexts, designs), done.final)
     for row in range(6):
         passed = scenario.path_of(contexts[row], designs[row], designs[row])
         assert torch.equal(passed[:, :scenario.state_size].float(), done.path[row])

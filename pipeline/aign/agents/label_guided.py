@@ -1,4 +1,4 @@
-"""Designs an expert walks to who trades utility for better labels: the fairest it can make, the thriftiest, or both.
+"""Designs of a demonstrator who trades utility for better labels: the fairest it can make, the thriftiest, or both.
 
 Each episode weighs a few labels against the normalised return, with weights of its own. Local search climbs that sum
 from the certified unconstrained design, and the target lies part of the way. So the data come to hold, of every
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.agents.fit import changeable
+from aign.agents.fit import check_label_guided
 from aign.agents.targets import certified_designs
 from aign.scenarios.core.local_search import LocalSearch
 from aign.scenarios.core.scenario import Scenario
@@ -40,8 +40,9 @@ class WeighedLabels(LocalSearch):
     def evaluate(self, contexts: Tensor, designs: Tensor) -> tuple[Tensor, Tensor]:
         """Return no violation and the weighed sum, both (M,), for contexts and weights (M, C + 1 + L)."""
         size = self.scenario.context_size
-        own, weights = contexts[:, :size].float(), contexts[:, size:]
-        values = torch.cat([self.scenario.utility(own, designs)[:, None], measured(self.scenario, own, designs)], dim=1)
+        networks, weights = contexts[:, :size].float(), contexts[:, size:]
+        values = torch.cat([self.scenario.utility(networks, designs)[:, None],
+                            measured(self.scenario, networks, designs)], dim=1)
         total = (weights * values).sum(dim=1)
         return torch.zeros_like(total), total
 
@@ -50,14 +51,12 @@ def label_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator:
     """Return one target design for each of E contexts, (E, X), admissible.
 
     Raises:
-        ParameterError: see `changeable`.
+        ParameterError: see `check_label_guided`.
     """
-    scenario = changeable(scenario)
+    check_label_guided(scenario)
     origin = certified_designs(scenario, contexts)
-    moves = [scenario.step_size * size for size in MOVES]
-    steps = [max(1.0, round(size)) for size in moves] if scenario.integer_actions else moves
     weighed = torch.cat([contexts.values.double(), weights(scenario, contexts, origin, generator)], dim=1)
-    far = WeighedLabels(scenario, (), steps).run(weighed, origin, rounds=0, climb=ROUNDS)
+    far = WeighedLabels(scenario, (), scenario.move_sizes(MOVES)).run(weighed, origin, rounds=0, climb=ROUNDS)
     share = SHARE[0] + (SHARE[1] - SHARE[0]) * torch.rand(len(origin), 1, generator=generator)
     return scenario.admissible(origin + share * (far - origin))
 

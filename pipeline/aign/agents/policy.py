@@ -5,7 +5,9 @@ Axes: B networks, N decision makers, F values one observes, A action values of a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 
 from aign.errors import ModelError
 from aign.files.writing import read_json, write_json, writing
+from aign.scenarios.core.exploration import Act
 from aign.scenarios.core.scenario import Scenario
 
 Bounding = Literal["tanh", "clip", "choose"]
@@ -25,8 +28,26 @@ KEYS = {"features", "actions", "hidden", "bounding"}
 PolicyT = TypeVar("PolicyT", bound=nn.Module)
 
 
-class SharedPolicy(nn.Module):
-    """A multilayer perceptron from what one decision maker sees to what it does: values in [-1, 1], or a choice.
+class Policy(nn.Module, ABC):
+    """What one decision maker does by what it observes; all decision makers of a network share it."""
+
+    @torch.no_grad()
+    def act(self, scenario: Scenario[Any], contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        """Return the deterministic actions (B, A) of whole networks."""
+        actions: Tensor = self(scenario.agent_observations(contexts, states, time))
+        return actions.flatten(1)
+
+    def in_scenario(self, scenario: Scenario[Any]) -> Act:
+        """Return `act` in a scenario."""
+        return partial(self.act, scenario)
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write `<path>.json` (shape) and `<path>.safetensors` (weights)."""
+
+
+class SharedPolicy(Policy):
+    """A multilayer perceptron from the observation of a decision maker to its action: values in [-1, 1], or a choice.
 
     Args:
         features: F.
@@ -41,15 +62,9 @@ class SharedPolicy(nn.Module):
         self.features, self.actions, self.hidden, self.bounding = features, actions, tuple(hidden), bounding
         self.layers = nn.Sequential(*hidden_layers(features, hidden), nn.Linear((features, *hidden)[-1], actions))
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """Return actions (..., A / N) for what is seen (..., F)."""
-        return bounded(self.layers(seen), self.bounding)
-
-    @torch.no_grad()
-    def act(self, scenario: Scenario[Any], contexts: Tensor, states: Tensor, time: int) -> Tensor:
-        """Return the deterministic actions (B, A) of whole networks."""
-        actions: Tensor = self(scenario.agent_observations(contexts, states, time))
-        return actions.flatten(1)
+    def forward(self, observations: Tensor) -> Tensor:
+        """Return actions (..., A / N) for observations (..., F)."""
+        return bounded(self.layers(observations), self.bounding)
 
     @classmethod
     def from_layers(cls, layers: Sequence[nn.Linear], bounding: Bounding) -> SharedPolicy:
@@ -58,9 +73,9 @@ class SharedPolicy(nn.Module):
         with torch.random.fork_rng(devices=[]):
             policy = cls(layers[0].in_features, layers[-1].out_features, [layer.out_features for layer in layers[:-1]],
                          bounding)
-        own_layers = [layer for layer in policy.layers if isinstance(layer, nn.Linear)]
-        for own, trained in zip(own_layers, layers, strict=True):
-            own.load_state_dict(trained.state_dict())
+        copies = [layer for layer in policy.layers if isinstance(layer, nn.Linear)]
+        for copy, trained in zip(copies, layers, strict=True):
+            copy.load_state_dict(trained.state_dict())
         return policy.eval().requires_grad_(False)
 
     def save(self, path: Path) -> None:

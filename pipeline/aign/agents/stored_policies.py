@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from aign.agents.denoising import KIND, DenoisingPolicy
-from aign.agents.policy import SharedPolicy
+from aign.agents.policy import Policy, SharedPolicy
 from aign.errors import ModelError
 from aign.files.writing import read_json
-
-Policy = SharedPolicy | DenoisingPolicy
 
 
 def open_policy(path: Path) -> Policy:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aign.diffusion.settings import TrainSettings
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.core.scenario import Feature, Scenario
+from aign.scenarios.core import Feature, Scenario
 from aign.scenarios.core.sequential import is_sequential
 
 EVENLY_SPACED = ("DDIMScheduler",)

@@ -39,7 +39,7 @@ def replayability(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Array
     contexts, observed, actions, length = (torch.from_numpy(values[rows]) for values in
                                            (part.context, part.observations, part.actions, part.length))
     first = first_states(scenario, contexts, observed[:, 0, :scenario.state_size])
-    applied = scenario.applied(actions.flatten(0, 1)).unflatten(0, actions.shape[:2])
+    applied = scenario.effective_actions(actions.flatten(0, 1)).unflatten(0, actions.shape[:2])
     seen, earned, _ = simulated(scenario, contexts, first, applied, length.long())
     paid = earned.double().numpy()
     stored = part.rewards[rows]

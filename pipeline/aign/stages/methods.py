@@ -98,5 +98,5 @@ def guarded_chance(scenario: SequentialScenario[Any], seed: int) -> Method:
             allowed = scenario.action_mask(contexts, states[:, :scenario.state_size])
             chance = torch.rand(len(states), scenario.action_size, generator=generator)
             return chance if allowed is None else chance + allowed
-        return scenario.followed(rule, contexts)
+        return scenario.design_of_rule(rule, contexts)
     return design

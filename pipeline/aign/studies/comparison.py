@@ -13,11 +13,12 @@ from typing import Any
 from torch import Tensor
 
 from aign.agents.bcq import BCQPolicy
-from aign.agents.rollout import Act, rollout
+from aign.agents.rollout import rollout
 from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import store
 from aign.engines.jobs import Report
+from aign.scenarios.core.exploration import Act
 from aign.scenarios.core.registry import create
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_seed

@@ -64,10 +64,9 @@ def retrain(kind: Kind, parameters: PowerAllocationParameters, asked: Asked, set
     learned = explore(kind, scenario, alone(scenario, asked), collect, seed, lambda episodes: None,
                       lambda done, planned: None)
     context = asked.context[None]
-    passed = rollout(scenario, context, lambda values, states, now: learned.policy.act(scenario, values, states, now),
-                     scenario.initial_state(context)).states
+    final = rollout(scenario, context, learned.policy.in_scenario(scenario), scenario.initial_state(context)).final
     seconds = time.perf_counter() - began
-    return Retrained(scenario.design_of(passed[0, -1:])[0], seconds,
+    return Retrained(scenario.design_of(final)[0], seconds,
                      planned_steps(kind, collect, scenario.horizon))
 
 

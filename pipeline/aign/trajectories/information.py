@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import aign
-from aign.scenarios.core.scenario import Feature, Scenario, finite_or_none
+from aign.scenarios.core import Feature, Scenario
+from aign.scenarios.core.scenario import finite_or_none
 from aign.trajectories.schema import FORMAT_VERSION, SPLITS
 from aign.trajectories.shard import Shard
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from aign.errors import DatasetError
+from aign.scenarios.core.episode import Episode
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.comparison import Comparison
 from aign.trajectories.reader import TrajectoryStore
@@ -39,7 +40,7 @@ def replay(store: TrajectoryStore, splits: Mapping[str, Yardsticks] | None = Non
            on_progress: OnProgress = lambda done, total: None) -> Comparison:
     """Simulate every episode again and count those that differ from what is stored, in any bit of its precision.
 
-    Compared are observations, actions (as applied; see `Scenario.applied`), rewards, every label, utility, return_raw
+    Compared are observations, actions (see `Scenario.effective_actions`), rewards, every label, utility, return_raw
     and, where the yardsticks of the contexts are given, return_normalised.
 
     Args:
@@ -106,8 +107,8 @@ def columns_simulated(scenario: Scenario[Any], contexts: Tensor, observations: T
     """
     # Copies, because the views lie in a file that cannot be written, and strides may not enter any sum.
     contexts, length = contexts.clone(), length.long()
-    first = scenario.resumed(contexts, observations[:, 0, :scenario.state_size].clone())
-    actions = scenario.applied(actions.flatten(0, 1)).unflatten(0, (len(length), -1))
+    first = scenario.complete_state(contexts, observations[:, 0, :scenario.state_size].clone())
+    actions = scenario.effective_actions(actions.flatten(0, 1)).unflatten(0, (len(length), -1))
     observed, earned, final = simulated(scenario, contexts, first, actions, length)
     utility, labels = scenario.outcome(contexts, final)
     # Zeros, not fewer terms: the order in which a sum is formed depends on how many terms it has.
@@ -116,7 +117,6 @@ def columns_simulated(scenario: Scenario[Any], contexts: Tensor, observations: T
             "return_raw": earned.where(taken, 0.0).double().sum(1)}
 
 
-@torch.no_grad()
 def simulated(scenario: Scenario[Any], contexts: Tensor, first: Tensor, actions: Tensor,
               length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Simulate episodes to the horizon.
@@ -125,17 +125,15 @@ def simulated(scenario: Scenario[Any], contexts: Tensor, first: Tensor, actions:
         scenario: where they take place.
         contexts: (E, C).
         first: (E, Z) states they begin in.
-        actions: (E, T, A), as applied; see `Scenario.applied`.
+        actions: (E, T, A), as applied; see `Scenario.effective_actions`.
         length: (E,) after how many steps each one is over.
 
     Returns:
         observations (E, T+1, D), rewards (E, T), and the states (E, Z) in which the episodes were over.
     """
-    state, final, observations = first, first, [scenario.observe(contexts, first, 0)]
-    rewards: list[Tensor] = []
+    episode, final = Episode(scenario, contexts, first, record=True), first
     for time in range(scenario.horizon):
-        state, reward = scenario.step(contexts, state, actions[:, time].contiguous())
-        final = torch.where((length == time + 1)[:, None], state, final)
-        rewards.append(reward)
-        observations.append(scenario.observe(contexts, state, time + 1))
-    return torch.stack(observations, 1), torch.stack(rewards, 1), final
+        episode.advance(actions[:, time].contiguous())
+        final = torch.where((length == time + 1)[:, None], episode.states, final)
+    steps = episode.rollout()
+    return steps.observations, steps.rewards, final

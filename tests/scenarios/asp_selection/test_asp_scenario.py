@@ -147,7 +147,7 @@ def test_rules_return_what_the_published_code_makes_them_return():
     scenario = AspSelection.create(fleet="drawn")
     contexts = drawn(scenario, 48, 1)
     for name, (mean, spread) in expected.items():
-        utility = scenario.outcome(contexts, scenario.played(scenario.rules[name], contexts))[0]
+        utility = scenario.outcome(contexts, scenario.rollout(scenario.rules[name], contexts))[0]
         assert abs(float(utility.mean()) - mean) < spread * 3 * (1 / 48 + 1 / 20)**0.5
         assert 0.5 < float(utility.std()) / spread < 2
         if name == "crash_avoid":  # it never crashes, and is blind to the curves: the mean curve's value each time

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.core import registry
-from aign.scenarios.core.scenario import Feature, finite_or_none
+from aign.scenarios.core import Feature, registry
+from aign.scenarios.core.scenario import finite_or_none
 from aign.scenarios.water_filling import WaterFilling
 
 SCENARIO = WaterFilling.create(channels=4, budget=2.0)

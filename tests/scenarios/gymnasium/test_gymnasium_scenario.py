@@ -84,9 +84,9 @@ def test_replaying_the_decisions_gives_the_same_in_every_bit_in_any_company(name
     assert torch.equal(fresh.utility(values[order], design[order]), utility[order])
     for label, measured in fresh.measure(values[order], design[order]).items():
         torch.testing.assert_close(measured, labels[label][order], rtol=0, atol=0, equal_nan=True)
-    alone = torch.cat([fresh.replayed(values[row:row + 1], design[row:row + 1]) for row in range(6)])
+    alone = torch.cat([fresh.replay(values[row:row + 1], design[row:row + 1]) for row in range(6)])
     torch.testing.assert_close(alone, done.final, rtol=0, atol=0, equal_nan=True)
-    assert torch.equal(scenario.applied(done.actions.flatten(0, 1)), done.actions.flatten(0, 1))
+    assert torch.equal(scenario.effective_actions(done.actions.flatten(0, 1)), done.actions.flatten(0, 1))
 
 
 def test_an_episode_that_ended_stays_as_it_is():
@@ -242,10 +242,10 @@ def test_what_cannot_be_a_scenario_is_refused_at_once(given, said):
 def test_a_fault_of_one_seed_is_told_with_the_seed_that_shows_it():
     scenario = registry.create("gymnasium", environment="toy/Rare-v0")
     rule = scenario.rules["random"]
-    scenario.played(rule, torch.tensor([[7.0], [99.0]]))
+    scenario.rollout(rule, torch.tensor([[7.0], [99.0]]))
     with pytest.raises(ParameterError, match=r"environment: toy/Rare-v0, step 2 with seed 123: raised RuntimeError: "
                                              r"overload \(toy_worlds.py, line \d+\)"):
-        scenario.played(rule, torch.tensor([[7.0], [123.0]]))
+        scenario.rollout(rule, torch.tensor([[7.0], [123.0]]))
 
 
 @pytest.mark.parametrize("name", TOYS)

@@ -14,7 +14,7 @@ from aign.errors import ParameterError, unknown_name
 from aign.exchange.logs.header import Header
 from aign.exchange.logs.mapping import PLACE, LogMapping, Reading
 from aign.exchange.logs.table import LogTable
-from aign.scenarios.core.scenario import Feature, Scenario
+from aign.scenarios.core import Feature, Scenario
 
 Array = np.ndarray[Any, Any]
 UNBOUNDED = (-np.inf, np.inf)

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from aign.agents.recording import label
-from aign.agents.rollout import Rollout
 from aign.exchange.logs.contexts import certified_pool, different, split_of
 from aign.exchange.logs.episodes import LogEpisodes
 from aign.exchange.logs.mapping import LogMapping, Reading, SplitShares
 from aign.exchange.logs.paths import Paths, paths
 from aign.exchange.logs.values import LogValues
+from aign.scenarios.core.episode import Rollout
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reference_utilities import FIELDS
@@ -86,7 +86,7 @@ def _rollout(path: Paths, values: LogValues, part: LogEpisodes, mapping: LogMapp
     rewards = path.step(scenario)[1]
     if values.reward is not None:
         rewards = torch.from_numpy(_measured(values.reward[part.rows[:, :-1]], rewards.numpy(), mapping.reward))
-    return Rollout(path.observed(scenario), path.actions, rewards.where(path.taken, 0.0), path.states, path.final)
+    return Rollout(path.observed(scenario), path.actions, rewards.where(path.taken, 0.0), path.final)
 
 
 def _labels(made: Episodes, values: LogValues, part: LogEpisodes, mapping: LogMapping) -> Mapping[str, Array]:

@@ -18,8 +18,8 @@ from aign.exchange.logs.episodes import NONE, LogEpisodes
 from aign.exchange.logs.faults import Faults
 from aign.exchange.logs.paths import Paths, is_renumbered, paths
 from aign.exchange.logs.values import LogValues
+from aign.scenarios.core import DesignScenario, Feature, Scenario
 from aign.scenarios.core.constraints import written
-from aign.scenarios.core.scenario import DesignScenario, Feature, Scenario
 
 Array = np.ndarray[Any, Any]
 BATCH = 2_048

@@ -108,7 +108,7 @@ def _found(scenario: AspSelection, contexts: Tensor, share: float) -> list[Findi
         charges.append(problem.charges(prices))
     rules = [*(_priced(scenario, markup * torch.stack(charges), share) for markup in MARKUPS),
              *(scenario.rules[name] for name in RULES)]
-    ends = [scenario.played(rule, contexts) for rule in rules]
+    ends = [scenario.rollout(rule, contexts) for rule in rules]
     designs = torch.stack([scenario.design_of(end).float() for end in ends], dim=1)
     outcomes = [scenario.outcome(contexts, end) for end in ends]
     utility = torch.stack([outcome[0] for outcome in outcomes], dim=1)

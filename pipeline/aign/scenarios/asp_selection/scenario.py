@@ -26,9 +26,9 @@ from aign.scenarios.asp_selection.providers import (
 )
 from aign.scenarios.asp_selection.rules import RULES, View
 from aign.scenarios.asp_selection.simulation import Latest, loss
+from aign.scenarios.core import Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate
 from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import Feature, ScenarioParameters
 from aign.scenarios.core.sequential import Rule, SequentialScenario
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ class AspSelection(SequentialScenario[AspParameters]):
 
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the utility (B,) of choosing whoever has most capacity free."""
-        return self.outcome(contexts, self.played(self.rules["crash_avoid"], contexts))[0]
+        return self.outcome(contexts, self.rollout(self.rules["crash_avoid"], contexts))[0]
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the bound of the linear relaxation and the best of several assignments; see `certificate`."""

@@ -19,7 +19,7 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
-from aign.scenarios.core.scenario import ScenarioParameters
+from aign.scenarios.core import ScenarioParameters
 
 LEAST_COMPLEXITY, MOST_COMPLEXITY = 10.0, 100.0
 """Range of theta (section IV-E)."""

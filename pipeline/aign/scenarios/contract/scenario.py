@@ -29,9 +29,9 @@ from aign.scenarios.contract.menu import (
     slacks,
 )
 from aign.scenarios.contract.optimum import log_rent
+from aign.scenarios.core import DesignScenario, Feature
 from aign.scenarios.core.certificate import Certificate
 from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import DesignScenario, Feature
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.core.constraints import Constraint, violation
-from aign.scenarios.core.scenario import DesignScenario
+from aign.scenarios.core.scenario import Scenario
 
 VALUES = 4_000_000
 """Design values simulated at once, to bound memory."""
@@ -43,7 +43,7 @@ class LocalSearch:
         steps: sizes of a move, in the unit of a design value.
     """
 
-    scenario: DesignScenario[Any]
+    scenario: Scenario[Any]
     constraints: Sequence[Constraint]
     steps: Sequence[float]
 
@@ -74,10 +74,10 @@ class LocalSearch:
         left = torch.where(broken > 0, rounds, climb)
         while bool((left > 0).any()):
             row = (left > 0).nonzero()[:, 0]
-            found, new_broken, new_utility = self._round(contexts[row], designs[row], broken[row], utility[row])
-            moved = (found != designs[row]).any(dim=1)
+            changed, new_broken, new_utility = self._round(contexts[row], designs[row], broken[row], utility[row])
+            moved = (changed != designs[row]).any(dim=1)
             arrived = (broken[row] > 0) & (new_broken == 0)
-            designs[row], broken[row], utility[row] = found, new_broken, new_utility
+            designs[row], broken[row], utility[row] = changed, new_broken, new_utility
             left[row] = torch.where(moved, torch.where(arrived, climb, left[row] - 1), 0)
         return designs
 

@@ -54,7 +54,7 @@ def _changed(scenario: GymnasiumScenario, contexts: Tensor, designs: Tensor, num
 
 def _judged(scenario: GymnasiumScenario, contexts: Tensor, constraints: Sequence[Constraint],
             rule: Rule) -> tuple[Tensor, Tensor, Tensor]:
-    states = scenario.played(rule, contexts)
+    states = scenario.rollout(rule, contexts)
     utility, labels = scenario.outcome(contexts, states)
     return scenario.design_of(states), utility, violation(constraints, labels, len(states)).to(utility.device)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from aign.errors import ParameterError
-from aign.scenarios.core.scenario import ScenarioParameters
+from aign.scenarios.core import ScenarioParameters
 from aign.scenarios.gymnasium.faults import Calling, brief, number
 from aign.scenarios.gymnasium.making import function
 from aign.trust import NamesCode

@@ -17,9 +17,9 @@ from pydantic import Field, JsonValue, StringConstraints, field_validator
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError
+from aign.scenarios.core import Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import Feature, ScenarioParameters
 from aign.scenarios.core.sequential import Rule, SequentialScenario
 from aign.scenarios.gymnasium import rules, trial
 from aign.scenarios.gymnasium.best_known import best_known
@@ -176,9 +176,9 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         """Return observations (B, S) within the bounds."""
         return _stacked(observed, like).clamp(self._low.to(like.device), self._high.to(like.device))
 
-    def applied(self, actions: Tensor) -> Tensor:
+    def effective_actions(self, actions: Tensor) -> Tensor:
         """Return actions (B, A) as they take effect: clipped, or what the scores decide."""
-        clipped = super().applied(actions)
+        clipped = super().effective_actions(actions)
         return clipped if self.choices is not None else self.actions.applied(clipped)
 
     def result(self, contexts: Tensor, totals: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -206,7 +206,7 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
 
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the mean return of a few episodes by chance."""
-        several = [self.outcome(contexts, self.played(rules.chance(self, repeat), contexts))[0]
+        several = [self.outcome(contexts, self.rollout(rules.chance(self, repeat), contexts))[0]
                    for repeat in range(self.parameters.repeats)]
         return torch.stack(several).mean(0)
 

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, satisfied
-from aign.scenarios.core.scenario import DesignScenario
 from aign.scenarios.power_allocation.certificate import Bound, silence_never_pays, upper_bound
 from aign.scenarios.power_allocation.feasibility import proven_impossible
 from aign.scenarios.power_allocation.heuristics import CLOSED_FORM, coordinate_ascent

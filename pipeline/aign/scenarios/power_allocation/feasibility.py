@@ -26,9 +26,9 @@ import torch
 from scipy.optimize import linprog
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario
 from aign.scenarios.core.certificate import Feasibility
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.scenario import DesignScenario
 from aign.scenarios.power_allocation.heuristics import fractional_control
 from aign.scenarios.power_allocation.local_repair import witness
 from aign.scenarios.power_allocation.physics import P_MAX, SILENT_DB, cross_gains, gain_matrix, shannon, sinr_target

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario
 from aign.scenarios.core.constraints import Constraint, violation
 from aign.scenarios.core.local_search import LocalSearch
-from aign.scenarios.core.scenario import DesignScenario
 from aign.scenarios.power_allocation import labels
 from aign.scenarios.power_allocation.heuristics import channel_inversion, fractional_control, full_power, serving_gain
 from aign.scenarios.power_allocation.physics import P_MAX

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.scenarios.core.scenario import DesignScenario
+from aign.scenarios.core import DesignScenario
 from aign.scenarios.power_allocation.physics import P_MAX, rates
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"

@@ -16,9 +16,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario, Feature, Heuristic, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, Feasibility
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.scenario import DesignScenario, Feature, Heuristic, ScenarioParameters
 from aign.scenarios.power_allocation import heuristics, local_repair, physics
 from aign.scenarios.power_allocation import labels as label_values
 from aign.scenarios.power_allocation.cell_view import seen_in_cells

@@ -16,9 +16,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.scenario import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.stackelberg import heuristics, per_device, uniform
 from aign.scenarios.stackelberg.followers import L_MAX, Devices
 from aign.scenarios.stackelberg.leader import LABELS, PRICE_HIGH, PRICE_LOW, Game
