@@ -28,7 +28,8 @@ def table(capacities: str, contexts: int, seed: int) -> None:
     scenario = AspSelection.create(capacities=capacities, fleet="drawn")
     drawn = scenario.draw_contexts(contexts, torch.Generator().manual_seed(seed))
     certificate = scenario.certify(drawn)
-    assignments = {name: scenario.outcome(drawn, scenario.rollout(rule, drawn)) for name, rule in scenario.rules.items()}
+    assignments = {name: scenario.outcome(drawn, scenario.rollout(rule, drawn))
+                   for name, rule in scenario.rules.items()}
     assignments["certified design"] = (scenario.utility(drawn, certificate.design),
                                        scenario.measure(drawn, certificate.design))
     print(f"\n{contexts} fleets, capacities {capacities}; bound {certificate.utility.mean():.1f} "

@@ -42,4 +42,4 @@ def test_both_views_are_drawn_with_and_without_what_is_hidden():
     assert scenario.picture(context, states[:1]).axes
     rows = rollout(scenario, context[None], lambda values, now, time: torch.eye(3)[:1], scenario.initial_state(
         context[None]))
-    assert scenario.picture(context, rows.states[0]).axes
+    assert scenario.picture(context, rows.observations[0, :, :4]).axes

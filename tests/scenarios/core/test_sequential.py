@@ -1,4 +1,4 @@
-"""Decisions that follow each other: what a state keeps, and that replaying decisions gives the episode again."""
+"""Sequential scenarios: what a state keeps, and that replaying decisions gives the episode again."""
 
 import pytest
 import torch
@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from sequences import Calls
 
 from aign.agents.rollout import rollout
-from aign.scenarios.core import registry
-from aign.scenarios.core.sequential import OPEN, is_sequential
+from aign.scenarios.core.sequential import OPEN
 
 KINDS = [Calls.create(), Calls.create(pointing=True, numbers=3, steps=5)]
 BOTH = pytest.mark.parametrize("scenario", KINDS, ids=["choices", "values"])
@@ -122,8 +121,3 @@ def test_designs_keep_their_order_and_belong_to_no_part(scenario):
     assert torch.equal(same, values)
     assert torch.equal(design.gather(1, index), design)
     assert scenario.per_entity(values, design) == {}
-
-
-def test_only_sequences_of_decisions_are_sequential():
-    assert is_sequential(KINDS[0])
-    assert not is_sequential(registry.create("water-filling"))

@@ -66,8 +66,9 @@ def test_an_episode_is_that_of_the_environment_itself(environment, horizon):
         seen, rewards = directly(scenario, design, int(values[row, 0]))
         steps = len(rewards)
         low, high = scenario._low.numpy(), scenario._high.numpy()
-        np.testing.assert_array_equal(done.states[row, :steps + 1].numpy(), np.clip(seen.astype(np.float32), low, high))
-        assert torch.equal(done.states[row, steps:], done.states[row, steps].expand(horizon + 1 - steps, -1))
+        shown = done.observations[row, :, :scenario.state_size]
+        np.testing.assert_array_equal(shown[:steps + 1].numpy(), np.clip(seen.astype(np.float32), low, high))
+        assert torch.equal(shown[steps:], shown[steps].expand(horizon + 1 - steps, -1))
         assert done.rewards[row].tolist() == rewards + [0.0] * (horizon - steps)
         assert float(utility[row]) == sum(rewards)
         assert float(labels["duration"][row]) == steps

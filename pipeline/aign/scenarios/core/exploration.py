@@ -64,7 +64,7 @@ class Exploration(ABC):
 
 
 def slipping(rule: Callable[[Tensor, Tensor], Tensor], count: int, generator: torch.Generator) -> Act:
-    """Return a policy for `count` episodes that acts by a rule (contexts, states -> actions), but sometimes at random."""
+    """Return a policy for `count` episodes that acts by a rule (contexts, states -> actions), sometimes at random."""
     share = MOST_SLIPS * torch.rand(count, 1, generator=generator)
 
     def act(contexts: Tensor, states: Tensor, time: int) -> Tensor:
