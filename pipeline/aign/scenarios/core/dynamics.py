@@ -124,9 +124,11 @@ class Dynamics(Parameterised[ParametersT], ABC):
         clock = torch.full((len(states), 1), time / self.horizon, device=states.device)
         return torch.cat([states[:, :self.state_size].float(), self.fixed_observation(contexts), clock], dim=1)
 
-    @abstractmethod
     def fixed_observation(self, contexts: Tensor) -> Tensor:
-        """Return the part of an observation that stays fixed in an episode, float32 (B, D - S - 1), of order 1."""
+        """Return the part of an observation that stays fixed in an episode, float32 (B, D - S - 1), of order 1; by
+        default nothing (B, 0).
+        """
+        return contexts.new_zeros(len(contexts), 0)
 
     def action_mask(self, contexts: Tensor, observed: Tensor) -> Tensor | None:
         """Return which choices (B, J) do no harm at once, as far as what is observed (B, S) tells; None: nothing known.

@@ -11,6 +11,9 @@ from torch import Tensor
 from aign.scenarios.core.dynamics import Dynamics
 from aign.scenarios.core.parameters import ParametersT
 
+LARGEST_EXPONENT = 80.0
+"""Its exponential is finite in float32, so that a value of 0 stays 0."""
+
 
 class LearnerView(Dynamics[ParametersT]):
     """The optional part of a scenario that shapes learning; nothing of it changes what a design is worth."""
@@ -43,6 +46,6 @@ class LearnerView(Dynamics[ParametersT]):
         noise = scale * torch.randn(contexts.shape, generator=generator)
         sizes = [feature.size for feature in self.context_features]
         parts = zip(self.context_features, contexts.split(sizes, dim=1), noise.split(sizes, dim=1), strict=True)
-        return torch.cat([(values * change.exp() if feature.low >= 0 else
+        return torch.cat([(values * change.clamp_max(LARGEST_EXPONENT).exp() if feature.low >= 0 else
                            values + change * values.std(unbiased=False)).clamp(feature.low, feature.high)
                           for feature, values, change in parts], dim=1)
