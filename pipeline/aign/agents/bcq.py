@@ -14,13 +14,12 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from aign.agents import policy as shared
+from aign.agents.policy import Policy, hidden_layers
 from aign.agents.scoring import TrainingResult, score
 from aign.agents.settings import BCQSettings
 from aign.agents.transitions import Transitions, grid, transitions
@@ -29,10 +28,8 @@ from aign.scenarios.core.seeding import derived_generator, derived_seed
 from aign.trajectories.contexts import Contexts
 from aign.trajectories.reader import TrajectoryStore
 
-KEYS = {"features", "levels", "hidden", "threshold"}
 
-
-class BCQPolicy(shared.Policy):
+class BCQPolicy(Policy):
     """One trunk, two heads: the value of each action, and how likely the data's behaviour is to take it.
 
     Args:
@@ -42,11 +39,14 @@ class BCQPolicy(shared.Policy):
         threshold: an action is allowed where its probability exceeds this share of the most likely action's.
     """
 
+    KIND, KEYS = "batch-constrained policy", {"features", "levels", "hidden", "threshold"}
+
     def __init__(self, features: int, levels: int, hidden: Sequence[int], threshold: float) -> None:
         super().__init__()
-        self.features, self.levels, self.hidden, self.threshold = features, levels, tuple(hidden), threshold
+        self.shape = {"features": features, "levels": levels, "hidden": list(hidden), "threshold": threshold}
+        self.levels, self.threshold = levels, threshold
         width, actions = (features, *hidden)[-1], 2 * levels + 1
-        self.trunk = nn.Sequential(*shared.hidden_layers(features, hidden))
+        self.trunk = nn.Sequential(*hidden_layers(features, hidden))
         self.value = nn.Linear(width, actions)
         self.imitation = nn.Linear(width, actions)
 
@@ -65,20 +65,6 @@ class BCQPolicy(shared.Policy):
         """Return the deterministic actions (B, A) of whole networks."""
         choice = self.choose(*self(scenario.agent_observations(contexts, states, time)))
         return (choice - self.levels) / self.levels
-
-    def save(self, path: Path) -> None:
-        """Write `<path>.json` (shape) and `<path>.safetensors` (weights)."""
-        shared.save(path, self, {"features": self.features, "levels": self.levels, "hidden": list(self.hidden),
-                                 "threshold": self.threshold})
-
-    @classmethod
-    def load(cls, path: Path) -> BCQPolicy:
-        """Read what `save` wrote.
-
-        Raises:
-            ModelError: a file is missing, damaged or not such a policy.
-        """
-        return shared.load(path, cls, KEYS, "a batch-constrained policy")
 
 
 @dataclass(frozen=True, eq=False)

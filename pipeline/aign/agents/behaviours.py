@@ -11,10 +11,9 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from aign.agents.label_guided import label_guided_targets
 from aign.agents.recording import label
 from aign.agents.rollout import rollout, starting_states
-from aign.agents.targets import solver_guided_targets
+from aign.agents.targets import label_guided_targets, solver_guided_targets
 from aign.errors import ParameterError, unknown_name
 from aign.scenarios.core.exploration import Act
 from aign.scenarios.core.scenario import Scenario
@@ -38,7 +37,7 @@ def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes
     Args:
         source: "random" (uniform actions), "heuristics" (each followed with slips, equal shares, behaviour
             "heuristic:<name>"), "solver-guided" (demonstrations of designs around certified optima; see `targets`), or
-            "label-guided" (of designs that trade utility for labels; see `label_guided`).
+            "label-guided" (of designs that trade utility for labels; see `targets`).
         scenario: where to act.
         contexts: of one split.
         episodes: how many, over all of the source's behaviours. None where a scenario has no heuristics.

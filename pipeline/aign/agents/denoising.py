@@ -14,17 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from aign.agents import policy as shared
 from aign.agents.policy import Bounding, Policy, bounded, hidden_layers
 
-KIND = "denoising chain"
-KEYS = {"kind", "features", "values", "hidden", "steps", "embedding", "bounding"}
 BETA_LEAST, BETA_MOST = 0.1, 10.0
 """Ends of the variance-preserving schedule that D2SAC takes from Xiao et al. 2022 (arXiv 2112.07804)."""
 
@@ -96,11 +92,14 @@ class DenoisingPolicy(Policy):
         bounding: "tanh", or "choose" where values are scores of choices.
     """
 
+    KIND, KEYS = "denoising chain", {"kind", "features", "values", "hidden", "steps", "embedding", "bounding"}
+
     def __init__(self, features: int, values: int, hidden: Sequence[int], steps: int, embedding: int,
                  bounding: Bounding) -> None:
         super().__init__()
         self.bounding = bounding
         self.chain = DenoisingChain(features, values, hidden, steps, embedding)
+        self.shape = {"kind": self.KIND, **self.chain.shape, "bounding": bounding}
 
     def forward(self, observations: Tensor) -> Tensor:
         """Return actions (..., V) for observations (..., F)."""
@@ -114,19 +113,6 @@ class DenoisingPolicy(Policy):
             policy = cls(**chain.shape, bounding=bounding)
         policy.chain.load_state_dict(chain.state_dict())
         return policy.eval().requires_grad_(False)
-
-    def save(self, path: Path) -> None:
-        """Write `<path>.json` (kind and shape) and `<path>.safetensors` (weights)."""
-        shared.save(path, self, {"kind": KIND, **self.chain.shape, "bounding": self.bounding})
-
-    @classmethod
-    def load(cls, path: Path) -> DenoisingPolicy:
-        """Read what `save` wrote.
-
-        Raises:
-            ModelError: a file is missing, damaged or not a denoising chain.
-        """
-        return shared.load(path, lambda kind, **shape: cls(**shape), KEYS, "a denoising chain")
 
 
 def posterior(steps: int) -> dict[str, Tensor]:

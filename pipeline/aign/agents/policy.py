@@ -5,12 +5,11 @@ Axes: B networks, N decision makers, F values one observes, A action values of a
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from safetensors import SafetensorError
@@ -24,12 +23,19 @@ from aign.scenarios.core.scenario import Scenario
 
 Bounding = Literal["tanh", "clip", "choose"]
 """What an action is made of a network's values by: tanh, clipping to [-1, 1], or 1 for the largest and 0 elsewhere."""
-KEYS = {"features", "actions", "hidden", "bounding"}
-PolicyT = TypeVar("PolicyT", bound=nn.Module)
 
 
-class Policy(nn.Module, ABC):
-    """What one decision maker does by what it observes; all decision makers of a network share it."""
+class Policy(nn.Module):
+    """What one decision maker does by what it observes; all decision makers of a network share it.
+
+    Attributes:
+        KIND: in words; KEYS: what the stored shape holds.
+        shape: what the policy is built from, as JSON values.
+    """
+
+    KIND: ClassVar[str]
+    KEYS: ClassVar[set[str]]
+    shape: dict[str, Any]
 
     @torch.no_grad()
     def act(self, scenario: Scenario[Any], contexts: Tensor, states: Tensor, time: int) -> Tensor:
@@ -41,9 +47,30 @@ class Policy(nn.Module, ABC):
         """Return `act` in a scenario."""
         return partial(self.act, scenario)
 
-    @abstractmethod
     def save(self, path: Path) -> None:
         """Write `<path>.json` (shape) and `<path>.safetensors` (weights)."""
+        with writing(_file(path, "safetensors")) as aside:
+            save_file(self.state_dict(), aside)
+        write_json(_file(path, "json"), self.shape)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote, ready to act.
+
+        Raises:
+            ModelError: a file is missing, damaged or of another kind.
+        """
+        shape = read_json(_file(path, "json"), ModelError)
+        if not isinstance(shape, dict) or set(shape) != cls.KEYS:
+            raise ModelError(f"{_file(path, 'json')}: not a {cls.KIND}; it must hold {', '.join(sorted(cls.KEYS))}. "
+                             "Train the agent again.")
+        weights = _file(path, "safetensors")
+        try:
+            policy = cls(**{name: value for name, value in shape.items() if name != "kind"})
+            policy.load_state_dict(load_file(weights))
+        except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
+            raise ModelError(f"{weights}: weights cannot be read ({error}). Train the agent again.") from None
+        return policy.eval().requires_grad_(False)
 
 
 class SharedPolicy(Policy):
@@ -57,9 +84,12 @@ class SharedPolicy(Policy):
             scores of choices.
     """
 
+    KIND, KEYS = "shared policy", {"features", "actions", "hidden", "bounding"}
+
     def __init__(self, features: int, actions: int, hidden: Sequence[int], bounding: Bounding) -> None:
         super().__init__()
-        self.features, self.actions, self.hidden, self.bounding = features, actions, tuple(hidden), bounding
+        self.shape = {"features": features, "actions": actions, "hidden": list(hidden), "bounding": bounding}
+        self.hidden, self.bounding = tuple(hidden), bounding
         self.layers = nn.Sequential(*hidden_layers(features, hidden), nn.Linear((features, *hidden)[-1], actions))
 
     def forward(self, observations: Tensor) -> Tensor:
@@ -78,20 +108,6 @@ class SharedPolicy(Policy):
             copy.load_state_dict(trained.state_dict())
         return policy.eval().requires_grad_(False)
 
-    def save(self, path: Path) -> None:
-        """Write `<path>.json` (shape) and `<path>.safetensors` (weights)."""
-        save(path, self, {"features": self.features, "actions": self.actions, "hidden": list(self.hidden),
-                          "bounding": self.bounding})
-
-    @classmethod
-    def load(cls, path: Path) -> SharedPolicy:
-        """Read what `save` wrote.
-
-        Raises:
-            ModelError: a file is missing, damaged or not a shared policy.
-        """
-        return load(path, cls, KEYS, "a shared policy")
-
 
 def bounded(values: Tensor, bounding: Bounding) -> Tensor:
     """Return actions of the same shape as the values (..., V) that a network gave."""
@@ -107,32 +123,6 @@ def hidden_layers(features: int, hidden: Sequence[int]) -> list[nn.Module]:
     for width_in, width_out in pairwise((features, *hidden)):
         layers += [nn.Linear(width_in, width_out), nn.SiLU()]
     return layers
-
-
-def save(path: Path, policy: nn.Module, shape: Mapping[str, Any]) -> None:
-    """Write `<path>.json` (what the policy is built from) and `<path>.safetensors` (weights)."""
-    with writing(_file(path, "safetensors")) as aside:
-        save_file(policy.state_dict(), aside)
-    write_json(_file(path, "json"), dict(shape))
-
-
-def load(path: Path, build: Callable[..., PolicyT], keys: set[str], kind: str) -> PolicyT:
-    """Read what `save` wrote, ready to act: `build(**shape)` with the weights.
-
-    Raises:
-        ModelError: a file is missing, damaged or holds other keys than these.
-    """
-    shape = read_json(_file(path, "json"), ModelError)
-    if not isinstance(shape, dict) or set(shape) != keys:
-        raise ModelError(f"{_file(path, 'json')}: not {kind}; it must hold {', '.join(sorted(keys))}. "
-                         "Train the agent again.")
-    weights = _file(path, "safetensors")
-    try:
-        policy = build(**shape)
-        policy.load_state_dict(load_file(weights))
-    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelError(f"{weights}: weights cannot be read ({error}). Train the agent again.") from None
-    return policy.eval().requires_grad_(False)
 
 
 def _file(path: Path, suffix: str) -> Path:

@@ -3,11 +3,10 @@
 from aign.scenarios.core.certificate import Certificate, CertificateKind, Feasibility
 from aign.scenarios.core.constraints import Constraint, Label, Side, satisfied, tightest
 from aign.scenarios.core.design import DesignScenario
-from aign.scenarios.core.distance import DesignDistance
 from aign.scenarios.core.exploration import Act, Heuristic
 from aign.scenarios.core.features import Feature
 from aign.scenarios.core.parameters import ScenarioParameters
-from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.scenario import DesignDistance, Scenario
 from aign.scenarios.core.sequential import Rule, SequentialScenario
 
 __all__ = [

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -23,7 +24,6 @@ from torch import Tensor
 
 from aign.scenarios.core.certificate import Certificate, Feasibility
 from aign.scenarios.core.constraints import Constraint, Label, satisfied
-from aign.scenarios.core.distance import DesignDistance
 from aign.scenarios.core.exploration import Exploration, Heuristic
 from aign.scenarios.core.learner_view import LearnerView
 from aign.scenarios.core.parameters import ParametersT
@@ -31,6 +31,21 @@ from aign.scenarios.core.presentation import Presentation
 
 Generation = Literal["whole-plan", "receding-horizon"]
 """How a generator arrives at a design: one plan ends in it, or an episode is decided step by step and planned anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesignDistance:
+    """How designs (B, X) are compared: |x - y|_p, in a unit.
+
+    Attributes:
+        norm: p; 1: sum of differences, 0: how many values differ, where they are choices.
+        spans: (X,) float64, range of each design value in the unit of the distance.
+        unit: of a difference.
+    """
+
+    norm: float
+    spans: Tensor
+    unit: str
 
 
 class Scenario(LearnerView[ParametersT], Exploration, Presentation):

@@ -21,11 +21,10 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.distance import DesignDistance
 from aign.scenarios.core.episode import Episode
 from aign.scenarios.core.exploration import Act, Heuristic, slipping
 from aign.scenarios.core.parameters import ParametersT
-from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.scenario import DesignDistance, Scenario
 from aign.scenarios.core.variation import replace
 
 OPEN = -2.0

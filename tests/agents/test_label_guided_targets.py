@@ -5,8 +5,8 @@ import pytest
 import torch
 from sequences import Calls
 
-from aign.agents import label_guided
-from aign.agents.label_guided import MOST_LABELS, WEIGHT, label_guided_targets, spreads, weights
+from aign.agents import targets
+from aign.agents.targets import MOST_LABELS, WEIGHT, label_guided_targets, spreads, weights
 from aign.errors import ParameterError
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import Label
@@ -19,8 +19,8 @@ def seeded(seed=0):
 
 def guided(scenario, contexts, monkeypatch, weight):
     """Targets at the very end of the search, for the same weights of utility and labels everywhere."""
-    monkeypatch.setattr(label_guided, "SHARE", (1.0, 1.0))
-    monkeypatch.setattr(label_guided, "weights", lambda scenario, contexts, optima, generator: torch.tensor(
+    monkeypatch.setattr(targets, "SHARE", (1.0, 1.0))
+    monkeypatch.setattr(targets, "weights", lambda scenario, contexts, optima, generator: torch.tensor(
         [weight], dtype=torch.float64).expand(len(contexts), -1))
     return label_guided_targets(scenario, contexts, seeded())
 
@@ -56,7 +56,7 @@ def test_the_search_comes_near_the_best_of_all_designs(scenario, pool, monkeypat
 def test_targets_lie_between_the_optimum_and_the_end_of_the_search(scenario, pool, monkeypatch) -> None:
     contexts, weight = pool["train"].sample(400, seeded(1)), [1.0, -8.0, 0.0]
     far = guided(scenario, contexts, monkeypatch, weight)
-    monkeypatch.setattr(label_guided, "SHARE", (0.25, 1.0))
+    monkeypatch.setattr(targets, "SHARE", (0.25, 1.0))
     near = label_guided_targets(scenario, contexts, seeded())
     origin = contexts.values.round()
     moved = (far - origin).abs().sum(1)
@@ -97,8 +97,8 @@ def test_a_label_no_rule_changes_weighs_nothing(scenario, pool, monkeypatch) -> 
 def test_designs_that_share_a_budget_keep_it() -> None:
     network = registry.create("water-filling")
     contexts = ContextPool.draw(network, {"train": 50}, 0)["train"].sample(100, seeded())
-    targets = label_guided_targets(network, contexts, seeded())
-    assert float(targets.sum(1).amax()) <= 3.0 + 1e-4
+    designs = label_guided_targets(network, contexts, seeded())
+    assert float(designs.sum(1).amax()) <= 3.0 + 1e-4
     assert float(contexts.normalised(network.utility(contexts.values, targets)).min()) < 0.9
 
 
