@@ -99,7 +99,7 @@ def test_designs_that_share_a_budget_keep_it() -> None:
     contexts = ContextPool.draw(network, {"train": 50}, 0)["train"].sample(100, seeded())
     designs = label_guided_targets(network, contexts, seeded())
     assert float(designs.sum(1).amax()) <= 3.0 + 1e-4
-    assert float(contexts.normalised(network.utility(contexts.values, targets)).min()) < 0.9
+    assert float(contexts.normalised(network.utility(contexts.values, designs)).min()) < 0.9
 
 
 def test_decisions_that_follow_each_other_are_refused() -> None:
