@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from aign.designs import generation
 from aign.designs.generation import binding, generate, ranked
 from aign.designs.settings import SamplingSettings
-from aign.diffusion.pipeline import Sampling
+from aign.diffusion.plans import Sampling
 from aign.scenarios.core.constraints import parse, satisfied
 
 CASES = st.lists(st.tuples(st.booleans(), st.floats(-1e9, 1e9) | st.sampled_from([0.0, 1e-6, -1e-6])),
@@ -63,7 +63,7 @@ def test_shapes_order_and_truth_of_every_figure(water, contexts, constraints):
         keys = list(zip((~found.feasible[row]).tolist(), (-found.utility[row]).tolist(), strict=True))
         assert keys == sorted(keys)
         assert sorted(found.target_returns[row].tolist()) == sorted(
-            torch.tensor(SamplingSettings().constrained_ladder[:5]).tolist())
+            torch.tensor(SamplingSettings().constrained_target_returns[:5]).tolist())
 
 
 def test_the_seed_decides(water, contexts, constraints):
@@ -90,10 +90,10 @@ def test_contexts_are_worked_on_in_parts_that_bound_memory(water, contexts, monk
 
 
 @pytest.mark.parametrize("count", [1, 3, 11])
-def test_target_returns_cycle_through_the_ladder(water, contexts, count):
-    ladder = (0.5, 0.25, 0.125)
-    found = generate(water, contexts, (), count, SamplingSettings(ladder=ladder, steps=5))
-    expected = sorted((ladder * count)[:count])
+def test_target_returns_cycle_over_the_candidates(water, contexts, count):
+    targets = (0.5, 0.25, 0.125)
+    found = generate(water, contexts, (), count, SamplingSettings(target_returns=targets, steps=5))
+    expected = sorted((targets * count)[:count])
     assert [sorted(row) for row in found.target_returns.tolist()] == [expected] * 3
 
 

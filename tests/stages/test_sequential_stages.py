@@ -5,7 +5,7 @@ import torch
 
 from aign.designs.requests import make_request
 from aign.designs.settings import EvaluateSettings, SamplingSettings
-from aign.designs.table import answer
+from aign.designs.answer import answer
 from aign.diffusion import store as models
 from aign.scenarios.core.returns import degenerate_contexts
 from aign.stages import evaluate, report

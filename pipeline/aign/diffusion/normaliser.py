@@ -30,9 +30,9 @@ class Normaliser:
     Attributes:
         state_low, state_high: S bounds in raw units.
         fixed_mean, fixed_std: K statistics of the training split.
-        change: S sizes of changes within a window, in normalised units; None where plans are states themselves. Where
-            decisions follow each other a plan is made of changes from what is observed now: a step moves a state by
-            little of its range, which noise that spans the range would drown.
+        change: S sizes of changes within a window, in normalised units; None where plans are states themselves. In
+            sequential scenarios a plan is made of changes from what is observed now: a step moves a state by little of
+            its range, which noise that spans the range would drown.
     """
 
     state_low: Sequence[float]
@@ -52,12 +52,12 @@ class Normaliser:
     def fit_shared(cls, scenarios: Sequence[Scenario[Any]], fixed: Sequence[Tensor]) -> Normaliser:
         """Take one mean and spread for all values of a feature, over several datasets of one family.
 
-        Every user is then measured alike, which a network that treats users as a set needs. The result is that of the
-        first scenario; `at` gives it for another number of users.
+        Every entity is then measured alike, which a set network needs. The result is that of the first scenario; `at`
+        gives it for another number of entities.
         """
         mean, std = [], []
-        parts = [one.split([feature.size for feature in scenario.fixed_features], dim=1)
-                 for scenario, one in zip(scenarios, fixed, strict=True)]
+        parts = [values.split([feature.size for feature in scenario.fixed_features], dim=1)
+                 for scenario, values in zip(scenarios, fixed, strict=True)]
         for feature, runs in zip(scenarios[0].fixed_features, zip(*parts, strict=True), strict=True):
             values = torch.cat([run.double().flatten() for run in runs])
             spread = float(values.std(correction=0))

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from aign.designs.requests import make_request
 from aign.designs.settings import SamplingSettings
-from aign.designs.table import answer
+from aign.designs.answer import answer
 from aign.errors import StorageError
 from aign.scenarios.core.certificate import CertificateKind
 
@@ -128,11 +128,11 @@ def test_a_spread_choice_keeps_the_best_and_shows_fewer(water):
     assert few.diversity.distinct == len(few.rows())
 
 
-def test_novelty_is_told_where_there_is_memory(green):
+def test_novelty_is_told_where_there_are_training_designs(green):
     designs = green.candidates.designs[0]
     assert green.diversity.novelty is None
     assert "not measured" in shown(green)
-    known = dataclasses.replace(green, memory=designs[:2])
+    known = dataclasses.replace(green, training_designs=designs[:2])
     assert known.diversity.novelty[:2] == [0, 0]
     assert known.summary()["diversity"]["novelty"] == known.diversity.novelty
     assert "are no training design" in shown(known)
