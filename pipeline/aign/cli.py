@@ -94,9 +94,9 @@ def design(
     trust_code: dataset_commands.TrustCode = False,
 ) -> None:
     """Generate, verify, rank and explain designs for one request; say why where none can be."""
+    from aign.designs.answer import answer
     from aign.designs.baselines import training_designs
     from aign.designs.requests import make_request
-    from aign.designs.answer import answer
     from aign.diffusion import store
     from aign.engines import messages
     from aign.scenarios.core.registry import assigned

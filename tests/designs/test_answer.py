@@ -8,9 +8,9 @@ import pytest
 import torch
 from rich.console import Console
 
+from aign.designs.answer import answer
 from aign.designs.requests import make_request
 from aign.designs.settings import SamplingSettings
-from aign.designs.answer import answer
 from aign.errors import StorageError
 from aign.scenarios.core.certificate import CertificateKind
 

@@ -1,10 +1,13 @@
+import dataclasses
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.designs import generation
-from aign.designs.generation import binding, generate, ranked
+from aign.designs.generation import binding, constraint_satisfaction, generate, ranked
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.plans import Sampling
 from aign.scenarios.core.constraints import parse, satisfied
@@ -107,6 +110,15 @@ def test_only_constraints_that_a_draft_breaks_are_shown(water, contexts):
     assert shown.tolist() == [[bool(row.max() > 0.5), bool(row.sum() > 100), bool(row.sum() < 0.1)] for row in power]
     assert shown[:, 0].all()
     assert not shown[:, 1:].any()
+
+
+def test_satisfaction_is_the_share_of_designs_before_and_after_projection(water, contexts, constraints):
+    few, many = (generate(water, contexts, constraints, count, seed=1) for count in (1, 3))
+    few = dataclasses.replace(few, raw_feasible=torch.tensor([[True], [True], [False]]))
+    assert bool(many.feasible.all())
+    assert not bool(many.raw_feasible.any())
+    assert constraint_satisfaction([few, many]) == {"raw": pytest.approx(2 / 12), "returned": 1.0}
+    assert math.isnan(constraint_satisfaction([])["returned"])
 
 
 def test_nothing_is_shown_where_nothing_is_asked(water, contexts):

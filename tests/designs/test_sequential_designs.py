@@ -12,7 +12,6 @@ from aign.designs.explanation import explain
 from aign.designs.generation import binding, generate
 from aign.designs.requests import make_request
 from aign.designs.settings import SamplingSettings
-from aign.designs.table import WRITTEN_OUT, written_out
 from aign.diffusion.plans import Sampling
 from aign.scenarios.core.constraints import parse
 
@@ -109,10 +108,3 @@ def test_an_answer_is_written_with_pictures_of_whole_states(request, tmp_path, n
         assert found.rows()[0]["gap"] is None, "an optimum of 0 has no relative gap"
         assert found.rows()[0]["normalised_return"] is not None
     assert len(found.spread(2).rows()) <= 2
-
-
-def test_the_terminal_leaves_out_the_end_of_a_long_design():
-    assert written_out([1.0, 2.5]) == "1 2.5"
-    text = written_out([0.0] * (WRITTEN_OUT + 1))
-    assert text.endswith(f" ... ({WRITTEN_OUT + 1} values)")
-    assert text.count("0 ") == WRITTEN_OUT

@@ -19,7 +19,8 @@ def stub(scenario, rule, asked=None):
             return Plans(designs[:, None], designs, designs, designs)
 
     trained_with = SimpleNamespace(config=SimpleNamespace(num_train_timesteps=20))
-    return Stub(scenario=scenario, device=torch.device("cpu"), strategy=strategy_of(scenario), trained_with=trained_with)
+    return Stub(scenario=scenario, device=torch.device("cpu"), strategy=strategy_of(scenario),
+                trained_with=trained_with)
 
 
 def test_optimal_designs_score_one(scenario, held_out):

@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 from smoke import POWER, WATER, aign, contents, flip_byte, write_params
 
-from aign.designs.requests import make_request
 from aign.designs.answer import answer
+from aign.designs.requests import make_request
 from aign.params import load
 
 DESIGNS = "data/designs"

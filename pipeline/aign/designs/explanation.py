@@ -83,8 +83,8 @@ class Explanation:
 
     Attributes:
         effects: of each constraint.
-        entities: every entity whose last figure (its benefit) differs from the unconstrained optimum, most affected first;
-            empty without constraints.
+        entities: those whose last figure (its benefit) differs from the unconstrained optimum, most affected first;
+            none without constraints.
         utility: (T+1) utility along the executed path.
         settled: for each design value the step from which it keeps its final value.
     """

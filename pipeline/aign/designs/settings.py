@@ -36,16 +36,17 @@ class SamplingSettings(Settings):
     """In sequential scenarios: keep to choices that do no harm at once, such as a provider with room, while there are
     any. false shows what the network would do alone."""
     target_returns: Targets = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
-    """Normalised returns asked for, cycled over the candidates of a request without constraints: just below the best in the data."""
+    """Normalised returns asked for, cycled over the candidates of a request without constraints: just below the best in
+    the data."""
     margins: Margins = (0.05, 0.1, 0.2, 0.35, 0.6)
     """How much tighter than a threshold the network is asked for, in scores of the label (standard normal in training);
     cycled over the candidates, so that some keep clear of the threshold and others use it up."""
     unconditioned_fraction: Annotated[float, Field(ge=0, le=1)] = 0.125
-    """Share of the candidates, the first ones, that are not conditioned on the constraints and only projected: they save
-    a request whose combination the model has never seen."""
+    """Share of the candidates, the first ones, that are not conditioned on the constraints and only projected: they
+    save a request whose combination the model has never seen."""
     constrained_target_returns: Targets = (0.98, 0.9, 0.7, 0.4, 0.0, -0.4, -0.8, -1.0)
-    """As `target_returns`, where constraints hold: they cost an unknown share of the return and may press the best possible
-    design below the cheap unconstrained reference, so the targets are spread."""
+    """As `target_returns`, where constraints hold: they cost an unknown share of the return and may press the best
+    possible design below the cheap unconstrained reference, so the targets are spread."""
 
 
 class RequestSettings(Settings):

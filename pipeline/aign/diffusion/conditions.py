@@ -158,8 +158,8 @@ class Conditions:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` builds the same conditions again."""
         limit = {} if self.reachable is None else {"reachable": self.reachable, "returns": self.returns}
-        return {"labels": list(self.labels), "knots": [list(knots) for knots in self.knots],
-                "scores": [list(scores) for scores in self.scores], "better": list(self.better), "kind": self.kind, **limit}
+        return {"labels": list(self.labels), "knots": list(map(list, self.knots)),
+                "scores": list(map(list, self.scores)), "better": list(self.better), "kind": self.kind, **limit}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Conditions:

@@ -35,7 +35,8 @@ def denoise(unet: nn.Module, scheduler: Any, trained: DDPMScheduler, noise: Tens
         project: applied to the clean waypoints of the last `projected_steps`; nothing is where None.
     """
     alphas = trained.alphas_cumprod.to(noise.device)
-    noisy = clean = noise * scheduler.init_noise_sigma
+    noisy: Tensor = noise * scheduler.init_noise_sigma
+    clean = noisy
     chance = {"generator": generator} if "generator" in signature(scheduler.step).parameters else {}
     for number, step in enumerate(scheduler.timesteps):
         scaled = scheduler.scale_model_input(noisy, step)

@@ -25,7 +25,7 @@ def check(scenario: Scenario[Any], settings: TrainSettings, datasets: int = 1) -
         ParameterError: naming the first value at fault, with what is allowed.
     """
     if settings.window is not None:
-        strategy_of(scenario).check_window(scenario, settings.window, settings.stride)
+        check_window(scenario, settings.window, settings.stride)
     elif scenario.horizon % settings.stride:
         raise ParameterError(f"train.stride = {settings.stride}: it must divide the horizon {scenario.horizon} of "
                              f"{scenario.name}.")
@@ -39,6 +39,16 @@ def check(scenario: Scenario[Any], settings: TrainSettings, datasets: int = 1) -
         for side, name in enumerate(pair):
             if name not in names:
                 raise ParameterError(f"train.never_together[{place}][{side}]: {unknown_name('label', name, names)}")
+
+
+def check_window(scenario: Scenario[Any], window: int, stride: int) -> None:
+    """Raise ParameterError where plans of `window` steps suit neither scenario nor stride."""
+    if not strategy_of(scenario).allows_windows:
+        raise ParameterError(f"train.window = {window}: a design of {scenario.name} is the last state of a whole "
+                             "episode. Leave train.window out; it is for sequential scenarios.")
+    if window > scenario.horizon or window % stride:
+        raise ParameterError(f"train.window = {window}: it must be a multiple of train.stride = {stride}, and at most "
+                             f"the {scenario.horizon} steps of an episode of {scenario.name}.")
 
 
 def check_set(scenario: Scenario[Any]) -> None:

@@ -106,7 +106,7 @@ class DesignPipeline(DiffusionPipeline):
     @cached_property
     def normaliser(self) -> Normaliser:
         """The normaliser of the training data."""
-        return Normaliser.from_json(self.config.design["normaliser"])
+        return Normaliser(**self.config.design["normaliser"])
 
     @cached_property
     def conditions(self) -> Conditions:

@@ -28,8 +28,10 @@ class HeldOut:
 def held_out_quality(pipeline: DesignPipeline, held_out: HeldOut, seed: int,
                      wanted: float = TARGET_RETURN) -> dict[str, float]:
     """Return how good single designs are: the pooled return and the mean utility ratio, each where it is defined."""
-    generator = torch.Generator(pipeline.device).manual_seed(seed)
-    utility = achieved(pipeline, held_out.contexts, torch.full((len(held_out.contexts),), wanted), generator)
+    plans = pipeline(held_out.contexts, torch.full((len(held_out.contexts),), wanted),
+                     sampling=pipeline.strategy.evaluation_sampling(pipeline.trained_with.config.num_train_timesteps),
+                     generator=torch.Generator(pipeline.device).manual_seed(seed))
+    utility = pipeline.scenario.outcome(held_out.contexts, plans.final.cpu())[0]
     quality = {"normalised_return_pooled": pooled_return(utility, held_out.reference, held_out.optimum),
                "utility_ratio_mean": float((utility / held_out.optimum).mean())}
     return {name: value for name, value in quality.items() if math.isfinite(value)}
@@ -41,10 +43,3 @@ def merit(entry: Mapping[str, float]) -> float:
     It is the pooled return of its designs, or, where no held-out context has room, the held-out loss, negative.
     """
     return float(entry.get("normalised_return_pooled", -entry["held_out_loss"]))
-
-
-def achieved(pipeline: DesignPipeline, contexts: Tensor, wanted: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the utility (B,) of one design for each context (B, C) under wanted returns (B,)."""
-    sampling = pipeline.strategy.evaluation_sampling(pipeline.trained_with.config.num_train_timesteps)
-    plans = pipeline(contexts, wanted, sampling=sampling, generator=generator)
-    return pipeline.scenario.outcome(contexts, plans.final.cpu())[0]

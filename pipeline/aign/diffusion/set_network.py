@@ -2,10 +2,11 @@
 
 One token an entity holds its part of the noisy plan, of the first state and of what is fixed. Each block transforms all
 tokens alike and lets every token see the mean over all (Deep Sets: Zaheer et al. 2017), so that the cost grows linearly
-with the entities and the network is equivariant to their order. Time, return, labels and the number of entities reach every
-block as an embedding.
+with their number and the network is equivariant to their order. Time, return, labels and the number of entities reach
+every block as an embedding.
 
-Axes: B trajectories, L planned states, S state values, K known values, N entities, Q conditions, C channels, E embedding.
+Axes: B trajectories, L planned states, S state values, K known values, N entities, Q conditions, C channels,
+E embedding.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ class SetDenoiser(ModelMixin, ConfigMixin):
         entities = sample_BLS.shape[2] // sum(states)
         fixed_BK, first_BS = known_BK.split([entities * sum(fixed), entities * sum(states)], dim=1)
         plan_BNV = by_entity(sample_BLS, states, entities).transpose(1, 2).flatten(2)
-        tokens = self.enter(torch.cat([plan_BNV, by_entity(first_BS, states, entities), by_entity(fixed_BK, fixed, entities)],
-                                      dim=2))
+        first_BNV, fixed_BNV = by_entity(first_BS, states, entities), by_entity(fixed_BK, fixed, entities)
+        tokens = self.enter(torch.cat([plan_BNV, first_BNV, fixed_BNV], dim=2))
         masked = torch.cat([conditions_BQ.masked_fill(~mask_BQ, 0.0), mask_BQ.to(sample_BLS.dtype)], dim=1)
         count = sample_BLS.new_full((len(sample_BLS), 1), float(entities)).log10()
         embedding = self.time(sinusoidal(timestep_B, self.embedding_size).to(sample_BLS.dtype)) + self.count(count)

@@ -41,8 +41,8 @@ class TrainSettings(Settings):
     stride: Positive = 2
     """The diffuser plans every stride-th state (jump steps, Lu et al. 2025); states between are interpolated."""
     window: Positive | None = None
-    """Steps of a plan in sequential scenarios: the model learns from every run of so many steps, and in use plans so far
-    ahead at each step. None: the whole episode. A multiple of the stride."""
+    """Steps of a plan in sequential scenarios, a multiple of the stride: the model learns from every run of so many
+    steps, and in use plans so far ahead at each step. None: the whole episode."""
     windows: Positive = 100_000
     """Windows held in memory where `window` is set: evenly drawn, once, where the episodes have more."""
     steps: Positive = 3_000
@@ -73,7 +73,7 @@ class TrainSettings(Settings):
     never_together: tuple[tuple[str, str], ...] = ()
     """Pairs of labels of which one is always masked: combinations held out of training."""
     return_weighting: Annotated[float, Field(ge=0)] = 0.0
-    """w of the loss weight exp(w * (normalised return - 1)), return clipped to [-1, 1]: 0 treats all trajectories alike."""
+    """w of the loss weight exp(w * (normalised return - 1)), return clipped to [-1, 1]; 0: all trajectories alike."""
     inverse_hidden: Annotated[int, Field(ge=1, le=16_384)] = 128
     """Hidden width of the inverse-dynamics head."""
     evaluate_every: Positive = 250

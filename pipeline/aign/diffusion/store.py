@@ -36,7 +36,11 @@ REMEDY = f"Train the model again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
 def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
-    """Write a model folder, whole or not at all: networks, schedule, settings, history, card, manifest."""
+    """Write a model folder, whole or not at all: networks, schedule, settings, history, card, manifest.
+
+    `model_index.json` holds the training settings by their present names, for readers only: folders of earlier versions
+    say `return_focus` for `return_weighting`, and open all the same.
+    """
     design: Mapping[str, Any] = pipeline.config.design
     with building(folder) as aside:
         pipeline.save_pretrained(aside)

@@ -17,7 +17,6 @@ from torch import Tensor
 from aign.diffusion.conditions import ConditionInput
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.plans import Plans, Sampling
-from aign.errors import ParameterError
 from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.core.scenario import Generation, Scenario
 
@@ -62,20 +61,19 @@ class Strategy(Protocol):
 
     Attributes:
         online: whether a design is the record of an episode, in which each decision rests on what was observed by then.
+        allows_windows: whether a plan may be shorter than the episode.
         plans_changes: whether the network generates changes from the state observed now, not states.
         scales_returns: whether returns are encoded on the scale of those in the data, and asked for up to the best of
             them: in sequential scenarios no policy may come near the bound that counts as 1, and asking for what no
             data shows leads the network astray.
-        hindsight: a paragraph for reports on what the best of several designs says; empty where there is nothing to say.
+        hindsight: a paragraph for reports on what the best of several designs says; empty where nothing is to be said.
     """
 
     online: bool
+    allows_windows: bool
     plans_changes: bool
     scales_returns: bool
     hindsight: str
-
-    def check_window(self, scenario: Scenario[Any], window: int, stride: int) -> None:
-        """Raise ParameterError where plans of `window` steps suit neither scenario nor stride."""
 
     def evaluation_sampling(self, noise_steps: int) -> Sampling:
         """Return how to sample in evaluations during training, of a model trained with so many noise steps."""
@@ -86,19 +84,14 @@ class Strategy(Protocol):
         """Return one plan a row for checked contexts (B, C); see `DesignPipeline.__call__`."""
 
     def execute(self, planner: Planner, contexts: Tensor, plans: Plans) -> tuple[Tensor, Tensor]:
-        """Return the states (B, T+1, S) that executing plans passes, and whether (B,) that ends exactly at the design."""
+        """Return the states (B, T+1, S) passed in executing plans, and whether (B,) they end exactly at the design."""
 
 
 class WholePlan:
     """A single plan over the whole episode; its last state is the design."""
 
-    online = plans_changes = scales_returns = False
+    online = allows_windows = plans_changes = scales_returns = False
     hindsight = ""
-
-    def check_window(self, scenario: Scenario[Any], window: int, stride: int) -> None:
-        """Raise ParameterError: a plan shorter than the episode holds no design."""
-        raise ParameterError(f"train.window = {window}: a design of {scenario.name} is the last state of a whole "
-                             "episode. Leave train.window out; it is for sequential scenarios.")
 
     def evaluation_sampling(self, noise_steps: int) -> Sampling:
         """Return the usual sampling: one plan a context is cheap."""
@@ -148,14 +141,8 @@ class RecedingHorizon:
     a whole episode has no closed form.
     """
 
-    online = plans_changes = scales_returns = True
+    online = allows_windows = plans_changes = scales_returns = True
     hindsight = HINDSIGHT
-
-    def check_window(self, scenario: Scenario[Any], window: int, stride: int) -> None:
-        """Raise ParameterError where a window is longer than an episode or no multiple of the stride."""
-        if window > scenario.horizon or window % stride:
-            raise ParameterError(f"train.window = {window}: it must be a multiple of train.stride = {stride}, and at "
-                                 f"most the {scenario.horizon} steps of an episode of {scenario.name}.")
 
     def evaluation_sampling(self, noise_steps: int) -> Sampling:
         """Return sampling in few steps: every decision of every episode needs a plan."""

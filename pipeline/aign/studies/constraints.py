@@ -154,8 +154,8 @@ def _decided(params: Params, rows: Sequence[Mapping[str, Any]]) -> tuple[str, Sa
     """Return the model and the sampling of the best row."""
     best = constraint_files.best(rows, params.studies.constraints.least_ratio)
     return str(best["model"]).split(" ")[0], SamplingSettings(
-        guidance=best["guidance"], compositional_guidance=best["composed"], constrained_target_returns=tuple(best["ladder"]),
-        margins=tuple(best["margins"]), projected_steps=0)
+        guidance=best["guidance"], compositional_guidance=best["composed"],
+        constrained_target_returns=tuple(best["ladder"]), margins=tuple(best["margins"]), projected_steps=0)
 
 
 def _compared(params: Params, one: Repetition, model: Job, name: str, drawn: Drawn,
