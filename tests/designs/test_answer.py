@@ -139,10 +139,10 @@ def test_novelty_is_told_where_there_are_training_designs(green):
 
 
 def test_the_explanation_is_a_picture_beside_the_others(green, impossible, tmp_path):
-    path, = green.save_explanation(tmp_path / "green")
+    *_, path = green.save_all(tmp_path / "green")
     assert path.name == "green-why.png"
     assert plt.imread(path).shape[1] > 500
-    assert impossible.save_explanation(tmp_path / "none") == []
+    assert [path.name for path in impossible.save_all(tmp_path / "none")] == ["none.json", "none.parquet", "none.png"]
     assert "because of min_rate>=500" in shown(impossible, 300)
     assert "Nearest feasible design, with min_rate>=500 relaxed" in shown(impossible, 300)
 

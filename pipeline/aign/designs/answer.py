@@ -153,12 +153,8 @@ class Answer:
         """Write `stem`.json, .parquet and .png, all or none; return their paths."""
         return write_together(stem, self._tables())
 
-    def save_explanation(self, stem: Path) -> list[Path]:
-        """Write `stem`-why.png where a design meets the request; return its path."""
-        return write_together(stem, self._reasons())
-
     def save_all(self, stem: Path) -> list[Path]:
-        """Write what `save` and `save_explanation` write, all or none; return the paths."""
+        """Write what `save` writes, and `stem`-why.png where a design meets the request; return the paths."""
         return write_together(stem, self._tables() | self._reasons())
 
     def _tables(self) -> dict[str, Callable[[Path], object]]:
