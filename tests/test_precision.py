@@ -13,10 +13,10 @@ from recorded_data import sealed
 from sequential_models import SETTINGS
 
 from aign.agents.behaviours import record
+from aign.designs.answer import answer
 from aign.designs.generation import generate
 from aign.designs.requests import make_request
 from aign.designs.settings import SamplingSettings
-from aign.designs.table import answer
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.training import Trainer
 from aign.exchange.d4rl_export import export_npz

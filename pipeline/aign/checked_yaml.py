@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from aign import plain_yaml
 from aign.errors import AignError, nearest, unknown_name
+from aign.settings import RENAMED
 
 SHOWN_PROBLEMS = 5
 DEEPEST = 20
@@ -79,7 +80,10 @@ def _explained(root: type[BaseModel], problem: ErrorDetails) -> str:
         return (f"{'.'.join(location[:-2])}: the name {given} is not allowed. Allowed: lower-case words and numbers "
                 "joined by hyphens, such as power-20.")
     if problem["type"] == "extra_forbidden":
-        return f"{where}: given {given}. {unknown_name('parameter', location[-1], _fields(root, location[:-1]))}"
+        allowed = _fields(root, location[:-1])
+        if RENAMED.get(location[-1]) in allowed:
+            return f"{where}: this setting is now called {RENAMED[location[-1]]}. Rename it; its value stays the same."
+        return f"{where}: given {given}. {unknown_name('parameter', location[-1], allowed)}"
     if problem["type"] == "missing":
         return f"{where}: missing; it must be given."
     hint = ""

@@ -94,9 +94,9 @@ def design(
     trust_code: dataset_commands.TrustCode = False,
 ) -> None:
     """Generate, verify, rank and explain designs for one request; say why where none can be."""
+    from aign.designs.answer import answer
     from aign.designs.baselines import training_designs
     from aign.designs.requests import make_request
-    from aign.designs.table import answer
     from aign.diffusion import store
     from aign.engines import messages
     from aign.scenarios.core.registry import assigned
@@ -109,7 +109,7 @@ def design(
     request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
     memory = training_designs(Path("data/trajectories"), pipeline.scenario,
                               lambda error: _warn(f"left out of the novelty: {error}"))
-    found = answer(pipeline, request, seed=seed, memory=memory)
+    found = answer(pipeline, request, seed=seed, training_designs=memory)
     if spread is not None:
         found = found.spread(spread)
     messages.console.print(found)

@@ -19,6 +19,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+RENAMED = {"ladder": "target_returns", "constrained_ladder": "constrained_target_returns",
+           "hidden": "unconditioned_fraction", "composed": "compositional_guidance", "harmless": "mask_actions",
+           "return_focus": "return_weighting"}
+"""Settings that had another name, old to new: who uses an old one is told the new one."""
+
+
 class RunSettings(Settings):
     """What every stage shares."""
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from smoke import WATER
 
+from aign.designs.answer import answer
 from aign.designs.requests import make_request
-from aign.designs.table import answer
 from aign.stages import report
 from aign.stages.score import Score, summary
 from aign.trajectories.contexts import Contexts

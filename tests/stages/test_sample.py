@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 from smoke import POWER, WATER, aign, contents, flip_byte, write_params
 
+from aign.designs.answer import answer
 from aign.designs.requests import make_request
-from aign.designs.table import answer
 from aign.params import load
 
 DESIGNS = "data/designs"
@@ -68,7 +68,7 @@ def test_a_context_file_of_the_parameters_is_found_from_the_current_folder(workp
     ("requests", [{"name": "good"}, {"name": "good"}], "'good' stands twice"),
     ("sampling", {"scheduler": "DDIMSchedular"}, "Did you mean 'DDIMScheduler'"),
     ("sampling", {"steps": 101}, "from 1 to 100"),
-    ("sampling", {"ladder": []}, "sample.sampling.ladder"),
+    ("sampling", {"target_returns": []}, "sample.sampling.target_returns"),
 ])
 def test_one_bad_value_leaves_the_earlier_answers_as_they_were(workplace, place, value, words):
     write_params(workplace, {f"variants.{WATER}.sample.{place}": value})

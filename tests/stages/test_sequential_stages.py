@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from aign.designs.answer import answer
 from aign.designs.requests import make_request
 from aign.designs.settings import EvaluateSettings, SamplingSettings
-from aign.designs.table import answer
 from aign.diffusion import store as models
 from aign.scenarios.core.returns import degenerate_contexts
 from aign.stages import evaluate, report

@@ -76,7 +76,7 @@ def test_the_choice_is_the_best_row_and_is_what_the_answers_used(done):
             [guided[name] for name in ("model", "guidance", "composed")]
     sampling, best = done.content["sampling"], constraints.constraint_files.best(last, least)
     assert best["model"] == f"{done.content['model']} (full training)"
-    for name, setting in (("guidance", "guidance"), ("margins", "margins"), ("ladder", "constrained_ladder")):
+    for name, setting in (("guidance", "guidance"), ("margins", "margins"), ("ladder", "constrained_target_returns")):
         assert sampling[setting] == best[name]
     assert sampling["projected_steps"] == 0
 

@@ -6,7 +6,7 @@ from aign.scenarios.core.constraints import Constraint
 from aign.studies.raw_samples import Unprojected, cycled, raw_designs, shown
 from aign.studies.request_sets import Asked
 
-SETTINGS = SamplingSettings(guidance=1.0, composed=False, steps=4, constrained_ladder=(0.98, 0.9),
+SETTINGS = SamplingSettings(guidance=1.0, compositional_guidance=False, steps=4, constrained_target_returns=(0.98, 0.9),
                             margins=(0.0, 0.2, 0.4))
 GAINS = torch.tensor([2.8e-3, 3.5e-4])
 

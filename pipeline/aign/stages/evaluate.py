@@ -12,10 +12,11 @@ from typing import Any
 import torch
 
 from aign.agents.settings import Kind
+from aign.designs.answer import Answer, answer
 from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSettings
-from aign.designs.table import Answer, answer
 from aign.diffusion import device, store
 from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.strategies import strategy_of
 from aign.engines import messages
 from aign.engines.progress import Progress
 from aign.errors import DatasetError, ModelError
@@ -23,7 +24,6 @@ from aign.files.writing import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.core.returns import degenerate_contexts
 from aign.scenarios.core.scenario import Scenario, finite_or_none
-from aign.scenarios.core.sequential import is_sequential
 from aign.stages import methods, report
 from aign.stages.folders import AGENTS, MODELS, REPORTS, TRAJECTORIES, ablation
 from aign.stages.methods import Method
@@ -56,7 +56,7 @@ def evaluate(variant: str, params: Params) -> None:
                              settings.sample.sampling, run.seed)
     scores = compare(stored.scenario, contexts, candidates, title)
     example = shown_answer(pipeline, settings.sample, run.seed)
-    certificate = stored.scenario.certify(contexts.values[:1 if is_sequential(stored.scenario) else None])
+    certificate = stored.scenario.certify(contexts.values[:1 if pipeline.strategy.online else None])
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
         "degenerate_contexts": degenerate_contexts(contexts.reference, contexts.optimum),
@@ -95,9 +95,9 @@ def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, p
                 settings: EvaluateSettings, sampling: SamplingSettings, seed: int) -> dict[str, Method]:
     """Return every method by the name it has in metrics.json.
 
-    Where decisions follow each other, designs without learning are the scenario's own rules, and there is nothing to
-    remember: decisions of the past answer other events. Where it is known which choices do harm at once, the generator
-    is also judged without that guard, and chance with it: that tells how much the guard alone is worth.
+    Where designs do not transfer, the designs without learning are the scenario's rules, and recorded ones answer other
+    events. Where the scenario masks actions, the generator is also judged without the mask, and chance with it: that
+    tells how much the mask alone is worth.
     """
     scenario, count = stored.scenario, settings.candidates
     found: dict[str, Method] = {
@@ -108,11 +108,11 @@ def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, p
     of_one = store.load(MODELS / f"{variant}-{single}", pipeline.scenario.spec()).to(pipeline.device)
     found[f"diffuser_best_of_{count}_{single.replace('-', '_')}"] = methods.diffuser(of_one, count, sampling, seed)
     found |= {name: methods.policy(scenario, AGENTS / variant, name) for name in agents}
-    if methods.knows_harm(scenario):
+    if methods.masks_actions(scenario):
         found["diffuser_single_unguarded"] = methods.diffuser(
-            pipeline, 1, sampling.model_copy(update={"harmless": False}), seed)
+            pipeline, 1, sampling.model_copy(update={"mask_actions": False}), seed)
         found["random_guarded"] = methods.guarded_chance(scenario, seed)
-    if not is_sequential(scenario):
+    if scenario.designs_transfer:
         found[f"no_learning_best_of_{count}"] = methods.without_learning(scenario, count)
         found["best_training_trajectory"] = methods.memory(stored)
     return {**found, **scenario.heuristics}
@@ -138,7 +138,7 @@ def judge(scenario: Scenario[Any], contexts: Contexts, method: Method) -> Score:
     designs = method(contexts.values)
     seconds = time.perf_counter() - began
     utility = scenario.utility(contexts.values, designs)
-    return Score(contexts, utility, 1000 * seconds / len(contexts), is_sequential(scenario))
+    return Score(contexts, utility, 1000 * seconds / len(contexts), strategy_of(scenario).online)
 
 
 def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) -> Answer:
@@ -151,7 +151,7 @@ def preset_result(example: Answer) -> dict[str, Any]:
     if example.request.preset is None:
         return {}
     best, path = example.rows()[0], example.candidates.paths[0, 0]
-    walked = {} if is_sequential(example.scenario) else {"path": [whole(state) for state in path.tolist()]}
+    walked = {"path": [whole(state) for state in best["path"]]} if "path" in best else {}
     return {"preset": {"name": example.request.preset, "design": whole(best["design"]),
                        "start": whole(path[0].tolist()), "utility": best["utility"],
                        "certified_utility": finite_or_none(example.optimum),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +20,6 @@ from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
 from aign.scenarios.core.scenario import Scenario
-from aign.scenarios.core.sequential import SequentialScenario
 from aign.trajectories.reader import TrajectoryStore
 
 Method = Callable[[Tensor], Tensor]
@@ -84,19 +83,19 @@ def _horizon(settings: AgentSettings | BCQSettings) -> str:
             else f"discount {settings.discount:g}")
 
 
-def knows_harm(scenario: Scenario[Any]) -> TypeGuard[SequentialScenario[Any]]:
-    """Return whether a scenario tells which choices do harm at once; see `SequentialScenario.action_mask`."""
-    return isinstance(scenario, SequentialScenario) and type(scenario).action_mask is not SequentialScenario.action_mask
+def masks_actions(scenario: Scenario[Any]) -> bool:
+    """Return whether a scenario tells which choices do no harm at once; see `Scenario.action_mask`."""
+    context = scenario.draw_contexts(1, torch.Generator().manual_seed(0))
+    return scenario.action_mask(context, scenario.initial_state(context)[:, :scenario.state_size]) is not None
 
 
-def guarded_chance(scenario: SequentialScenario[Any], seed: int) -> Method:
+def guarded_chance(scenario: Scenario[Any], seed: int) -> Method:
     """Return chance that keeps to the choices that do no harm at once, while there are any."""
     def design(contexts: Tensor) -> Tensor:
-        generator = torch.Generator().manual_seed(seed)
-
-        def rule(contexts: Tensor, states: Tensor) -> Tensor:
+        generator, states = torch.Generator().manual_seed(seed), scenario.initial_state(contexts)
+        for _ in range(scenario.horizon):
             allowed = scenario.action_mask(contexts, states[:, :scenario.state_size])
             chance = torch.rand(len(states), scenario.action_size, generator=generator)
-            return chance if allowed is None else chance + allowed
-        return scenario.design_of_rule(rule, contexts)
+            states, _ = scenario.step(contexts, states, chance if allowed is None else chance + allowed)
+        return scenario.design_of(states)
     return design

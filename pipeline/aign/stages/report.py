@@ -10,10 +10,9 @@ from typing import Any, get_args
 from matplotlib.figure import Figure
 
 from aign.agents.settings import Kind
-from aign.designs.table import Answer
+from aign.designs.answer import Answer
 from aign.files.writing import write_text
 from aign.scenarios.core import returns
-from aign.scenarios.core.sequential import is_sequential
 from aign.stages.score import Score
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
@@ -44,15 +43,6 @@ The design below answers: {origin}. Best utility {utility:.4f}; {verdict}.
 ![design](plots/design.png)
 {sections}"""
 
-HINDSIGHT = """
-## One run, and the best of several
-
-Decisions follow each other here. `diffuser_single` is the model as an online policy: one run, in which each decision
-rests on what was observed by then, as with the agents and rules it is compared with. The best of several runs is
-hindsight: the simulator, which knows what comes, plays them all and keeps the best, so it says what the model can
-propose, not what it earns online.
-"""
-
 PUBLISHED = """
 ## What the paper printed
 
@@ -77,7 +67,7 @@ def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
     by_quality = sorted(methods.items(), key=lambda item: -returns.rank(item[1]))
     table = [{"method": name, **columns(method)} for name, method in by_quality]
     scenario = example.scenario
-    sections = (HINDSIGHT if is_sequential(scenario) else "") + (
+    sections = example.strategy.hindsight + (
         PUBLISHED.format(published=scenario.published) if scenario.published else "")
     return PAGE.format(variant=variant, scenario=metrics["scenario"]["name"], contexts=metrics["contexts"],
                        split=metrics["split"], statement=metrics["certificate_statement"], winner=by_quality[0][0],

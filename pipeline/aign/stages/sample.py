@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
+from aign.designs.answer import answer
 from aign.designs.requests import Request, make_request
 from aign.designs.settings import RequestSettings
-from aign.designs.table import answer
 from aign.diffusion import device, store
 from aign.engines import messages
 from aign.files.writing import building

@@ -22,8 +22,8 @@ class Score:
         contexts: what it designed for.
         utility: (B,) U.
         milliseconds: how long one design took.
-        earned: U itself is in the summary: where decisions follow each other it is the return of an episode, which
-            others have printed.
+        earned: U itself is in the summary: in sequential scenarios it is the return of an episode, which others have
+            printed.
     """
 
     contexts: Contexts

@@ -119,7 +119,7 @@ def learned_diffuser(stored: TrajectoryStore, chosen: Tensor, settings: TrainSet
     pipeline = trainer.run(folder / "checkpoint.safetensors", report).pipeline
     seconds = time.perf_counter() - began
     # A wanted return that is not a number is not shown; settings refuse it, so it is put in past their check.
-    hidden = sampling.model_copy(update={"ladder": (math.nan,)})
+    hidden = sampling.model_copy(update={"target_returns": (math.nan,)})
     return {f"diffuser_{name}{ending}": methods.diffuser(pipeline, number, wanted, run.seed)
             for ending, wanted in (("", sampling), (HIDDEN, hidden))
             for name, number in (("single", 1), (f"best_of_{candidates}", candidates))}, seconds

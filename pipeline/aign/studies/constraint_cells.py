@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from aign.agents.settings import Kind
+from aign.designs.answer import Answer, answer
 from aign.designs.baselines import no_learning
 from aign.designs.diversity import spread
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
-from aign.designs.table import Answer, answer
 from aign.diffusion import store
 from aign.engines.jobs import Report
 from aign.errors import DatasetError
@@ -80,9 +80,9 @@ def compared(report: Report, folder: Path, model: Path, requests: Sequence[Path]
         report(done)
         raw = raw_designs(pipeline, asked, candidates, option, seed)
         families = by_family([projected(scenario, one, designs) for one, designs in zip(asked, raw, strict=True)])
-        rows.append({"guidance": option.guidance, "composed": option.composed,
-                     "ladder": list(option.constrained_ladder), "margins": list(option.margins), **mean(families),
-                     "families": families})
+        rows.append({"guidance": option.guidance, "composed": option.compositional_guidance,
+                     "ladder": list(option.constrained_target_returns), "margins": list(option.margins),
+                     **mean(families), "families": families})
     cells.finish(folder, choices=rows)
 
 

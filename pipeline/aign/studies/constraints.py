@@ -139,14 +139,14 @@ def ways(settings: ConstraintsSettings) -> list[SamplingSettings]:
     margins, such as the one-hot, meets what has.
     """
     middle = settings.margins[len(settings.margins) // 2]
-    plain = {"constrained_ladder": settings.ladders[0], "margins": middle, "composed": False}
+    plain = {"constrained_target_returns": settings.ladders[0], "margins": middle, "compositional_guidance": False}
     guided = [SamplingSettings(**plain, guidance=weight) for weight in settings.guidance]
-    return [*guided, *(one.model_copy(update={"composed": True}) for one in guided)]
+    return [*guided, *(one.model_copy(update={"compositional_guidance": True}) for one in guided)]
 
 
 def ladders(settings: ConstraintsSettings, sampling: SamplingSettings) -> list[SamplingSettings]:
     """Return every ladder with every margin, guided as given."""
-    return [sampling.model_copy(update={"constrained_ladder": ladder, "margins": margins})
+    return [sampling.model_copy(update={"constrained_target_returns": ladder, "margins": margins})
             for ladder in settings.ladders for margins in settings.margins]
 
 
@@ -154,8 +154,8 @@ def _decided(params: Params, rows: Sequence[Mapping[str, Any]]) -> tuple[str, Sa
     """Return the model and the sampling of the best row."""
     best = constraint_files.best(rows, params.studies.constraints.least_ratio)
     return str(best["model"]).split(" ")[0], SamplingSettings(
-        guidance=best["guidance"], composed=best["composed"], constrained_ladder=tuple(best["ladder"]),
-        margins=tuple(best["margins"]), projected_steps=0)
+        guidance=best["guidance"], compositional_guidance=best["composed"],
+        constrained_target_returns=tuple(best["ladder"]), margins=tuple(best["margins"]), projected_steps=0)
 
 
 def _compared(params: Params, one: Repetition, model: Job, name: str, drawn: Drawn,

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.designs.generation import sampling_of, seen
+from aign.designs.generation import candidate_masks, sampling_of
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
 from aign.scenarios.core.constraints import Constraint
@@ -55,14 +55,14 @@ def raw_designs(pipeline: DesignPipeline, requests: Sequence[Asked], count: int,
     """
     bare, generator = unprojected(pipeline), torch.Generator(pipeline.device).manual_seed(seed)
     sampling = replace(sampling_of(settings), projected_steps=0)
-    returns, margins = cycled(settings.constrained_ladder, count), cycled(settings.margins, count)
+    returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
     size = max(1, ROWS // count)
     found = []
     for start in range(0, len(requests), size):
         part = requests[start:start + size]
         contexts = torch.stack([one.context for one in part]).repeat_interleave(count, dim=0)
         constraints = [constraint for one in part for constraint in one.constraints]
-        own = seen(shown(part) & show, count, settings)
+        own = candidate_masks(shown(part) & show, count, settings)
         plans = bare(contexts, returns.repeat(len(part)), constraints, own, sampling, generator,
                      margins.repeat(len(part)))
         found.append(plans.raw_designs.cpu().unflatten(0, (len(part), count)))
