@@ -95,7 +95,7 @@ def design(
 ) -> None:
     """Generate, verify, rank and explain designs for one request; say why where none can be."""
     from aign.designs.baselines import training_designs
-    from aign.designs.requests import make_request
+    from aign.designs.requests import Request
     from aign.designs.table import answer
     from aign.diffusion import store
     from aign.engines import messages
@@ -106,7 +106,7 @@ def design(
     given = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
     pipeline = store.serving(store.load(model, trust_code), given) if model is not None else \
         store.find(Path("models"), scenario, given, trust_code, lambda: _training(scenario, given))
-    request = make_request(pipeline.scenario, where or [], count, preset, context, seed)
+    request = Request(where or [], preset, context, seed, count).resolve(pipeline.scenario)
     memory = training_designs(Path("data/trajectories"), pipeline.scenario,
                               lambda error: _warn(f"left out of the novelty: {error}"))
     found = answer(pipeline, request, seed=seed, memory=memory)

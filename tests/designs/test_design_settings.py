@@ -46,7 +46,7 @@ def test_request_out_of_range_is_refused(values):
 
 def test_two_requests_of_one_name_are_refused_because_one_answer_would_be_lost():
     one, other = RequestSettings(name="free", seed=1), RequestSettings(name="free", seed=2)
-    with pytest.raises(ValidationError, match="'free' stands twice"):
+    with pytest.raises(ValidationError, match="duplicate name 'free'"):
         SampleSettings(requests=(one, other))
     assert len(SampleSettings(requests=(one, RequestSettings(name="other"))).requests) == 2
 

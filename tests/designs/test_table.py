@@ -8,7 +8,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.designs.table import answer
 from aign.errors import StorageError
@@ -16,7 +16,7 @@ from aign.scenarios.core.certificate import CertificateKind
 
 
 def ask(pipeline, where=(), preset="ladder", count=4):
-    return answer(pipeline, make_request(pipeline.scenario, where, count, preset), SamplingSettings(steps=5), seed=2)
+    return answer(pipeline, Request(where, preset, count=count).resolve(pipeline.scenario), SamplingSettings(steps=5), seed=2)
 
 
 @pytest.fixture(scope="module")

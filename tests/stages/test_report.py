@@ -5,7 +5,7 @@ import pytest
 import torch
 from smoke import WATER
 
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.table import answer
 from aign.stages import report
 from aign.stages.score import Score, summary
@@ -28,7 +28,7 @@ CURVES = {"agents": {"sac": [{"environment_steps": 10, "normalised_return_pooled
 
 @pytest.fixture(scope="module")
 def example(water):
-    return answer(water, make_request(water.scenario, preset="ladder", count=2))
+    return answer(water, Request(preset="ladder", count=2).resolve(water.scenario))
 
 
 @pytest.fixture(scope="module")

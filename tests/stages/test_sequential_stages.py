@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import EvaluateSettings, SamplingSettings
 from aign.designs.table import answer
 from aign.diffusion import store as models
@@ -30,7 +30,7 @@ def judged(request, tmp_path_factory):
             found = evaluate.competitors(name, ["sac"], data.store, data.pipeline,
                                          EvaluateSettings(contexts=6, candidates=2), QUICK, 0)
         scores = evaluate.compare(data.scenario, data.pool["test"], found, "test")
-        example = answer(data.pipeline, make_request(data.scenario, count=1), QUICK)
+        example = answer(data.pipeline, Request(count=1).resolve(data.scenario), QUICK)
         certificate = data.scenario.certify(data.pool["test"].values)
         metrics = {"scenario": data.scenario.spec(), "contexts": 6, "split": "test", "certificate": certificate.kind,
                    "degenerate_contexts": degenerate_contexts(data.pool["test"].reference, data.pool["test"].optimum),
@@ -86,7 +86,7 @@ def test_convergence_is_drawn_in_the_pooled_return():
 
 def test_a_preset_is_answered_by_decisions(judged, matching):
     assert evaluate.preset_result(judged["matching"][2]) == {}, "no preset"
-    found = answer(matching.pipeline, make_request(matching.scenario, count=1, preset="ones"), QUICK)
+    found = answer(matching.pipeline, Request(count=1, preset="ones").resolve(matching.scenario), QUICK)
     preset = evaluate.preset_result(found)["preset"]
     assert preset["certified_design"] == [1] * 12
     assert preset["design"] == found.candidates.designs[0, 0].tolist()

@@ -75,9 +75,9 @@ class SampleSettings(Settings):
     def names_differ(cls, requests: tuple[RequestSettings, ...]) -> tuple[RequestSettings, ...]:
         """Refuse two requests of one name: the second answer would take the place of the first."""
         names = [request.name for request in requests]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"the name {twice[0]!r} stands twice; every request needs a name of its own")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"duplicate name {repeated[0]!r}; every request needs its own")
         return requests
 
 

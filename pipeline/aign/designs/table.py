@@ -22,7 +22,7 @@ from aign.designs.diagnosis import Diagnosis, diagnose
 from aign.designs.diversity import Diversity
 from aign.designs.explanation import Explanation, explain
 from aign.designs.generation import Candidates, generate
-from aign.designs.requests import Request
+from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.pipeline import DesignPipeline
 from aign.files.writing import json_text, write_text, writing
@@ -46,7 +46,7 @@ class Answer:
     """
 
     scenario: Scenario[Any]
-    request: Request
+    request: ResolvedRequest
     candidates: Candidates
     certificate: Certificate
     reference: float
@@ -265,7 +265,7 @@ def _picked(value: Any, places: list[int]) -> Any:
     return value[:, places]
 
 
-def answer(pipeline: DesignPipeline, request: Request, settings: SamplingSettings | None = None,
+def answer(pipeline: DesignPipeline, request: ResolvedRequest, settings: SamplingSettings | None = None,
            seed: int = 0, memory: Tensor | None = None) -> Answer:
     """Generate, verify, certify and rank designs for one request; `memory` is what novelty is measured against."""
     scenario, contexts = pipeline.scenario, request.context[None]

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from aign.agents.settings import Kind
+from aign.designs.requests import Request
 from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSettings
 from aign.designs.table import Answer, answer
 from aign.diffusion import device, store
@@ -27,7 +28,6 @@ from aign.scenarios.core.sequential import is_sequential
 from aign.stages import methods, report
 from aign.stages.folders import AGENTS, MODELS, REPORTS, TRAJECTORIES, ablation
 from aign.stages.methods import Method
-from aign.stages.sample import requested
 from aign.stages.score import Score
 from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
@@ -143,7 +143,7 @@ def judge(scenario: Scenario[Any], contexts: Contexts, method: Method) -> Score:
 
 def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) -> Answer:
     """Return the answer the report shows: to the first request of the stage sample."""
-    return answer(pipeline, requested(pipeline.scenario, settings.requests[0]), settings.sampling, seed)
+    return answer(pipeline, Request.of(settings.requests[0]).resolve(pipeline.scenario), settings.sampling, seed)
 
 
 def preset_result(example: Answer) -> dict[str, Any]:
