@@ -28,11 +28,13 @@ else:  # hidden from type checkers, which would take every misspelt name for an 
         """Load a public name when it is first used."""
         if name not in __all__:
             raise AttributeError(f"module 'aign' has no attribute {name!r}; public are {', '.join(__all__)}")
-        from importlib import import_module
-
-        places = {"AignError": "aign.errors", "Request": "aign.designs.requests"}
-        globals()[name] = getattr(import_module(places.get(name, "aign.api")), name)
-        return globals()[name]
+        if name == "AignError":
+            from aign import errors as place
+        elif name == "Request":
+            from aign.designs import requests as place
+        else:
+            from aign import api as place
+        return getattr(place, name)
 
     def __dir__():
         return sorted({*globals(), *__all__})

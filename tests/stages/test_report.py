@@ -7,8 +7,8 @@ from smoke import WATER
 
 from aign.designs.requests import Request
 from aign.designs.table import answer
-from aign.stages import report
-from aign.stages.score import Score, summary
+from aign.stages.evaluate import report
+from aign.stages.evaluate.score import Score, summary
 from aign.trajectories.contexts import Contexts
 
 

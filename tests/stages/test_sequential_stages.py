@@ -8,7 +8,8 @@ from aign.designs.settings import EvaluateSettings, SamplingSettings
 from aign.designs.table import answer
 from aign.diffusion import store as models
 from aign.scenarios.core.returns import degenerate_contexts
-from aign.stages import evaluate, report
+from aign.stages import evaluate
+from aign.stages.evaluate import report
 
 QUICK = SamplingSettings(steps=4)
 CURVES = {"agents": {"sac": [{"environment_steps": 9, "normalised_return_pooled": 0.2}]},

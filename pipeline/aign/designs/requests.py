@@ -120,7 +120,7 @@ class ResolvedRequest:
 
 
 def read_context(path: Path, scenario: Scenario[Any]) -> Tensor:
-    """Read context values (C,) from a JSON or YAML file: a list of numbers, or a mapping of feature names to such lists.
+    """Read context values (C,) from a JSON or YAML file: a list of numbers, or feature names and such lists.
 
     Raises:
         ContextError: the file is missing, unreadable, names other features, or holds anything but numbers.

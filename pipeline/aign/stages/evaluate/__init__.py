@@ -25,10 +25,10 @@ from aign.params import Params
 from aign.scenarios.core.returns import degenerate_contexts
 from aign.scenarios.core.scenario import Scenario, finite_or_none
 from aign.scenarios.core.sequential import is_sequential
-from aign.stages import methods, report
+from aign.stages.evaluate import methods, report
+from aign.stages.evaluate.methods import Method
+from aign.stages.evaluate.score import Score
 from aign.stages.folders import AGENTS, MODELS, REPORTS, TRAJECTORIES, ablation
-from aign.stages.methods import Method
-from aign.stages.score import Score
 from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
 

@@ -14,7 +14,7 @@ from aign.designs.table import Answer
 from aign.files.writing import write_text
 from aign.scenarios.core import returns
 from aign.scenarios.core.sequential import is_sequential
-from aign.stages.score import Score
+from aign.stages.evaluate.score import Score
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
 GENERATED, LEARNED = "diffuser", get_args(Kind)

@@ -26,8 +26,8 @@ from aign.files.writing import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.core.scenario import Scenario
 from aign.settings import RunSettings
+from aign.stages.collect.sources import Task, act, held_out_counts, learn
 from aign.stages.folders import AGENTS, TRAJECTORIES
-from aign.stages.sources import Task, act, held_out_counts, learn
 from aign.stages.watched import watched
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
