@@ -87,5 +87,9 @@ class EvaluateSettings(Settings):
     contexts: Annotated[int, Field(ge=2)] = 256
     """Test contexts; the stage uses as many as the dataset has, at most these."""
     candidates: Positive = 16
-    """Designs generated for each context when the best one counts; where decisions follow each other each is a whole
-    episode, so few are advisable."""
+    """Designs generated for each context when the best one counts; in sequential scenarios each is a whole episode, so
+    few are advisable."""
+    constrained_contexts: Positive = 8
+    """Test contexts in which the constrained requests are asked that the stage derives, at most those of `contexts`."""
+    constrained_requests: Positive = 12
+    """Requests derived: first each label bounded alone, then pairs of labels."""
