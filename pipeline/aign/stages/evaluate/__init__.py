@@ -19,7 +19,7 @@ from aign.designs.table import Answer, answer
 from aign.diffusion import device, store
 from aign.diffusion.pipeline import DesignPipeline
 from aign.engines import messages
-from aign.engines.progress import Progress
+from aign.engines.progress import Progress, counted
 from aign.errors import DatasetError, ModelError
 from aign.files.writing import building, read_json, write_json
 from aign.params import Params
@@ -147,14 +147,11 @@ def constrained(pipeline: DesignPipeline, contexts: Tensor, settings: EvaluateSe
     """Ask the generator for designs under constraints: those derived for contexts (B, C), and those of params.yaml."""
     requests = [*satisfaction.derived_requests(pipeline.scenario, contexts, settings),
                 *satisfaction.stated_requests(pipeline.scenario, sample.requests)]
-    outcomes = []
-    with Progress(title) as progress:
-        progress.add("constrained requests", len(requests))
+    outcomes: list[Satisfaction] = []
+    with counted(title, "constrained requests") as progress:
         for request in requests:
-            progress.update("constrained requests", len(outcomes))
+            progress(len(outcomes), len(requests))
             outcomes.append(satisfaction.satisfy(pipeline, request, sample.sampling, seed))
-            progress.tick()
-        progress.update("constrained requests", len(outcomes))
     return outcomes
 
 

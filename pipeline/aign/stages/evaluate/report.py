@@ -92,8 +92,8 @@ def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
                        degenerate=returns.degenerate_shown(metrics["degenerate_contexts"]),
                        agents="\n".join(f"- {name}: {text}" for name, text in metrics["trained_on"].items()),
                        rows=table([{"method": name, **columns(method)} for name, method in by_quality]),
-                       **figures_asked(metrics), origin=example.request.origin, utility=example.rows()[0]["utility"], verdict=example.verdict,
-                       sections=sections)
+                       **figures_asked(metrics), origin=example.request.origin,
+                       utility=example.rows()[0]["utility"], verdict=example.verdict, sections=sections)
 
 
 def figures_asked(metrics: Mapping[str, Any]) -> dict[str, str]:
@@ -119,17 +119,17 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
 
 def columns(method: Mapping[str, Any]) -> dict[str, str]:
     """Return the figures of one method by their headings; 5 % quantile and worst context are of U/U* where it tells."""
-    pooled, found = method["normalised_return_pooled"], {}
-    found["pooled return [95 % interval]"] = returns.shown(pooled)
+    pooled = method["normalised_return_pooled"]
+    row = {"pooled return [95 % interval]": returns.shown(pooled)}
     if "utility_ratio" in method:
         ratio = method["utility_ratio"]
-        found |= {"U/U* mean [95 % interval]": returns.shown(ratio, 5), "q05": f"{ratio['q05']:.5f}",
-                  "worst": f"{ratio['worst']:.5f}"}
+        row |= {"U/U* mean [95 % interval]": returns.shown(ratio, 5), "q05": f"{ratio['q05']:.5f}",
+                "worst": f"{ratio['worst']:.5f}"}
     else:
-        found |= {name: "-" if pooled[name] is None else f"{pooled[name]:.4f}" for name in ("q05", "worst")}
+        row |= {name: "-" if pooled[name] is None else f"{pooled[name]:.4f}" for name in ("q05", "worst")}
     if "utility" in method:
-        found["U mean [95 % interval]"] = returns.shown(method["utility"], 2)
-    return found
+        row["U mean [95 % interval]"] = returns.shown(method["utility"], 2)
+    return row
 
 
 def gaps(scores: Mapping[str, Score]) -> Figure:

@@ -33,7 +33,8 @@ COMPLETION = ("The degree of task completion is the share of what can be gained 
 SATISFACTION = ("The percentage of constraint satisfaction is the share of requests whose constraints a design meets "
                 "all, at zero tolerance, among the requests known to be feasible (a design is known that meets them). "
                 "Raw: as generated, before any projection, by one design (of all generated) or by any of the "
-                "candidates. Returned: by the design ranked first, after projection. Intervals are Wilson's, 95 %.")
+                "candidates. Returned: by the design ranked first, after projection; in sequential scenarios nothing "
+                "is projected. Intervals are Wilson's, 95 %.")
 KINDS = {"single": "one label bounded", "pair": "two labels bounded", "params": "requests of params.yaml"}
 
 
