@@ -15,7 +15,7 @@ from sequential_models import SETTINGS
 from aign.agents.behaviours import record
 from aign.designs.answer import answer
 from aign.designs.generation import generate
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.training import Trainer
@@ -152,7 +152,7 @@ def test_a_request_is_met_to_the_byte(store, scenario, pool, base, tmp_path):
     assert found.feasible.tolist() == [[value <= base + 1 for value in row] for row in sent]
     assert {value <= base + 1 for row in sent for value in row} == {True, False}
 
-    said = answer(pipeline, make_request(scenario, [f"bytes<={base + 1}"], 8, "seed-0"), quick)
+    said = answer(pipeline, Request([f"bytes<={base + 1}"], "seed-0", count=8).resolve(scenario), quick)
     for row in said.rows():
         assert row["feasible"] == (base + sum(map(int, row["design"])) <= base + 1)
         assert f"{base + sum(map(int, row['design']))}" in said._figures(row)

@@ -79,16 +79,16 @@ class Variant(Settings):
 
         return create(self.scenario.name, **self.scenario.parameters)
 
-    def check_same(self, found: Scenario[Any], folder: Path) -> None:
+    def check_same(self, stored: Scenario[Any], folder: Path) -> None:
         """Raise where a folder was made for another network than this variant's.
 
         Raises:
             ParameterError: naming both, and what to do.
         """
         wanted = self.create_scenario().spec()
-        if found.spec() != wanted:
-            raise ParameterError(f"{folder}: made for {found.spec()}, but the parameters say {wanted}. Run the earlier "
-                                 f"stages again ({REPRODUCE}).")
+        if stored.spec() != wanted:
+            raise ParameterError(f"{folder}: made for {stored.spec()}, but the parameters say {wanted}. Run the "
+                                 f"earlier stages again ({REPRODUCE}).")
 
 
 class Params(Settings):
@@ -103,10 +103,9 @@ class Params(Settings):
 
     @model_validator(mode="after")
     def names_differ(self) -> Params:
-        """Refuse a name that stands in both groups: both would write the same folders."""
-        twice = sorted(self.variants.keys() & self.further.keys())
-        if twice:
-            raise ValueError(f"{twice[0]} stands under variants and under further; keep one of them")
+        """Refuse a name that both groups have: both would write the same folders."""
+        if repeated := sorted(self.variants.keys() & self.further.keys()):
+            raise ValueError(f"duplicate name {repeated[0]!r} under variants and further; keep one of them")
         return self
 
     def variant(self, name: str) -> Variant:

@@ -14,7 +14,7 @@ from typing import Any
 
 from aign import checked_yaml
 from aign.agents import fit as agents_fit
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import RequestSettings
 from aign.diffusion import device
 from aign.diffusion import fit as diffusion_fit
@@ -99,7 +99,7 @@ def _check_request(request: RequestSettings, network: Scenario[Any], place: str,
         with problems.at(f"{place}.where: "):
             parse(request.where, network.labels)
     with problems.at(f"{place}: "):
-        make_request(network, (), request.count, request.preset, request.context, request.seed)
+        Request.of(request.model_copy(update={"where": ()})).resolve(network)
 
 
 def _check_studies(studies: StudySettings, networks: dict[str, Scenario[Any] | None], problems: Problems) -> None:

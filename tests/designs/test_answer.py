@@ -9,14 +9,14 @@ import torch
 from rich.console import Console
 
 from aign.designs.answer import answer
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.errors import StorageError
 from aign.scenarios.core.certificate import CertificateKind
 
 
 def ask(pipeline, where=(), preset="ladder", count=4):
-    return answer(pipeline, make_request(pipeline.scenario, where, count, preset), SamplingSettings(steps=5), seed=2)
+    return answer(pipeline, Request(where, preset, count=count).resolve(pipeline.scenario), SamplingSettings(steps=5), seed=2)
 
 
 @pytest.fixture(scope="module")

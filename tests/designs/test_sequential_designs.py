@@ -10,7 +10,7 @@ from aign.designs.baselines import recorded
 from aign.designs.diversity import measure, nearest
 from aign.designs.explanation import explain
 from aign.designs.generation import binding, generate
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.plans import Sampling
 from aign.scenarios.core.constraints import parse
@@ -94,7 +94,7 @@ def test_nobody_in_particular_pays_for_a_constraint(matching):
 def test_an_answer_is_written_with_pictures_of_whole_states(request, tmp_path, name):
     data = request.getfixturevalue(name)
     memory = recorded(data.store, data.store.rows("train"))
-    found = answer(data.pipeline, make_request(data.scenario, count=2, seed=3), QUICK, 1, memory)
+    found = answer(data.pipeline, Request(count=2, seed=3).resolve(data.scenario), QUICK, 1, memory)
     paths = found.save_all(tmp_path / "one")
     assert {path.suffix for path in paths} == {".json", ".parquet", ".png"}
     content = json.loads((tmp_path / "one.json").read_text())

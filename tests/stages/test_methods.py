@@ -7,7 +7,7 @@ from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.errors import ModelError
 from aign.scenarios.core import registry
-from aign.stages import methods
+from aign.stages.evaluate import methods
 from aign.trajectories.reader import TrajectoryStore
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from aign.agents.settings import CollectSettings
 from aign.errors import DatasetError
 from aign.scenarios.core.registry import create
-from aign.stages.sources import Task, act, held_out_counts
+from aign.stages.collect.sources import Task, act, held_out_counts
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.shard import Shard
 

@@ -23,7 +23,7 @@ from aign.designs.diagnosis import Diagnosis, diagnose
 from aign.designs.diversity import Diversity
 from aign.designs.explanation import Explanation, explain
 from aign.designs.generation import Candidates, generate
-from aign.designs.requests import Request
+from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.designs.table import design_table, nearest_sentence, save_figure, write_together, written_out
 from aign.diffusion.pipeline import DesignPipeline
@@ -42,7 +42,7 @@ class Answer:
     """
 
     scenario: Scenario[Any]
-    request: Request
+    request: ResolvedRequest
     candidates: Candidates
     certificate: Certificate
     reference: float
@@ -209,7 +209,7 @@ class Answer:
                 *nearest_sentence(self.diagnosis), *self.diversity.sentences(self.scenario.distance.unit)]
 
 
-def answer(pipeline: DesignPipeline, request: Request, settings: SamplingSettings | None = None, seed: int = 0,
+def answer(pipeline: DesignPipeline, request: ResolvedRequest, settings: SamplingSettings | None = None, seed: int = 0,
            training_designs: Tensor | None = None) -> Answer:
     """Generate, verify, certify and rank designs for one request; novelty is measured against the training designs."""
     scenario, contexts = pipeline.scenario, request.context[None]

@@ -76,9 +76,9 @@ class SampleSettings(Settings):
     def names_differ(cls, requests: tuple[RequestSettings, ...]) -> tuple[RequestSettings, ...]:
         """Refuse two requests of one name: the second answer would take the place of the first."""
         names = [request.name for request in requests]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"duplicate name {twice[0]!r}; every request needs another name")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"duplicate name {repeated[0]!r}; every request needs its own")
         return requests
 
 
@@ -90,3 +90,7 @@ class EvaluateSettings(Settings):
     candidates: Positive = 16
     """Designs generated for each context when the best one counts; in sequential scenarios each is a whole episode, so
     few are advisable."""
+    constrained_contexts: Positive = 8
+    """Test contexts in which the constrained requests are asked that the stage derives, at most those of `contexts`."""
+    constrained_requests: Positive = 12
+    """Requests derived: first each label bounded alone, then pairs of labels."""

@@ -22,8 +22,7 @@ from aign.errors import DatasetError
 from aign.files.writing import sha256
 from aign.params import Params
 from aign.scenarios.core.registry import create
-from aign.stages import methods
-from aign.stages.evaluate import judge
+from aign.stages.evaluate import judge, methods
 from aign.stages.folders import TRAJECTORIES
 from aign.studies import agents_page
 from aign.studies.cells import begin, cell, finish, result

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from aign.engines import messages
 from aign.files.writing import write_json, write_text, writing
-from aign.stages.report import COLOURS
+from aign.stages.evaluate.report import COLOURS
 from aign.studies.intervals import mean, over_seeds
 from aign.studies.markdown import table
 

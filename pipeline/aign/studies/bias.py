@@ -28,9 +28,8 @@ from aign.engines.jobs import Job, Report, run_jobs
 from aign.files.writing import write_json, writing
 from aign.params import Params
 from aign.settings import RunSettings
-from aign.stages import methods
-from aign.stages.evaluate import judge, unseen
-from aign.stages.methods import Method
+from aign.stages.evaluate import judge, methods, unseen
+from aign.stages.evaluate.methods import Method
 from aign.stages.train import held_out
 from aign.studies.bias_claims import claims as claims
 from aign.studies.cells import PAGES, begin, cell, finish, result

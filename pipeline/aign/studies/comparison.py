@@ -22,10 +22,9 @@ from aign.scenarios.core.exploration import Act
 from aign.scenarios.core.registry import create
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_seed
-from aign.stages import methods
-from aign.stages.evaluate import judge, unseen
-from aign.stages.methods import Method
-from aign.stages.score import Score
+from aign.stages.evaluate import judge, methods, unseen
+from aign.stages.evaluate.methods import Method
+from aign.stages.evaluate.score import Score
 from aign.studies.cells import begin, finish
 from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore

@@ -18,7 +18,7 @@ from aign.agents.settings import Kind
 from aign.designs.answer import Answer, answer
 from aign.designs.baselines import no_learning
 from aign.designs.diversity import spread
-from aign.designs.requests import Request
+from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import store
 from aign.engines.jobs import Report
@@ -106,7 +106,8 @@ def answered(report: Report, folder: Path, model: Path, dataset: Path, requests:
     for number, one in enumerate(asked):
         report(number)
         began = time.perf_counter()
-        found = answer(pipeline, Request(one.context, one.family, one.constraints, candidates), sampling, seed + number)
+        request = ResolvedRequest(one.context, one.family, one.constraints, candidates)
+        found = answer(pipeline, request, sampling, seed + number)
         seconds = time.perf_counter() - began
         row: Row = {"family": one.family, "called_infeasible": not found.feasible, "milliseconds": 1000 * seconds}
         if one.family != INFEASIBLE:

@@ -25,7 +25,7 @@ from aign.scenarios.power_allocation.branch_and_bound import branch_and_bound
 from aign.scenarios.power_allocation.multi_start import METHODS, Climb, best_of_starts, local_optima, starts_needed
 from aign.scenarios.power_allocation.rate_problem import RateProblem
 from aign.scenarios.power_allocation.requirements import feasible, requirements
-from aign.stages.methods import policy
+from aign.stages.evaluate.methods import policy
 from aign.studies.cells import begin, finish
 from aign.studies.settings import RateSettings
 from aign.trajectories.contexts import ContextPool

@@ -16,7 +16,7 @@ from aign.files.writing import read_json, write_json
 from aign.params import Params
 from aign.scenarios.core.registry import create
 from aign.scenarios.core.scenario import Scenario
-from aign.stages import methods
+from aign.stages.evaluate import methods
 from aign.studies import convergence, table_one
 from aign.studies.cells import PAGES, result, stale
 from aign.studies.intervals import mean, over_seeds

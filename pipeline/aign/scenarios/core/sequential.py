@@ -15,7 +15,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -210,8 +209,3 @@ class SequentialScenario(Scenario[ParametersT]):
         rule = self.rules[name]
         return slipping(lambda contexts, states: self.effective_actions(rule(contexts, states)), len(contexts),
                         generator)
-
-
-def is_sequential(scenario: Scenario[Any]) -> TypeGuard[SequentialScenario[Any]]:
-    """Return whether a scenario's design is its sequence of decisions, which no single observation shows."""
-    return isinstance(scenario, SequentialScenario)

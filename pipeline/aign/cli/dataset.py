@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from aign.cli.options import ScenarioParameters, TrustCode
+from aign.engines import messages
+from aign.engines.progress import counted
 from aign.errors import ParameterError, unknown_name
 
 app = typer.Typer(no_args_is_help=True, help="Look at trajectory datasets, verify, import, merge and export them.")
 
 Dataset = Annotated[Path, typer.Argument(help="The folder of a dataset, such as data/trajectories/power-20.")]
-TrustCode = Annotated[bool, typer.Option("--trust-code", help="Import and run the code that a stored scenario names, "
-                                                              "such as the module of somebody's environment. Only "
-                                                              "where you know and trust it.")]
 
 
 @app.command()
@@ -24,7 +25,6 @@ def info(
     trust_code: TrustCode = False,
 ) -> None:
     """Show what a dataset holds: columns and units, behaviours, returns, labels, quality, provenance."""
-    from aign.engines import messages
     from aign.trajectories.inspection import inspection
     from aign.trajectories.reader import TrajectoryStore
 
@@ -46,10 +46,6 @@ def verify(
     trust_code: TrustCode = False,
 ) -> None:
     """Check a dataset: files, columns, values, splits, figures, contexts; with --replay every single episode."""
-    import time
-
-    from aign.engines import messages
-    from aign.engines.progress import counted
     from aign.trajectories.contexts import ContextPool
     from aign.trajectories.verification import verify as checks
 
@@ -76,8 +72,7 @@ def import_(
     config: Annotated[str | None, typer.Option(help="Which configuration of a published dataset.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="YAML file that says what the columns of a log mean.")] = None,
     scenario: Annotated[str | None, typer.Option(help="The scenario of a log, such as power-allocation.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="A parameter of the scenario, such as users=20; "
-                                                                 "repeatable.")] = None,
+    set_: ScenarioParameters = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Make a local dataset of a published one, bit for bit, or of an operator's log."""
@@ -96,8 +91,6 @@ def import_(
 
 
 def _import_published(path: Path, to: Path, config: str | None, trust_code: bool) -> None:
-    from aign.engines import messages
-    from aign.engines.progress import counted
     from aign.exchange.published import import_published
 
     title = f"import {to.name}"
@@ -110,8 +103,6 @@ def _import_published(path: Path, to: Path, config: str | None, trust_code: bool
 
 
 def _import_log(path: Path, to: Path, mapping: Path, scenario: str, parameters: list[str]) -> None:
-    from aign.engines import messages
-    from aign.engines.progress import counted
     from aign.exchange.destination import check_dataset
     from aign.exchange.logs.importing import import_log
     from aign.scenarios.core import registry
@@ -138,8 +129,6 @@ def export(
     trust_code: TrustCode = False,
 ) -> None:
     """Write a dataset for other libraries: Minari, or plain npz for offline reinforcement learning."""
-    from aign.engines import messages
-    from aign.engines.progress import counted
     from aign.exchange.d4rl_export import export_npz
     from aign.exchange.minari_export import Provenance, export_minari
     from aign.trajectories.reader import TrajectoryStore
@@ -173,8 +162,6 @@ def merge(
     trust_code: TrustCode = False,
 ) -> None:
     """Make one dataset of several; every episode keeps its source, every context is in one split."""
-    from aign.engines import messages
-    from aign.engines.progress import counted
     from aign.exchange.destination import check_dataset
     from aign.exchange.merge import merge as together
 

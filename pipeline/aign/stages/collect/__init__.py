@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ from aign.files.writing import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.core.scenario import Scenario
 from aign.settings import RunSettings
+from aign.stages.collect.sources import Task, act, held_out_counts, learn
 from aign.stages.folders import AGENTS, TRAJECTORIES
-from aign.stages.sources import Task, act, held_out_counts, learn
 from aign.stages.watched import watched
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
@@ -82,23 +82,20 @@ def _draw_contexts(variant: str, scenario: Scenario[Any], settings: CollectSetti
 def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, contexts: Path,
           folder: Path) -> list[Job]:
     """Return one job a source, those that take longest first; sources that would add nothing are left out."""
-    def task(name: str, place: int) -> Task:
-        return Task(scenario.spec(), settings, run.seed, contexts, folder / name, folder / f"{name}.json",
+    def job(name: str, place: int, total: int, function: Callable[..., None], **arguments: Any) -> Job:
+        task = Task(scenario.spec(), settings, run.seed, contexts, folder / name, folder / f"{name}.json",
                     place * ID_STRIDE)
+        return Job(name, total, function, {"task": task, **arguments}, task.marker)
 
-    jobs = []
-    for place, kind in enumerate(settings.agents):
-        own = task(kind, place)
-        jobs.append(Job(kind, planned_steps(kind, settings, scenario.horizon), learn, {"task": own, "kind": kind},
-                        own.marker))
+    jobs = [job(kind, place, planned_steps(kind, settings, scenario.horizon), learn, kind=kind)
+            for place, kind in enumerate(settings.agents)]
     amounts = {"solver-guided": settings.sources.solver_guided, "random": settings.sources.random,
                "heuristics": settings.sources.heuristics if scenario.heuristics else 0,
                "label-guided": settings.sources.label_guided}
     for place, (source, amount) in enumerate(amounts.items(), start=len(settings.agents)):
-        own, counts = task(source, place), held_out_counts(amount, settings.held_out_share)
         if amount:
-            jobs.append(Job(source, sum(counts.values()), act, {"task": own, "source": source, "counts": counts},
-                            own.marker))
+            counts = held_out_counts(amount, settings.held_out_share)
+            jobs.append(job(source, place, sum(counts.values()), act, source=source, counts=counts))
     return jobs
 
 

@@ -10,25 +10,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from aign.agents.settings import Kind
 from aign.designs.answer import Answer, answer
+from aign.designs.requests import Request
 from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSettings
 from aign.diffusion import device, store
 from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.strategies import strategy_of
 from aign.engines import messages
-from aign.engines.progress import Progress
+from aign.engines.progress import Progress, counted
 from aign.errors import DatasetError, ModelError
 from aign.files.writing import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.core.returns import degenerate_contexts
 from aign.scenarios.core.scenario import Scenario, finite_or_none
-from aign.stages import methods, report
+from aign.stages.evaluate import methods, report, satisfaction
+from aign.stages.evaluate.methods import Method
+from aign.stages.evaluate.satisfaction import Satisfaction
+from aign.stages.evaluate.score import Score
 from aign.stages.folders import AGENTS, MODELS, REPORTS, TRAJECTORIES, ablation
-from aign.stages.methods import Method
-from aign.stages.sample import requested
-from aign.stages.score import Score
 from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
 
@@ -56,14 +58,19 @@ def evaluate(variant: str, params: Params) -> None:
                              settings.sample.sampling, run.seed)
     scores = compare(stored.scenario, contexts, candidates, title)
     example = shown_answer(pipeline, settings.sample, run.seed)
+    outcomes = constrained(pipeline, contexts.values, settings.evaluate, settings.sample, title, run.seed)
     certificate = stored.scenario.certify(contexts.values[:1 if pipeline.strategy.online else None])
+    figures = {name: score.to_json() for name, score in scores.items()}
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
         "degenerate_contexts": degenerate_contexts(contexts.reference, contexts.optimum),
         "certificate": str(certificate.kind), "certificate_statement": certificate.statement,
         "trained_on": methods.trained_on(stored.scenario, {name: settings.collect.of(name)
                                                            for name in settings.collect.agents}),
-        "methods": {name: score.to_json() for name, score in scores.items()},
+        "methods": figures,
+        "task_completion": satisfaction.completion_summary(
+            figures, ["diffuser_single", f"diffuser_best_of_{settings.evaluate.candidates}"]),
+        "constraint_satisfaction": satisfaction.satisfaction_summary(outcomes),
         **preset_result(example),
     }
     curves = {"agents": read_json(AGENTS / variant / "curves.json", DatasetError),
@@ -72,6 +79,9 @@ def evaluate(variant: str, params: Params) -> None:
         write_json(folder / "metrics.json", metrics)
         report.write(folder, variant, metrics, scores, curves, example)
     messages.made(title, REPORTS / variant)
+    met = metrics["constraint_satisfaction"]["all"]
+    messages.measured(title, feasible_requests=met["feasible"],
+                      **{name: satisfaction.percentage(met[name]) for name in ("raw", "returned")})
     for name, score in scores.items():
         ratio = {} if score.ratio is None else {"utility_ratio": float(score.ratio.mean())}
         messages.measured(title, method=name, pooled_return=score.mean, **ratio,
@@ -132,6 +142,19 @@ def compare(scenario: Scenario[Any], contexts: Contexts, candidates: Mapping[str
     return scores
 
 
+def constrained(pipeline: DesignPipeline, contexts: Tensor, settings: EvaluateSettings, sample: SampleSettings,
+                title: str, seed: int) -> list[Satisfaction]:
+    """Ask the generator for designs under constraints: those derived for contexts (B, C), and those of params.yaml."""
+    requests = [*satisfaction.derived_requests(pipeline.scenario, contexts, settings),
+                *satisfaction.stated_requests(pipeline.scenario, sample.requests)]
+    outcomes: list[Satisfaction] = []
+    with counted(title, "constrained requests") as progress:
+        for request in requests:
+            progress(len(outcomes), len(requests))
+            outcomes.append(satisfaction.satisfy(pipeline, request, sample.sampling, seed))
+    return outcomes
+
+
 def judge(scenario: Scenario[Any], contexts: Contexts, method: Method) -> Score:
     """Let one method design for all contexts; measure quality, and time over the whole batch."""
     began = time.perf_counter()
@@ -143,7 +166,7 @@ def judge(scenario: Scenario[Any], contexts: Contexts, method: Method) -> Score:
 
 def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) -> Answer:
     """Return the answer the report shows: to the first request of the stage sample."""
-    return answer(pipeline, requested(pipeline.scenario, settings.requests[0]), settings.sampling, seed)
+    return answer(pipeline, Request.of(settings.requests[0]).resolve(pipeline.scenario), settings.sampling, seed)
 
 
 def preset_result(example: Answer) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aign.dataset_commands import TrustCode
+from aign.cli.options import TrustCode
+from aign.engines import messages
 
 if TYPE_CHECKING:
     from aign.exchange.destination import Published
@@ -29,8 +30,8 @@ def dataset(paths: Datasets, to: To, dry_run: DryRun = False, trust_code: TrustC
     from aign.exchange.publish import publish_dataset
 
     with counted("publish", "episodes") as report:
-        done = publish_dataset(paths, to, dry_run, report, trust_code)
-    _tell(done)
+        published = publish_dataset(paths, to, dry_run, report, trust_code)
+    _show(published)
 
 
 @app.command()
@@ -44,20 +45,18 @@ def model(
     """Publish a model folder with a model card."""
     from aign.exchange.publish_model import publish_model
 
-    _tell(publish_model(path, to, report, dataset or [], dry_run, trust_code))
+    _show(publish_model(path, to, report, dataset or [], dry_run, trust_code))
 
 
-def _tell(done: Published) -> None:
+def _show(published: Published) -> None:
     """Show the files of a publication, and what became of them."""
     from rich.table import Table
 
-    from aign.engines import messages
-
-    table = Table("file", "size", title="Would be published" if done.dry else "Published")
+    table = Table("file", "size", title="Would be published" if published.dry else "Published")
     table.columns[1].justify = "right"
-    for name, size in done.files.items():
+    for name, size in published.files.items():
         table.add_row(name, messages.size(size))
     messages.console.print(table)
-    total = f"{len(done.files)} files, {sum(done.files.values())} bytes"
-    verb = "would write" if done.dry else "wrote"
-    messages.say("publish", f"{verb} {done.place} ({total}), digest {done.digest}")
+    total = f"{len(published.files)} files, {sum(published.files.values())} bytes"
+    verb = "would write" if published.dry else "wrote"
+    messages.say("publish", f"{verb} {published.place} ({total}), digest {published.digest}")

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
+from aign.cli import catalogue
 from aign.scenarios.core import registry
-from aign.stages import catalogue
 
 
 def test_every_network_stands_in_the_table_with_its_parameters():

@@ -32,7 +32,7 @@ class Task:
         seed: of everything random; each source derives streams of its own.
         contexts: the file that `ContextPool.save` wrote.
         folder: of this source alone; emptied first, so that an interrupted attempt leaves no trace.
-        marker: written last: number of episodes and names of the shards, in order; it seals all files of the folder.
+        marker: written last: number of episodes and names of the shards, in order; with the checksum of each file.
         first_episode_id: identifiers count up from here.
     """
 

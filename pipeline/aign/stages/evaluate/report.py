@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +13,8 @@ from aign.agents.settings import Kind
 from aign.designs.answer import Answer
 from aign.files.writing import write_text
 from aign.scenarios.core import returns
-from aign.stages.score import Score
+from aign.stages.evaluate.satisfaction import KINDS, percentage
+from aign.stages.evaluate.score import Score
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
 GENERATED, LEARNED = "diffuser", get_args(Kind)
@@ -22,7 +23,7 @@ COLOURS = dict(zip(LEARNED, (SOFT, INK, "#2a9d8f", "#e9a03b", "#8d6cab"), strict
 
 PAGE = """# {variant}: {scenario}
 
-{contexts} contexts of the {split} split, never seen in training. Yardstick: {statement}
+{contexts} contexts of the {split} split, never seen in training. Certificate: {statement}
 
 Best by pooled return: **{winner}**. The pooled return, sum(U - U_ref) / sum(U* - U_ref), is 0 for the cheap reference
 and 1 for the certified optimum; its interval is a bootstrap over contexts. {degenerate}
@@ -30,9 +31,17 @@ and 1 for the certified optimum; its interval is a bootstrap over contexts. {deg
 What the learning agents were trained on:
 {agents}
 
-| {headings} |
-|{rules}|
 {rows}
+
+## Task completion and constraint satisfaction
+
+{completion}
+
+{completion_rows}
+
+{satisfaction}
+
+{satisfaction_rows}
 
 ![gap to the certified optimum](plots/gap.png)
 
@@ -65,7 +74,6 @@ def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
     """Return the report as Markdown."""
     methods = metrics["methods"]
     by_quality = sorted(methods.items(), key=lambda item: -returns.rank(item[1]))
-    table = [{"method": name, **columns(method)} for name, method in by_quality]
     scenario = example.scenario
     sections = example.strategy.hindsight + (
         PUBLISHED.format(published=scenario.published) if scenario.published else "")
@@ -73,26 +81,45 @@ def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
                        split=metrics["split"], statement=metrics["certificate_statement"], winner=by_quality[0][0],
                        degenerate=returns.degenerate_shown(metrics["degenerate_contexts"]),
                        agents="\n".join(f"- {name}: {text}" for name, text in metrics["trained_on"].items()),
-                       headings=" | ".join(table[0]),
-                       rules="---|" * (len(table[0]) - 1) + "---",
-                       rows="\n".join(f"| {' | '.join(row.values())} |" for row in table),
-                       origin=example.request.origin, utility=example.rows()[0]["utility"], verdict=example.verdict,
-                       sections=sections)
+                       rows=table([{"method": name, **columns(method)} for name, method in by_quality]),
+                       **figures_asked(metrics), origin=example.request.origin,
+                       utility=example.rows()[0]["utility"], verdict=example.verdict, sections=sections)
+
+
+def figures_asked(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the page says of task completion and constraint satisfaction; see `satisfaction`."""
+    completion, met = metrics["task_completion"], metrics["constraint_satisfaction"]
+    degrees = [{"method": name, "degree of task completion": percentage(figures)}
+               for name, figures in completion.items() if name != "definition"]
+    rows = [{"requests": text, "asked": f"{met[kind]['asked']}", "feasible": f"{met[kind]['feasible']}",
+             "proven impossible": f"{met[kind]['impossible']}",
+             "candidates": ", ".join(map(str, met[kind]["candidates"])),
+             **{heading: percentage(met[kind][name]) for name, heading in
+                (("raw_design", "raw, one design"), ("raw", "raw, any candidate"), ("returned", "returned"))}}
+            for kind, text in {**KINDS, "all": "all"}.items() if kind in met]
+    return {"completion": completion["definition"], "completion_rows": table(degrees),
+            "satisfaction": met["definition"], "satisfaction_rows": table(rows)}
+
+
+def table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return rows with equal keys as a Markdown table."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (rows[0], *(row.values() for row in rows))]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
 
 
 def columns(method: Mapping[str, Any]) -> dict[str, str]:
     """Return the figures of one method by their headings; 5 % quantile and worst context are of U/U* where it tells."""
-    pooled, found = method["normalised_return_pooled"], {}
-    found["pooled return [95 % interval]"] = returns.shown(pooled)
+    pooled = method["normalised_return_pooled"]
+    row = {"pooled return [95 % interval]": returns.shown(pooled)}
     if "utility_ratio" in method:
         ratio = method["utility_ratio"]
-        found |= {"U/U* mean [95 % interval]": returns.shown(ratio, 5), "q05": f"{ratio['q05']:.5f}",
-                  "worst": f"{ratio['worst']:.5f}"}
+        row |= {"U/U* mean [95 % interval]": returns.shown(ratio, 5), "q05": f"{ratio['q05']:.5f}",
+                "worst": f"{ratio['worst']:.5f}"}
     else:
-        found |= {name: "-" if pooled[name] is None else f"{pooled[name]:.4f}" for name in ("q05", "worst")}
+        row |= {name: "-" if pooled[name] is None else f"{pooled[name]:.4f}" for name in ("q05", "worst")}
     if "utility" in method:
-        found["U mean [95 % interval]"] = returns.shown(method["utility"], 2)
-    return found
+        row["U mean [95 % interval]"] = returns.shown(method["utility"], 2)
+    return row
 
 
 def gaps(scores: Mapping[str, Score]) -> Figure:
