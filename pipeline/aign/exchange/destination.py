@@ -13,7 +13,7 @@ from aign.errors import AignError, ParameterError, StorageError
 from aign.exchange import hub
 from aign.exchange.publication import Kind, read
 from aign.files import manifest
-from aign.files.writing import building, read_json
+from aign.files.writing import building
 
 HUB = "hub:"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
@@ -116,7 +116,7 @@ def check_new(folder: Path, digest: str) -> None:
         return
     try:
         manifest.check(folder, deep=False)
-        same = read_json(folder / manifest.NAME, ParameterError)["digest"] == digest
+        same = manifest.read(folder / manifest.NAME).digest == digest
     except AignError:
         same = False
     if not same:
@@ -158,4 +158,4 @@ def _finish(folder: Path, to: str, fill: Callable[[Path], None], dry: bool) -> P
     files = manifest.check(folder, deep=False)
     sizes = {name: int(entry["bytes"]) for name, entry in files.items()}
     sizes[manifest.NAME] = (folder / manifest.NAME).stat().st_size
-    return Published(to, dict(sorted(sizes.items())), read_json(folder / manifest.NAME, StorageError)["digest"], dry)
+    return Published(to, dict(sorted(sizes.items())), manifest.read(folder / manifest.NAME).digest, dry)

@@ -15,7 +15,7 @@ from aign.exchange import arrangement, parquet
 from aign.exchange.arrangement import Arrangement
 from aign.exchange.parquet import Written
 from aign.files import manifest
-from aign.files.writing import read_json, writing
+from aign.files.writing import writing
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import read_batch
@@ -62,7 +62,7 @@ class LocalStore:
             arrangements.append(arrangement.arrangement(name, splits))
         return cls(folder, opened, read_batch(folder / shards[0]).schema, arrangements,
                    sorted({*files.keys() - set(shards), manifest.NAME}),
-                   read_json(folder / manifest.NAME, DatasetError)["digest"])
+                   manifest.read(folder / manifest.NAME).digest)
 
     @property
     def extras(self) -> list[str]:

@@ -21,8 +21,7 @@ from aign.exchange.batches import Report, batches, chosen_rows, silent
 from aign.exchange.merge_contexts import CONTEXTS, MergedContexts, claims_of, merged
 from aign.exchange.merge_precision import measured_again
 from aign.exchange.shards import shards_aside
-from aign.files.manifest import NAME as MANIFEST
-from aign.files.writing import read_json
+from aign.files import manifest
 from aign.trajectories.assemble import assemble
 from aign.trajectories.layout import LONGEST_TEXT
 from aign.trajectories.reader import TrajectoryStore
@@ -126,7 +125,7 @@ def _opened(folders: Sequence[Path], target: Path, trust_code: Trust) -> list[Pa
         if not 0 < len(name.encode()) <= LONGEST_TEXT:
             raise DatasetError(f"{folder}: its name becomes the source of its episodes and may have 1 to "
                                f"{LONGEST_TEXT} bytes. Rename the folder.")
-        parts.append(Part(name, read_json(folder / MANIFEST, DatasetError)["digest"], store))
+        parts.append(Part(name, manifest.read(folder / manifest.NAME).digest, store))
     for part in parts[1:]:
         first, other = parts[0].store, part.store
         if other.scenario.spec() != first.scenario.spec():

@@ -73,7 +73,7 @@ def import_published(folder: Path, to: Path, config: str | None = None, report: 
                 shutil.copyfile(source.store / name, part)
         source.write_shards(aside, report)
         manifest.build(aside, rows)
-    digest = read_json(to / manifest.NAME, DatasetError)["digest"]
+    digest = manifest.read(to / manifest.NAME).digest
     return Imported(variant.name, variant.episodes, digest, digest == variant.digest)
 
 
