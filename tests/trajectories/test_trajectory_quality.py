@@ -15,7 +15,7 @@ from aign.trajectories.contexts import ContextPool
 from aign.trajectories.quality import read_quality
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.reference_utilities import Known, StoredYardsticks
-from aign.trajectories.trajectory_quality import PooledReturn, Unknown, measure, shown
+from aign.trajectories.trajectory_quality import PooledReturn, Unknown, measure, quality_text
 from aign.trajectories.verification import verify
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -47,13 +47,13 @@ def test_a_context_whose_reference_is_optimal_does_not_rule():
     assert found["degenerate_contexts"]["count"] == 1
     assert found["degenerate_contexts"]["of"] == 2
     assert found["utility_ratio"] is None, "a reference at 0"
-    assert "1 of 2 contexts are degenerate" in shown(found)
+    assert "1 of 2 contexts are degenerate" in quality_text(found)
 
 
 def test_where_no_context_has_room_there_is_no_value():
     found = measured([-5.0, 0.0], [0, 1], [4.0, 10.0], [4.0, 10.0]).overall()
     assert (found["value"], found["low"], found["high"]) == (None, None, None)
-    assert shown(found).startswith("-; mean U/U* 1.0000; 2 of 2")
+    assert quality_text(found).startswith("-; mean U/U* 1.0000; 2 of 2")
 
 
 def test_without_contexts_file_it_is_not_known(ragged_store):
@@ -62,7 +62,7 @@ def test_without_contexts_file_it_is_not_known(ragged_store):
     assert figures["trajectory_quality"]["value"] is None
     assert "no contexts.safetensors" in figures["trajectory_quality"]["convention"]
     assert {one["trajectory_quality"] for one in figures["behaviours"].values()} == {None}
-    assert shown(figures["trajectory_quality"]) == "not known"
+    assert quality_text(figures["trajectory_quality"]) == "not known"
 
 
 def test_contexts_of_another_dataset_are_refused(recorded, ragged_store):

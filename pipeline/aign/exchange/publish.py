@@ -12,7 +12,7 @@ from pathlib import Path
 from aign.errors import ParameterError
 from aign.exchange import arrangement, destination
 from aign.exchange.batches import Report, silent
-from aign.exchange.dataset_card import Described, card
+from aign.exchange.dataset_card import VariantContent, card
 from aign.exchange.destination import Published
 from aign.exchange.local_store import LocalStore
 from aign.exchange.publication import RESERVED, VARIANT, Publication, Variant
@@ -56,7 +56,7 @@ def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, repor
             rows |= {f"{name}/{file}": one.rows for split in files.values() for file, one in split.items()}
             store.copy_rest(folder / "store" / name)
             arrangement.save(folder / "meta" / "order" / f"{name}.parquet", store.arrangements)
-            described.append(Described(name, store, files))
+            described.append(VariantContent(name, store, files))
             variants.append(Variant(name=name, digest=store.digest, format_version=store.opened.info["format_version"],
                                     episodes=len(store.opened)))
         Publication(kind="dataset", variants=variants).save(folder)

@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from jinja2 import TemplateError
+
 from aign.diffusion import store
 from aign.errors import ModelError, ParameterError
 from aign.exchange import destination, publication
@@ -49,7 +51,7 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
     compared = read_report(report, pipeline.config.design["scenario"]) if report is not None else None
     try:
         text = card(pipeline, history, compared, datasets)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, TemplateError) as problem:
         raise ModelError(f"{path}: model_index.json or history.json is not what `aign train` writes ({problem!r}). "
                          "Train the model again.") from None
     names = [name for name in manifest.check(path, deep=False, error=ModelError) if name not in OWN]

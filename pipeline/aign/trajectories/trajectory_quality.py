@@ -144,7 +144,7 @@ def measure(shards: Sequence[Shard], contexts: Path | None) -> Measure:
     return PooledReturn.measured(normalised, known, rows)
 
 
-def shown(figures: dict[str, Any]) -> str:
+def quality_text(figures: dict[str, Any]) -> str:
     """Return a trajectory quality as readers see it: value, interval, U/U* where utilities count from 0, degenerate
     contexts; or that it is not known.
     """

@@ -51,8 +51,8 @@ class ShardWriter:
     removes what an earlier one left there.
 
     Several writers may work side by side, in processes of their own, each in a folder of its own and with its own range
-    of identifiers. Each ends with `finish`; `assemble(dataset, finished_parts(folders), ...)` joins what they wrote. One
-    that was killed leaves whole shards but no manifest: run it again, it starts afresh.
+    of identifiers. Each ends with `finish`; `assemble(dataset, finished_parts(folders), ...)` joins what they wrote.
+    One that was killed leaves whole shards but no manifest: run it again, it starts afresh.
 
     Args:
         folder: where the shards go; made if need be.
