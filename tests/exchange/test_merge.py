@@ -63,8 +63,7 @@ def test_contexts_of_the_same_id_but_other_values_are_told_apart(three, tmp_path
 
 def test_a_merged_dataset_passes_verification(three, tmp_path):
     merge(three, tmp_path / "all")
-    names = [check.name for check in verify(tmp_path / "all", lambda file, scenario: ContextPool.load(
-        file, scenario).splits, lambda done, total: None)]
+    names = [check.name for check in verify(tmp_path / "all", lambda done, total: None)]
     assert "replay" in names
 
 
@@ -74,8 +73,7 @@ def test_datasets_of_older_versions_get_back_what_float32_rounded(tmp_path):
     for version in (1, 2):
         shutil.copytree(GOLDEN / f"version-{version}", tmp_path / f"old-{version}")
     merge([tmp_path / "old-2", tmp_path / "old-1"], tmp_path / "all")
-    checks = verify(tmp_path / "all", lambda file, scenario: ContextPool.load(file, scenario).splits,
-                    lambda done, total: None)
+    checks = verify(tmp_path / "all", lambda done, total: None)
     assert [check.name for check in checks][-2:] == ["contexts", "replay"]
     merged, rounded, exact = columns_of(tmp_path / "all"), columns_of(two), columns_of(three)
     for name in ("rewards", "utility", "return_raw", "return_normalised", "min_rate", "jain_fairness"):

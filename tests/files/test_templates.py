@@ -9,5 +9,5 @@ def test_a_bar_in_a_cell_does_not_end_it():
 
 
 def test_a_value_that_the_template_asks_for_and_nobody_gives_is_an_error():
-    with pytest.raises(jinja2.UndefinedError, match="title|front_matter"):
+    with pytest.raises(jinja2.UndefinedError, match=r"title|front_matter"):
         render("trajectories/card.md.jinja")

@@ -19,13 +19,11 @@ from aign.errors import DatasetError
 from aign.exchange.logs.contexts import different
 from aign.scenarios.core.returns import normalised_return
 from aign.scenarios.core.scenario import Scenario
-from aign.trajectories.contexts import ContextPool, Contexts, certified
+from aign.trajectories.contexts import CONTEXTS, FIELDS, ContextPool, Contexts, certified
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import FIELDS
 from aign.trajectories.schema import SPLITS, Episodes
 
 Array = np.ndarray[Any, Any]
-CONTEXTS = "contexts.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +121,7 @@ class MergedContexts:
 
 
 def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
-    """Bring the contexts of several datasets together; those without yardsticks are certified."""
+    """Bring the contexts of several datasets together; those without reference utilities are certified."""
     every = _joined(claims)
     values, which = different(every.values)
     split = np.zeros(len(values), dtype=np.int64)
@@ -131,7 +129,7 @@ def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
     ids = _identifiers(every.ids, which, len(values))
     ends = np.cumsum([len(one.ids) for one in claims])[:-1]
     of = [_table(own.ids, found) for own, found in zip(claims, np.split(which, ends), strict=True)]
-    reference, optimum = _yardsticks(every, which, values, scenario)
+    reference, optimum = _reference_utilities(every, which, values, scenario)
     return MergedContexts(
         ids=ids, values=values, split=split, reference=reference, optimum=optimum, of=of,
         moved=len(np.unique(which[every.split < split[which]])),
@@ -165,7 +163,7 @@ def _identifiers(claimed: Array, which: Array, size: int) -> Array:
     return ids
 
 
-def _yardsticks(every: Claims, which: Array, values: Array, scenario: Scenario[Any]) -> tuple[Array, Array]:
+def _reference_utilities(every: Claims, which: Array, values: Array, scenario: Scenario[Any]) -> tuple[Array, Array]:
     """Return reference and optimum of each context: the least pair claimed, or certified where there is none."""
     reference, optimum = np.full(len(values), np.nan), np.full(len(values), np.nan)
     order = np.lexsort((every.optimum, every.reference))[::-1]  # written last, so kept: the least; NaN come first

@@ -14,10 +14,10 @@ from aign.files import manifest
 from aign.files.writing import building, sha256, write_json, write_text, writing
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.card import CITATION, card
+from aign.trajectories.contexts import CONTEXTS
 from aign.trajectories.hugging_face import write_dataset_files
 from aign.trajectories.information import information
 from aign.trajectories.quality import quality
-from aign.trajectories.reference_utilities import CONTEXTS
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import statistics

@@ -13,9 +13,9 @@ import aign
 from aign.errors import DatasetError
 from aign.files import manifest
 from aign.trajectories.assemble import describe
+from aign.trajectories.contexts import CONTEXTS
 from aign.trajectories.information import information
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import CONTEXTS
 from aign.trajectories.schema import FORMAT_VERSION
 from aign.trajectories.trajectory_quality import PLAIN, VERSION
 
