@@ -49,17 +49,16 @@ def scenario_of(info: Mapping[str, Any], path: Path, trust_code: Trust = False) 
         raise DatasetError(f"{path}: {error} Use the version of aign that made the dataset.") from None
 
 
-def _check_schema(shard: Shard, scenario: Scenario[Any]) -> None:
-    expected = arrow_schema(scenario)
+def _check_schema(shard: Shard, expected: pa.Schema, by: str) -> None:
     for place, field in enumerate(expected):
         stored = shard.schema.field(place) if place < len(shard.schema) else None
         if stored is None or not stored.equals(field):
             held = f"{stored.name}: {stored.type}" if stored is not None else "nothing"
             raise DatasetError(f"{shard.path}, column {field.name!r}: {held} given, {field.name}: {field.type} needed "
-                               f"in place {place} by scenario {scenario.name} as it is now. {CHANGED}")
+                               f"in place {place} {by}. {CHANGED}")
     if len(shard.schema) > len(expected):
-        raise DatasetError(f"{shard.path}, column {shard.schema.names[len(expected)]!r}: one too many for scenario "
-                           f"{scenario.name} as it is now. {CHANGED}")
+        raise DatasetError(f"{shard.path}, column {shard.schema.names[len(expected)]!r}: one too many, "
+                           f"compared with those needed {by}. {CHANGED}")
 
 
 class TrajectoryStore:
@@ -110,8 +109,7 @@ class TrajectoryStore:
             rows = files[shard.path.name].get("rows")
             if len(shard) != rows:
                 raise DatasetError(f"{shard.path}: {len(shard)} episodes, the manifest says {rows}. {manifest.REMEDY}")
-            if shard.schema != shards[0].schema:
-                raise DatasetError(f"{shard.path}: its columns are not those of {names[0]}. {manifest.REMEDY}")
+            _check_schema(shard, shards[0].schema, f"by {names[0]}")
         return cls(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError), trust_code)
 
     @cached_property
@@ -124,7 +122,7 @@ class TrajectoryStore:
         """
         scenario = scenario_of(self.info, self.folder / INFO, self._trust_code)
         for shard in self._shards:
-            _check_schema(shard, scenario)
+            _check_schema(shard, arrow_schema(scenario), f"by scenario {scenario.name} as it is now")
         return scenario
 
     @property
