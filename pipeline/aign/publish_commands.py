@@ -10,7 +10,7 @@ import typer
 from aign.dataset_commands import TrustCode
 
 if TYPE_CHECKING:
-    from aign.exchange.destination import Published
+    from aign.exchange.destination import PublishResult
 
 app = typer.Typer(no_args_is_help=True, help="Publish datasets and models, into a folder or onto the hub.")
 
@@ -47,13 +47,13 @@ def model(
     _tell(publish_model(path, to, report, dataset or [], dry_run, trust_code))
 
 
-def _tell(done: Published) -> None:
+def _tell(done: PublishResult) -> None:
     """Show the files of a publication, and what became of them."""
     from rich.table import Table
 
     from aign.engines import messages
 
-    table = Table("file", "size", title="Would be published" if done.dry else "Published")
+    table = Table("file", "size", title="Would be published" if done.dry else "PublishResult")
     table.columns[1].justify = "right"
     for name, size in done.files.items():
         table.add_row(name, messages.size(size))

@@ -12,14 +12,13 @@ from smoke import aign, contents
 
 from aign.errors import DatasetError
 from aign.exchange.batches import batches
-from aign.exchange.merge import merge
-from aign.exchange.merge_precision import measured_again
-from aign.exchange.shards import shards_aside
+from aign.exchange.merge import in_double_precision, merge
 from aign.files.writing import read_json
 from aign.scenarios.core import registry
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.verification import verify
+from aign.trajectories.writer import shards_aside
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ def test_what_the_simulator_does_not_give_stays_as_it_was_stored(tmp_path):
     store = TrajectoryStore.open(GOLDEN / "version-2")
     whole = next(iter(batches(store, store.rows())))
     told = replace(whole, labels={**whole.labels, "min_rate": whole.labels["min_rate"] + 1.0})
-    again = measured_again(told, store.scenario)
+    again = in_double_precision(told, store.scenario)
     assert np.array_equal(again.labels["min_rate"], told.labels["min_rate"])
     assert np.array_equal(again.utility, columns_of(GOLDEN / "version-3")["utility"])
 

@@ -155,5 +155,5 @@ def test_a_version_that_the_shards_do_not_have_is_refused(claimed, tmp_path):
 @pytest.mark.parametrize(("version", "claimed"), [(1, 2), (1, 3), (2, 3)])
 def test_an_old_label_is_no_licence_for_missing_columns(version, claimed, tmp_path):
     copy = relabelled(version, claimed, tmp_path)
-    with pytest.raises(DatasetError, match="needed in place .* by scenario power-allocation as it is now"):
+    with pytest.raises(DatasetError, match=r"needed in place .* by scenario power-allocation as it is now"):
         TrajectoryStore.open(copy).scenario  # noqa: B018

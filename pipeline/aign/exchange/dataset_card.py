@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from aign.exchange.local_store import LocalStore
-from aign.exchange.parquet import Written
+from aign.exchange.parquet import FileContent
 from aign.files.templates import render
 from aign.trajectories.card import CITATION, metadata, sections
 from aign.trajectories.quality import read_quality
@@ -30,7 +30,7 @@ class VariantContent:
 
     name: str
     store: LocalStore
-    files: Mapping[str, Mapping[str, Written]]
+    files: Mapping[str, Mapping[str, FileContent]]
 
     @property
     def scenario(self) -> str:
@@ -83,8 +83,8 @@ def _dataset_info(variant: VariantContent, folder: Path) -> dict[str, Any]:
 
     splits = SplitDict()
     for split, files in variant.files.items():
-        splits.add(SplitInfo(split, sum(written.memory for written in files.values()),
-                             sum(written.rows for written in files.values())))
+        splits.add(SplitInfo(split, sum(file.memory for file in files.values()),
+                             sum(file.rows for file in files.values())))
     names = [name for files in variant.files.values() for name in files]
     info = DatasetInfo(features=Features.from_arrow_schema(variant.store.schema), splits=splits,
                        download_size=sum((folder / variant.name / name).stat().st_size for name in names),

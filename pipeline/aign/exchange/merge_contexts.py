@@ -111,13 +111,13 @@ class MergedContexts:
         Raises:
             DatasetError: an episode's context is not the one that its id stands for.
         """
-        own, which = self.of[dataset]
-        found: Array = which[np.searchsorted(own, episodes.context_id)]
-        wrong = (self.values[found].view(np.uint32) != episodes.context.view(np.uint32)).any(axis=1)
+        ids, which = self.of[dataset]
+        places: Array = which[np.searchsorted(ids, episodes.context_id)]
+        wrong = (self.values[places].view(np.uint32) != episodes.context.view(np.uint32)).any(axis=1)
         if wrong.any():
             raise DatasetError(f"context_id {episodes.context_id[wrong.argmax()]} stands for different contexts in one "
                                "dataset. Verify it (`aign dataset verify`) and make it again.")
-        return found
+        return places
 
 
 def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
@@ -127,8 +127,8 @@ def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
     split = np.zeros(len(values), dtype=np.int64)
     np.maximum.at(split, which, every.split)
     ids = _identifiers(every.ids, which, len(values))
-    ends = np.cumsum([len(one.ids) for one in claims])[:-1]
-    of = [_table(own.ids, found) for own, found in zip(claims, np.split(which, ends), strict=True)]
+    ends = np.cumsum([len(claim.ids) for claim in claims])[:-1]
+    of = [_by_id(claim.ids, places) for claim, places in zip(claims, np.split(which, ends), strict=True)]
     reference, optimum = _reference_utilities(every, which, values, scenario)
     return MergedContexts(
         ids=ids, values=values, split=split, reference=reference, optimum=optimum, of=of,
@@ -137,12 +137,13 @@ def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
 
 
 def _joined(claims: Sequence[Claims]) -> Claims:
-    return Claims(*(np.concatenate([getattr(one, name) for one in claims]) for name in Claims.__dataclass_fields__))
+    return Claims(*(np.concatenate([getattr(claim, name) for claim in claims])
+                    for name in Claims.__dataclass_fields__))
 
 
-def _table(ids: Array, which: Array) -> tuple[Array, Array]:
-    own, first = np.unique(ids, return_index=True)
-    return own, which[first]
+def _by_id(ids: Array, which: Array) -> tuple[Array, Array]:
+    different_ids, first = np.unique(ids, return_index=True)
+    return different_ids, which[first]
 
 
 def _identifiers(claimed: Array, which: Array, size: int) -> Array:
@@ -171,6 +172,6 @@ def _reference_utilities(every: Claims, which: Array, values: Array, scenario: S
     reference[which[known]], optimum[which[known]] = every.reference[known], every.optimum[known]
     missing = np.flatnonzero(np.isnan(reference))
     if len(missing):
-        found = certified(scenario, torch.from_numpy(values[missing]), SPLITS[0])
-        reference[missing], optimum[missing] = found.reference.numpy(), found.optimum.numpy()
+        new = certified(scenario, torch.from_numpy(values[missing]), SPLITS[0])
+        reference[missing], optimum[missing] = new.reference.numpy(), new.optimum.numpy()
     return reference, optimum

@@ -1,7 +1,7 @@
 """Verifying a dataset: every byte, every value, and every figure that was derived from them.
 
 A manifest proves that nothing changed since it was written; the checks after it prove that what was written is a
-dataset: they hold for a folder whose manifest was sealed again after a change, too. `replay` goes furthest.
+dataset: they hold for a folder whose manifest was written again after a change, too. `replay` goes furthest.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from aign.errors import DatasetError
 from aign.files import manifest
-from aign.files.writing import claimed
+from aign.files.writing import beside, claimed
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.hugging_face import with_features
 from aign.trajectories.layout import dtype_of, is_text, row_bytes, shape_of, to_arrow
@@ -40,6 +40,17 @@ def rows_within_limit(schema: pa.Schema, shard_rows: int) -> int:
         raise DatasetError(f"An episode takes {row_bytes(schema):,} bytes, a shard may have {SHARD_BYTES:,}. "
                            "Choose a smaller network or a shorter horizon (and shard_rows of at least 1).")
     return rows
+
+
+@contextmanager
+def shards_aside(folder: Path) -> Iterator[Path]:
+    """Give a path beside a dataset folder to write its shards to; it is gone when the block ends.
+
+    Raises:
+        StorageError: another process makes this dataset.
+    """
+    with claimed(folder, "shards.lock"), beside(folder, "shards") as aside:
+        yield aside
 
 
 class ShardWriter:

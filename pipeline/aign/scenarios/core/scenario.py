@@ -104,6 +104,8 @@ class Scenario(ABC, Generic[ParametersT]):
     """Named contexts, each (C,)."""
     integer_labels: frozenset[str] = frozenset()
     """Labels that only take whole values."""
+    integer_actions: bool = False
+    """Whether a step changes values by whole numbers only."""
     agents: int = 1
     """Decision makers N that share one policy; each handles action_size / N action values."""
     learners_reward: str = "the reward in the dataset"
@@ -370,8 +372,6 @@ class DesignScenario(Scenario[ParametersT]):
 
     step_size: float
     """Largest change of a design value in one step."""
-    integer_actions: bool = False
-    """Whether changes are whole numbers."""
 
     @abstractmethod
     def admissible(self, designs: Tensor) -> Tensor:
