@@ -16,7 +16,8 @@ from aign.scenarios.core.certificate import CertificateKind
 
 
 def ask(pipeline, where=(), preset="ladder", count=4):
-    return answer(pipeline, Request(where, preset, count=count).resolve(pipeline.scenario), SamplingSettings(steps=5), seed=2)
+    request = Request(where, preset, count=count).resolve(pipeline.scenario)
+    return answer(pipeline, request, SamplingSettings(steps=5), seed=2)
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from aign.trajectories import replay as module
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.replay import check_replay, replay
 from aign.trajectories.writer import ShardWriter
 
@@ -26,7 +27,8 @@ COMPARED = ("observations", "actions", "rewards", "total_power", "max_power", "a
 
 def replayed(folder, contexts=True):
     store = TrajectoryStore.open(folder)
-    return replay(store, load_contexts(folder / "contexts.safetensors", store.scenario) if contexts else None)
+    pool = load_contexts(folder / "contexts.safetensors", store.scenario)
+    return replay(store, ReferenceUtilities(pool) if contexts else None)
 
 
 @pytest.mark.parametrize("spec", [

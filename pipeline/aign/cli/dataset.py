@@ -46,14 +46,12 @@ def verify(
     trust_code: TrustCode = False,
 ) -> None:
     """Check a dataset: files, columns, values, splits, figures, contexts; with --replay every single episode."""
-    from aign.trajectories.contexts import ContextPool
     from aign.trajectories.verification import verify as checks
 
     title = f"verify {path.name}"
     with counted(title, "replay") as report:
         began = time.monotonic()
-        for check in checks(path, lambda file, scenario: ContextPool.load(file, scenario).splits,
-                            report if replay else None, trust_code):
+        for check in checks(path, report if replay else None, trust_code):
             counts = ", ".join(f"{count:,} {what if count != 1 else what.removesuffix('s')}"
                                for what, count in check.counts.items())
             messages.say(f"ok  {check.name:8}", f"{counts}: {check.subject}")

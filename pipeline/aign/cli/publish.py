@@ -11,7 +11,7 @@ from aign.cli.options import TrustCode
 from aign.engines import messages
 
 if TYPE_CHECKING:
-    from aign.exchange.destination import Published
+    from aign.exchange.destination import PublishResult
 
 app = typer.Typer(no_args_is_help=True, help="Publish datasets and models, into a folder or onto the hub.")
 
@@ -48,7 +48,7 @@ def model(
     _show(publish_model(path, to, report, dataset or [], dry_run, trust_code))
 
 
-def _show(published: Published) -> None:
+def _show(published: PublishResult) -> None:
     """Show the files of a publication, and what became of them."""
     from rich.table import Table
 

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from aign.errors import DatasetError, unknown_name
 from aign.scenarios.core.seeding import derived_generator
+from aign.trajectories.contexts import CONTEXTS, read_contexts
 from aign.trajectories.quality import BINS, binned, count_cells
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import CONTEXTS, Known, read_contexts
+from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.statistics import Values
 from aign.trajectories.trajectory_quality import PooledReturn
 
@@ -86,7 +87,7 @@ def describe(store: TrajectoryStore, rows: Tensor) -> dict[str, Any]:
     As in the dataset's own quality.json, for a part of it; see `aign.trajectories.trajectory_quality`.
     """
     returns = store.gather("return_normalised", rows).double()
-    known = Known(read_contexts(store.folder / CONTEXTS)[1])
+    known = ReferenceUtilities(read_contexts(store.folder / CONTEXTS)[1])
     measured = PooledReturn.measured(returns, known, known.rows(store.gather("context_id", rows)))
     cells, transitions = count_cells(digits(store, rows)), len(rows) * store.scenario.horizon
     return {"episodes": len(rows), "trajectory_quality": measured.of(np.ones(len(rows), bool)),

@@ -10,7 +10,7 @@ Axes: E episodes, T steps (the horizon), S state values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from aign.scenarios.core.episode import Episode
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.comparison import Comparison
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import Known, Yardsticks
+from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.shard import Shard
 
 BATCH = 4_096
@@ -36,25 +36,24 @@ OnProgress = Callable[[int, int], None]
 """Told how many episodes are done, and of how many."""
 
 
-def replay(store: TrajectoryStore, splits: Mapping[str, Yardsticks] | None = None,
+def replay(store: TrajectoryStore, references: ReferenceUtilities | None = None,
            on_progress: OnProgress = lambda done, total: None) -> Comparison:
     """Simulate every episode again and count those that differ from what is stored, in any bit of its precision.
 
     Compared are observations, actions (see `Scenario.effective_actions`), rewards, every label, utility, return_raw
-    and, where the yardsticks of the contexts are given, return_normalised.
+    and, where the reference utilities of the contexts are known, return_normalised.
 
     Args:
         store: a dataset that `verification.verify` accepts.
-        splits: yardsticks of the contexts of each split.
+        references: of the dataset's contexts.
         on_progress: is told how many episodes are done, and of how many.
     """
-    known = Known(splits) if splits is not None else None
     result = Comparison("the simulator")
     scenario = store.scenario
     batch = max(1, min(BATCH, VALUES // (scenario.horizon * scenario.observation_size)))
     for shard in store.shards:
         for start in range(0, len(shard), batch):
-            result.add(shard, _simulated(scenario, shard, slice(start, start + batch), known), start)
+            result.add(shard, _simulated(scenario, shard, slice(start, start + batch), references), start)
             on_progress(result.episodes, len(store))
     return result
 
@@ -80,17 +79,18 @@ def check_replay(result: Comparison, rounding: bool = False) -> None:
                            f"{cause}")
 
 
-def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known | None) -> dict[str, Tensor]:
+def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice,
+               references: ReferenceUtilities | None) -> dict[str, Tensor]:
     """Return the columns of some rows of a shard as the simulator gives them."""
-    columns = columns_simulated(scenario, *(shard.view(name)[rows] for name in ("context", "observations", "actions",
-                                                                        "length")))
-    if known is not None:
+    columns = columns_simulated(scenario, *(shard.view(name)[rows]
+                                            for name in ("context", "observations", "actions", "length")))
+    if references is not None:
         utility = columns["utility"]
         last = columns["observations"][torch.arange(len(utility)), shard.view("length")[rows].long()]
         # Before version 3 a utility that no state shows was a float32 number from the start.
-        shown = scenario.recorded_utility(shard.view("context")[rows].clone(), last[:, :scenario.state_size])
-        exact = utility.to(shard.precision("utility")).double() if shown is None else utility
-        columns["return_normalised"] = known.normalised(exact, known.rows(shard.view("context_id")[rows]))
+        recorded = scenario.recorded_utility(shard.view("context")[rows].clone(), last[:, :scenario.state_size])
+        exact = utility.to(shard.precision("utility")).double() if recorded is None else utility
+        columns["return_normalised"] = references.normalised(exact, references.rows(shard.view("context_id")[rows]))
     return columns
 
 

@@ -27,12 +27,11 @@ from aign.exchange.logs.report import REJECTED, SHOWN, ImportReport
 from aign.exchange.logs.simulation import Comparison, Deviation
 from aign.exchange.logs.table import LogTable, open_header, read_table
 from aign.exchange.logs.values import LogValues, read_values
-from aign.exchange.shards import shards_aside
 from aign.files.writing import sha256
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.assemble import assemble
 from aign.trajectories.schema import SPLITS
-from aign.trajectories.writer import ShardWriter
+from aign.trajectories.writer import ShardWriter, shards_aside
 
 SHARD_ROWS = 8_192
 

@@ -21,8 +21,7 @@ from aign.exchange.logs.paths import Paths, paths
 from aign.exchange.logs.values import LogValues
 from aign.scenarios.core.episode import Rollout
 from aign.scenarios.core.scenario import Scenario
-from aign.trajectories.contexts import ContextPool, Contexts
-from aign.trajectories.reference_utilities import FIELDS
+from aign.trajectories.contexts import FIELDS, ContextPool, Contexts
 from aign.trajectories.schema import SPLITS, Episodes
 
 Array = np.ndarray[Any, Any]

@@ -1,7 +1,7 @@
 import pytest
 
 from aign.errors import StorageError
-from aign.exchange.shards import shards_aside
+from aign.trajectories.writer import shards_aside
 
 
 def test_the_place_is_empty_hidden_and_gone_afterwards(tmp_path):

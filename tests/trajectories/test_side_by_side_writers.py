@@ -9,10 +9,9 @@ from aign.errors import DatasetError, StorageError
 from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.hugging_face import with_features
-from aign.trajectories.parts import finish, finished_parts
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import arrow_schema
-from aign.trajectories.writer import ShardWriter
+from aign.trajectories.writer import ShardWriter, finished_parts
 
 FORK = get_context("fork")
 
@@ -24,7 +23,7 @@ def write(folder, place, pause, make_episodes):
         for batch in range(4):
             writer.append(make_episodes(20, seed=10 * place + batch))
             time.sleep(pause)
-    finish(writer)
+    writer.finish()
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def test_whoever_was_killed_leaves_nothing_half_written(written, tmp_path, scena
     with ShardWriter(tmp_path / "never-killed", scenario, 16, first_episode_id=1000) as writer:
         for batch in range(4):
             writer.append(make_episodes(20, seed=10 + batch))
-    finish(writer)
+    writer.finish()
     assert contents(tmp_path / "never-killed") == contents(written[1])
 
 
@@ -100,7 +99,7 @@ def test_a_folder_has_one_writer_at_a_time(tmp_path, scenario, make_episodes):
 def test_a_writer_that_starts_again_is_not_finished(tmp_path, scenario, make_episodes):
     with ShardWriter(tmp_path / "a", scenario, 8, 0) as writer:
         writer.append(make_episodes(20))
-    finish(writer)
+    writer.finish()
     assert [part.name for part in finished_parts([tmp_path / "a"])] == [f"part-0000{number}.arrow" for number in
                                                                         range(3)]
     with ShardWriter(tmp_path / "a", scenario, 8, 0) as again:
@@ -112,7 +111,7 @@ def test_a_writer_that_starts_again_is_not_finished(tmp_path, scenario, make_epi
 def test_shards_altered_since_are_refused(tmp_path, scenario, make_episodes):
     with ShardWriter(tmp_path / "a", scenario, 8, 0) as writer:
         writer.append(make_episodes(20))
-    finish(writer)
+    writer.finish()
     part = tmp_path / "a" / "part-00001.arrow"
     content = part.read_bytes()
     part.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
@@ -128,5 +127,5 @@ def test_shards_altered_since_are_refused(tmp_path, scenario, make_episodes):
 def test_a_writer_without_episodes_has_no_parts(tmp_path):
     with ShardWriter(tmp_path / "a", registry.create("water-filling"), 8, 0) as writer:
         pass
-    finish(writer)
+    writer.finish()
     assert finished_parts([tmp_path / "a"]) == []
