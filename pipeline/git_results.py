@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 LOCKS = ("dvc.lock", "pipeline/dvc.lock")
 CODE, REPORTS = "pipeline/", "data/reports/"
@@ -48,7 +48,7 @@ def settle(name: str, show: bool) -> bool:
     published = git("show", f"HEAD:{name}")
     if published is None or not Path(name).is_file():
         return False
-    before, here = yaml.safe_load(published), yaml.safe_load(Path(name).read_text())
+    before, here = (YAML(typ="safe").load(text) for text in (published, Path(name).read_text()))
     aside = not show and before != here and inputs(before) == inputs(here)
     git("update-index", f"--{'' if aside else 'no-'}skip-worktree", "--", *results(name, here))
     return aside

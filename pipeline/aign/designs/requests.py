@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign import plain_yaml
+from aign import checked_yaml
 from aign.errors import ContextError, ParameterError, unknown_name
 from aign.scenarios.core.constraints import Constraint, parse
 from aign.scenarios.core.scenario import Scenario
@@ -78,7 +78,7 @@ def read_context(path: Path, scenario: Scenario[Any]) -> Tensor:
     """
     example = "Write a list of numbers, such as [0.0014, 0.0017], or {gain: [0.0014, 0.0017]}."
     try:
-        content = plain_yaml.read(path, ContextError)  # JSON is YAML
+        content = checked_yaml.read(path, ContextError)  # JSON is YAML
     except ContextError as error:
         raise ContextError(f"{error} {example}") from None
     parts = _by_feature(content, path, scenario) if isinstance(content, dict) else [content]
