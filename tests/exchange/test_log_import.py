@@ -135,7 +135,7 @@ def test_every_rejected_row_has_its_line_and_reason(scenario, store, log, tmp_pa
     assert reasons[5] == "power[0]: 9 W, allowed: 0 to 3"
     assert reasons[42].startswith("reward: ")
     assert "the simulator says" in reasons[42]
-    assert reasons[62] == "step: 7 follows where 6 must"
+    assert reasons[62] == "step: 7, expected 6"
     assert reasons[101] == "cells: 16, the header has 15"
     assert len(rejected) == result.rejected_rows == 4 * 9 - 1
     assert result.rejected_episodes == 4
@@ -146,7 +146,7 @@ def test_every_rejected_row_has_its_line_and_reason(scenario, store, log, tmp_pa
 
 def test_the_first_reason_shown_is_the_one_that_explains_the_others(scenario, log, tmp_path):
     twice = pd.concat([log.head(9), log.iloc[8:9]])  # the row that ends the episode
-    with pytest.raises(DatasetError, match=r"The first at fault:\n  line 11: step: 8 stands twice, also in line 10$"):
+    with pytest.raises(DatasetError, match=r"The first:\n  line 11: step: 8 appears twice, also in line 10$"):
         import_log(*write_log(tmp_path, twice), scenario, tmp_path / "north")
 
 
@@ -284,7 +284,7 @@ def test_the_report_is_a_table(scenario, log, tmp_path):
     text = console.file.getvalue()
     assert "rejected.jsonl" in text
     assert "power[0]: -0.001 W, allowed: 0 to 3" in text
-    assert "Against the simulator" in text
+    assert "Compared with the simulator" in text
 
 
 def test_progress_counts_the_episodes(scenario, log, tmp_path):
