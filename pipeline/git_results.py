@@ -1,8 +1,8 @@
-"""Keep out of `git status` what a run of the committed code gave on another kind of processor than the published run.
+"""Hide from `git status` results that differ from the published ones only because another processor computed them.
 
 Git holds the published dvc.lock and reports. The same code and parameters give other last digits on another processor:
 such files get git's flag "skip-worktree", so that they stay in the folder, for DVC and for readers, and git leaves them
-alone. Where code or parameters differ from the published ones, git shows everything.
+alone. Where code or parameters differ from the published ones, git shows all changes.
 
     python pipeline/git_results.py           after a run (`make pipeline` does it)
     python pipeline/git_results.py --show    let git show this folder's results, to commit them
@@ -55,11 +55,11 @@ def settle(name: str, show: bool) -> bool:
 
 
 def main() -> None:
-    """Settle every lock file, and say where results were put aside."""
+    """Settle every lock file, and say where results were hidden."""
     aside = [settle(name, "--show" in sys.argv[1:]) for name in LOCKS]
     if any(aside):
-        print("This processor gives other last digits than the published results. Git goes on with those; to see or "
-              "commit the ones made here: make show-results")
+        print("Results computed on this processor differ from the published ones in the last digits, so git hides them. "
+              "To see or commit them: make show-results")
 
 
 if __name__ == "__main__":
