@@ -58,8 +58,8 @@ def main() -> None:
     """Settle every lock file, and say where results were hidden."""
     aside = [settle(name, "--show" in sys.argv[1:]) for name in LOCKS]
     if any(aside):
-        print("Results computed on this processor differ from the published ones in the last digits, so git hides them. "
-              "To see or commit them: make show-results")
+        print("Results of this processor differ from the published ones in the last digits, so git hides them. To see "
+              "or commit them: make show-results")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,6 @@ def check() -> None:
     """
     running = Path(aign.__file__).resolve().parent
     if here() and CODE.resolve() != running:
-        raise AignError(f"{Path.cwd()} contains its own code in {CODE}, but this command runs the code in {running}, so "
-                        f"DVC would record its results with the wrong code. Run `python pipeline "
+        raise AignError(f"{Path.cwd()} contains its own code in {CODE}, but this command runs the code in {running}, "
+                        f"so DVC would record its results with the wrong code. Run `python pipeline "
                         f"{' '.join(sys.argv[1:])}` instead.")

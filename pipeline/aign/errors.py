@@ -63,9 +63,9 @@ class TrustError(AignError):
 
 
 class StorageError(AignError):
-    """A file could not be written: the disk is full, the folder is read-only, or another process writes there.
+    """A file could not be written, or was damaged since: a full disk, a read-only folder, another process.
 
-    Free space, change permissions, wait for the other process, or give another folder.
+    Free space, change permissions, wait for the other process, or give another folder; then run the command again.
     """
 
 

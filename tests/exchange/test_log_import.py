@@ -157,6 +157,8 @@ def test_marks_words_and_delimiters_of_the_mapping_are_heeded(scenario, store, l
     result = import_log(tmp_path / "log.txt.gz", mapping, scenario, tmp_path / "north")
     assert (result.rejected_rows, sum(result.episodes.values())) == (0, 20)
     assert np.array_equal(columns_of(tmp_path / "north")["length"], store.column("length").numpy())
+
+
 @pytest.mark.parametrize("name", ["log.csv", "log.parquet"])
 @pytest.mark.parametrize("first", [2**24 + 1, 2**53 - 90])
 def test_whole_numbers_are_stored_as_they_are(scenario, log, tmp_path, name, first):
@@ -303,6 +305,20 @@ def test_logs_that_cannot_be_imported_are_one_clear_error(scenario, log, tmp_pat
         with pytest.raises(error, match=why):
             import_log(*write_log(tmp_path, frame, mapping), scenario, target)
     assert not target.exists()
+
+
+def test_scenarios_whose_state_is_not_observed_whole_are_refused(tmp_path):
+    """A log cannot hold the hidden part, so the simulator could not go on from its rows."""
+    scenario = registry.create("asp-selection")
+    columns = {feature.name: [f"{feature.name}{i}" for i in range(feature.size)]
+               for feature in (*scenario.context_features, *scenario.state_features)}
+    mapping = {"source": "x", "episode": "run", "step": "tick", "actions": [f"a{i}" for i in range(scenario.action_size)],
+               "context": {feature.name: columns[feature.name] for feature in scenario.context_features},
+               "observations": {feature.name: columns[feature.name] for feature in scenario.state_features}}
+    log = pd.DataFrame(columns=["run", "tick", *mapping["actions"], *(name for names in columns.values()
+                                                                     for name in names)])
+    with pytest.raises(DatasetError, match="logs of the scenario asp-selection cannot be imported.*not observed"):
+        import_log(*write_log(tmp_path, log, mapping), scenario, tmp_path / "north")
 
 
 def test_a_place_that_cannot_be_written_is_an_error(scenario, log, tmp_path):

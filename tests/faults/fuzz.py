@@ -1,4 +1,4 @@
-"""Random input, property-based: params.yaml, requests, mappings and logs. Each must end in a clear error or a correct run.
+"""Random input, property-based: params.yaml, requests, mappings, logs. Each must end in a clear error or a good run.
 
     python tests/faults/fuzz.py [--cases 1000] [--seed 0] [--runs 20]
 
@@ -205,7 +205,8 @@ def begin(*arguments, **options):
 def small(content):
     """Whether a parameter file asks for no more than the valid one, so that it may run."""
     try:
-        numbers = [value for value in leaves(yaml.safe_load(content)) if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        numbers = [value for value in leaves(yaml.safe_load(content))
+                   if isinstance(value, (int, float)) and not isinstance(value, bool)]
         known = set(leaves(json.loads(json.dumps(PARAMS))))
         return all(abs(value) <= LARGEST_RUN or value in known for value in numbers)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError, RecursionError):

@@ -94,7 +94,7 @@ def resolve(path: Path, mapping: LogMapping, scenario: Scenario[Any], header: He
         state=tuple(find.features("observations", states, mapping.observations).values()),
         fixed=find.features("observations", observed[len(states):], mapping.observations),
         actions=find.feature("actions", Feature("actions", "1", -1.0, 1.0, scenario.action_size), mapping.actions),
-        reward=mapping.reward and find.feature("reward", Feature("reward", "1", *UNBOUNDED), mapping.reward),
+        reward=find.feature("reward", Feature("reward", "1", *UNBOUNDED), mapping.reward) if mapping.reward else None,
         labels=find.features("labels", [labels[name] for name in mapping.labels], mapping.labels),
         names=find.all_names())
 

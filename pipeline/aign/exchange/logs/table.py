@@ -44,13 +44,16 @@ class LogTable:
 
     Attributes:
         cells: column name -> Arrow array (N,).
-        lines: (N,) int64, line of each row in a text file, whose first is 1, or its number from 1 in a .parquet file.
         errors: rows that were rejected, and why; the methods add to it.
     """
 
     cells: dict[str, pa.Array]
-    lines: Array
     errors: RowErrors
+
+    @property
+    def lines(self) -> Array:
+        """Return (N,) int64: of each row its line in a text file, or its number from 1 in .parquet."""
+        return self.errors.lines
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -149,12 +152,13 @@ def read_table(header: Header, columns: Collection[str], empty: Sequence[str] = 
             written = pq.read_schema(path).names  # with the blanks that some have around them
             table = pq.read_table(path, columns=[written[place] for place in places], partitioning=None)
             cells = [table.column(written[place]) for place in places]
-            lines, odd = np.arange(1, table.num_rows + 1), []
+            errors = RowErrors(np.arange(1, table.num_rows + 1))
         else:
             table, lines, odd = read_columns(path, header.line, len(header.names), places, header.delimiter)
             cells = [table.column(str(place)) for place in places]
+            errors = RowErrors(lines, odd)
         return LogTable({name: _column(path, name, column, marks) for name, column in zip(names, cells, strict=True)},
-                        lines, RowErrors(lines, odd))
+                        errors)
 
 
 @contextmanager
