@@ -56,13 +56,14 @@ def import_log(path: Path, mapping_file: Path, scenario: Scenario[Any], folder: 
 
     Raises:
         ParameterError: the mapping has an unknown or missing name, or names no columns of the log.
-        DatasetError: the log is not readable, no episode of it is sound, or too few contexts for all splits.
+        DatasetError: the log is not readable, no episode of it is sound, too few contexts for all splits, or a scenario
+            whose state is not observed whole.
         StorageError: the disk is full or read-only.
     """
+    _check_observed(path, scenario)
     mapping = load_mapping(mapping_file)
     header = open_header(path, mapping.delimiter)
     columns = resolve(mapping_file, mapping, scenario, header)
-    _check_observed(path, scenario)
     table = read_table(header, columns.names, mapping.empty)
     values, errors = read_values(table, columns, mapping), table.errors
     comparison = Comparison(values, columns, scenario, errors)
