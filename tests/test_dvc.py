@@ -21,7 +21,6 @@ CHANGES_NO_RESULT = {
     "aign.errors": "messages",
     "aign.params": "reads params.yaml, of which DVC compares the values; hands each stage its own blocks",
     "aign.checked_yaml": "the same",
-    "aign.plain_yaml": "the same",
     "aign.settings": "the names and bounds of `base`, of which DVC compares the values",
     "aign.stages.folders": "where results lie, which dvc.yaml says too",
     "aign.engines.jobs": "runs what it is given, in processes of their own",

@@ -52,7 +52,7 @@ def test_another_folders_program_refuses_to_run_a_stage_here(made):
     before = made.made("preset.json")
     program = f"import sys; sys.path.insert(0, {str(ROOT / 'pipeline')!r}); from aign.cli import main; main()"
     said = made.run(sys.executable, "-c", program, "sample", VARIANT, fails=True)
-    assert "has code of its own in pipeline/aign" in said
+    assert "contains its own code in pipeline/aign" in said
     assert f"`python pipeline sample {VARIANT}`" in said
     assert "Traceback" not in said
     assert made.made("preset.json") == before

@@ -49,7 +49,7 @@ def test_whole_numbers_are_numbers(context_file):
     ("[1, 1, 2.5]", "allowed: a finite number"), ("[1, 1, 1" + "0" * 400 + "]", "too large"),
     ("{gian: [1, 1, 1]}", "Did you mean 'gain'"), ("{gain: [1, 1, 1], note: [1]}", "note"),
     ("{gain: 1}", "lists of numbers"), ("{gain: {0.1: a, 0.2: b, 0.3: c}}", "lists of numbers"),
-    ("{gain: [1, 1, 1], gain: [1, 1, 1]}", "twice"), ("[1, 1", "YAML"), ("&a [*a, 1, 1]", "no numbers"),
+    ("{gain: [1, 1, 1], gain: [1, 1, 1]}", "duplicate key 'gain'"), ("[1, 1", "YAML"), ("&a [*a, 1, 1]", "no numbers"),
     (b"\xff\xfe\x00", "YAML"),
 ])
 def test_a_context_file_that_is_none_says_why(context_file, text, message):

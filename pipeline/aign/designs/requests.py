@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign import plain_yaml
+from aign import checked_yaml
 from aign.designs.settings import RequestSettings
 from aign.errors import ContextError, ParameterError, unknown_name
 from aign.scenarios.core.constraints import Constraint, parse
@@ -126,7 +126,7 @@ def read_context(path: Path, scenario: Scenario[Any]) -> Tensor:
         ContextError: the file is missing, unreadable, names other features, or holds anything but numbers.
     """
     try:
-        content = plain_yaml.read(path, ContextError)  # JSON is YAML
+        content = checked_yaml.read(path, ContextError)  # JSON is YAML
     except ContextError as error:
         raise ContextError(f"{error} {EXAMPLE}") from None
     return context_values(content, str(path), scenario)
