@@ -11,8 +11,7 @@ from aign.scenarios.asp_selection.prices import program_prices
 
 
 def problem_of(scenario, context, share=1.0):
-    arrivals, demands = scenario.tasks_of(context[None])
-    return Problem.of(scenario.fleet_of(context[None]), arrivals[0], demands[0], share)
+    return Problem.of(scenario.workload(context[None]), share)
 
 
 @settings(max_examples=20)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.scenarios.asp_selection.providers import Fleet, runtime
+from aign.scenarios.asp_selection.providers import Workload, runtime
 from aign.scenarios.asp_selection.simulation import CRASH_PENALTY
 
 
@@ -48,11 +48,9 @@ class Problem:
     moments: int
 
     @classmethod
-    def of(cls, fleet: Fleet, arrival: Tensor, demand: Tensor, share: float = 1.0) -> Problem:
-        """Return the problem of a fleet of one network, arrivals (T,) and demands (T,), where tasks may fill no more
-        than a share of each capacity.
-        """
-        arrival, demand = arrival.double(), demand.double()
+    def of(cls, workload: Workload, share: float = 1.0) -> Problem:
+        """Return the problem of one network (B = 1), where tasks may fill no more than a share of each capacity."""
+        fleet, arrival, demand = workload.fleet, workload.arrivals[0].double(), workload.demands[0].double()
         end = arrival + runtime(demand)
         over = end.sort().values
         ended = torch.searchsorted(over, arrival, right=True)
