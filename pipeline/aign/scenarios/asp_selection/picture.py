@@ -11,6 +11,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from aign.scenarios.asp_selection.providers import runtime
 from aign.scenarios.asp_selection.simulation import Schedule
@@ -39,7 +40,7 @@ def draw(schedule: Schedule, title: str) -> Figure:
         _tasks(schedule, axes[0])
     _occupancy(schedule, axes[-1])
     axes[-1].set_xlabel("time [h]")
-    axes[-1].yaxis.get_major_locator().set_params(integer=True)
+    axes[-1].yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

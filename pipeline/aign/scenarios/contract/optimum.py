@@ -19,15 +19,15 @@ from torch import Tensor
 
 from aign.scenarios.contract.menu import COIN, TOLERANCE, Market, gain, sign, slacks
 
+ROUNDING = 1e-12
+"""Largest error of a difference of payoffs in float64."""
+
 
 def virtual_cost(market: Market) -> Tensor:
     """Return v_q (B, Q)."""
     below = market.share.cumsum(1) - market.share
     step = market.complexity.diff(dim=1, prepend=market.complexity[:, :1])
     return market.share * market.complexity + below * step
-
-ROUNDING = 1e-12
-"""Largest error of a difference of payoffs in float64."""
 
 
 def antitonic(share: Tensor, weight: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ def aligned(market: Market, served: Tensor, speed: Tensor, reward: Tensor, ratio
 
 def valid(market: Market, speed: Tensor, reward: Tensor) -> tuple[Tensor, Tensor]:
     """Return a menu near the given one, (B, Q) each on the grid, that is individually rational and incentive
-    compatible: the same where it is; else speeds are made to fall, then each reward is brought into the interval its
+    compatible: the same where it is; else speeds are made decreasing, then each reward is brought into the interval its
     neighbours leave it.
 
     Speeds too high to be paid for within the largest reward shrink towards 1, along with their rewards.
@@ -148,7 +148,7 @@ def valid(market: Market, speed: Tensor, reward: Tensor) -> tuple[Tensor, Tensor
     fits = (near[1] <= market.terms.reward_max).all(1, keepdim=True)
     rational, compatible = slacks(sign(market, speed, reward).payoffs)
     stays = ((rational >= 0).all(1) & (compatible >= -ROUNDING).flatten(1).all(1))[:, None]
-    x, r = (torch.where(fits, one, other) for one, other in zip(near, least, strict=True))
+    x, r = (torch.where(fits, wanted, lowest) for wanted, lowest in zip(near, least, strict=True))
     return torch.where(stays, speed, x), torch.where(stays, reward, r)
 
 
