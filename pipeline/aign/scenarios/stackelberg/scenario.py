@@ -66,11 +66,11 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
 
     | | |
     |---|---|
-    | context | per device: spare computing power W_n [GMAC] and taste alpha_n [1]; beta [1/GMAC], the leader's cost of |
-    | | computing; with prices per device also its payment budget [1] |
+    | context | per device: spare computing power W_n [GMAC] and taste alpha_n [1]; beta [1/GMAC], the leader's cost |
+    | | of computing; with prices per device also its payment budget [1] |
     | state, design | X prices [1/layer], 0.01 to 2; X = 1, or N with prices per device; N answers (layers / 12) |
-    | observation | the state; answers to the K probing prices 0.1, 0.2, 0.4, ... (KN); with full information W / 5 |
-    | | and alpha (2N); beta / 4 (X); with prices per device budget / (2N) (N); t/T |
+    | observation | the state; answers to the K probing prices 0.1, 0.2, 0.4, ... (KN); with full information |
+    | | W / 5 and alpha (2N); beta / 4 (X); with prices per device budget / (2N) (N); t/T |
     | action | X values in [-1, 1]: each changes its price by up to 0.1; the devices then give their best response |
     | reward | gain in the leader's utility; or, as in the paper, 1 where it rose and 0 otherwise |
     | start | price 0.1; or random |
