@@ -19,7 +19,7 @@ from torch import Tensor
 from aign.agents.fit import changeable
 from aign.agents.targets import certified_designs
 from aign.scenarios.core.local_search import LocalSearch
-from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.scenario import DesignScenario, Scenario
 from aign.trajectories.contexts import Contexts
 
 MOST_LABELS = 3
@@ -36,6 +36,8 @@ MOVES = (0.25, 0.75, 2.25)
 
 class WeighedLabels(LocalSearch):
     """Local search without constraints whose utility is a weighed sum; each context carries its weights behind it."""
+
+    scenario: DesignScenario[Any]
 
     def evaluate(self, contexts: Tensor, designs: Tensor) -> tuple[Tensor, Tensor]:
         """Return no violation and the weighed sum, both (M,), for contexts and weights (M, C + 1 + L)."""

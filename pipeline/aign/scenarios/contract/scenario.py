@@ -55,7 +55,8 @@ class Contract(DesignScenario[ContractParameters]):
     of largest payoff if that is not negative. The client earns e1 theta_q^z1 - e2 x^-z2 - R [credit] from it, and
     nothing without a signature. Utility: expected earnings per provider less those of the blind contract (x = 1,
     R = 100 f), which every type accepts in any market. In the best menu the last type has no payoff left and neighbours
-    are indifferent: with a little less reward a type signs otherwise, at hundreds of times the cost of what menus decide.
+    are indifferent: with a little less reward a type signs otherwise, at hundreds of times the cost of what menus
+    decide.
 
     **Labels.** ir_slack, ic_slack [credit] (least slack of individual rationality and of incentive compatibility);
     monotonicity (least decrease of speed); payment [credit] (to all n); latency [s] (longest); served (share of

@@ -52,9 +52,9 @@ def best_known(simulator: Simulator, contexts: Tensor, constraints: Sequence[Con
         designs, utility, labels = outcome
         return designs, utility, violation(constraints, labels, len(designs)).to(utility.device)
 
-    first, *others = (*simulator.policies, *(chance(simulator.action_size, repeat) for repeat in range(1, rollouts)))
-    best = judged(simulator.simulate(first, contexts))
-    for policy in others:
+    policies = [*simulator.policies, *(chance(simulator.action_size, repeat) for repeat in range(1, rollouts))]
+    best = judged(simulator.simulate(policies[0], contexts))
+    for policy in policies[1:]:
         best = _better(best, judged(simulator.simulate(policy, contexts)))
     for number in range(rollouts):
         best = _better(best, judged(simulator.replay(_changed(contexts, best[0], number, simulator.choices), contexts)))

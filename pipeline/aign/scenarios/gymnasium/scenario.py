@@ -87,8 +87,8 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
     | | taken, all decisions |
     | observation | the S values, then t/T |
     | action | `Discrete`: a score of each choice, the largest decides; `Box` with bounds: values in [-1, 1], |
-    | | stretched over the bounds; `MultiDiscrete`, `MultiBinary`: scores of each part's alternatives, stored as 1 for the |
-    | | largest and -1 for the others |
+    | | stretched over the bounds; `MultiDiscrete`, `MultiBinary`: scores of each part's alternatives, stored as 1 for |
+    | | the largest and -1 for the others |
     | reward | the environment's |
     | start | a new environment, reset with the seed |
     | end | after T steps; where the environment ends earlier, everything stays as it is, with rewards 0 |

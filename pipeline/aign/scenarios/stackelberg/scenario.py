@@ -206,7 +206,7 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
 
     def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
         """Return the prices within bounds and budget, and the devices' answers to them."""
-        return self.answered(self.game(contexts), observed[:, :self.prices])
+        return self.game(contexts).answered(observed[:, :self.prices])
 
     def admissible(self, designs: Tensor) -> Tensor:
         """Return designs (B, X + N) within bounds; which answers belong to a price only a context tells."""
