@@ -246,3 +246,13 @@ def test_admissible_designs_are_within_bounds_and_whole_where_layers_are():
     assert bool((kept[:, :1] >= 0.01).all() and (kept[:, :1] <= 2).all() and (kept[:, 1:] <= 1).all())
     torch.testing.assert_close((12 * kept[:, 1:]).round(), 12 * kept[:, 1:])
     assert torch.equal(made(layers="continuous").admissible(wild)[:, 1:], wild[:, 1:].clamp(0, 1))
+
+
+def test_the_nearest_start_is_answered_within_bounds_and_budget():
+    scenario = Stackelberg.create(devices=5, prices="per-device")
+    drawn = scenario.draw_contexts(6, torch.Generator().manual_seed(0))
+    observed = torch.full((6, 10), 3.0)
+    start = scenario.nearest_start(drawn, observed)
+    assert torch.equal(scenario.nearest_start(drawn, start), start)
+    assert bool((start[:, :5] <= 2.0).all())
+    assert bool((scenario.measure(drawn, start)["payment"] <= drawn[:, -1]).all())

@@ -29,7 +29,7 @@ COMPETING = ("prophet", "threshold", "crash_avoid", "round_robin")
 KEPT = 2_048
 """Most contexts whose results are kept."""
 AT_ONCE = 64
-"""Contexts simulated at once, to limit memory use."""
+"""Contexts simulated at once, so that large batches fit."""
 TURNED_AWAY = -10.0
 """Score of a provider without room: below all others."""
 STATEMENT = ("Weak duality of the linear relaxation (fractional assignment, all arrivals known), with an allowance for "

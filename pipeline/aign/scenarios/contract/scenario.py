@@ -67,7 +67,7 @@ class Contract(DesignScenario[ContractParameters]):
 
     **Certificate.** Optimum in closed form: virtual costs, then antitonic regression (ironing). Under constraints on
     ir_slack, ic_slack, payment, provider_utility, latency and served, an upper bound by linear programs with tangents
-    of the convex cost (Kelley 1960). Other constraints: best known.
+    of the convex cost (Kelley 1960). Other constraints, and any with penalties: best known.
 
     **Rules.** blind_contract (also the zero of the normalised return), uniform_contract (best single contract),
     first_best_menu (as if types could be told), efficient_menu (first-best speeds, least rewards that keep it valid).

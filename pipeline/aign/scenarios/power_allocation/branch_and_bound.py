@@ -94,7 +94,9 @@ def branch_and_bound(problem: RateProblem, most_boxes: int = 2_000_000) -> Searc
     """
     users = problem.serving_gain.shape[1]
     boxes = Boxes(cross_gains(problem.gains)[0], problem)
-    best, design = _incumbent(problem, problem.starts(32, torch.Generator().manual_seed(0))[0])
+    starts = whole_levels(problem, problem.starts(32, torch.Generator().manual_seed(0)))
+    climbed = best_response(problem, starts)[0]
+    best, design = _ends(problem, climbed, climbed)
     low = torch.zeros(1, users, dtype=torch.float64)
     high = torch.full((1, users), float(max(problem.needs.cap, 0)), dtype=torch.float64)
     bound, examined = boxes.bound(low, high), 0
@@ -131,8 +133,3 @@ def _ends(problem: RateProblem, low: Tensor, high: Tensor) -> tuple[float, Tenso
         return -torch.inf, low.new_zeros(low.shape[1])
     value = problem.valued(ends[None])[0]
     return float(value.max()), ends[value.argmax()]
-
-
-def _incumbent(problem: RateProblem, starts: Tensor) -> tuple[float, Tensor]:
-    climbed = best_response(problem, whole_levels(problem, starts[None]))[0]
-    return _ends(problem, climbed, climbed)

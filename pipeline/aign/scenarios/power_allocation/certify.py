@@ -22,7 +22,7 @@ from aign.scenarios.power_allocation.uplink import Uplink
 from aign.scenarios.power_allocation.witness import best_design
 
 CHUNK_VALUES = 2_000_000
-"""Matrix values (B*N*N) worked on at once, to limit memory use."""
+"""Matrix values (B*N*N) worked on at once, so that large batches fit."""
 RANDOM_STARTS = 28
 """Random starting points of each local search where nothing is proven, beside the rules'."""
 SILENCE_MAY_PAY = f" and at {RATE_FLOOR:g} Mbit/s or more (at some of these gains silence may pay)"

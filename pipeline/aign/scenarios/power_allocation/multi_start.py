@@ -20,7 +20,7 @@ from aign.scenarios.power_allocation.rate_problem import SLOPE, RateProblem
 from aign.scenarios.power_allocation.requirements import repair
 
 VALUES = 4_000_000
-"""Interference values (B*K*L*N) worked on at once, to limit memory use."""
+"""Interference values (B*K*L*N) worked on at once, so that large batches fit."""
 GUARD = 1 + 1e-12
 """SINR targets are aimed at this much higher, so that rounding in another order never breaks them."""
 Climb = Callable[[RateProblem, Tensor], Tensor]

@@ -73,8 +73,9 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
     "general": spread drawn from U(0.1, 1); "strong": as general, but 20 dB higher).
 
     **Certificate.** Two users: exhaustive search over all 41 x 41 designs, under any constraints. Log utility: an upper
-    bound by a Lagrangian tangent, from concavity in log power (interior-point method), exact feasibility for upper
-    limits on power and lower limits on rate and SINR. Rate utility: best known of many searches.
+    bound by a Lagrangian tangent, from concavity in log power (interior-point method), for designs that keep every user
+    at level 1 or more, and for all where the gains prove that silence never pays; feasibility is exact for upper limits
+    on power and lower limits on rate and SINR. Rate utility: best known of many searches.
 
     **Rules.** full_power and noise_limited (the better of both is the zero of the normalised return),
     channel_inversion, fractional_control (3GPP), coordinate_ascent.

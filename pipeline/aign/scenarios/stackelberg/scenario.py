@@ -32,7 +32,7 @@ POWERS, TASTES, COSTS, BUDGETS = (2.0, 5.0), (0.5, 1.5), (2.0, 6.0), (1.5, 3.0)
 """Uniform draws: W [GMAC], alpha, beta [1/GMAC], budget for each device: it binds in four networks of five."""
 BUDGET_SCALE = 2.0
 VALUES = 1 << 22
-"""Devices times candidate prices handled at once, to limit memory use."""
+"""Devices times candidate prices handled at once, so that large batches fit."""
 BINDING = 0.97
 """A budget of which more than this is spent counts as binding in the learners' reward."""
 
