@@ -11,8 +11,7 @@ import argparse
 import torch
 
 from aign.scenarios.asp_selection import AspSelection
-from aign.scenarios.asp_selection.bound import Problem, upper_bound
-from aign.scenarios.asp_selection.prices import descended_prices, program_prices
+from aign.scenarios.asp_selection.bound import Problem, descended_prices, program_prices, upper_bound
 
 PUBLISHED = {
     "400-900": {"greedy": (-1069, 203), "random": (-81, 74), "round_robin": (251, 46), "crash_avoid": (367, 45),

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.scenarios.asp_selection.bound import Problem, upper_bound
-from aign.scenarios.asp_selection.prices import best_prices
+from aign.scenarios.asp_selection.bound import Problem, best_prices, upper_bound
 from aign.scenarios.asp_selection.providers import Workload
 from aign.scenarios.asp_selection.rules import RULES, Policy, View
 from aign.scenarios.core.certificate import Certificate, CertificateKind

@@ -23,7 +23,7 @@ from aign.scenarios.core.scenario import ScenarioParameters
 
 LEAST_COMPLEXITY, MOST_COMPLEXITY = 10.0, 100.0
 """Range of theta (section IV-E)."""
-COIN = 2.0**-16
+GRID = 2.0**-16
 """Speeds and rewards are whole multiples of this: exact in float32, so that storing a menu changes nobody's choice."""
 TOLERANCE = 1e-6
 """Providers count payoffs as equal that differ by less, and then sign the contract meant for them: the best menus make
@@ -57,7 +57,7 @@ class ContractParameters(ScenarioParameters):
     @classmethod
     def on_the_grid(cls, bound: float) -> float:
         """Return the bound rounded down to the grid of menus."""
-        return math.floor(bound / COIN) * COIN
+        return math.floor(bound / GRID) * GRID
 
     @model_validator(mode="after")
     def everybody_can_be_served(self) -> Self:
@@ -187,4 +187,4 @@ def bounds(terms: ContractParameters, device: torch.device) -> tuple[Tensor, Ten
 def admissible(designs: Tensor, terms: ContractParameters) -> Tensor:
     """Return the nearest menu within bounds on the grid."""
     low, high = bounds(terms, designs.device)
-    return ((designs / COIN).round() * COIN).clamp(low, high).to(designs.dtype)
+    return ((designs / GRID).round() * GRID).clamp(low, high).to(designs.dtype)

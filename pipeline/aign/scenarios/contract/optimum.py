@@ -17,7 +17,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from aign.scenarios.contract.menu import COIN, TOLERANCE, Market, gain, sign, slacks
+from aign.scenarios.contract.menu import GRID, TOLERANCE, Market, gain, sign, slacks
 
 ROUNDING = 1e-12
 """Largest error of a difference of payoffs in float64."""
@@ -103,13 +103,13 @@ def indifference(market: Market) -> Tensor:
 
 def aligned(market: Market, served: Tensor, speed: Tensor, reward: Tensor, rational: float = 0.0,
             compatible: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Return the menu on the grid of `COIN`, valid exactly: types 1..served (B,) sign their own contracts, with slacks
+    """Return the menu on the grid of `GRID`, valid exactly: types 1..served (B,) sign their own contracts, with slacks
     of at least `rational` and `compatible`; the others repeat the last of these.
 
     Speeds (falling) are rounded; rewards, from the last type to the first, are brought into the interval their
     neighbour leaves them. Two contracts so alike that the interval holds no multiple become one.
     """
-    x, r = (speed / COIN).round() * COIN, torch.zeros_like(reward)
+    x, r = (speed / GRID).round() * GRID, torch.zeros_like(reward)
     cost = market.cost
     for q in range(market.terms.types - 1, -1, -1):
         least = up(cost[:, q] * x[:, q] + rational)
@@ -139,7 +139,7 @@ def valid(market: Market, speed: Tensor, reward: Tensor) -> tuple[Tensor, Tensor
     everybody = torch.full_like(market.longest, types, dtype=torch.int64)
     x = antitonic(speed, torch.ones_like(speed))
     dearest, cheapest = best_rewards(market, x, types)[:, 0], market.cost[:, -1]
-    spare = 2 * types * COIN * (1 + cheapest)  # what rounding may add
+    spare = 2 * types * GRID * (1 + cheapest)  # what rounding may add
     room = market.terms.reward_max - cheapest - 2 * spare
     shrink = (room / (dearest - cheapest).clamp_min(1e-12)).clamp(0.0, 1.0)
     shrink = shrink.where(dearest > market.terms.reward_max - spare, 1.0)
@@ -153,10 +153,10 @@ def valid(market: Market, speed: Tensor, reward: Tensor) -> tuple[Tensor, Tensor
 
 
 def up(values: Tensor) -> Tensor:
-    """Return the next multiples of `COIN` above."""
-    return (values / COIN).ceil() * COIN
+    """Return the next multiples of `GRID` above."""
+    return (values / GRID).ceil() * GRID
 
 
 def down(values: Tensor) -> Tensor:
-    """Return the next multiples of `COIN` below."""
-    return (values / COIN).floor() * COIN
+    """Return the next multiples of `GRID` below."""
+    return (values / GRID).floor() * GRID

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from aign.scenarios.contract.menu import COIN, TOLERANCE, Market
+from aign.scenarios.contract.menu import GRID, TOLERANCE, Market
 from aign.scenarios.core.constraints import Constraint, Side, tightest
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -104,13 +104,13 @@ class Program:
         slip = 0.0 if self.strict else -2 * TOLERANCE
         rational, compatible = self.least("ir_slack", 0.0), self.least("ic_slack", 0.0)
         # A contract may not become one with its neighbour where they have to be told apart.
-        room = 4 * COIN * (1 + float(self.unit_cost.max())) if self.strict and compatible else 0.0
+        room = 4 * GRID * (1 + float(self.unit_cost.max())) if self.strict and compatible else 0.0
         return rational or slip, compatible + room or slip
 
     @property
     def room(self) -> float:
-        """What rounding to the grid may move a reward: a coin for each contract below it, and what its speed moves."""
-        return 2 * COIN * (self.served + 1 + float(self.unit_cost.sum())) if self.strict else 0.0
+        """What rounding may move a reward: a grid step for each contract below it, and what its speed moves."""
+        return 2 * GRID * (self.served + 1 + float(self.unit_cost.sum())) if self.strict else 0.0
 
     def rows(self) -> tuple[Array, Array, list[Side]]:
         """Return A (M, 2k), b (M,) of A [x | R] <= b, and for each row what it bounds."""
@@ -146,7 +146,7 @@ class Program:
         """Bounds of x; they cross where no contract is fast enough."""
         latency = self.most("latency")
         slowest = self.longest / latency if latency > 0 else np.inf
-        slowest = max(1.0, slowest + (2 * COIN if self.strict and slowest > 1 else 0.0))
+        slowest = max(1.0, slowest + (2 * GRID if self.strict and slowest > 1 else 0.0))
         return slowest, self.market.terms.x_max
 
     @property
