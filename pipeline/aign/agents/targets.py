@@ -50,6 +50,8 @@ def certified_designs(scenario: Scenario[Any], contexts: Contexts) -> Tensor:
 class WeighedLabels(LocalSearch):
     """Local search without constraints whose utility is a weighed sum; each context carries its weights behind it."""
 
+    scenario: Scenario[Any]
+
     def evaluate(self, contexts: Tensor, designs: Tensor) -> tuple[Tensor, Tensor]:
         """Return no violation and the weighed sum, both (M,), for contexts and weights (M, C + 1 + L)."""
         size = self.scenario.context_size

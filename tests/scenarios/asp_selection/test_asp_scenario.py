@@ -41,8 +41,8 @@ def test_drawn_fleets_differ_and_agents_see_what_each_provider_would_give():
     assert not torch.equal(contexts[0, :80], contexts[2, :80])
     assert scenario.observation_size == 20 + 1 + 20 + 60 + 1
     seen = scenario.agent_observations(contexts, scenario.initial_state(contexts), 0)
-    demand = scenario.tasks_of(contexts)[1][:, 0].double()
-    torch.testing.assert_close(seen[:, 0, -20:], scenario.fleet_of(contexts).utility(demand).float())
+    demand = scenario.workload(contexts).demands[:, 0].double()
+    torch.testing.assert_close(seen[:, 0, -20:], scenario.workload(contexts).fleet.utility(demand).float())
 
 
 @pytest.mark.parametrize("fleet", [0, "drawn"])

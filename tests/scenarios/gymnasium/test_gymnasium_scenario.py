@@ -223,13 +223,13 @@ def test_contexts_are_seeds():
 
 @pytest.mark.parametrize(("given", "said"), [
     ({"environment": "Pendulem-v1"}, "Pendulum-v1"),
-    ({"environment": "toy/Switches-v0"}, "horizon: toy/Switches-v0 is registered without a limit of steps; state one"),
+    ({"environment": "toy/Switches-v0"}, "horizon: toy/Switches-v0 is registered without a limit of steps; give one"),
     ({"environment": "toy/Reader-v0"}, "cannot be flattened"),
     ({"environment": "toy/Boundless-v0"}, "Box with finite bounds"),
     ({"environment": "toy/Stubborn-v0"}, "same for every seed"),
     ({"environment": "toy/Switches-v0", "horizon": 3, "options": {"noise": "global"}}, "goes differently"),
-    ({"environment": "toy/Corridor-v0", "labels": {"utility": {"info": "slip"}}}, "'utility' means something else"),
-    ({"environment": "toy/Corridor-v0", "rules": {"random": "toy_worlds:first"}}, "'random' is there already"),
+    ({"environment": "toy/Corridor-v0", "labels": {"utility": {"info": "slip"}}}, "'utility' is the name of"),
+    ({"environment": "toy/Corridor-v0", "rules": {"random": "toy_worlds:first"}}, "'random' exists already"),
     ({"environment": "toy/Corridor-v0", "labels": {"x": {"info": "slop"}}}, "info holds no 'slop'; it holds 'slip', "),
     ({"environment": "toy/Corridor-v0", "labels": {"x": {}}}, "labels.x: .*either info"),
     ({"environment": "toy/Corridor-v0", "rules": {"x": "no function"}}, "rules.x: "),
@@ -276,7 +276,7 @@ def test_a_specification_builds_it_again(name):
 
 def test_no_label_can_take_the_name_of_another_column():
     for name in set(arrow_schema(toy("Switches")).names) - {"duration"}:
-        with pytest.raises(ParameterError, match=f"'{name}' means something else"):
+        with pytest.raises(ParameterError, match=f"'{name}' is the name of another column"):
             toy("Switches", labels={name: {"info": "hits"}})
 
 

@@ -43,7 +43,7 @@ TOLERANCE = 1e-16
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundResult:
     """Result of the interior-point method: upper bound (B,), log powers (B, N), multipliers of SINR and budget."""
 
     utility: Tensor
@@ -66,11 +66,11 @@ class Problem:
 
     def evaluate(self, y_BN: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return utility (B,), log SINR z (B, N), its weights w (B, N, N) and the budget slack (B,)."""
-        own = torch.diagonal(self.gain, dim1=1, dim2=2)
+        direct = torch.diagonal(self.gain, dim1=1, dim2=2)
         heard = self.gain * y_BN.exp()[:, None, :]
         heard = heard - torch.diag_embed(torch.diagonal(heard, dim1=1, dim2=2))
         noise = 1.0 + heard.sum(dim=2)
-        z = y_BN + own.log() - noise.log()
+        z = y_BN + direct.log() - noise.log()
         rate = torch.nn.functional.softplus(z) * (BANDWIDTH / math.log(2.0))
         utility = REVENUE * rate.log().sum(dim=1) - POWER_PRICE * y_BN.exp().sum(dim=1)
         return utility, z, heard / noise[:, :, None], self.log_budget - torch.logsumexp(y_BN, dim=1)
@@ -136,7 +136,7 @@ def centre(problem: Problem, y_BN: Tensor, barrier: float) -> Tensor:
     return y_BN
 
 
-def upper_bound(contexts: Tensor, users: int, needs: Requirements) -> Bound:
+def upper_bound(contexts: Tensor, users: int, needs: Requirements) -> BoundResult:
     """Bound the log utility of every design of levels 1..cap, at rates above the floor, that meets the requirements.
 
     Args:
@@ -159,7 +159,7 @@ def upper_bound(contexts: Tensor, users: int, needs: Requirements) -> Bound:
     return tangent_bound(problem, y, last)
 
 
-def tangent_bound(problem: Problem, y_BN: Tensor, barrier: float) -> Bound:
+def tangent_bound(problem: Problem, y_BN: Tensor, barrier: float) -> BoundResult:
     """Turn a nearly central point into multipliers and the proven bound; see the head of this file."""
     utility, z, w, spare = problem.evaluate(y_BN)
     first, _ = revenue_slopes(z)
@@ -171,7 +171,7 @@ def tangent_bound(problem: Problem, y_BN: Tensor, barrier: float) -> Bound:
     gradient = gradient - price[:, None] * torch.softmax(y_BN, dim=1)
     lagrangian = utility + price * spare + (barrier * sinr.gt(0)).sum(dim=1)
     rise = torch.maximum(gradient * (problem.low - y_BN), gradient * (problem.high - y_BN)).sum(dim=1)
-    return Bound(lagrangian + rise, y_BN, sinr, price, barrier / (problem.high - y_BN))
+    return BoundResult(lagrangian + rise, y_BN, sinr, price, barrier / (problem.high - y_BN))
 
 
 def silence_never_pays(contexts: Tensor, users: int) -> Tensor:
@@ -181,8 +181,8 @@ def silence_never_pays(contexts: Tensor, users: int) -> Tensor:
     others lose at most alpha ln(1 + G_ki) each, since ln ln(1 + s/(1+g)) >= ln ln(1 + s) - ln(1 + g).
     """
     gain = cross_gains(gain_matrix(contexts, users))
-    own = torch.diagonal(gain, dim1=1, dim2=2)
-    worst = 1.0 + P_MAX * (gain.sum(dim=2) - own)
-    rate = torch.log1p(own / worst) * (BANDWIDTH / math.log(2.0))
-    loss = REVENUE * (torch.log1p(gain).sum(dim=1) - torch.log1p(own)) + POWER_PRICE
+    direct = torch.diagonal(gain, dim1=1, dim2=2)
+    worst = 1.0 + P_MAX * (gain.sum(dim=2) - direct)
+    rate = torch.log1p(direct / worst) * (BANDWIDTH / math.log(2.0))
+    loss = REVENUE * (torch.log1p(gain).sum(dim=1) - torch.log1p(direct)) + POWER_PRICE
     return (loss < REVENUE * (rate / RATE_FLOOR).log()).all(dim=1)

@@ -8,11 +8,14 @@ import torch
 from rate_reference import ALPHA, BANDWIDTH, PRICE, network, utility
 from scipy.optimize import minimize
 
-from aign.scenarios.power_allocation.fractional_programming import fractional_programming
-from aign.scenarios.power_allocation.gradient_ascent import gradient_ascent
+from aign.scenarios.power_allocation.rate_ascents import (
+    affordable,
+    fractional_programming,
+    gradient_ascent,
+    weighted_mmse,
+)
 from aign.scenarios.power_allocation.rate_problem import RateProblem
 from aign.scenarios.power_allocation.requirements import Requirements
-from aign.scenarios.power_allocation.weighted_mmse import affordable, weighted_mmse
 
 SEARCHES = pytest.mark.parametrize("search", [weighted_mmse, fractional_programming, gradient_ascent])
 

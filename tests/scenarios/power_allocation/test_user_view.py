@@ -9,7 +9,7 @@ import pytest
 import torch
 from rate_reference import network, utility
 
-from aign.scenarios.power_allocation.cell_view import limited, seen_in_cells
+from aign.scenarios.power_allocation.user_view import limited, user_observations
 
 MEAN = 0.154
 
@@ -18,7 +18,7 @@ MEAN = 0.154
 def seen():
     scenario, contexts = network(5, 3, count=2, seed=3)
     powers = scenario.initial_state(contexts, torch.Generator().manual_seed(1))
-    return contexts, powers, seen_in_cells(contexts, powers, MEAN)
+    return contexts, powers, user_observations(contexts, powers, MEAN)
 
 
 def test_every_value_agrees_with_loops(seen):
@@ -57,11 +57,11 @@ def test_users_may_be_renumbered(seen):
     contexts, powers, views = seen
     order = torch.tensor([3, 0, 4, 1, 2])
     renumbered = contexts.reshape(2, 5, 3)[:, order].flatten(1)
-    torch.testing.assert_close(seen_in_cells(renumbered, powers[:, order], MEAN), views[:, order])
+    torch.testing.assert_close(user_observations(renumbered, powers[:, order], MEAN), views[:, order])
 
 
 def test_a_lonely_user_and_extreme_gains_stay_of_order_one():
-    views = seen_in_cells(torch.tensor([[100.0, 1e-4, 1e-4, 1e-4]]), torch.tensor([[40.0, 0.0]]), MEAN)
+    views = user_observations(torch.tensor([[100.0, 1e-4, 1e-4, 1e-4]]), torch.tensor([[40.0, 0.0]]), MEAN)
     assert bool(torch.isfinite(views).all())
     assert float(views.abs().max()) < 10
     assert float(limited(torch.tensor(1e9))) <= 3

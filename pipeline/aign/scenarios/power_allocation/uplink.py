@@ -1,4 +1,4 @@
-"""The labels of a power-allocation design, computed from its rates; only those asked for.
+"""Utility and labels of power-allocation designs, computed from their rates; only the labels asked for.
 
 Axes: B networks, N users.
 """
@@ -6,6 +6,7 @@ Axes: B networks, N users.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -26,20 +27,38 @@ WHOLE = frozenset({"total_power", "max_power"})
 NAMES = tuple(label.name for label in LABELS)
 
 
-def measure(contexts: Tensor, designs: Tensor, names: Collection[str] = NAMES) -> dict[str, Tensor]:
-    """Return the labels named, each float64 (B,), of designs (B, N)."""
-    ratio = physics.sinr(contexts, designs)
-    return _values(designs, ratio, physics.shannon(ratio), names)
+@dataclass(frozen=True)
+class Uplink:
+    """The users of a variant and what they are worth: all that certificates, searches and pictures ask of a scenario.
 
+    Attributes:
+        users: N.
+        kind: the utility's revenue.
+    """
 
-def assess(contexts: Tensor, designs: Tensor, kind: Utility,
-           names: Collection[str]) -> tuple[dict[str, Tensor], Tensor]:
-    """Return the labels named, as `measure` does, and the utility (B,), with the rates computed once."""
-    ratio = physics.sinr(contexts, designs)
-    rate = physics.shannon(ratio)
-    values = _values(designs, ratio, rate, names)
-    revenue = rate.clamp_min(physics.RATE_FLOOR).log_().sum(dim=1) if kind == "log" else rate.sum(dim=1)
-    return values, physics.REVENUE * revenue - physics.POWER_PRICE * designs.double().sum(dim=1)
+    users: int
+    kind: Utility
+
+    def admissible(self, designs: Tensor) -> Tensor:
+        """Return whole levels within 0..P_MAX."""
+        return designs.round().clamp(0, physics.P_MAX)
+
+    def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
+        """Return the utility (B,) of designs (B, N); see `physics.utility`."""
+        return physics.utility(contexts, designs, self.kind)
+
+    def measure(self, contexts: Tensor, designs: Tensor, names: Collection[str] = NAMES) -> dict[str, Tensor]:
+        """Return the labels named, each float64 (B,), of designs (B, N)."""
+        ratio = physics.sinr(contexts, designs)
+        return _values(designs, ratio, physics.shannon(ratio), names)
+
+    def assess(self, contexts: Tensor, designs: Tensor,
+               names: Collection[str]) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the labels named and the utility (B,), with the rates computed once."""
+        ratio = physics.sinr(contexts, designs)
+        rate = physics.shannon(ratio)
+        values = _values(designs, ratio, rate, names)
+        return values, physics.worth(rate, designs, self.kind)
 
 
 def _values(designs: Tensor, ratio: Tensor, rate: Tensor, names: Collection[str]) -> dict[str, Tensor]:

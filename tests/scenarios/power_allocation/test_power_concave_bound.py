@@ -13,8 +13,8 @@ from scipy.optimize import Bounds, NonlinearConstraint, minimize
 from scipy.special import logsumexp
 
 from aign.scenarios.core import registry
-from aign.scenarios.power_allocation import certificate, physics
-from aign.scenarios.power_allocation.certificate import Problem, silence_never_pays, upper_bound
+from aign.scenarios.power_allocation import concave_bound, physics
+from aign.scenarios.power_allocation.concave_bound import Problem, silence_never_pays, upper_bound
 from aign.scenarios.power_allocation.requirements import Requirements, feasible, repair
 
 SEEDS = st.integers(0, 2**31)
@@ -117,7 +117,7 @@ def test_no_design_that_meets_the_request_exceeds_the_bound(seed, users, station
     contexts = reference.spread_gains(2, users, stations, generator, 1e-6, 1.0)
     request = needs(users, cap, round(users + share * users * (cap - 1)),
                     physics.sinr_target("min_sinr_db", decibels) if share < 0.5 else 0.0)
-    served = certificate.least_powers(contexts, torch.ones(2, users), request.target)
+    served = concave_bound.least_powers(contexts, torch.ones(2, users), request.target)
     contexts = contexts[(served.amax(dim=1) <= cap) & (served.sum(dim=1) <= request.budget)]
     if len(contexts) == 0:
         return
@@ -160,7 +160,7 @@ def test_the_bound_stays_tight_for_many_users_and_requests_that_bind(share, cap)
     free = upper_bound(contexts, users, needs(users)).log_powers.exp()
     target = share * float(physics.sinr(contexts, free).amin(dim=1).median())
     request = needs(users, cap, float(free.sum(dim=1).median() // 1.1), target)
-    served = certificate.least_powers(contexts, torch.ones(32, users), target)
+    served = concave_bound.least_powers(contexts, torch.ones(32, users), target)
     contexts = contexts[(served.amax(dim=1) <= request.cap) & (served.sum(dim=1) <= request.budget)]
     assert len(contexts) > 3
     bound = upper_bound(contexts, users, request)
@@ -187,7 +187,7 @@ def test_the_tangent_bound_holds_at_any_interior_point(seed, barrier):
     problem = Problem(physics.cross_gains(physics.gain_matrix(context, 4)), -0.01, math.log(40) + 1e-6, -math.inf,
                       math.log(160) + 1e-6)
     designs = torch.randint(1, 41, (64, 4), generator=generator).float()
-    bound = certificate.tangent_bound(problem, y, barrier).utility
+    bound = concave_bound.tangent_bound(problem, y, barrier).utility
     assert bool((physics.utility(context.expand(64, -1), designs, "log") <= bound).all())
 
 
@@ -245,7 +245,7 @@ def test_slopes_of_the_revenue_are_those_of_automatic_differentiation():
     value = reference.ALPHA * torch.nn.functional.softplus(z).log()
     (first,) = torch.autograd.grad(value.sum(), z, create_graph=True)
     (second,) = torch.autograd.grad(first.sum(), z)
-    found = certificate.revenue_slopes(z.detach())
+    found = concave_bound.revenue_slopes(z.detach())
     torch.testing.assert_close(found[0], first.detach(), rtol=1e-8, atol=1e-12)
     torch.testing.assert_close(found[1], second, rtol=1e-6, atol=1e-9)
 
@@ -299,7 +299,7 @@ def test_the_tangent_bound_is_the_lagrangians_tangent_at_its_highest_corner(targ
 
     slope = torch.autograd.functional.jacobian(lagrangian, y[0])
     corner = torch.where(slope > 0, problem.high, problem.low)
-    found = certificate.tangent_bound(problem, y, 0.3)
+    found = concave_bound.tangent_bound(problem, y, 0.3)
     torch.testing.assert_close(found.utility[0], lagrangian(y[0]) + slope @ (corner - y[0]))
     torch.testing.assert_close(found.budget_multiplier, budget_price)
     torch.testing.assert_close(found.sinr_multiplier, floor_price if target else torch.zeros_like(z))
