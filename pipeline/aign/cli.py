@@ -25,7 +25,7 @@ INTERRUPTED = 130
 
 
 def _params(path: Path, variant: str | None = None) -> Any:
-    """Return the parameters for a stage (of a variant) or a study, after checking that it may run here."""
+    """Return the parameters for a stage (of a variant), after checking that it may run here."""
     from aign import checkout, params
     from aign.engines.scratch import die_with_parent
 
@@ -116,18 +116,6 @@ def design(
     if save is not None:
         for path in found.save_all(save):
             messages.made("design", path)
-
-
-@app.command()
-def study(
-    part: Annotated[str, typer.Argument(help="tables, bias, constraints, rate, agents, or all of them; "
-                                             "training: only the models of the tables.")] = "all",
-    params: ParamsFile = DEFAULT,
-) -> None:
-    """Rebuild the paper's tables with certificates and error bars; hours, but a stopped run resumes."""
-    from aign.studies.study import study as run
-
-    run(part, _params(params))
 
 
 @app.command()

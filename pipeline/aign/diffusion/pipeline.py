@@ -184,7 +184,8 @@ class DesignPipeline(DiffusionPipeline):
     @torch.no_grad()
     def __call__(self, contexts: Tensor, returns: Tensor, constraints: Sequence[Constraint] = (),
                  shown: Tensor | None = None, sampling: Sampling | None = None,
-                 generator: torch.Generator | None = None, margins: Tensor | None = None) -> Plans:
+                 generator: torch.Generator | None = None, margins: Tensor | None = None,
+                 project: bool = True) -> Plans:
         """Generate one plan a row.
 
         Args:
@@ -195,6 +196,7 @@ class DesignPipeline(DiffusionPipeline):
             sampling: how to denoise.
             generator: on this pipeline's device; makes the plans reproducible.
             margins: (B,) how much tighter than a threshold the network is asked for, in scores of the label.
+            project: whether designs are projected on the constraints; if not, they are only made admissible.
 
         Raises:
             ContextError: a context the scenario does not have.
@@ -210,13 +212,14 @@ class DesignPipeline(DiffusionPipeline):
         contexts, index = scenario.canonical_order(scenario.check_contexts(contexts).to(self.device))
         first = scenario.initial_state(contexts)
 
-        def project(clean: Tensor) -> Tensor:
+        def projected(clean: Tensor) -> Tensor:
             last = scenario.project(contexts, self.normaliser.raw_states(clean[:, -1]), constraints)
             return torch.cat([clean[:, :-1], self.normaliser.states(last)[:, None]], dim=1)
 
-        waypoints = self.plan(contexts, first, returns, constraints, shown, sampling, generator, margins, project)
+        waypoints = self.plan(contexts, first, returns, constraints, shown, sampling, generator, margins,
+                              projected if project else None)
         raw = scenario.project(contexts, waypoints[:, -1])
-        final = scenario.project(contexts, waypoints[:, -1], constraints)
+        final = scenario.project(contexts, waypoints[:, -1], constraints) if project else raw
         waypoints = torch.cat([waypoints[:, :-1], final[:, None]], dim=1)
         back = index.argsort(dim=1)
         states = interpolated(waypoints, design["stride"])
