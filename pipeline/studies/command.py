@@ -27,7 +27,7 @@ STAGES = {
     "collect-rate": "rate:collect", "train-rate": "rate:train", "compare-rate": "rate:compare",
     "rate": "rate_verdict:write",
     "agents": "agents:learn", "agents-page": "agents_page:write",
-    "page": "page:write",
+    "claims": "claims:write", "page": "page:write",
 }
 """Stage: module and function, called as `function(params, seed, case)`. A table's stage needs neither seed nor case."""
 
