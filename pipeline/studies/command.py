@@ -49,10 +49,11 @@ def run(stage: str, seed: int, case: str, path: Path = params.FILE) -> None:
 
 def main() -> None:
     """Run the command line; an error the user can mend is one message and exit status 2, without a traceback."""
-    parser = argparse.ArgumentParser(prog="python pipeline/studies", description="One stage of pipeline/studies/dvc.yaml.")
+    parser = argparse.ArgumentParser(prog="python pipeline/studies",
+                                     description="Run one stage of pipeline/studies/dvc.yaml.")
     parser.add_argument("stage", help=", ".join(STAGES))
     parser.add_argument("seed", type=int, nargs="?", default=0, help="of everything random")
-    parser.add_argument("case", nargs="?", default="", help="number of users, subset, model, family of networks, variant")
+    parser.add_argument("case", nargs="?", default="", help="number of users, family of networks, or variant")
     arguments = parser.parse_args()
     if "DVC_STAGE" in os.environ:  # a killed dvc must not leave a stage behind
         die_with_parent()

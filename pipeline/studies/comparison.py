@@ -38,8 +38,11 @@ def at_trained_size(report: Report, folder: Path, dataset: Path, agents: Path, u
     Args:
         report: is told how many methods are done.
         folder: of the task.
-        dataset, agents: what was collected, and who explored.
-        unet, sets, bcq: trained models, by folder or stem.
+        dataset: what was collected.
+        agents: who explored.
+        unet: the temporal U-Net's folder.
+        sets: the set diffuser's folder.
+        bcq: stem of the files of batch-constrained Q-learning.
         gains: "general" or "preset".
         count: contexts, at most.
         seed: of contexts and sampling.
@@ -64,10 +67,15 @@ def at_new_size(report: Report, folder: Path, users: int, count: int, seed: int,
     """Compare at a number of users nobody trained on: the set diffuser, shared policies, and what needs no training.
 
     Args:
-        report, folder, count, seed, candidates, sampling: as above; contexts are drawn and certified here.
+        report: is told how many methods are done.
+        folder: of the task.
         users: the number of users.
+        count: contexts, drawn and certified here.
+        seed: of contexts and sampling.
         sets: the set diffuser's folder.
         policies: learned policies by the name they get, such as sac_trained_on_20: stems of their files.
+        candidates: designs generated where the best one counts.
+        sampling: how designs are generated.
     """
     scenario = create(**{**store.load(sets).scenario.spec(), "users": users})
     entrants = generators("diffuser_set", scenario, sets, candidates, sampling, seed)

@@ -129,7 +129,8 @@ def worked_example(scenario: Scenario[Any], request: StudyRequest, made: Answer)
 def training_designs(dataset: Path) -> Tensor:
     """Return the different final designs (E, N) of the training trajectories."""
     stored = TrajectoryStore.open(dataset, deep=False)
-    return torch.unique(recorded(stored, stored.rows("train")), dim=0)
+    designs: Tensor = torch.unique(recorded(stored, stored.rows("train")), dim=0)
+    return designs
 
 
 def control(report: Report, folder: Path, method: str, model: Path | None, dataset: Path, requests: Path, limit: int,

@@ -49,8 +49,9 @@ def interval(value: Mapping[str, float | None]) -> str:
 def table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> str:
     """Return rows as a table; all their keys are columns unless columns (key -> heading) are given."""
     names = columns or {name: words(name) for row in rows for name in row}
-    return tabulate([[text(row.get(name)) for name in names] for row in rows], list(names.values()), "github",
-                    disable_numparse=True, stralign=None)
+    lines: str = tabulate([[text(row.get(name)) for name in names] for row in rows], list(names.values()), "github",
+                          disable_numparse=True, stralign=None)
+    return lines
 
 
 def by_name(values: Mapping[str, Any], heading: str = "") -> str:

@@ -14,7 +14,7 @@ from aign.engines import messages
 from aign.errors import DatasetError
 from aign.files.writing import read_json, write_text, writing
 from studies import convergence, table_one
-from studies.markdown import by_name, listing, number, table, text, words
+from studies.markdown import number, table, text, words
 from studies.params import StudyParams
 from studies.rate_page import rate
 from studies.runs import PAGES
@@ -91,9 +91,9 @@ def first_table(rows: Sequence[Row], about: Row) -> str:
         about: content of tables.json, which says what the agents were trained on.
     """
     parts = ["## Table I", f"U* is a certified upper bound. {MEANINGS[table_one.measure(rows[0])]}: 0 is the better of "
-             "full power and noise-limited power, 1 the bound. Brackets: 95 % Student-t interval of the mean over seeds. "
-             "`rounded_optimum` is the design the certificate comes with. Environment steps are those an online method "
-             "took, or those in the dataset an offline method learned from.",
+             "full power and noise-limited power, 1 the bound. Brackets: 95 % Student-t interval of the mean over "
+             "seeds. `rounded_optimum` is the design the certificate comes with. Environment steps are those an online "
+             "method took, or those in the dataset an offline method learned from.",
              *([f"What the agents were trained on:\n\n{table(about['trained_on'])}"] if "trained_on" in about else [])]
     for gains, meaning in GAINS.items():
         parts += [f"### {gains.capitalize()} gains", meaning]
@@ -128,8 +128,9 @@ def converged(rows: Sequence[Row], folder: Path, plain: bool) -> str:
     return "\n\n".join([
         "## Convergence", f"{'Mean normalised' if plain else 'Pooled'} return of single designs on the same 64 "
         "validation networks; mean over seeds, bands span all seeds. A dash: not every seed gets there. Largest fall: "
-        "how far the quality drops below its best so far, worst seed. Offline learners need the dataset first: a diamond "
-        "marks its environment steps. Seconds of SAC and PPO are those of one repetition, timed without keeping episodes.",
+        "how far the quality drops below its best so far, worst seed. Offline learners need the dataset first: a "
+        "diamond marks its environment steps. Seconds of SAC and PPO are those of one repetition, timed without "
+        "keeping episodes.",
         *pictures(folder, "convergence"), table(flat)])
 
 

@@ -27,8 +27,8 @@ def train(params: StudyParams, seed: int, case: str) -> None:
 
 def compare(params: StudyParams, seed: int, case: str) -> None:
     """Let all methods answer the requests of a case, one task a request."""
-    settings, collected, trained = params.studies.rate, place("collect-rate", seed, case), place("train-rate", seed, case)
-    chosen = settings.case(case)
+    settings, chosen = params.studies.rate, params.studies.rate.case(case)
+    collected, trained = place("collect-rate", seed, case), place("train-rate", seed, case)
     common = {"dataset": collected / "trajectories", "agents": collected / "agents",
               "model": trained / "set" / training.MODEL, "seed": seed, "case": chosen,
               "settings": settings.model_copy(update={"cases": (chosen,)})}

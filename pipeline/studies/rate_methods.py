@@ -27,9 +27,9 @@ from aign.scenarios.power_allocation.multi_start import METHODS, Climb, best_of_
 from aign.scenarios.power_allocation.rate_problem import RateProblem
 from aign.scenarios.power_allocation.requirements import feasible, requirements
 from aign.stages.methods import Method, policy
-from studies.settings import RateCase, RateSettings
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
+from studies.settings import RateCase, RateSettings
 
 STEPS = 6
 TOLERANCES = (1e-6, 1e-3)
@@ -138,7 +138,8 @@ def search_best(comparison: Comparison, starts: Tensor) -> None:
     """Search from very many starting points (B, K, N); no method's own answers, only the best known utility."""
     for name in ("gradient_ascent", "weighted_mmse"):
         parts = torch.arange(len(starts)).split(FEW)
-        designs = torch.cat([best_of_starts(comparison.problem.take(rows), starts[rows], METHODS[name]) for rows in parts])
+        designs = torch.cat([best_of_starts(comparison.problem.take(rows), starts[rows], METHODS[name])
+                             for rows in parts])
         comparison.remember(f"{name} from {starts.shape[1]} starts", comparison.judge(designs[:, None])[:, 0])
 
 
@@ -153,7 +154,8 @@ def cheap_answers(comparison: Comparison, agents: Path, settings: RateSettings) 
     methods |= {f"rule: {name}": rule for name, rule in scenario.heuristics.items()}
     for name, method in methods.items():
         comparison.add(name, partial(projected, method))
-    comparison.add("no learning", lambda: shuffled(no_learning(scenario, contexts, settings.starts, comparison.constraints)))
+    comparison.add("no learning", lambda: shuffled(no_learning(scenario, contexts, settings.starts,
+                                                               comparison.constraints)))
 
 
 def generated(comparison: Comparison, model: Path, settings: RateSettings, seed: int) -> None:

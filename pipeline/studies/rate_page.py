@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from studies.markdown import by_name, listing, table, text
+from studies.markdown import by_name, listing, table
 
 
 def rate(content: Mapping[str, Any]) -> str:
@@ -20,11 +20,12 @@ def rate(content: Mapping[str, Any]) -> str:
 
 def case(values: Mapping[str, Any]) -> list[str]:
     """Return the parts of a case: what it is, its verdict, and a table or list for each kind of figure."""
-    budgets = pd.json_normalize(values["budgets"], sep=" ").astype(object)
+    flat = pd.json_normalize(values["budgets"], sep=" ").dropna(axis="columns", how="all").astype(object)
+    budgets: list[Any] = flat.where(flat.notna(), None).to_dict("records")
     points = sum(map(len, values["methods"].values()))
     bodies = {
         "best_known_by": listing(values["best_known_by"]),
-        "budgets": table(budgets.where(budgets.notna(), None).to_dict("records")),
+        "budgets": table(budgets),
         "landscape": listing(values["landscape"]),
         "methods": f"{points} rows; they stand in the JSON file and are drawn in the plot.",
         "proof": listing(values["proof"]) if values["proof"] else "",

@@ -69,7 +69,9 @@ def compute(params: StudyParams, stage: str, seed: int, case: str | int, tasks: 
 
     Args:
         params: for threads, device and workers.
-        stage, seed, case: which run.
+        stage: of which run.
+        seed: of which run.
+        case: of which run.
         tasks: what it consists of.
         inputs: folders that the tasks read: with another content, unfinished work is not taken up.
         training: one task after another on a GPU, which one training fills.
@@ -89,7 +91,8 @@ def compute(params: StudyParams, stage: str, seed: int, case: str | int, tasks: 
     messages.made(title, target)
 
 
-def perform(report: Report, folder: Path, function: Callable[..., dict[str, Any]], arguments: Mapping[str, Any]) -> None:
+def perform(report: Report, folder: Path, function: Callable[..., dict[str, Any]],
+            arguments: Mapping[str, Any]) -> None:
     """Compute one task in its folder and write its result last."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RESULT, function(report, folder, **arguments))
@@ -130,7 +133,8 @@ def collect(params: StudyParams, stage: str, seed: int, case: str | int, scenari
     """Collect a run's dataset with aign's own stage: `trajectories` and the `agents` that explored."""
     variant = "-".join(filter(None, ("study", stage.removeprefix("collect-"), str(case), str(seed))))
     block = Variant(scenario=ScenarioSettings(**scenario), collect=settings)
-    collect_stage.collect(variant, Params(base=params.base.model_copy(update={"seed": seed}), variants={variant: block}))
+    base = params.base.model_copy(update={"seed": seed})
+    collect_stage.collect(variant, Params(base=base, variants={variant: block}))
     with building(place(stage, seed, case)) as aside:
         for folder, name in ((TRAJECTORIES, "trajectories"), (AGENTS, "agents")):
             shutil.move(folder / variant, aside / name)

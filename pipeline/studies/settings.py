@@ -32,11 +32,11 @@ def _exploring(contexts: int, demonstrations: int, sac: tuple[int, int], ppo: tu
 class TablesSettings(Settings):
     """Tables I and II of the AIGN paper: every method at every number of users, over seeds."""
 
-    sizes: Annotated[dict[Users, CollectSettings], Field(min_length=1)] = {
+    sizes: dict[Users, CollectSettings] = Field(min_length=1, default={
         20: _exploring(8_000, 8_000, sac=(15_360, 16), ppo=(51_200, 64)),
         50: _exploring(4_000, 5_000, sac=(10_240, 8), ppo=(30_720, 24)),
         80: _exploring(2_000, 3_000, sac=(6_144, 4), ppo=(30_720, 16)),
-    }
+    })
     """How the dataset of each number of users is collected; those of the paper."""
     contexts: Annotated[int, Field(ge=2)] = 256
     """Unseen contexts behind every figure, for each seed, number of users and kind of gains."""
@@ -97,8 +97,8 @@ class ConstraintsSettings(Settings):
         train_contexts=8_000,
         sources=SourceSettings(random=500, heuristics=3_000, solver_guided=12_000, label_guided=10_000, snapshots=4),
         sac=SACSettings(environment_steps=7_680), ppo=PPOSettings(environment_steps=25_600))
-    """Guided demonstrations dominate: reshaped optima, and designs that trade utility for labels, cover what requests may ask
-    for."""
+    """Guided demonstrations dominate: reshaped optima, and designs that trade utility for labels, cover what requests
+    may ask for."""
     train: TrainSettings = TrainSettings(network=NetworkSettings(kind="set", channels=64, embedding=128), stride=4,
                                          steps=10_000, learning_rate=2e-3, evaluate_every=2_000, label_dropout=0.4)
     """The model of the final figures. Labels are shown more often than in models that mostly answer free requests, and

@@ -30,7 +30,8 @@ def collect(params: StudyParams, seed: int, case: str) -> None:
     """Collect the dataset of a number of users."""
     users = int(case)
     runs.collect(params, "collect-tables", seed, users,
-                 {"name": "power-allocation", "users": users, "gains": "general"}, params.studies.tables.collecting(users))
+                 {"name": "power-allocation", "users": users, "gains": "general"},
+                 params.studies.tables.collecting(users))
 
 
 def train(params: StudyParams, seed: int, case: str) -> None:

@@ -40,7 +40,8 @@ STUDIES = {
 PARAMS = {
     "base": {"seed": 3, "device": "cpu", "threads": 1, "workers": 2},
     "variants": {"power-2": {"scenario": {"name": "power_allocation", "users": 2, "gains": "general"},
-                             "collect": COLLECT, "train": TRAIN, "sample": {}, "evaluate": {}}},
+                             "collect": {"agents": ["sac", "ppo"], **COLLECT}, "train": TRAIN,
+                             "sample": {}, "evaluate": {}}},
     "studies": STUDIES,
 }
 GRID = {"seeds": [0, 1], "users": [2, 3], "new_users": [4], "rate_seeds": [0], "rate_cases": ["2x2-strong"],
