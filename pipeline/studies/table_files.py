@@ -49,7 +49,8 @@ def write(params: StudyParams, seed: int, case: str) -> None:
 
 def trainings() -> dict[Key, dict[str, Any]]:
     """Return what all trainings found, by (seed, users, what was trained); users "" for the set network."""
-    sets: dict[Key, dict[str, Any]] = {(seed, "", task): values for (seed, task), values in results("train-set").items()}
+    sets: dict[Key, dict[str, Any]] = {(seed, "", task): values
+                                       for (seed, task), values in results("train-set").items()}
     return {**results("train-tables"), **sets, **results("time-agents")}
 
 

@@ -27,7 +27,11 @@ def made(tmp_path_factory):
     """A clone in which the stages up to the tables have run, over two seeds and two numbers of users."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
-    clone = make_clone(tmp_path_factory.mktemp("studies"), PARAMS)
+    sizes = {users: {**collect, "sources": {"random": 20, "heuristics": 0, "solver_guided": 0, "snapshots": 1}}
+             for users, collect in PARAMS["studies"]["tables"]["sizes"].items()}  # every source is a process
+    tables = {**PARAMS["studies"]["tables"], "sizes": sizes}
+    clone = make_clone(tmp_path_factory.mktemp("studies"),
+                       {**PARAMS, "studies": {**PARAMS["studies"], "tables": tables}})
     path = clone.folder / STAGES_FILE
     stages = yaml.safe_load(path.read_text())
     stages["vars"] = [stages["vars"][0], GRID]
