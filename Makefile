@@ -30,7 +30,7 @@ pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (
 .PHONY: all-scenarios
 all-scenarios: $(ALL_INSTALLED)  ## Set up, then run every stage of every network in params.yaml.
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro --all-pipelines
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro dvc.yaml pipeline/dvc.yaml
 	@$(BIN)/python pipeline/git_results.py
 
 .PHONY: show-results
@@ -38,8 +38,9 @@ show-results: $(INSTALLED)  ## Let git show results that differ from the publish
 	@$(BIN)/python pipeline/git_results.py --show
 
 .PHONY: tables
-tables: $(INSTALLED)  ## Set up, then rebuild the paper's tables with certificates; hours, a stopped run resumes.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/aign study
+tables: $(ALL_INSTALLED)  ## Set up, then rebuild the paper's tables with certificates; hours, a stopped run resumes.
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro pipeline/studies/dvc.yaml
 
 .PHONY: test
 test: $(TEST_INSTALLED)  ## Set up, then run the tests, a process on each core.
@@ -62,7 +63,7 @@ $(INSTALLED): $(PINS) | $(BIN)/pip
 	@touch $@
 
 $(ALL_INSTALLED): $(PINS) | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[environments]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[environments,studies]'
 	@touch $(INSTALLED) $@
 
 $(TEST_INSTALLED): $(PINS) | $(BIN)/pip

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 SMALLER = "Ask for less (fewer or smaller networks, batches, workers or designs), or take a larger machine."
 """What to do where memory runs out."""
 
-REPRODUCE = "`dvc repro`; for a network under `further` in params.yaml `dvc repro --all-pipelines`"
+REPRODUCE = "`dvc repro`; for a network under `further` in params.yaml `dvc repro pipeline/dvc.yaml`"
 """How DVC makes datasets and models that are missing or damaged."""
 
 

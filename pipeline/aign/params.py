@@ -1,8 +1,8 @@
 """Every parameter of `params.yaml`: typed, bounded, no unknown names. Light to import: no torch here.
 
 The file holds `base`, shared by all; `variants`: name -> scenario and one block of settings for each stage, which
-`dvc repro` runs; `further`: the same for networks that `make all-scenarios` runs; and `studies`, the comparisons over
-many seeds.
+`dvc repro` runs; and `further`: the same for networks that `make all-scenarios` runs. The block `studies` belongs to
+pipeline/studies, which reads it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from aign.designs.settings import EvaluateSettings, SampleSettings
 from aign.diffusion.settings import TrainSettings
 from aign.errors import REPRODUCE, ParameterError, unknown_name
 from aign.settings import RunSettings, Settings
-from aign.studies.settings import StudySettings
 
 if TYPE_CHECKING:
     from aign.scenarios.core.scenario import Scenario
@@ -99,7 +98,8 @@ class Params(Settings):
     """Networks that `dvc repro` runs."""
     further: dict[VariantName, Variant] = Field(default_factory=dict)
     """Networks that only `make all-scenarios` runs."""
-    studies: StudySettings = StudySettings()
+    studies: Any = Field(None, exclude=True, repr=False)
+    """Not read here: see `pipeline/studies`."""
 
     @model_validator(mode="after")
     def names_differ(self) -> Params:

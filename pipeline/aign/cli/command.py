@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from aign.cli import dataset, design, publish, stages
-from aign.cli.options import DEFAULT, ParamsFile
 from aign.engines import messages
 from aign.errors import SMALLER, AignError, out_of_memory
 
@@ -22,18 +21,6 @@ for verb in (stages.collect, stages.train, stages.sample, stages.evaluate, desig
     app.command()(verb)
 
 INTERRUPTED = 130
-
-
-@app.command()
-def study(
-    part: Annotated[str, typer.Argument(help="tables, bias, constraints, rate, agents, or all of them; "
-                                             "training: only the models of the tables.")] = "all",
-    params: ParamsFile = DEFAULT,
-) -> None:
-    """Rebuild the paper's tables with certificates and error bars; hours, but a stopped run resumes."""
-    from aign.studies.study import study as run
-
-    run(part, stages.checked_params(params))
 
 
 @app.command()

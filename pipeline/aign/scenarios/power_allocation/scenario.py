@@ -185,11 +185,11 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         users = self.parameters.users
         stayed = torch.where(torch.eye(users, dtype=torch.bool, device=states.device), states[:, None],
                              next_states[:, None]).flatten(0, 1)
-        without = self._training_utility(contexts.repeat_interleave(users, dim=0), stayed).reshape(-1, users)
-        gain = 0.25 * (self._training_utility(contexts, next_states)[:, None] - without)
+        without = self.training_utility(contexts.repeat_interleave(users, dim=0), stayed).reshape(-1, users)
+        gain = 0.25 * (self.training_utility(contexts, next_states)[:, None] - without)
         return (gain.sign() * gain.abs().log1p()).clamp(-10, 10).float()
 
-    def _training_utility(self, contexts: Tensor, powers: Tensor) -> Tensor:
+    def training_utility(self, contexts: Tensor, powers: Tensor) -> Tensor:
         """Return the utility with silent users credited ten times the floor: milder cliffs for learners only."""
         if self.parameters.utility == "rate":
             return self.utility(contexts, powers)
