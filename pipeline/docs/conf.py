@@ -27,11 +27,14 @@ html_theme = "alabaster"
 html_theme_options = {"description": "AI-generated network design", "page_width": "1100px", "sidebar_width": "260px"}
 html_show_copyright = False
 html_show_sourcelink = False
+OUTSIDE = re.compile(r"\]\(\.\./\.\./((?:data|tests)/[\w./-]+\.md)")
+"""A link to a page elsewhere in the repository, of which a build makes a copy."""
 CONTENTS = "\n\n```{{toctree}}\n:hidden:\n:maxdepth: 1\n:glob:\n\n{pages}\n```\n"
 
 
-def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
-    """Append the table of contents, which Sphinx wants and readers of the plain page do not need."""
+def adapt(app: Sphinx, page: str, source: list[str]) -> None:
+    """Append the table of contents, which readers of the plain page do not need, and lead links to copies."""
+    source[0] = OUTSIDE.sub(r"](generated/repository/\1", source[0])
     if page == root_doc:
         linked = dict.fromkeys(re.findall(r"\]\((\w[\w-]*)\.md\)", source[0]))
         source[0] += CONTENTS.format(pages="\n".join([*linked, "generated/api"]))
@@ -42,4 +45,4 @@ def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
 def setup(app: Sphinx) -> None:
     """Write the generated pages before Sphinx looks for pages."""
     generated_pages.write(DOCS / "generated")
-    app.connect("source-read", add_contents)
+    app.connect("source-read", adapt)

@@ -1,4 +1,6 @@
-"""Pages made from the code at each build: one for each network, and the API reference. They cannot drift."""
+"""Pages made at each build: one for each network and the API reference, from the code, so that they cannot drift; and
+copies of pages that lie elsewhere in the repository, such as reports.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,12 @@ from aign.scenarios.core import registry
 
 ROOT = Path(__file__).parents[2]
 REPORTS = ROOT / "data/reports"
+ELSEWHERE = ("data/README.md", "data/reports", "tests/benchmarks/README.md")
+"""Files and folders outside the documentation that its pages link to."""
 
 
 def write(folder: Path) -> None:
-    """Write api.md, networks/<scenario>.md and networks/<scenario>.png into an empty folder."""
+    """Write api.md, networks/<scenario>.md and .png, and repository/<path> into a folder, which is emptied first."""
     shutil.rmtree(folder, ignore_errors=True)
     networks = folder / "networks"
     networks.mkdir(parents=True)
@@ -32,6 +36,19 @@ def write(folder: Path) -> None:
     for name in registry.names():
         (networks / f"{name}.md").write_text(network(name, (networks / f"{name}.png").exists()))
     (folder / "api.md").write_text(api())
+    for path in ELSEWHERE:
+        copy(ROOT / path, folder / "repository" / path)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a page, or a folder with all its pages and pictures; no table of contents has to name them."""
+    if source.is_dir():
+        shutil.copytree(source, target)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+    for page in target.rglob("*.md") if target.is_dir() else [target]:
+        page.write_text(f"---\norphan: true\n---\n{page.read_text()}")
 
 
 def network(name: str, drawn: bool) -> str:
@@ -99,7 +116,7 @@ def measured(name: str) -> list[str]:
         file = REPORTS / variant / "metrics.json"
         if registry.canonical(block["scenario"]["name"]) == name and file.exists():
             sections += [f"### {variant}", _figures(json.loads(file.read_text())),
-                         f"[The whole report](../../../../data/reports/{variant}/report.md)"]
+                         f"[The whole report](../repository/data/reports/{variant}/report.md)"]
     return ["## Measured", *sections] if sections else []
 
 
@@ -110,9 +127,10 @@ def _figures(metrics: dict[str, Any]) -> str:
         pooled, ratio = figures["normalised_return_pooled"], figures.get("utility_ratio")
         rows.append((f"`{method}`", f"{pooled['mean']:.4f} [{pooled['mean_low']:.4f}, {pooled['mean_high']:.4f}]",
                      f"{ratio['mean']:.5f}" if ratio else ""))
-    settings = ", ".join(f"{key} {value}" for key, value in metrics["scenario"].items()
-                         if key != "name" and not isinstance(value, dict))
-    return f"{metrics['contexts']} unseen contexts; {settings}.\n\n" + \
+    default = registry.scenario_class(metrics["scenario"]["name"]).Parameters.model_fields
+    settings = ", ".join(f"`{key}: {json.dumps(value)}`" for key, value in metrics["scenario"].items()
+                         if key in default and value != default[key].default and not isinstance(value, dict))
+    return f"{metrics['contexts']} unseen contexts; {settings or 'default parameters'}.\n\n" + \
         table(("method", "pooled return [95 % interval]", "U/U* mean"), rows)
 
 

@@ -85,4 +85,5 @@ def plain(command):
 def links(page):
     """Return the targets of the links and pictures of a page."""
     inner = [child for token in tokens_of(page) for child in token.children or []]
-    return [child.attrs.get("href") or child.attrs.get("src") for child in inner if child.type in ("link_open", "image")]
+    return [child.attrs.get("href") or child.attrs.get("src") for child in inner
+            if child.type in ("link_open", "image")]

@@ -1,7 +1,7 @@
 """Run the blocks of a page in order, in the working folder: `python run_page.py PAGE`, as a reader would.
 
-Python blocks share one namespace. A block whose first line is the comment of a path is saved there; one that says "under
-variants" is added to that file.
+Python blocks share one namespace. A block whose first line is the comment of a path is saved there; one that says
+"under variants" is added to that file.
 """
 
 import importlib

@@ -9,7 +9,7 @@ import aign
 from aign.scenarios.core import registry
 
 sys.path.append(str(ROOT / "pipeline/docs"))
-import generated_pages  # noqa: E402
+import generated_pages
 
 
 @pytest.mark.parametrize("name", registry.names())
