@@ -56,7 +56,7 @@ def network(name: str, drawn: bool) -> str:
     kind = registry.scenario_class(name)
     parts = [f"# {name}", f"{kind.summary}."]
     if drawn:
-        parts.append(f"![certified design of a drawn context]({name}.png)\n\n*The certified design of a drawn context.*")
+        parts += [f"![certified design]({name}.png)", "*The certified design of a drawn context.*"]
     parts += [inspect.cleandoc(kind.__doc__ or ""), parameters(kind.Parameters), *labels_and_certificate(kind)]
     parts += measured(name)
     if kind.published:
@@ -103,7 +103,8 @@ def labels_and_certificate(kind: Any) -> list[str]:
     labels = [(f"`{label.name}`", label.unit, label.better, label.description) for label in scenario.labels]
     return ["## Labels", "What a request may bound, with `<=`, `>=`, `<`, `>` or `not`.",
             table(("label", "unit", "better", "meaning"), labels),
-            "## Certificate", f"With default parameters and no constraints: {certificate.kind}. {certificate.statement}",
+            "## Certificate",
+            f"With default parameters and no constraints: {certificate.kind}. {certificate.statement}",
             f"Rules to compare with: {', '.join(f'`{rule}`' for rule in scenario.heuristics)}."]
 
 
@@ -121,17 +122,23 @@ def measured(name: str) -> list[str]:
 
 
 def _figures(metrics: dict[str, Any]) -> str:
-    methods = sorted(metrics["methods"].items(), key=lambda item: -item[1]["normalised_return_pooled"]["mean"])
+    methods = {name: figures for name, figures in metrics["methods"].items()
+               if figures["normalised_return_pooled"]["mean"] is not None}
     rows = []
-    for method, figures in methods:
+    for name, figures in sorted(methods.items(), key=lambda item: -item[1]["normalised_return_pooled"]["mean"]):
         pooled, ratio = figures["normalised_return_pooled"], figures.get("utility_ratio")
-        rows.append((f"`{method}`", f"{pooled['mean']:.4f} [{pooled['mean_low']:.4f}, {pooled['mean_high']:.4f}]",
+        rows.append((f"`{name}`", f"{pooled['mean']:.4f} [{pooled['mean_low']:.4f}, {pooled['mean_high']:.4f}]",
                      f"{ratio['mean']:.5f}" if ratio else ""))
-    default = registry.scenario_class(metrics["scenario"]["name"]).Parameters.model_fields
+    fields = registry.scenario_class(metrics["scenario"]["name"]).Parameters.model_fields
     settings = ", ".join(f"`{key}: {json.dumps(value)}`" for key, value in metrics["scenario"].items()
-                         if key in default and value != default[key].default and not isinstance(value, dict))
-    return f"{metrics['contexts']} unseen contexts; {settings or 'default parameters'}.\n\n" + \
-        table(("method", "pooled return [95 % interval]", "U/U* mean"), rows)
+                         if key in fields and value != fields[key].default and not isinstance(value, dict))
+    parts = [f"{metrics['contexts']} unseen contexts; {settings or 'default parameters'}.",
+             table(("method", "pooled return [95 % interval]", "U/U* mean"), rows)]
+    met = metrics.get("constraint_satisfaction", {}).get("all")
+    if met and met["feasible"]:
+        parts.append(f"Constraint satisfaction, {met['feasible']} feasible requests: raw {met['raw']['percent']:.1f} %, "
+                     f"returned {met['returned']['percent']:.1f} %.")
+    return "\n\n".join(parts)
 
 
 def api() -> str:
@@ -142,8 +149,8 @@ def api() -> str:
         if callable(getattr(aign, name)):
             members = "\n   :members:" if directive == "autoclass" else ""
             entries.append(f"```{{eval-rst}}\n.. {directive}:: aign.{name}{members}\n```")
-    return "\n\n".join(["# API reference", "Everything else in the package may change without notice; these names stay.",
-                        *entries]) + "\n"
+    head = ["# API reference", "Everything else in the package may change without notice; these names stay."]
+    return "\n\n".join([*head, *entries]) + "\n"
 
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
