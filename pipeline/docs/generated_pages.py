@@ -136,8 +136,8 @@ def _figures(metrics: dict[str, Any]) -> str:
              table(("method", "pooled return [95 % interval]", "U/U* mean"), rows)]
     met = metrics.get("constraint_satisfaction", {}).get("all")
     if met and met["feasible"]:
-        parts.append(f"Constraint satisfaction, {met['feasible']} feasible requests: raw {met['raw']['percent']:.1f} %, "
-                     f"returned {met['returned']['percent']:.1f} %.")
+        parts.append(f"Constraint satisfaction of {met['feasible']} feasible requests: raw "
+                     f"{met['raw']['percent']:.1f} %, returned {met['returned']['percent']:.1f} %.")
     return "\n\n".join(parts)
 
 
