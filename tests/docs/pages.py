@@ -16,12 +16,15 @@ FILE = re.compile(r"# ([\w./-]+\.\w+)(, under variants)?")
 REGISTRY = "tests/exchange/test_dvc_registry.py does it with repositories of its own"
 HUB = "needs an account; tests/exchange publishes to a hub of its own"
 REMOTE = "needs storage elsewhere"
+STUDIES = "takes hours; tests/studies runs the studies at small size"
 NOT_RUN = {
     "git clone <this repository> && cd aign": "a checkout is what the tests stand in",
     "make setup": "makes the environment that the tests run in",
     "make pipeline": "takes minutes; dvc runs the same stages at small size here and in tests/test_dvc_runs.py",
     "make test": "is what runs this",
-    "make tables": "takes hours; tests/studies runs the studies at small size",
+    "make tables": STUDIES,
+    "dvc repro pipeline/studies/dvc.yaml:tables": STUDIES,
+    "python pipeline/studies page": "reads all published tables; tests/studies makes the page from them",
     "source .venv/bin/activate": "the environment of the tests is active",
     "dvc exp run -S +variants.power-20.collect.sources.label_guided=10000 -S variants.power-20.train.steps=10000":
         "takes a quarter of an hour",
