@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ALL_INSTALLED := $(VENV)/.all-installed
 TEST_INSTALLED := $(VENV)/.test-installed
+DOCS_INSTALLED := $(VENV)/.docs-installed
 PINS := pyproject.toml constraints.txt
 
 # The first of these that works and can make a virtual environment is taken (the pins were tested with 3.11);
@@ -51,12 +52,17 @@ lint: $(TEST_INSTALLED)  ## Set up, then check style and types.
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
 
+.PHONY: docs
+docs: $(DOCS_INSTALLED)  ## Set up, then build the documentation into .site; a dead link or missing page is an error.
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky -E pipeline/docs .site
+	@echo ".site/README.html"
+
 .PHONY: setup
 setup: $(INSTALLED)  ## Only make .venv and install the pinned dependencies.
 
 .PHONY: clean
 clean:  ## Remove the environment, caches and half-finished work; results stay.
-	rm -rf $(VENV) .scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .site pipeline/docs/generated .scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(INSTALLED): $(PINS) | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
@@ -68,6 +74,10 @@ $(ALL_INSTALLED): $(PINS) | $(BIN)/pip
 
 $(TEST_INSTALLED): $(PINS) | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $(INSTALLED) $@
+
+$(DOCS_INSTALLED): $(PINS) | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	@touch $(INSTALLED) $@
 
 # Made with --clear: without pip inside, the folder is what an interrupted attempt left.
