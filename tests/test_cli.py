@@ -66,7 +66,7 @@ def test_the_installed_command_ends_with_two_and_no_traceback(tmp_path):
     run = subprocess.run([command, "sample", WATER], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert run.returncode == 2
     assert run.stdout == ""
-    assert run.stderr.startswith("error: params.yaml: no such file")
+    assert run.stderr.startswith("error: params.yaml: missing")
     assert "Traceback" not in run.stderr
 
 

@@ -76,7 +76,7 @@ def read(path: Path, error: type[AignError]) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise error(f"{path}: no such file. Run from the folder that contains it, or name another file.") from None
+        raise error(f"{path}: missing. Run from the folder that contains it, or name another file.") from None
     except MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

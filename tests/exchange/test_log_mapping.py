@@ -103,7 +103,7 @@ def test_files_that_are_no_mapping_are_refused(load, content):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ParameterError, match=r"none\.yaml: no such file"):
+    with pytest.raises(ParameterError, match=r"none\.yaml: missing"):
         load_mapping(tmp_path / "none.yaml")
 
 
