@@ -127,9 +127,9 @@ def test_a_parameter_out_of_place_or_range_is_named(untouched, place, value, wor
     refused(untouched(lambda folder: write_params(folder, {place: value}), "collect", WATER), *words)
 
 
-@pytest.mark.parametrize(("text", "word"), [("a: [1", "not valid YAML"), ("", "must hold the blocks"),
-                                            ("base: {}\nbase: {}", "twice"), ("base: {}", "variants: missing"),
-                                            ("- 1", "must hold the blocks"), ("base: {seed: .nan}", "base.seed")])
+@pytest.mark.parametrize(("text", "word"), [("a: [1", "not valid YAML"), ("", "must contain the blocks"),
+                                            ("base: {}\nbase: {}", "duplicate key"), ("base: {}", "variants: missing"),
+                                            ("- 1", "must contain the blocks"), ("base: {seed: .nan}", "base.seed")])
 def test_a_broken_parameter_file_is_refused(untouched, text, word):
     refused(untouched(lambda folder: (folder / "params.yaml").write_text(text), "train", WATER), "params.yaml", word)
 

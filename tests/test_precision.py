@@ -17,6 +17,7 @@ from aign.designs.answer import answer
 from aign.designs.generation import generate
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
+from aign.designs.table import design_line
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.training import Trainer
 from aign.exchange.d4rl_export import export_npz
@@ -155,7 +156,7 @@ def test_a_request_is_met_to_the_byte(store, scenario, pool, base, tmp_path):
     said = answer(pipeline, Request([f"bytes<={base + 1}"], "seed-0", count=8).resolve(scenario), quick)
     for row in said.rows():
         assert row["feasible"] == (base + sum(map(int, row["design"])) <= base + 1)
-        assert f"{base + sum(map(int, row['design']))}" in said._figures(row)
+        assert f"{base + sum(map(int, row['design']))}" in design_line(row, list(said.candidates.labels))
     assert said.summary()["where"] == [f"bytes<={base + 1}"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import aign
 from aign.errors import AignError
 
 CODE = Path("pipeline/aign")
@@ -23,7 +22,7 @@ def check() -> None:
     Raises:
         AignError: the working folder holds the package, but this program was imported from elsewhere.
     """
-    running = Path(aign.__file__).resolve().parent
+    running = Path(__file__).resolve().parent
     if here() and CODE.resolve() != running:
         raise AignError(f"{Path.cwd()} contains its own code in {CODE}, but this command runs the code in {running}, "
                         f"so DVC would record its results with the wrong code. Run `python pipeline "

@@ -97,7 +97,7 @@ def learned_diffuser(stored: TrajectoryStore, rows: Tensor, settings: TrainSetti
 def generators(pipeline: DesignPipeline, settings: BiasSettings, seed: int) -> dict[str, Method]:
     """Return a diffuser asked for high returns, and not told which return is wanted, as methods by name."""
     # A wanted return that is not a number is not shown; settings refuse it, so it is put in past their check.
-    unconditioned = settings.sampling.model_copy(update={"ladder": (math.nan,)})
+    unconditioned = settings.sampling.model_copy(update={"target_returns": (math.nan,)})
     return {f"diffuser_{name}{ending}": methods.diffuser(pipeline, count, sampling, seed)
             for ending, sampling in (("", settings.sampling), (UNCONDITIONED, unconditioned))
             for name, count in (("single", 1), (f"best_of_{settings.candidates}", settings.candidates))}

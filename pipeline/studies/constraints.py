@@ -120,7 +120,7 @@ def choose_final(params: StudyParams, seed: int, case: str) -> None:
 def choose_targets(params: StudyParams, seed: int, case: str) -> None:
     """Compare target returns and margins, for the winner of the round before."""
     winner, settings = chosen(params, "choose-final"), params.studies.constraints
-    options = [winner.sampling.model_copy(update={"constrained_ladder": targets, "margins": margins})
+    options = [winner.sampling.model_copy(update={"constrained_target_returns": targets, "margins": margins})
                for targets in settings.target_returns for margins in settings.margins]
     _compare(params, "choose-targets", seed, "train-final", [winner.model], options)
 
@@ -139,9 +139,10 @@ def ways(settings: ConstraintsSettings) -> list[SamplingSettings]:
     use for margins, such as the one-hot, meets what has.
     """
     middle = settings.margins[len(settings.margins) // 2]
-    plain = {"constrained_ladder": settings.target_returns[0], "margins": middle, "composed": False}
+    plain = {"constrained_target_returns": settings.target_returns[0], "margins": middle,
+             "compositional_guidance": False}
     guided = [SamplingSettings(**plain, guidance=weight) for weight in settings.guidance]
-    return [*guided, *(way.model_copy(update={"composed": True}) for way in guided)]
+    return [*guided, *(way.model_copy(update={"compositional_guidance": True}) for way in guided)]
 
 
 def choices(stage: str) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def test_the_soft_value_is_an_expectation_over_choices() -> None:
     for row in range(6):
         chances = [math.exp(x) / sum(map(math.exp, logits[row].tolist())) for x in logits[row].tolist()]
         expected = sum(p * (q - 0.3 * math.log(p)) for p, q in zip(chances, values[row].tolist(), strict=True))
-        assert float(soft_value(logits, values, torch.tensor(0.3))[row]) == pytest.approx(expected)
+        assert float(soft_value(logits, values, torch.tensor(0.3))[row]) == pytest.approx(expected, abs=1e-6)
     drawn = Categorical(logits=logits[:1]).sample((200_000,))
     sampled = values[0][drawn] - 0.3 * Categorical(logits=logits[:1]).log_prob(drawn)
     assert float(sampled.mean()) == pytest.approx(float(soft_value(logits, values, torch.tensor(0.3))[0]), abs=0.02)

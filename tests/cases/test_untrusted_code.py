@@ -37,7 +37,7 @@ COMMANDS = {
 """Every command that opens a dataset or model that may be a stranger's, with arguments."""
 STAGES = {"train", "sample", "evaluate"}
 """Commands that open what earlier stages made of the user's parameters."""
-NONE_OPENED = {"collect", "scenarios", "study"}
+NONE_OPENED = {"collect", "scenarios"}
 CALLS = {
     "TrajectoryStore.open": lambda to, **trust: TrajectoryStore.open(DATASET, **trust).scenario,
     "TrajectoryStore.open, quick": lambda to, **trust: TrajectoryStore.open(DATASET, deep=False, **trust).scenario,
@@ -124,7 +124,7 @@ def test_every_command_obeys_who_trusts(stranger, name):
 def test_every_call_refuses_and_obeys(stranger, name):
     with pytest.raises(TrustError, match=f"module '{MODULE}'"):
         CALLS[name](stranger.folder.joinpath)
-    with pytest.raises(TrustError, match="not the scenario of your parameters"):
+    with pytest.raises(TrustError, match=r"not the scenario of your params\.yaml"):
         CALLS[name](stranger.folder.joinpath, trust_code={**NAMING, "module": "other"})
     assert not stranger.imported
     CALLS[name](stranger.folder.joinpath, trust_code=NAMING)
@@ -175,7 +175,7 @@ def write_parameters(scenario):
 @pytest.mark.parametrize("stage", sorted(STAGES))
 def test_a_stage_refuses_code_that_its_parameters_do_not_name(stranger, stage):
     write_parameters(PLAIN)
-    refused(aign(stage, "walk"), stranger, f"module '{MODULE}'", "not the scenario of your parameters", "dvc repro")
+    refused(aign(stage, "walk"), stranger, f"module '{MODULE}'", "not the scenario of your params.yaml", "dvc repro")
 
 
 def test_evaluate_refuses_a_model_of_other_code(stranger):
@@ -184,7 +184,7 @@ def test_evaluate_refuses_a_model_of_other_code(stranger):
     respelled(stranger, PLAIN)
     (stranger.model / "model_index.json").write_text(index)
     manifest.build(stranger.model)
-    refused(aign("evaluate", "walk"), stranger, "model_index.json", "not the scenario of your parameters")
+    refused(aign("evaluate", "walk"), stranger, "model_index.json", "not the scenario of your params.yaml")
 
 
 @pytest.mark.parametrize("stage", ["train", "sample"])

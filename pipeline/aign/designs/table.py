@@ -25,7 +25,7 @@ def design_table(title: str, caption: Sequence[str], labels: Sequence[str],
     """Return the terminal's table of designs, of which each row holds the figures and the labels by name."""
     table = Table(title=title, caption=escape("\n".join(caption)), caption_justify="left", box=SIMPLE_HEAD,
                   collapse_padding=True, pad_edge=False)
-    lines = [_figures(row, labels) for row in rows]
+    lines = [design_line(row, labels) for row in rows]
     # Broken between words, so that the columns are hardly wider than their figures, which are never cut.
     names = [name.replace("_", "\n") for name in labels]
     for heading, *figures in zip(("rank", "met", "utility", "gap", *names), *lines, strict=True):
@@ -35,7 +35,7 @@ def design_table(title: str, caption: Sequence[str], labels: Sequence[str],
     return table
 
 
-def _figures(row: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
+def design_line(row: Mapping[str, Any], labels: Sequence[str]) -> list[str]:
     """Return what the table shows of one design, except the design itself."""
     gap = "-" if row["gap"] is None else f"{row['gap']:.3%}"
     return [str(row["rank"]), "yes" if row["feasible"] else "no", f"{row['utility']:.4f}", gap,

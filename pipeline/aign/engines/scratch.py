@@ -22,7 +22,6 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
-import aign
 from aign.engines import messages
 from aign.errors import StorageError
 
@@ -58,7 +57,7 @@ def code_version(*rooms: str) -> str:
     Raises:
         ValueError: there is no such room.
     """
-    package = Path(aign.__path__[0])
+    package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(sys.version.encode())
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())

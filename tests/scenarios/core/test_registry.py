@@ -153,7 +153,7 @@ def test_every_free_text_is_marked_as_naming_code_or_known_to_name_none(name):
 def test_what_a_file_names_is_refused_until_it_is_trusted(spec):
     with pytest.raises(TrustError, match=r"info\.json: .*'no_such_module'"):
         registry.recreate(spec, Path("info.json"))
-    with pytest.raises(TrustError, match="not the scenario of your parameters"):
+    with pytest.raises(TrustError, match=r"not the scenario of your params\.yaml"):
         registry.recreate(spec, Path("info.json"), {"name": "gymnasium", "module": "another"})
     for trusted in (True, spec, {**spec, "rollouts": 4}):  # the default: the same scenario, said otherwise
         with pytest.raises(ParameterError, match="no_such_module"):
