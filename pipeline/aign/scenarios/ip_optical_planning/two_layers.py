@@ -12,7 +12,7 @@ Axes: n nodes, F fibre routes, L candidate lightpaths.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import combinations, islice
+from itertools import combinations, islice, pairwise
 
 import networkx
 import numpy as np
@@ -91,7 +91,7 @@ def candidates(topology: Topology, paths: int = 2, hops: int | None = None) -> C
     chosen = {(route,): (int(a), int(b)) for route, (a, b) in enumerate(topology.ends)}
     for a, b in combinations(range(topology.size), 2):
         for nodes in islice(networkx.shortest_simple_paths(graph, a, b, weight="length"), paths):
-            routes = tuple(sorted(graph[here][there]["route"] for here, there in zip(nodes, nodes[1:], strict=False)))
+            routes = tuple(sorted(graph[here][there]["route"] for here, there in pairwise(nodes)))
             if hops is None or len(routes) <= hops:
                 chosen.setdefault(routes, (a, b))
     over = np.zeros((topology.links, len(chosen)), bool)
