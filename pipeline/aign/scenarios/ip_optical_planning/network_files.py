@@ -61,7 +61,8 @@ def text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ParameterError(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from None
+        raise ParameterError(f"{path}: no UTF-8 text ({error.reason} at byte {error.start}). Save it as "
+                             "UTF-8.") from None
 
 
 def checked(network: NetworkFile, name: str) -> Topology:
@@ -97,5 +98,6 @@ def checked(network: NetworkFile, name: str) -> Topology:
 def great_circle(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Return the distance [km] of two places, longitude and latitude [degree] (haversine formula)."""
     (east, north), (east_2, north_2) = ((math.radians(value) for value in place) for place in (first, second))
-    half = math.sin((north_2 - north) / 2) ** 2 + math.cos(north) * math.cos(north_2) * math.sin((east_2 - east) / 2) ** 2
+    half = (math.sin((north_2 - north) / 2) ** 2
+            + math.cos(north) * math.cos(north_2) * math.sin((east_2 - east) / 2) ** 2)
     return 2 * EARTH_RADIUS * math.asin(min(1.0, math.sqrt(half)))

@@ -83,8 +83,8 @@ def candidates(topology: Topology, paths: int = 2, hops: int | None = None) -> C
         ParameterError: no path, or no hop.
     """
     if paths < 0 or (hops is not None and hops < 1):
-        raise ParameterError(f"Candidates of {topology.name}: given {paths} paths a pair of up to {hops} hops; allowed: "
-                             "0 or more paths, 1 or more hops.")
+        raise ParameterError(f"Candidates of {topology.name}: given {paths} paths a pair of up to {hops} hops; "
+                             "allowed: 0 or more paths, 1 or more hops.")
     graph = networkx.Graph()
     for route, (a, b) in enumerate(topology.ends.tolist()):
         graph.add_edge(a, b, route=route, length=float(topology.length[route]))

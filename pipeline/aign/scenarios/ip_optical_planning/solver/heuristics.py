@@ -27,7 +27,9 @@ class Mender:
 
     def survives(self, plan: Floats) -> bool:
         """Return whether a whole plan (C,) survives every scenario; where not, rows it breaks are added."""
-        if (plan < self._lit(plan)).any() or self._short(plan).any() or len(self.rows.add(*self.separation.broken(plan))):
+        if (plan < self._lit(plan)).any() or self._short(plan).any():
+            return False
+        if len(self.rows.add(*self.separation.broken(plan))):
             return False
         verdict = self.check.verdict(plan[:self.instance.links])
         self.rows.add(verdict.low, np.pad(verdict.matrix, ((0, 0), (0, self.instance.columns - self.instance.links))))

@@ -139,7 +139,7 @@ class LayerSeparation:
 
 
 class Separation:
-    """Finds inequalities that a plan (C,) breaks: around node sets of the links, and of the fibres where there are any."""
+    """Finds inequalities that a plan (C,) breaks: around node sets of the links, and of fibres where there are any."""
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
