@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 ALL_INSTALLED := $(VENV)/.all-installed
 TEST_INSTALLED := $(VENV)/.test-installed
+DOCS_INSTALLED := $(VENV)/.docs-installed
 PINS := pyproject.toml constraints.txt
 
 # The first of these that works and can make a virtual environment is taken (the pins were tested with 3.11);
@@ -30,7 +31,7 @@ pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (
 .PHONY: all-scenarios
 all-scenarios: $(ALL_INSTALLED)  ## Set up, then run every stage of every network in params.yaml.
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro --all-pipelines
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro dvc.yaml pipeline/dvc.yaml
 	@$(BIN)/python pipeline/git_results.py
 
 .PHONY: show-results
@@ -38,8 +39,9 @@ show-results: $(INSTALLED)  ## Let git show results that differ from the publish
 	@$(BIN)/python pipeline/git_results.py --show
 
 .PHONY: tables
-tables: $(INSTALLED)  ## Set up, then rebuild the paper's tables with certificates; hours, a stopped run resumes.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/aign study
+tables: $(ALL_INSTALLED)  ## Set up, then rebuild the paper's tables with certificates; hours, a stopped run resumes.
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro pipeline/studies/dvc.yaml
 
 .PHONY: test
 test: $(TEST_INSTALLED)  ## Set up, then run the tests, a process on each core.
@@ -50,23 +52,32 @@ lint: $(TEST_INSTALLED)  ## Set up, then check style and types.
 	@$(BIN)/python -m ruff check .
 	@$(BIN)/python -m mypy
 
+.PHONY: docs
+docs: $(DOCS_INSTALLED)  ## Set up, then build the documentation into .site; a dead link or missing page is an error.
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky -E pipeline/docs .site
+	@echo ".site/README.html"
+
 .PHONY: setup
 setup: $(INSTALLED)  ## Only make .venv and install the pinned dependencies.
 
 .PHONY: clean
 clean:  ## Remove the environment, caches and half-finished work; results stay.
-	rm -rf $(VENV) .scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .site pipeline/docs/generated .scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(INSTALLED): $(PINS) | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	@touch $@
 
 $(ALL_INSTALLED): $(PINS) | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[environments]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[environments,studies]'
 	@touch $(INSTALLED) $@
 
 $(TEST_INSTALLED): $(PINS) | $(BIN)/pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $(INSTALLED) $@
+
+$(DOCS_INSTALLED): $(PINS) | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	@touch $(INSTALLED) $@
 
 # Made with --clear: without pip inside, the folder is what an interrupted attempt left.

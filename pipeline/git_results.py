@@ -1,8 +1,8 @@
-"""Keep out of `git status` what a run of the committed code gave on another kind of processor than the published run.
+"""Hide from `git status` results that differ from the published ones only because another processor computed them.
 
 Git holds the published dvc.lock and reports. The same code and parameters give other last digits on another processor:
 such files get git's flag "skip-worktree", so that they stay in the folder, for DVC and for readers, and git leaves them
-alone. Where code or parameters differ from the published ones, git shows everything.
+alone. Where code or parameters differ from the published ones, git shows all changes.
 
     python pipeline/git_results.py           after a run (`make pipeline` does it)
     python pipeline/git_results.py --show    let git show this folder's results, to commit them
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 LOCKS = ("dvc.lock", "pipeline/dvc.lock")
 CODE, REPORTS = "pipeline/", "data/reports/"
@@ -48,18 +48,18 @@ def settle(name: str, show: bool) -> bool:
     published = git("show", f"HEAD:{name}")
     if published is None or not Path(name).is_file():
         return False
-    before, here = yaml.safe_load(published), yaml.safe_load(Path(name).read_text())
+    before, here = (YAML(typ="safe").load(text) for text in (published, Path(name).read_text()))
     aside = not show and before != here and inputs(before) == inputs(here)
     git("update-index", f"--{'' if aside else 'no-'}skip-worktree", "--", *results(name, here))
     return aside
 
 
 def main() -> None:
-    """Settle every lock file, and say where results were put aside."""
+    """Settle every lock file, and say where results were hidden."""
     aside = [settle(name, "--show" in sys.argv[1:]) for name in LOCKS]
     if any(aside):
-        print("This processor gives other last digits than the published results. Git goes on with those; to see or "
-              "commit the ones made here: make show-results")
+        print("Results of this processor differ from the published ones in the last digits, so git hides them. To see "
+              "or commit them: make show-results")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ import torch
 from filelock import FileLock
 from hypothesis import settings
 
+from aign.engines import messages
+
+messages.show()  # as on the command line: tests read it
 settings.register_profile("aign", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("aign")
 

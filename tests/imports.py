@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 CODE = Path(__file__).parents[1] / "pipeline"
+PACKAGES = ("aign", "studies")
 
 
 def module_file(name):
@@ -32,7 +33,7 @@ def closure(names, beyond=()):
     waiting, loaded = list(names), {}
     while waiting:
         name = waiting.pop()
-        file = module_file(name) if name.split(".")[0] == "aign" else None
+        file = module_file(name) if name.split(".")[0] in PACKAGES else None
         if file is None or name in loaded:
             continue
         loaded[name] = file

@@ -37,7 +37,7 @@ def record_dataset(folder, scenario, shard_rows=32, source="collect"):
 
 
 def load_contexts(path, scenario):
-    """What the command line hands to `verify`."""
+    """The contexts of each split."""
     return ContextPool.load(path, scenario).splits
 
 

@@ -9,9 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from aign.scenarios.core import Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import Feature, ScenarioParameters
 from aign.scenarios.core.sequential import SequentialScenario
 
 
@@ -80,12 +80,12 @@ class Calls(SequentialScenario[CallsParameters]):
         return contexts.amax(1, keepdim=True)
 
     def reference_utility(self, contexts: Tensor) -> Tensor:
-        return self.outcome(contexts, self.played(self.rules["zero"], contexts))[0]
+        return self.outcome(contexts, self.rollout(self.rules["zero"], contexts))[0]
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         best = torch.full((len(contexts),), float(self.horizon), dtype=torch.float64)
         feasible = torch.ones(len(contexts), dtype=torch.bool)
-        return Certificate(best, self.followed(self.rules["up"], contexts), feasible, CertificateKind.EXHAUSTIVE,
+        return Certificate(best, self.design_of_rule(self.rules["up"], contexts), feasible, CertificateKind.EXHAUSTIVE,
                            "All hits.")
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:

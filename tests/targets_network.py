@@ -9,9 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import DesignScenario, Feature, ScenarioParameters
 
 
 class TargetsParameters(ScenarioParameters):

@@ -42,7 +42,7 @@ def test_two_queued_experiments_give_the_designs_of_their_code(made):
 
 
 def test_worker_processes_run_the_folders_code_too(made):
-    made.change("pipeline/aign/stages/sources.py", "    scenario, pool, writer = task.begin()\n    done = 0\n",
+    made.change("pipeline/aign/stages/collect/sources.py", "    scenario, pool, writer = task.begin()\n    done = 0\n",
                 '    raise RuntimeError("the code of this folder")\n')
     assert "the code of this folder" in made.run(sys.executable, "pipeline", "collect", VARIANT, fails=True)
     made.git("reset", "-q", "--hard")
@@ -52,7 +52,7 @@ def test_another_folders_program_refuses_to_run_a_stage_here(made):
     before = made.made("preset.json")
     program = f"import sys; sys.path.insert(0, {str(ROOT / 'pipeline')!r}); from aign.cli import main; main()"
     said = made.run(sys.executable, "-c", program, "sample", VARIANT, fails=True)
-    assert "has code of its own in pipeline/aign" in said
+    assert "contains its own code in pipeline/aign" in said
     assert f"`python pipeline sample {VARIANT}`" in said
     assert "Traceback" not in said
     assert made.made("preset.json") == before

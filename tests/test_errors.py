@@ -27,6 +27,14 @@ def test_errors_of_different_kinds_are_told_apart():
         assert not any(issubclass(kind, other) for other in kinds if other is not kind)
 
 
+@pytest.mark.parametrize("kind", FAMILY, ids=lambda kind: kind.__name__)
+def test_each_kind_says_when_it_occurs_and_what_to_do(kind):
+    """The troubleshooting page is made from these two paragraphs."""
+    when, what_to_do = inspect.getdoc(kind).split("\n\n")
+    assert when.endswith(".")
+    assert what_to_do.endswith(".")
+
+
 @pytest.mark.parametrize("ask", [lambda: np.empty(2**60, np.uint8), lambda: torch.empty(2**60, dtype=torch.uint8),
                                  lambda: bytearray(2**60), lambda: pa.allocate_buffer(2**60)])
 def test_every_librarys_shortage_of_memory_is_known(ask):

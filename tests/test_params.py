@@ -63,6 +63,9 @@ def test_unknown_variant_names_the_nearest(write):
 
 @pytest.mark.parametrize(("place", "value", "parts"), [
     ("base.sede", 1, ["base.sede", "given 1", "Did you mean 'seed'"]),
+    ("variants.water-10.train.return_focus", 3, ["train.return_focus: this setting is now called return_weighting"]),
+    ("variants.water-10.sample.sampling.hidden", 0.5, ["sampling.hidden: this setting is now called unconditioned_fr"]),
+    ("variants.water-10.collect.sources.hidden", 1, ["sources.hidden: given 1. Unknown parameter 'hidden'"]),
     ("bas", {}, ["bas:", "Did you mean 'base'"]),
     ("variants.water-10.collcet", {}, ["variants.water-10.collcet", "Did you mean 'collect'"]),
     ("variants.water-10.collect.sac.learning_rat", 1, ["collect.sac.learning_rat:", "Did you mean 'learning_rate'"]),

@@ -13,10 +13,10 @@ from recorded_data import sealed
 from sequential_models import SETTINGS
 
 from aign.agents.behaviours import record
+from aign.designs.answer import answer
 from aign.designs.generation import generate
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
-from aign.designs.table import answer
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.training import Trainer
 from aign.exchange.d4rl_export import export_npz
@@ -30,7 +30,7 @@ from aign.scenarios.core.constraints import parse
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import Known, check_yardsticks
+from aign.trajectories.reference_utilities import ReferenceUtilities, check_contexts
 from aign.trajectories.replay import replay
 from aign.trajectories.shard import Shard, read_batch, write_batch
 from aign.trajectories.verification import verify
@@ -118,7 +118,7 @@ def test_the_dataset_holds_every_byte(store, base):
 
 
 def test_verification_and_replay_agree(folder):
-    assert [check.name for check in verify(folder, load, lambda done, total: None)][-1] == "replay"
+    assert [check.name for check in verify(folder, lambda done, total: None)][-1] == "replay"
 
 
 def test_a_bound_is_kept_to_the_byte(store, scenario, base):
@@ -152,7 +152,7 @@ def test_a_request_is_met_to_the_byte(store, scenario, pool, base, tmp_path):
     assert found.feasible.tolist() == [[value <= base + 1 for value in row] for row in sent]
     assert {value <= base + 1 for row in sent for value in row} == {True, False}
 
-    said = answer(pipeline, make_request(scenario, [f"bytes<={base + 1}"], 8, "seed-0"), quick)
+    said = answer(pipeline, Request([f"bytes<={base + 1}"], "seed-0", count=8).resolve(scenario), quick)
     for row in said.rows():
         assert row["feasible"] == (base + sum(map(int, row["design"])) <= base + 1)
         assert f"{base + sum(map(int, row['design']))}" in said._figures(row)
@@ -200,8 +200,8 @@ def older(folder, scenario, pool, tmp_path):
     for path in sorted(copy.glob("*.arrow")):
         shard = Shard(path)
         utility = shard.view("utility").float().double()
-        known = Known(pool.splits)
-        returns = known.normalised(utility, known.rows(shard.view("context_id")))
+        references = ReferenceUtilities(pool.splits)
+        returns = references.normalised(utility, references.rows(shard.view("context_id")))
         stored = {field.name: column for field, column in zip(shard.schema, read_batch(path).columns, strict=True)}
         stored["return_normalised"] = pa.array(returns.numpy())
         for name in ("bytes", "utility", "return_raw", "return_normalised"):
@@ -217,11 +217,13 @@ def older(folder, scenario, pool, tmp_path):
 def test_what_version_2_rounded_is_compared_in_float32_and_comes_back_in_a_merge(older, folder, store, pool, tmp_path):
     old = TrajectoryStore.open(older)
     assert not torch.equal(old.column("bytes"), store.column("bytes"))
-    assert check_yardsticks(old.shards, old.scenario, pool.splits) == 32
-    assert replay(old, pool.splits).first is None
+    references = ReferenceUtilities(pool.splits)
+    assert len(references) == 32
+    check_contexts(old.shards, old.scenario, references)
+    assert replay(old, references).first is None
     twin = shutil.copytree(older, tmp_path / "twin")
     merge([older, twin], tmp_path / "all")
     merged = TrajectoryStore.open(tmp_path / "all")
     for name in ("bytes", "utility", "return_raw", "rewards", "return_normalised"):
         assert torch.equal(merged.column(name)[:32], store.column(name)), name
-    assert [check.name for check in verify(tmp_path / "all", load, lambda done, total: None)][-1] == "replay"
+    assert [check.name for check in verify(tmp_path / "all", lambda done, total: None)][-1] == "replay"

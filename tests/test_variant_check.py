@@ -64,12 +64,6 @@ MISTAKES = [
      "further.tasks.collect.sources.label_guided: ", "Allowed: 0"),
     (("further",), {"tasks": {**TASKS, "train": {"network": {"kind": "set"}, "window": 1, "stride": 1}}},
      "further.tasks.train.network.kind = set: ", "Use kind: temporal"),
-    (("studies", "agents", "variants"), {"water-5": ["sac"]}, "studies.agents.variants.water-5: ", "water-4"),
-    (("studies", "agents", "variants"), {WATER: ["sac", "ddqn"]}, "studies.agents.variants.water-4[1]: ", "ddqn"),
-    (("studies", "bias"), {"users": 21}, "studies.bias.users: ", "20, 50, 80"),
-    (("studies", "rate"), {"cases": [{"base_stations": 2, "users": 4, "gains": "general",
-                                      "constraints": [[], ["minrate>=1"]]}]},
-     "studies.rate.cases[0].constraints[1]: ", "'minrate'", "'min_rate'"),
 ]
 
 

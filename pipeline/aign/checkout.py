@@ -1,4 +1,4 @@
-"""In a folder with code of its own, a stage runs that code: DVC records results beside the code it stands in."""
+"""In a checkout, a stage must run the code of that checkout: DVC records its results together with that code."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def check() -> None:
     """
     running = Path(aign.__file__).resolve().parent
     if here() and CODE.resolve() != running:
-        raise AignError(f"{Path.cwd()} has code of its own in {CODE}, but this command runs that in {running}, so its "
-                        f"results would be taken for those of another code. Run `python pipeline "
+        raise AignError(f"{Path.cwd()} contains its own code in {CODE}, but this command runs the code in {running}, "
+                        f"so DVC would record its results with the wrong code. Run `python pipeline "
                         f"{' '.join(sys.argv[1:])}` instead.")

@@ -1,8 +1,8 @@
 """Every parameter of `params.yaml`: typed, bounded, no unknown names. Light to import: no torch here.
 
 The file holds `base`, shared by all; `variants`: name -> scenario and one block of settings for each stage, which
-`dvc repro` runs; `further`: the same for networks that `make all-scenarios` runs; and `studies`, the comparisons over
-many seeds.
+`dvc repro` runs; and `further`: the same for networks that `make all-scenarios` runs. The block `studies` belongs to
+pipeline/studies, which reads it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from aign.designs.settings import EvaluateSettings, SampleSettings
 from aign.diffusion.settings import TrainSettings
 from aign.errors import REPRODUCE, ParameterError, unknown_name
 from aign.settings import RunSettings, Settings
-from aign.studies.settings import StudySettings
 
 if TYPE_CHECKING:
     from aign.scenarios.core.scenario import Scenario
@@ -79,16 +78,16 @@ class Variant(Settings):
 
         return create(self.scenario.name, **self.scenario.parameters)
 
-    def check_same(self, found: Scenario[Any], folder: Path) -> None:
+    def check_same(self, stored: Scenario[Any], folder: Path) -> None:
         """Raise where a folder was made for another network than this variant's.
 
         Raises:
             ParameterError: naming both, and what to do.
         """
         wanted = self.create_scenario().spec()
-        if found.spec() != wanted:
-            raise ParameterError(f"{folder}: made for {found.spec()}, but the parameters say {wanted}. Run the earlier "
-                                 f"stages again ({REPRODUCE}).")
+        if stored.spec() != wanted:
+            raise ParameterError(f"{folder}: made for {stored.spec()}, but the parameters say {wanted}. Run the "
+                                 f"earlier stages again ({REPRODUCE}).")
 
 
 class Params(Settings):
@@ -99,14 +98,14 @@ class Params(Settings):
     """Networks that `dvc repro` runs."""
     further: dict[VariantName, Variant] = Field(default_factory=dict)
     """Networks that only `make all-scenarios` runs."""
-    studies: StudySettings = StudySettings()
+    studies: Any = Field(None, exclude=True, repr=False)
+    """Not read here: see `pipeline/studies`."""
 
     @model_validator(mode="after")
     def names_differ(self) -> Params:
-        """Refuse a name that stands in both groups: both would write the same folders."""
-        twice = sorted(self.variants.keys() & self.further.keys())
-        if twice:
-            raise ValueError(f"{twice[0]} stands under variants and under further; keep one of them")
+        """Refuse a name that both groups have: both would write the same folders."""
+        if repeated := sorted(self.variants.keys() & self.further.keys()):
+            raise ValueError(f"duplicate name {repeated[0]!r} under variants and further; keep one of them")
         return self
 
     def variant(self, name: str) -> Variant:

@@ -21,8 +21,8 @@ such as that in the user's params.yaml), so that a file is trusted only where it
 
 
 def texts(value: Any, outermost: bool = True) -> Iterator[str]:
-    """Yield every text in a JSON value, at any depth, but empty ones; of keys in inner mappings those that are no plain
-    word, for a dotted one may be a path to code.
+    """Yield every text in a JSON value, at any depth, except empty ones; also keys of inner mappings that are not plain
+    identifiers, since a dotted one may be a path to code.
     """
     if isinstance(value, str):
         yield from [value] if value else []
@@ -39,7 +39,7 @@ def texts(value: Any, outermost: bool = True) -> Iterator[str]:
 class NamesCode:
     """Marks a parameter of a scenario that may name code: `module: Annotated[str, NamesCode()] = ""`.
 
-    It has to stand at the field itself, not inside of a list or mapping.
+    It must be on the field itself, not inside a list or mapping.
 
     Attributes:
         read: returns what a value of the parameter names; by default every text in it.
@@ -66,9 +66,9 @@ def named_code(parameters: BaseModel, where: str = "") -> dict[str, list[str]]:
 def refusal(file: Path, named: Mapping[str, list[str]], trust_code: Trust) -> TrustError:
     """Return the error for a file whose scenario names code that is not trusted."""
     code = ", ".join(f"{place} {text!r}" for place, several in named.items() for text in several)
-    remedy = ("If you know where it comes from and trust that code, say so with --trust-code, in Python with "
+    remedy = ("If you know where it comes from and trust that code, say so with --trust-code, or in Python "
               "trust_code=True." if isinstance(trust_code, bool) else
-              "It is not the scenario of your parameters, so it is not trusted as they are: run the earlier stages "
+              "It is not the scenario of your params.yaml, whose code is trusted: run the earlier stages "
               f"again ({REPRODUCE}).")
-    return TrustError(f"{file}: its scenario names code, which opening it would run: {code}. Nothing was imported. "
+    return TrustError(f"{file}: its scenario names code, which opening it would run: {code}. None of it was run. "
                       f"{remedy}")

@@ -14,19 +14,15 @@ from typing import Any
 
 from aign import checked_yaml
 from aign.agents import fit as agents_fit
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import RequestSettings
 from aign.diffusion import device
 from aign.diffusion import fit as diffusion_fit
-from aign.errors import AignError, ParameterError, unknown_name
+from aign.errors import AignError, ParameterError
 from aign.params import Params, Variant
 from aign.scenarios.core.constraints import parse
-from aign.scenarios.core.registry import create, scenario_class
+from aign.scenarios.core.registry import scenario_class
 from aign.scenarios.core.scenario import Scenario
-from aign.studies.settings import StudySettings
-
-STUDIED = "power-allocation"
-"""The network of the studies that name none."""
 
 
 class Problems(list[str]):
@@ -53,15 +49,13 @@ def check(params: Params, path: Path, running: str | None = None) -> None:
         ParameterError: the dotted place of each value at fault, the value, and what is allowed.
     """
     problems = Problems()
-    networks: dict[str, Scenario[Any] | None] = {}
     with problems.at("base.device: "):
         device.choose(params.base.device)
     for group, variants in (("variants", params.variants), ("further", params.further)):
         for name, variant in variants.items():
-            networks[name] = network = _network(variant, f"{group}.{name}.", name == running, problems)
+            network = _network(variant, f"{group}.{name}.", name == running, problems)
             if network is not None:
                 _check_variant(variant, network, f"{group}.{name}.", problems)
-    _check_studies(params.studies, networks, problems)
     if problems:
         raise ParameterError(checked_yaml.listed(path, problems))
 
@@ -99,23 +93,4 @@ def _check_request(request: RequestSettings, network: Scenario[Any], place: str,
         with problems.at(f"{place}.where: "):
             parse(request.where, network.labels)
     with problems.at(f"{place}: "):
-        make_request(network, (), request.count, request.preset, request.context, request.seed)
-
-
-def _check_studies(studies: StudySettings, networks: dict[str, Scenario[Any] | None], problems: Problems) -> None:
-    """Check the agents and the requests that studies name."""
-    for name, kinds in studies.agents.variants.items():
-        if name not in networks:
-            problems.append(f"studies.agents.variants.{name}: {unknown_name('variant', name, networks)}")
-        elif (network := networks[name]) is not None:
-            for number, kind in enumerate(kinds):
-                with problems.at(f"studies.agents.variants.{name}[{number}]: "):
-                    agents_fit.check_fit(kind, network)
-    if "users" in studies.bias.model_fields_set:  # the default belongs to the default sizes
-        with problems.at("studies.bias.users: "):
-            studies.tables.size(studies.bias.users)
-    labels = create(STUDIED, users=2).labels
-    for place, case in enumerate(studies.rate.cases):
-        for number, request in enumerate(case.constraints):
-            with problems.at(f"studies.rate.cases[{place}].constraints[{number}]: "):
-                parse(request, labels)
+        Request.of(request.model_copy(update={"where": ()})).resolve(network)

@@ -9,9 +9,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from aign.scenarios.core import Feature, Scenario, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import Feature, Scenario, ScenarioParameters
 
 
 class DoorsParameters(ScenarioParameters):
@@ -52,7 +52,7 @@ class Doors(Scenario[DoorsParameters]):
         return torch.zeros(len(contexts), 1)
 
     def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        chosen = self.applied(actions)
+        chosen = self.effective_actions(actions)
         assert ((chosen == 0) | (chosen == 1)).all()
         assert (chosen.sum(1) == 1).all()
         reward = (chosen * self.pays(contexts)).sum(1)

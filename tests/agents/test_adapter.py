@@ -38,13 +38,13 @@ def test_whole_networks_come_out_as_the_single_views_went_in(scenario, environme
     (episodes, contexts), = finished
     for step in range(4):
         assert np.array_equal(episodes.actions[:, step].numpy().ravel(), actions(step).ravel())
-        now, following = episodes.states[:, step], episodes.states[:, step + 1]
+        now, following = episodes.observations[:, step:step + 2, :3].unbind(1)
         assert np.allclose(seen[step].reshape(6, 3, 2)[..., 0], now / 5 - 1)
         assert np.allclose(seen[step].reshape(6, 3, 2)[..., 1], contexts.values / 5 - 1)
         gain = (now - contexts.values).abs() - (following - contexts.values).abs()
         assert np.allclose(rewarded[step], gain.flatten(), atol=1e-5)
     last = np.stack([info["terminal_observation"] for info in infos]).reshape(6, 3, 2)
-    assert np.allclose(last[..., 0], episodes.states[:, 4] / 5 - 1)
+    assert np.allclose(last[..., 0], episodes.final / 5 - 1)
     assert not any(info["TimeLimit.truncated"] for info in infos)
 
 
@@ -64,7 +64,7 @@ def test_half_of_the_episodes_start_at_random(scenario, pool, finished) -> None:
     wide.reset()
     for _ in range(4):
         wide.step(np.zeros((1200, 1), np.float32))
-    at_zero = (finished[0].states[:, 0] == 0).all(1).float().mean()
+    at_zero = (finished[0].observations[:, 0, :3] == 0).all(1).float().mean()
     assert 0.4 < at_zero < 0.6
 
 

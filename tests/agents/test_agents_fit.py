@@ -22,6 +22,6 @@ def test_agents_that_choose_need_choices(kind):
         fit.check(POWER, CollectSettings(agents=("sac", kind)))
 
 
-def test_walks_guided_by_labels_need_a_design():
+def test_demonstrations_guided_by_labels_need_a_design_that_changes_step_by_step():
     with pytest.raises(ParameterError, match=r"^collect\.sources\.label_guided: .*asp-selection.* Allowed: 0\.$"):
         fit.check(TASKS, CollectSettings(sources=SourceSettings(label_guided=1)))

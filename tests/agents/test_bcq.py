@@ -57,7 +57,7 @@ def test_the_target_is_the_librarys(batch) -> None:
 
 
 def test_the_selected_actions_are_the_librarys(batch) -> None:
-    values, logits = library_policy("weights")(batch.seen)
+    values, logits = library_policy("weights")(batch.observations)
     assert library_policy("weights").choose(values, logits).tolist() == FIXTURE["selected"]
     assert values.argmax(1).tolist() == FIXTURE["unconstrained"] != FIXTURE["selected"]
 

@@ -7,9 +7,10 @@ from sequences import Calls
 
 from aign.agents import behaviours
 from aign.agents.behaviours import Source, record
-from aign.agents.targets import EXACT, SHARES
 from aign.errors import ParameterError
 from aign.scenarios.core import registry
+from aign.scenarios.core.exploration import MOST_SLIPS
+from aign.scenarios.core.variation import EXACT, SHARES
 from aign.trajectories.contexts import ContextPool
 
 
@@ -49,7 +50,7 @@ def test_a_scenario_without_heuristics_yields_nothing(scenario, pool) -> None:
     assert list(record("heuristics", scenario, pool["test"], 10, seed=1)) == []
 
 
-def test_solver_guided_walks_arrive_at_their_targets(scenario, pool, monkeypatch) -> None:
+def test_solver_guided_demonstrations_arrive_at_their_targets(scenario, pool, monkeypatch) -> None:
     target = torch.tensor([[10.0, 3.0, 0.0]])
     monkeypatch.setattr(behaviours, "solver_guided_targets",
                         lambda scenario, contexts, generator: target.repeat(len(contexts), 1))
@@ -61,7 +62,7 @@ def test_solver_guided_walks_arrive_at_their_targets(scenario, pool, monkeypatch
     assert 0.7 < len(from_zero) / 500 < 0.8
 
 
-def test_label_guided_walks_arrive_at_designs_of_less_utility_and_better_labels(scenario, pool) -> None:
+def test_label_guided_demonstrations_arrive_at_designs_of_less_utility_and_better_labels(scenario, pool) -> None:
     episodes, = record("label-guided", scenario, pool["train"], 500, seed=2)
     assert set(episodes.behaviour) == {"label-guided"}
     assert 0.1 < (episodes.return_normalised < 0.9).mean() < 0.9
@@ -93,7 +94,7 @@ def test_splits_do_not_share_their_noise(source, scenario, pool) -> None:
     assert not np.array_equal(train.actions, test.actions)
 
 
-def test_exact_walks_end_at_the_optimum_of_a_continuous_network() -> None:
+def test_exact_demonstrations_end_at_the_optimum_of_a_continuous_network() -> None:
     from aign.trajectories.contexts import ContextPool
     network = registry.create("water-filling")
     pool = ContextPool.draw(network, {"train": 30}, seed=0)
@@ -106,7 +107,7 @@ def test_unknown_sources_are_refused(scenario, pool) -> None:
         list(record("heuristic", scenario, pool["train"], 10, seed=1))
 
 
-# --- decisions that follow each other ---------------------------------------------------------------------------------
+# --- sequential scenarios ---------------------------------------------------------------------------------
 @pytest.fixture(params=[False, True], ids=["choices", "values"])
 def calls(request) -> Calls:
     return Calls.create(pointing=request.param, steps=50, numbers=4)
@@ -125,11 +126,11 @@ def test_rules_decide_step_by_step_and_slip_in_some_episodes_more_often(calls, c
     zero, up = record("heuristics", calls, calls_pool["train"], 400, seed=1)
     assert {str(zero.behaviour[0]), str(up.behaviour[0])} == {"heuristic:zero", "heuristic:up"}
     missed = 1 - hits(up)  # a slip hits by chance one time in four, roughly
-    assert 0.2 < missed.mean() / (0.75 * behaviours.MOST_SLIPS / 2) < 1.8
+    assert 0.2 < missed.mean() / (0.75 * MOST_SLIPS / 2) < 1.8
     assert missed.min() == 0
     steady = missed[missed < 0.02].size / missed.size
     assert steady > 0.2
-    assert missed.max() > behaviours.MOST_SLIPS
+    assert missed.max() > MOST_SLIPS
 
 
 def test_solver_guided_decisions_are_the_certified_ones_but_for_some(calls, calls_pool) -> None:

@@ -45,24 +45,24 @@ def test_steps_are_told_apart() -> None:
 
 
 def test_without_noise_the_chain_is_its_mean_path() -> None:
-    own, seen = chain(), torch.randn(7, 2)
+    own, observations = chain(), torch.randn(7, 2)
     latent = torch.zeros(7, 3)
     for step in (4, 3, 2, 1):
-        latent = own.towards[step] * own.denoise(latent, step, seen)[1].tanh() + own.remains[step] * latent
-    features, values = own(seen, noise=False)
+        latent = own.towards[step] * own.denoise(latent, step, observations)[1].tanh() + own.remains[step] * latent
+    features, values = own(observations, noise=False)
     assert features.shape == (7, 8)
-    assert torch.allclose(values, own.denoise(latent, 0, seen)[1], atol=1e-6)
+    assert torch.allclose(values, own.denoise(latent, 0, observations)[1], atol=1e-6)
     state = torch.get_rng_state()
-    assert torch.equal(own(seen, noise=False)[1], values)
+    assert torch.equal(own(observations, noise=False)[1], values)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_with_noise_each_draw_differs_and_streams_repeat() -> None:
-    own, seen = chain(), torch.randn(1, 2).expand(500, -1)
+    own, observations = chain(), torch.randn(1, 2).expand(500, -1)
     drawn = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        drawn.append(own(seen, noise=True)[1])
+        drawn.append(own(observations, noise=True)[1])
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
     assert (drawn[0].std(dim=0) > 1e-3).all()
@@ -70,13 +70,13 @@ def test_with_noise_each_draw_differs_and_streams_repeat() -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_gradients_flow_through_every_step(steps) -> None:
-    own, seen = chain(steps), torch.randn(40, 2, requires_grad=True)
+    own, observations = chain(steps), torch.randn(40, 2, requires_grad=True)
     met = []
     own.clean.register_forward_hook(lambda module, given, values: values.retain_grad() or met.append(values))
-    own(seen, noise=True)[1].square().sum().backward()
+    own(observations, noise=True)[1].square().sum().backward()
     assert len(met) == steps
     assert all(values.grad.abs().sum() > 0 for values in met)
-    assert seen.grad.abs().sum() > 0
+    assert observations.grad.abs().sum() > 0
     assert all(parameter.grad.abs().sum() > 0 for parameter in own.parameters())
 
 
@@ -99,16 +99,16 @@ def test_a_chain_can_hold_two_answers_where_a_gaussian_holds_their_mean() -> Non
 
 @pytest.mark.parametrize("bounding", ["tanh", "choose"])
 def test_the_policy_is_a_copy_of_the_chain(bounding) -> None:
-    own, seen = chain(), 3 * torch.randn(30, 2)
+    own, observations = chain(), 3 * torch.randn(30, 2)
     state = torch.get_rng_state()
     policy = DenoisingPolicy.from_chain(own, bounding)
     assert torch.equal(torch.get_rng_state(), state)
-    values = own(seen, noise=False)[1]
+    values = own(observations, noise=False)[1]
     expected = values.tanh() if bounding == "tanh" else torch.eye(3)[values.argmax(1)]
-    assert torch.allclose(policy(seen), expected)
+    assert torch.allclose(policy(observations), expected)
     with torch.no_grad():
         own.clean.bias += 1
-    assert torch.allclose(policy(seen), expected)
+    assert torch.allclose(policy(observations), expected)
 
 
 def test_a_saved_policy_acts_the_same(scenario, tmp_path) -> None:

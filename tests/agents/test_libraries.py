@@ -29,19 +29,19 @@ def choosing(doors, doors_pool):
 def test_the_extracted_policy_is_the_librarys_deterministic_one(kind, small, environment) -> None:
     model = libraries.build(kind, small, environment, seed=1)
     model.learn(libraries.planned_steps(kind, small, 4) * 3)
-    seen = 3 * np.random.default_rng(0).standard_normal((500, 2), np.float32)
-    expected, _ = model.predict(seen, deterministic=True)
+    observations = 3 * np.random.default_rng(0).standard_normal((500, 2), np.float32)
+    expected, _ = model.predict(observations, deterministic=True)
     assert np.abs(expected).max() > 0.1
-    assert np.allclose(libraries.extract_policy(model)(torch.from_numpy(seen)).numpy(), expected, atol=1e-6)
+    assert np.allclose(libraries.extract_policy(model)(torch.from_numpy(observations)).numpy(), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["sac", "ppo", "d2sac", "ddqn", "ucb"])
 def test_the_extracted_policy_chooses_as_the_librarys(kind, small, choosing) -> None:
     model = libraries.build(kind, small, choosing, seed=1)
     model.learn(libraries.planned_steps(kind, small, 4), NoCallback(), log_interval=9999)
-    seen = 3 * np.random.default_rng(0).standard_normal((500, 6), np.float32)
-    expected, _ = model.predict(seen, deterministic=True)
-    assert np.array_equal(libraries.extract_policy(model)(torch.from_numpy(seen)).argmax(1).numpy(), expected)
+    observations = 3 * np.random.default_rng(0).standard_normal((500, 6), np.float32)
+    expected, _ = model.predict(observations, deterministic=True)
+    assert np.array_equal(libraries.extract_policy(model)(torch.from_numpy(observations)).argmax(1).numpy(), expected)
 
 
 def test_the_extracted_policy_is_a_copy(small, environment) -> None:

@@ -17,12 +17,12 @@ def policy(bounding: str) -> SharedPolicy:
 def test_forward_is_the_formula(bounding: str) -> None:
     own = policy(bounding)
     weights = [(layer.weight, layer.bias) for layer in own.layers if isinstance(layer, nn.Linear)]
-    value = seen = 20 * torch.randn(50, 2)
+    value = observations = 20 * torch.randn(50, 2)
     for index, (weight, bias) in enumerate(weights):
         value = value @ weight.T + bias
         value = value if index == 2 else value * torch.sigmoid(value)
     expected = torch.tanh(value) if bounding == "tanh" else value.clip(-1, 1)
-    assert torch.allclose(own(seen), expected, atol=1e-6)
+    assert torch.allclose(own(observations), expected, atol=1e-6)
     assert own.hidden == (5, 4)
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import torch
 
 from aign.agents.recording import label
-from aign.agents.rollout import Rollout, rollout
+from aign.agents.rollout import rollout
+from aign.scenarios.core.episode import Rollout
 from aign.trajectories.schema import arrow_schema
 
 
@@ -60,8 +61,7 @@ def test_full_episodes_terminate_and_short_ones_are_truncated(scenario, pool) ->
     assert full.terminated.all()
     assert not full.truncated.any()
     assert set(full.length) == {4}
-    short = Rollout(done.observations[:, :3], done.actions[:, :2], done.rewards[:, :2], done.states[:, :3],
-                    done.states[:, 2])
+    short = Rollout(done.observations[:, :3], done.actions[:, :2], done.rewards[:, :2], done.observations[:, 2, :3])
     cut = label(scenario, contexts, short, "steady")
     assert cut.truncated.all()
     assert not cut.terminated.any()

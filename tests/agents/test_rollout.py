@@ -1,6 +1,6 @@
 import torch
 
-from aign.agents.rollout import Simulation, rollout, starting_states
+from aign.agents.rollout import rollout, starting_states
 
 
 def test_an_episode_follows_the_equations(scenario, pool) -> None:
@@ -16,7 +16,7 @@ def test_an_episode_follows_the_equations(scenario, pool) -> None:
         following = (state + (4 * applied).round()).round().clamp(0, 10)
         gain = ((state.double() - contexts) ** 2).sum(1) - ((following.double() - contexts) ** 2).sum(1)
         assert torch.allclose(episodes.rewards[:, time], gain, atol=1e-4)
-        assert torch.equal(episodes.states[:, time + 1], following)
+        assert torch.equal(episodes.observations[:, time + 1, :3], following)
         state = following
     assert episodes.observations.shape == (40, 5, 7)
     assert len(episodes) == 40
@@ -26,31 +26,21 @@ def test_rewards_telescope_to_the_utility_gained(scenario, pool) -> None:
     contexts = pool["test"].values
     episodes = rollout(scenario, contexts, lambda values, states, time: scenario.action_towards(states, values.round()),
                        scenario.initial_state(contexts))
-    gained = scenario.utility(contexts, episodes.states[:, -1]) - scenario.utility(contexts, episodes.states[:, 0])
+    gained = scenario.utility(contexts, episodes.final) - scenario.utility(contexts, episodes.observations[:, 0, :3])
     assert torch.allclose(episodes.rewards.sum(1), gained)
-    assert torch.equal(episodes.states[:, -1], contexts.round())
+    assert torch.equal(episodes.final, contexts.round())
 
 
 def test_the_policy_sees_contexts_states_and_time(scenario, pool) -> None:
-    contexts, seen = pool["test"].values, []
+    contexts, calls = pool["test"].values, []
 
     def act(values, states, time):
-        seen.append((values, states, time))
+        calls.append((values, states, time))
         return torch.ones(len(values), 3)
     episodes = rollout(scenario, contexts, act, scenario.initial_state(contexts))
-    assert [time for _, _, time in seen] == [0, 1, 2, 3]
-    assert all(values is contexts for values, _, _ in seen)
-    assert torch.equal(torch.stack([states for _, states, _ in seen], 1), episodes.states[:, :-1])
-
-
-def test_a_simulation_is_finished_at_the_horizon(scenario, pool) -> None:
-    simulation = Simulation(scenario, pool["test"].values, torch.zeros(12, 3))
-    finished = []
-    for _ in range(4):
-        finished.append(simulation.finished)
-        simulation.advance(torch.ones(12, 3))
-    assert finished == [False] * 4
-    assert simulation.finished
+    assert [time for _, _, time in calls] == [0, 1, 2, 3]
+    assert all(values is contexts for values, _, _ in calls)
+    assert torch.equal(torch.stack([states for _, states, _ in calls], 1), episodes.observations[:, :-1, :3])
 
 
 def test_random_starts_have_their_share(scenario) -> None:

@@ -10,20 +10,20 @@ from aign.errors import ModelError
 
 @pytest.mark.parametrize("bounding", ["tanh", "clip", "choose"])
 def test_a_file_that_names_no_kind_is_a_perceptron(bounding, tmp_path) -> None:
-    policy, seen = SharedPolicy.from_layers([nn.Linear(2, 5), nn.Linear(5, 3)], bounding), torch.randn(9, 2)
+    policy, observations = SharedPolicy.from_layers([nn.Linear(2, 5), nn.Linear(5, 3)], bounding), torch.randn(9, 2)
     policy.save(tmp_path / "sac")
     assert '"kind"' not in (tmp_path / "sac.json").read_text()
     found = open_policy(tmp_path / "sac")
     assert isinstance(found, SharedPolicy)
-    assert torch.equal(found(seen), policy(seen))
+    assert torch.equal(found(observations), policy(observations))
 
 
 def test_a_chain_is_told_by_its_kind(tmp_path) -> None:
-    policy, seen = DenoisingPolicy.from_chain(DenoisingChain(2, 3, (8,), 4, 6), "choose"), torch.randn(9, 2)
+    policy, observations = DenoisingPolicy.from_chain(DenoisingChain(2, 3, (8,), 4, 6), "choose"), torch.randn(9, 2)
     policy.save(tmp_path / "d2sac.v1")
     found = open_policy(tmp_path / "d2sac.v1")
     assert isinstance(found, DenoisingPolicy)
-    assert torch.equal(found(seen), policy(seen))
+    assert torch.equal(found(observations), policy(observations))
 
 
 @pytest.mark.parametrize(("text", "match"), [

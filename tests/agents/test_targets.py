@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from aign.agents.targets import RESHAPED, SHARES, TILT, solver_guided_targets
+from aign.agents.targets import solver_guided_targets
 from aign.errors import ContextError
 from aign.scenarios.core import registry
+from aign.scenarios.core.variation import RESHAPED, SHARES, TILT
 from aign.trajectories.contexts import ContextPool
 
 
@@ -40,15 +41,15 @@ def test_certificates_are_computed_once_for_each_distinct_context(scenario, pool
 
 
 def test_only_exact_targets_leave_the_certified_designs(scenario, pool, monkeypatch) -> None:
-    monkeypatch.setattr("aign.agents.targets.SHARES", {**dict.fromkeys(SHARES, 0.0), "exact": 1.0})
+    monkeypatch.setattr("aign.scenarios.core.variation.SHARES", {**dict.fromkeys(SHARES, 0.0), "exact": 1.0})
     drawn, targets = guided(scenario, pool["train"], 100)
     assert torch.equal(targets, drawn.values.round())
 
 
 def reshaped(scenario, pool, monkeypatch, change, count=200):
-    monkeypatch.setattr("aign.agents.targets.CONTEXT_NOISE", (1e-9, 1e-8))
-    monkeypatch.setattr("aign.agents.targets.SHARES", {**dict.fromkeys(SHARES, 0.0), "reshaped": 1.0})
-    monkeypatch.setattr("aign.agents.targets.RESHAPED", {**dict.fromkeys(RESHAPED, 0.0), change: 1.0})
+    monkeypatch.setattr("aign.scenarios.core.variation.CONTEXT_NOISE", (1e-9, 1e-8))
+    monkeypatch.setattr("aign.scenarios.core.variation.SHARES", {**dict.fromkeys(SHARES, 0.0), "reshaped": 1.0})
+    monkeypatch.setattr("aign.scenarios.core.variation.RESHAPED", {**dict.fromkeys(RESHAPED, 0.0), change: 1.0})
     drawn, targets = guided(scenario, pool["train"], count)
     return drawn.values.round(), targets
 
@@ -96,8 +97,8 @@ def test_a_scenario_that_makes_impossible_networks_is_named(scenario, pool, monk
 def test_optima_of_perturbed_problems_keep_users_in_place(scenario, monkeypatch) -> None:
     # With next to no noise, the optimum of the perturbed problem must be that of the given one, user by user, even
     # where contexts are not in canonical order (the fixture's certificate refuses those).
-    monkeypatch.setattr("aign.agents.targets.CONTEXT_NOISE", (1e-7, 1e-6))
-    monkeypatch.setattr("aign.agents.targets.SHARES", {**dict.fromkeys(SHARES, 0.0), "perturbed": 1.0})
+    monkeypatch.setattr("aign.scenarios.core.variation.CONTEXT_NOISE", (1e-7, 1e-6))
+    monkeypatch.setattr("aign.scenarios.core.variation.SHARES", {**dict.fromkeys(SHARES, 0.0), "perturbed": 1.0})
     monkeypatch.setattr("aign.agents.targets.certified_designs", lambda scenario, contexts: torch.zeros(2, 3))
     values = torch.tensor([[1.2, 9.2, 4.2], [7.2, 2.2, 3.2]])
     contexts = ContextPool.draw(scenario, {"train": 2}, 0)["train"]

@@ -41,7 +41,8 @@ def read(store, rows=None, most=10**6, following=True, seed=0):
 
 def lines(data: Transitions) -> list[tuple[float, ...]]:
     """All transitions as sorted tuples."""
-    columns = [data.seen, data.choices[:, None], data.rewards[:, None], data.seen_next, data.ends[:, None]]
+    columns = [data.observations, data.choices[:, None], data.rewards[:, None], data.next_observations,
+               data.ends[:, None]]
     return sorted(tuple(line) for line in torch.cat(columns, 1).double().tolist())
 
 
@@ -93,9 +94,9 @@ def test_a_cap_draws_evenly_and_without_repetition(scenario, episodes) -> None:
 
 def test_what_is_seen_next_is_kept_only_where_needed(scenario, episodes) -> None:
     data = read(Logged(scenario, episodes), following=False)
-    assert data.seen_next.shape == (len(data), 0)
+    assert data.next_observations.shape == (len(data), 0)
     some = data.take(torch.tensor([5, 0]))
-    assert torch.equal(some.seen, data.seen[[5, 0]])
+    assert torch.equal(some.observations, data.observations[[5, 0]])
     assert torch.equal(some.rewards, data.rewards[[5, 0]])
 
 
@@ -118,7 +119,7 @@ def test_whole_steps_are_the_scenarios_own(scenario, episodes) -> None:
 
 
 def test_other_steps_are_cut_into_the_asked_number() -> None:
-    smooth = SimpleNamespace(name="smooth", agents=2, action_size=2, step_size=0.5, integer_actions=False)
+    smooth = SimpleNamespace(name="smooth", agents=2, action_size=2, action_levels=None)
     assert torch.equal(grid(smooth, 2), torch.tensor([-1, -0.5, 0, 0.5, 1]))
 
 

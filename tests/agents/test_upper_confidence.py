@@ -56,9 +56,9 @@ def test_it_finds_the_choice_that_is_best_on_average() -> None:
     pool = ContextPool.draw(doors, {"train": 200}, seed=7)
     bandit = UpperConfidence(SharedPolicyVecEnv(doors, pool["train"], 8, 0, lambda *given: None), 4, 0.5)
     bandit.learn(4000, Nothing(), 1)
-    seen = np.zeros((5, 6), np.float32)
+    observations = np.zeros((5, 6), np.float32)
     assert bandit.tries.argmax() == 1
-    assert bandit.predict(seen, deterministic=True)[0].tolist() == [1] * 5
+    assert bandit.predict(observations, deterministic=True)[0].tolist() == [1] * 5
     assert int(bandit.scores().argmax()) == 1
     assert np.allclose(bandit.sums / bandit.tries, [0.5, 0.9, 0.5, 0.5], atol=0.15)
 

@@ -11,9 +11,7 @@ import argparse
 import torch
 
 from aign.scenarios.asp_selection import AspSelection
-from aign.scenarios.asp_selection.bound import Problem, upper_bound
-from aign.scenarios.asp_selection.prices import descended_prices, program_prices
-from aign.scenarios.asp_selection.providers import Fleet
+from aign.scenarios.asp_selection.bound import Problem, descended_prices, program_prices, upper_bound
 
 PUBLISHED = {
     "400-900": {"greedy": (-1069, 203), "random": (-81, 74), "round_robin": (251, 46), "crash_avoid": (367, 45),
@@ -28,7 +26,8 @@ def table(capacities: str, contexts: int, seed: int) -> None:
     scenario = AspSelection.create(capacities=capacities, fleet="drawn")
     drawn = scenario.draw_contexts(contexts, torch.Generator().manual_seed(seed))
     certificate = scenario.certify(drawn)
-    assignments = {name: scenario.outcome(drawn, scenario.played(rule, drawn)) for name, rule in scenario.rules.items()}
+    assignments = {name: scenario.outcome(drawn, scenario.rollout(rule, drawn))
+                   for name, rule in scenario.rules.items()}
     assignments["certified design"] = (scenario.utility(drawn, certificate.design),
                                        scenario.measure(drawn, certificate.design))
     print(f"\n{contexts} fleets, capacities {capacities}; bound {certificate.utility.mean():.1f} "
@@ -46,10 +45,10 @@ def programs(capacities: str, contexts: int, seed: int) -> None:
     """Print the linear program's optimum by HiGHS beside the bound by descent."""
     scenario = AspSelection.create(capacities=capacities, fleet="drawn")
     drawn = scenario.draw_contexts(contexts, torch.Generator().manual_seed(seed))
-    fleets, (arrivals, demands) = scenario.fleet_of(drawn), scenario.tasks_of(drawn)
+    workload = scenario.workload(drawn)
     prophet = scenario.utility(drawn, scenario.heuristics["prophet"](drawn))
     for row in range(contexts):
-        problem = Problem.of(Fleet.of(fleets.rows()[row:row + 1]), arrivals[row], demands[row])
+        problem = Problem.of(workload.row(row))
         bound, optimum = upper_bound(problem, descended_prices(problem)), program_prices(problem)[1]
         print(f"capacities {capacities}, context {row}: linear program {optimum:.2f}, bound by descent {bound:.2f} "
               f"({bound / optimum - 1:+.3%}), prophet {1 - float(prophet[row]) / optimum:.1%} below")

@@ -35,10 +35,9 @@ from aign.agents.behaviours import record
 from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
-from aign.trajectories.parts import finish, finished_parts
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.windows import COLUMNS, Windows
-from aign.trajectories.writer import ShardWriter
+from aign.trajectories.writer import ShardWriter, finished_parts
 
 EPISODES, WRITERS, SHARD_ROWS = 1_000_000, 2, 200_000
 CONTEXTS = {"train": 200, "validation": 10, "test": 10}
@@ -63,7 +62,7 @@ def write(folder: Path, place: int, episodes: int) -> None:
         for split, share in SHARES.items():
             for batch in record("random", scenario, pool[split], round(share * episodes), seed=place):
                 writer.append(batch)
-    finish(writer)
+    writer.finish()
 
 
 def put_together(folder: Path) -> None:

@@ -14,7 +14,8 @@ from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import schedulers
 from aign.diffusion import store as models
-from aign.diffusion.pipeline import DesignPipeline, Sampling
+from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.plans import Sampling
 from aign.errors import ModelError, ParameterError
 from aign.scenarios.core.constraints import Constraint
 

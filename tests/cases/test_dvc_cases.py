@@ -38,4 +38,4 @@ def test_a_file_without_further_networks_runs(case_folder, tmp_path):
     (clone.folder / "params.yaml").write_text(yaml.safe_dump(content))
     clone.dvc("repro")
     assert (clone.folder / f"data/reports/{VARIANT}/report.md").exists()
-    assert "Running stage" not in clone.dvc("repro", "--all-pipelines")
+    assert "Running stage" not in clone.dvc("repro", "dvc.yaml", "pipeline/dvc.yaml")

@@ -58,7 +58,7 @@ def test_a_label_is_of_what_was_shown_even_where_it_is_one_buffer(case_folder, m
         scenario = registry.create("gymnasium", environment=environment, module="queue_envs",
                                    labels={"moved": {"function": "queue_envs:moved", "how": "sum"}})
         contexts = scenario.draw_contexts(2, torch.Generator().manual_seed(0))
-        _, labels = scenario.outcome(contexts, scenario.played(scenario.rules["constant"], contexts))
+        _, labels = scenario.outcome(contexts, scenario.rollout(scenario.rules["constant"], contexts))
         measured.append(labels["moved"].tolist())
     assert measured[1] == measured[0] == pytest.approx([8.0, 8.0], rel=1e-6)  # the environment counts in float32
 

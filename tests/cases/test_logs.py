@@ -56,7 +56,7 @@ def test_a_column_twice_that_is_mapped_is_refused(trailing, tmp_path):
     content = (trailing / "log.csv").read_text().replace(",,\n", ",gained,\n", 1)
     (tmp_path / "log.csv").write_text(content)
     refused(imported(tmp_path / "log.csv", trailing / "map.yaml", tmp_path / "out"),
-            f"reward: the column 'gained' stands twice in {tmp_path / 'log.csv'}. Rename one of them.")
+            f"reward: the column 'gained' appears twice in {tmp_path / 'log.csv'}. Rename one of them.")
 
 
 # --- case 10 ---------------------------------------------------------------------------------------------------------
@@ -86,9 +86,9 @@ def test_blanks_around_names_and_empty_lines_above_them_do_not_matter(header, na
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("semicolons.csv", ("(line 1): 'run;tick;controller;gain_0_per_watt", 'say delimiter: ";" in the mapping')),
-    ("sep.csv", ("(line 1): 'sep='", "delete what stands above line 2, which has the names")),
-    ("comment.csv", ("(line 1): '# controller 3.2'", "delete what stands above line 2, which has the names")),
+    ("semicolons.csv", ("(line 1): 'run;tick;controller;gain_0_per_watt", 'set delimiter: ";" in the mapping')),
+    ("sep.csv", ("(line 1): 'sep='", "delete the lines above line 2, which has the names")),
+    ("comment.csv", ("(line 1): '# controller 3.2'", "delete the lines above line 2, which has the names")),
     ("capitals.csv", ("'RUN', 'TICK', 'CONTROLLER', 'GAIN_0_PER_WATT'", "write 'GAIN_0_PER_WATT' in the mapping"))])
 def test_a_header_that_is_not_understood_is_shown_and_what_would_help_is_said(header, name, words, tmp_path):
     refused(imported(header / name, header / "map.yaml", tmp_path / "out"), str(header / name),

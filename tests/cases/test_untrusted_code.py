@@ -7,7 +7,6 @@ import pytest
 import typer
 import yaml
 from diffusers import DiffusionPipeline
-from recorded_data import load_contexts
 from smoke import aign, contents, inside, jobs_here
 from stranger import AGENT, CODE, MODULE, NAMING, PLAIN, SMALL, SPELLINGS, Stranger, made, respelled
 
@@ -43,7 +42,7 @@ CALLS = {
     "TrajectoryStore.open": lambda to, **trust: TrajectoryStore.open(DATASET, **trust).scenario,
     "TrajectoryStore.open, quick": lambda to, **trust: TrajectoryStore.open(DATASET, deep=False, **trust).scenario,
     "LocalStore.open": lambda to, **trust: LocalStore.open(to(DATASET), **trust),
-    "verify": lambda to, **trust: list(verify(to(DATASET), load_contexts, **trust)),
+    "verify": lambda to, **trust: list(verify(to(DATASET), **trust)),
     "merge": lambda to, **trust: merge([to(DATASET), to("data/trajectories/again")], to("made"), **trust),
     "import_published": lambda to, **trust: import_published(to(PUBLISHED), to("made"), **trust),
     "publish_dataset": lambda to, **trust: publish_dataset([to(DATASET)], "made", **trust),

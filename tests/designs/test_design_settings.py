@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from aign.designs.generation import CYCLED, sampling_of
 from aign.designs.settings import EvaluateSettings, RequestSettings, SampleSettings, SamplingSettings
-from aign.diffusion.pipeline import Sampling
+from aign.diffusion.plans import Sampling
 from aign.diffusion.schedulers import DEFAULT
 
 
@@ -24,7 +24,8 @@ def test_sampling_defaults_are_those_of_the_pipeline():
 
 @pytest.mark.parametrize("values", [
     {"steps": 0}, {"guidance": -0.1}, {"guidance": 10.1}, {"temperature": 2.1}, {"projected_steps": -1},
-    {"ladder": []}, {"ladder": [1.01]}, {"constrained_ladder": []}, {"constrained_ladder": [-1.01]}, {"stepz": 3},
+    {"target_returns": []}, {"target_returns": [1.01]}, {"constrained_target_returns": []},
+    {"constrained_target_returns": [-1.01]}, {"stepz": 3},
     {"margins": []}, {"margins": [-0.1]},
 ])
 def test_sampling_out_of_range_is_refused(values):
@@ -46,7 +47,7 @@ def test_request_out_of_range_is_refused(values):
 
 def test_two_requests_of_one_name_are_refused_because_one_answer_would_be_lost():
     one, other = RequestSettings(name="free", seed=1), RequestSettings(name="free", seed=2)
-    with pytest.raises(ValidationError, match="'free' stands twice"):
+    with pytest.raises(ValidationError, match="duplicate name 'free'"):
         SampleSettings(requests=(one, other))
     assert len(SampleSettings(requests=(one, RequestSettings(name="other"))).requests) == 2
 

@@ -23,7 +23,7 @@ def explained(scenario, texts, seed=0):
 
 def test_a_binding_budget_has_a_price_that_certifying_again_confirms():
     context, _, certificate, found = explained(SIX, ["total_power<=60", "max_power<=39"])
-    budget, cap = found.bounds
+    budget, cap = found.effects
     more = SIX.certify(context[None], parse(["total_power<=61", "max_power<=39"], SIX.labels))
     assert budget.binds
     assert budget.price == pytest.approx(float(certificate.prices[Constraint("total_power", "<=", 60.0)][0]))
@@ -39,7 +39,7 @@ def test_a_binding_budget_has_a_price_that_certifying_again_confirms():
 
 def test_a_bound_from_below_is_loosened_downwards():
     _, _, _, found = explained(SIX, ["min_rate>=20"])
-    rate, = found.bounds
+    rate, = found.effects
     assert rate.step == pytest.approx(-0.2)
     assert rate.loosened == "min_rate>=19.8"
     assert rate.predicted >= 0
@@ -51,22 +51,22 @@ def test_who_pays_is_measured_against_the_unconstrained_optimum():
     free = SIX.certify(context[None]).design
     rates, before = (SIX.per_entity(context[None], one)["rate [Mbit/s]"][0] for one in (design[None], free))
     change = (rates - before) / before
-    assert [one.number for one in found.parts] == [int(k) + 1 for k in change.argsort(stable=True) if change[k]]
-    assert found.parts[0].here["power [level]"] == float(design[found.parts[0].number - 1])
+    assert [one.number for one in found.entities] == [int(k) + 1 for k in change.argsort(stable=True) if change[k]]
+    assert found.entities[0].here["power [level]"] == float(design[found.entities[0].number - 1])
     lost = int((rates < before).sum())
     assert f"{lost} pay in rate and {6 - lost} gain" in " ".join(found.sentences())
 
 
 def test_without_constraints_only_the_path_is_told():
     *_, found = explained(WATER, [])
-    assert (found.bounds, found.parts) == ((), ())
+    assert (found.effects, found.entities) == ((), ())
     assert len(found.sentences()) == 1
     assert len(found.utility) == WATER.horizon + 1
 
 
 def test_the_measured_gain_stands_alone_where_there_is_no_price():
     context, _, certificate, found = explained(WATER, ["total_power<=1"])
-    bound, = found.bounds
+    bound, = found.effects
     more = WATER.certify(context[None], parse(["total_power<=1.01"], WATER.labels))
     assert (bound.price, bound.predicted) == (None, None)
     assert bound.measured == pytest.approx(float(more.utility - certificate.utility), rel=1e-3)

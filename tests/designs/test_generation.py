@@ -1,12 +1,15 @@
+import dataclasses
+import math
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.designs import generation
-from aign.designs.generation import binding, generate, ranked
+from aign.designs.generation import binding, constraint_satisfaction, generate, ranked
 from aign.designs.settings import SamplingSettings
-from aign.diffusion.pipeline import Sampling
+from aign.diffusion.plans import Sampling
 from aign.scenarios.core.constraints import parse, satisfied
 
 CASES = st.lists(st.tuples(st.booleans(), st.floats(-1e9, 1e9) | st.sampled_from([0.0, 1e-6, -1e-6])),
@@ -63,7 +66,7 @@ def test_shapes_order_and_truth_of_every_figure(water, contexts, constraints):
         keys = list(zip((~found.feasible[row]).tolist(), (-found.utility[row]).tolist(), strict=True))
         assert keys == sorted(keys)
         assert sorted(found.target_returns[row].tolist()) == sorted(
-            torch.tensor(SamplingSettings().constrained_ladder[:5]).tolist())
+            torch.tensor(SamplingSettings().constrained_target_returns[:5]).tolist())
 
 
 def test_the_seed_decides(water, contexts, constraints):
@@ -90,10 +93,10 @@ def test_contexts_are_worked_on_in_parts_that_bound_memory(water, contexts, monk
 
 
 @pytest.mark.parametrize("count", [1, 3, 11])
-def test_target_returns_cycle_through_the_ladder(water, contexts, count):
-    ladder = (0.5, 0.25, 0.125)
-    found = generate(water, contexts, (), count, SamplingSettings(ladder=ladder, steps=5))
-    expected = sorted((ladder * count)[:count])
+def test_target_returns_cycle_over_the_candidates(water, contexts, count):
+    targets = (0.5, 0.25, 0.125)
+    found = generate(water, contexts, (), count, SamplingSettings(target_returns=targets, steps=5))
+    expected = sorted((targets * count)[:count])
     assert [sorted(row) for row in found.target_returns.tolist()] == [expected] * 3
 
 
@@ -107,6 +110,15 @@ def test_only_constraints_that_a_draft_breaks_are_shown(water, contexts):
     assert shown.tolist() == [[bool(row.max() > 0.5), bool(row.sum() > 100), bool(row.sum() < 0.1)] for row in power]
     assert shown[:, 0].all()
     assert not shown[:, 1:].any()
+
+
+def test_satisfaction_is_the_share_of_designs_before_and_after_projection(water, contexts, constraints):
+    few, many = (generate(water, contexts, constraints, count, seed=1) for count in (1, 3))
+    few = dataclasses.replace(few, raw_feasible=torch.tensor([[True], [True], [False]]))
+    assert bool(many.feasible.all())
+    assert not bool(many.raw_feasible.any())
+    assert constraint_satisfaction([few, many]) == {"raw": pytest.approx(2 / 12), "returned": 1.0}
+    assert math.isnan(constraint_satisfaction([])["returned"])
 
 
 def test_nothing_is_shown_where_nothing_is_asked(water, contexts):

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.designs.requests import MOST_DESIGNS, Request, make_request, read_context
+from aign.designs.requests import MOST_DESIGNS, Request, ResolvedRequest, read_context
+from aign.designs.settings import RequestSettings
 from aign.errors import AignError, ConstraintError, ContextError, ParameterError
 from aign.scenarios.core import registry
 
@@ -29,7 +30,7 @@ def context_file(tmp_path):
 @pytest.mark.parametrize("content", [GAINS, {"gain": GAINS}])
 def test_json_and_yaml_lists_and_mappings_say_the_same(context_file, dump, content):
     path = context_file(dump(content))
-    request = make_request(SCENARIO, context=path)
+    request = Request(context=path).resolve(SCENARIO)
     assert request.context.tolist() == GAINS
     assert request.context.dtype == torch.float32
     assert request.origin == str(path)
@@ -48,20 +49,20 @@ def test_whole_numbers_are_numbers(context_file):
     ("[1, 1, 2.5]", "allowed: a finite number"), ("[1, 1, 1" + "0" * 400 + "]", "too large"),
     ("{gian: [1, 1, 1]}", "Did you mean 'gain'"), ("{gain: [1, 1, 1], note: [1]}", "note"),
     ("{gain: 1}", "lists of numbers"), ("{gain: {0.1: a, 0.2: b, 0.3: c}}", "lists of numbers"),
-    ("{gain: [1, 1, 1], gain: [1, 1, 1]}", "twice"), ("[1, 1", "YAML"), ("&a [*a, 1, 1]", "no numbers"),
+    ("{gain: [1, 1, 1], gain: [1, 1, 1]}", "duplicate key 'gain'"), ("[1, 1", "YAML"), ("&a [*a, 1, 1]", "no numbers"),
     (b"\xff\xfe\x00", "YAML"),
 ])
 def test_a_context_file_that_is_none_says_why(context_file, text, message):
     path = context_file(text)
     with pytest.raises(ContextError, match=message) as caught:
-        make_request(SCENARIO, context=path)
+        Request(context=path).resolve(SCENARIO)
     assert str(path) in str(caught.value)
 
 
 def test_a_missing_file_and_a_folder_are_no_contexts(tmp_path):
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(ContextError, match=path.name):
-            make_request(SCENARIO, context=path)
+            Request(context=path).resolve(SCENARIO)
 
 
 def test_features_of_a_mapping_are_taken_in_the_scenarios_order(context_file):
@@ -76,10 +77,10 @@ def test_features_of_a_mapping_are_taken_in_the_scenarios_order(context_file):
 
 
 def test_presets_and_drawn_contexts():
-    preset = make_request(SCENARIO, preset="ladder", count=3)
+    preset = Request(preset="ladder", count=3).resolve(SCENARIO)
     assert torch.equal(preset.context, SCENARIO.presets["ladder"])
     assert (preset.origin, preset.count, preset.constraints) == ("preset ladder", 3, ())
-    drawn = [make_request(SCENARIO, seed=seed) for seed in (5, 5, 6)]
+    drawn = [Request(seed=seed).resolve(SCENARIO) for seed in (5, 5, 6)]
     assert torch.equal(drawn[0].context, drawn[1].context)
     assert not torch.equal(drawn[0].context, drawn[2].context)
     assert drawn[0].origin == "drawn with seed 5"
@@ -87,15 +88,47 @@ def test_presets_and_drawn_contexts():
 
 def test_what_cannot_be_asked(context_file):
     with pytest.raises(ParameterError, match="Did you mean 'ladder'"):
-        make_request(SCENARIO, preset="lader")
+        Request(preset="lader").resolve(SCENARIO)
     with pytest.raises(ParameterError, match="one of them"):
-        make_request(SCENARIO, preset="ladder", context=context_file("[1, 1, 1]"))
+        Request(preset="ladder", context=context_file("[1, 1, 1]")).resolve(SCENARIO)
     for count in (0, -1, MOST_DESIGNS + 1):
         with pytest.raises(ParameterError, match=str(count)):
-            make_request(SCENARIO, count=count)
-    assert make_request(SCENARIO, count=MOST_DESIGNS).count == MOST_DESIGNS
+            Request(count=count).resolve(SCENARIO)
+    assert Request(count=MOST_DESIGNS).resolve(SCENARIO).count == MOST_DESIGNS
     with pytest.raises(ConstraintError, match="contradict"):
-        make_request(SCENARIO, ["total_power<=1", "total_power>=2"])
+        Request(["total_power<=1", "total_power>=2"]).resolve(SCENARIO)
+
+
+@pytest.mark.parametrize("content", [GAINS, tuple(GAINS), {"gain": GAINS}, torch.tensor(GAINS)])
+def test_a_context_can_be_given_as_values(content):
+    request = Request(context=content).resolve(SCENARIO)
+    assert request.context.tolist() == GAINS
+    assert request.origin == "the given context"
+
+
+@pytest.mark.parametrize(("content", "message"), [([1, 1], "given 2"), ([1, "x", 1], "no numbers"),
+                                                  ({"gian": GAINS}, "Did you mean 'gain'"), (3, "lists of numbers")])
+def test_values_that_are_no_context_say_why(content, message):
+    with pytest.raises(ContextError, match=message):
+        Request(context=content).resolve(SCENARIO)
+
+
+def test_the_seed_of_the_answer_draws_a_context_unless_the_request_has_its_own():
+    said, own = Request().resolve(SCENARIO, seed=5), Request(seed=6).resolve(SCENARIO, seed=5)
+    assert (said.origin, own.origin) == ("drawn with seed 5", "drawn with seed 6")
+    assert torch.equal(said.context, Request(seed=5).resolve(SCENARIO).context)
+
+
+def test_one_text_is_no_list_of_constraints():
+    with pytest.raises(ParameterError, match=r"give a list of constraints, such as \['total_power<=1'\]"):
+        Request("total_power<=1")
+    with pytest.raises(ParameterError, match="seed = -1: allowed from 0 to 2147483647"):
+        Request(seed=-1)
+
+
+def test_a_request_of_the_parameter_file_is_the_same_request():
+    settings = RequestSettings(name="green", preset="ladder", where=("total_power<=1",), count=3, seed=2)
+    assert Request.of(settings) == Request(("total_power<=1",), preset="ladder", count=3, seed=2)
 
 
 NUMBERS = st.floats() | st.integers() | st.just(10**400)
@@ -110,14 +143,14 @@ CONTENTS = TREES | st.lists(st.floats(0.01, 1.9), min_size=3, max_size=3)
 def test_any_tree_in_a_file_is_a_request_or_an_error_of_ours(tmp_path_factory, content, dump):
     path = tmp_path_factory.getbasetemp() / "tree.yaml"
     path.write_text(dump(content))
-    check(lambda: make_request(SCENARIO, context=path))
+    check(lambda: Request(context=path).resolve(SCENARIO))
 
 
 @given(st.binary(max_size=40) | st.text("[]{}:,-.&*!|>'\"#%@`\n\t 019enaif~", max_size=20).map(str.encode))
 def test_any_bytes_in_a_file_are_a_request_or_an_error_of_ours(tmp_path_factory, content):
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"
     path.write_bytes(content)
-    check(lambda: make_request(SCENARIO, context=path))
+    check(lambda: Request(context=path).resolve(SCENARIO))
 
 
 LABELS = st.sampled_from(["total_power", "max_power", "active_channels", "power", ""])
@@ -127,7 +160,7 @@ CONSTRAINTS = st.builds("{}{}{}".format, LABELS, st.sampled_from(["<=", ">=", "<
 
 @given(st.lists(CONSTRAINTS | st.text(max_size=20), max_size=4))
 def test_any_constraints_are_a_request_or_an_error_of_ours(where):
-    check(lambda: make_request(SCENARIO, where))
+    check(lambda: Request(where).resolve(SCENARIO))
 
 
 def check(make):
@@ -135,7 +168,7 @@ def check(make):
         request = make()
     except AignError:
         return
-    assert isinstance(request, Request)
+    assert isinstance(request, ResolvedRequest)
     assert request.context.shape == (SCENARIO.context_size,)
     assert torch.equal(SCENARIO.check_contexts(request.context)[0], request.context)
     for constraint in request.constraints:

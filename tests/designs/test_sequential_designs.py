@@ -1,18 +1,18 @@
-"""Generation, tables and explanations where a design is a sequence of decisions."""
+"""Generation, tables and explanations in sequential scenarios."""
 
 import json
 
 import pytest
 import torch
 
+from aign.designs.answer import answer
 from aign.designs.baselines import recorded
-from aign.designs.diversity import measure, nearest, norm_of, ranges
+from aign.designs.diversity import measure, nearest
 from aign.designs.explanation import explain
 from aign.designs.generation import binding, generate
-from aign.designs.requests import make_request
+from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
-from aign.designs.table import WRITTEN_OUT, answer, written_out
-from aign.diffusion.pipeline import Sampling
+from aign.diffusion.plans import Sampling
 from aign.scenarios.core.constraints import parse
 
 QUICK = SamplingSettings(steps=4)
@@ -44,11 +44,11 @@ def test_constraints_hold_of_the_whole_episode_and_decide_the_rank(matching):
     assert (found.feasible.int().diff(dim=1) <= 0).all()
 
 
-def test_a_draft_episode_says_which_constraints_to_show(matching):
+def test_a_draft_episode_says_which_constraints_to_condition_on(matching):
     contexts = matching.pool["test"].values
     where = parse(["matched<=0", "matched>=0"], matching.scenario.labels)
-    shown = binding(matching.pipeline, contexts, where, Sampling(steps=4), torch.Generator().manual_seed(0))
-    assert shown.tolist() == [[True, False]] * 6
+    mask = binding(matching.pipeline, contexts, where, Sampling(steps=4), torch.Generator().manual_seed(0))
+    assert mask.tolist() == [[True, False]] * 6
 
 
 def test_recorded_designs_are_the_decisions_taken(matching, tracking):
@@ -58,18 +58,15 @@ def test_recorded_designs_are_the_decisions_taken(matching, tracking):
         assert torch.equal(data.scenario.utility(contexts, designs), data.store.gather("utility", rows))
 
 
-def test_distances_between_choices_count_the_decisions_that_differ(matching, tracking):
-    assert (norm_of(matching.scenario), norm_of(tracking.scenario)) == (0.0, 1.0)
-    assert ranges(matching.scenario).tolist() == [1.0] * 12
-    assert ranges(tracking.scenario).tolist() == [2.0] * 12
+def test_distances_between_choices_count_the_decisions_that_differ(matching):
     designs = torch.zeros(3, 12)
     designs[1, :3], designs[2, :2] = 3.0, 1.0
-    memory = torch.zeros(1, 12)
-    figures = measure(matching.scenario, designs, torch.ones(3), torch.ones(3, dtype=torch.bool), memory)
+    recorded_designs = torch.zeros(1, 12)
+    figures = measure(matching.scenario, designs, torch.ones(3), torch.ones(3, dtype=torch.bool), recorded_designs)
     assert (figures.distinct, figures.least_distance, figures.novelty) == (3, 2.0, [0.0, 3.0, 2.0])
     assert figures.mean_distance == pytest.approx((3 + 2 + 3) / 3)
     assert figures.mean_normalised == pytest.approx((3 + 2 + 3) / 3 / 12)
-    assert nearest(designs, memory, 0.0).tolist() == [0.0, 3.0, 2.0]
+    assert nearest(designs, recorded_designs, 0.0).tolist() == [0.0, 3.0, 2.0]
 
 
 def test_the_path_of_an_explanation_adds_up_decision_by_decision(matching):
@@ -81,7 +78,7 @@ def test_the_path_of_an_explanation_adds_up_decision_by_decision(matching):
     assert told.utility == [0, 1, 2, 3] + [3] * 9
     assert told.settled == list(range(1, 13))
     assert told.sentences() == ["Path: utility 0 at the start, 3 half way, 3.0000 at the end."]
-    assert told.parts == ()
+    assert told.entities == ()
 
 
 def test_nobody_in_particular_pays_for_a_constraint(matching):
@@ -89,7 +86,7 @@ def test_nobody_in_particular_pays_for_a_constraint(matching):
     where = parse(["matched>=1"], scenario.labels)
     told = explain(scenario, context, where, context, scenario.path_of(context, context, context),
                    scenario.certify(context[None], where))
-    assert told.parts == ()
+    assert told.entities == ()
     assert "matched>=1 is slack" in told.sentences()[0]
 
 
@@ -97,7 +94,7 @@ def test_nobody_in_particular_pays_for_a_constraint(matching):
 def test_an_answer_is_written_with_pictures_of_whole_states(request, tmp_path, name):
     data = request.getfixturevalue(name)
     memory = recorded(data.store, data.store.rows("train"))
-    found = answer(data.pipeline, make_request(data.scenario, count=2, seed=3), QUICK, 1, memory)
+    found = answer(data.pipeline, Request(count=2, seed=3).resolve(data.scenario), QUICK, 1, memory)
     paths = found.save_all(tmp_path / "one")
     assert {path.suffix for path in paths} == {".json", ".parquet", ".png"}
     content = json.loads((tmp_path / "one.json").read_text())
@@ -105,16 +102,9 @@ def test_an_answer_is_written_with_pictures_of_whole_states(request, tmp_path, n
     assert content["designs"][0]["utility"] == float(found.candidates.utility[0, 0])
     assert content["explanation"]["path_utility"][-1] == pytest.approx(content["designs"][0]["utility"])
     if name == "matching":
-        assert found._caption().endswith(" decisions.")
+        assert found.caption()[-1].endswith(" decisions.")
         assert found.rows()[0]["gap"] == pytest.approx(1 - found.rows()[0]["utility"] / 12)
     else:
         assert found.rows()[0]["gap"] is None, "an optimum of 0 has no relative gap"
         assert found.rows()[0]["normalised_return"] is not None
     assert len(found.spread(2).rows()) <= 2
-
-
-def test_the_terminal_leaves_out_the_end_of_a_long_design():
-    assert written_out([1.0, 2.5]) == "1 2.5"
-    text = written_out([0.0] * (WRITTEN_OUT + 1))
-    assert text.endswith(f" ... ({WRITTEN_OUT + 1} values)")
-    assert text.count("0 ") == WRITTEN_OUT

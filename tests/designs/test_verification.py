@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from aign.designs.verification import execute, verify
-from aign.diffusion.pipeline import Plans
+from aign.designs.verification import verify
+from aign.diffusion.plans import Plans
 from aign.scenarios.core.constraints import parse
 
 
@@ -23,7 +23,7 @@ def contexts(pipeline):
 
 def test_the_executed_path_follows_the_simulator_step_by_step(pipeline, contexts):
     scenario, plans = pipeline.scenario, plans_for(pipeline, contexts)
-    path = execute(pipeline, contexts, plans)
+    path, _ = pipeline.strategy.execute(pipeline, contexts, plans)
     assert path.shape == (5, scenario.horizon + 1, scenario.state_size)
     assert torch.equal(path[:, 0], scenario.initial_state(contexts))
     for row in range(5):
@@ -37,7 +37,8 @@ def test_the_executed_path_follows_the_simulator_step_by_step(pipeline, contexts
 
 def test_renumbering_users_renumbers_the_path_and_nothing_else(pipeline, contexts):
     plans, order = plans_for(pipeline, contexts), torch.arange(contexts.shape[1]).flip(0)
-    turned = Plans(plans.states[..., order], plans.raw_designs[:, order], plans.designs[:, order])
+    designs = plans.designs[:, order]
+    turned = Plans(plans.states[..., order], plans.raw_designs[:, order], designs, designs)
     one, other = verify(pipeline, contexts, plans, ()), verify(pipeline, contexts[:, order], turned, ())
     assert torch.equal(one.paths[..., order], other.paths)
     assert torch.equal(one.reached, other.reached)
@@ -61,8 +62,8 @@ def test_utility_and_labels_are_the_scenarios_and_feasibility_has_no_tolerance(p
 
 def test_reached_means_that_the_path_ends_exactly_at_the_design(pipeline, contexts):
     plans = plans_for(pipeline, contexts)
-    final = execute(pipeline, contexts, plans)[:, -1]
+    final = pipeline.strategy.execute(pipeline, contexts, plans)[0][:, -1]
     elsewhere = final.clone()
     elsewhere[0, 0] += 1
-    arrived = Plans(plans.states, plans.raw_designs, elsewhere)
+    arrived = Plans(plans.states, plans.raw_designs, elsewhere, elsewhere)
     assert verify(pipeline, contexts, arrived, ()).reached.tolist() == [False, True, True, True, True]

@@ -57,7 +57,7 @@ def make_settings():
         small = {"network": NetworkSettings(channels=16, multipliers=(1, 2), kernel=3, embedding=32), "stride": 2,
                  "steps": 9, "batch_size": 16, "warmup": 3, "noise_steps": 20, "prediction": "sample",
                  "inverse_hidden": 16, "evaluate_every": 4, "checkpoint_every": 4, "precision": "float32",
-                 "compile": False, "return_dropout": 0.1, "label_dropout": 0.5, "return_focus": 0.0}
+                 "compile": False, "return_dropout": 0.1, "label_dropout": 0.5, "return_weighting": 0.0}
         return TrainSettings(**(small | changes))
     return make
 

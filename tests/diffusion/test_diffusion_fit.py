@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from aign.diffusion import fit
-from aign.diffusion.fit import user_widths
+from aign.diffusion.fit import entity_widths
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 from aign.errors import ParameterError
 from aign.scenarios.core import registry
@@ -34,10 +34,10 @@ def test_choices_belong_to_no_user(matching, make_settings):
 
 def test_features_that_belong_to_nobody_are_refused():
     scenario = registry.create("power-allocation", users=3, base_stations=2)
-    assert user_widths(scenario, scenario.fixed_features) == [2]
+    assert entity_widths(scenario, scenario.fixed_features) == [2]
     odd = registry.create("power-allocation", users=4).fixed_features
-    with pytest.raises(ParameterError, match=r"log_gain cannot be shared out among them. Use kind: temporal"):
-        user_widths(scenario, odd)
+    with pytest.raises(ParameterError, match=r"log_gain cannot be divided among them. Use kind: temporal"):
+        entity_widths(scenario, odd)
 
 
 def test_a_set_network_needs_values_of_users():

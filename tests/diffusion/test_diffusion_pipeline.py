@@ -2,7 +2,9 @@ import pytest
 import torch
 
 from aign.diffusion import schedulers
-from aign.diffusion.pipeline import DesignPipeline, Plans, Sampling, interpolated
+from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.plans import Plans, Sampling
+from aign.diffusion.strategies import interpolated
 from aign.errors import ContextError, ParameterError
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import Constraint, satisfied
@@ -21,11 +23,11 @@ def contexts(scenario):
 
 @pytest.fixture
 def plan(pipeline, contexts):
-    def make(constraints=(), shown=None, seed=1, contexts=contexts, returns=None, **sampling):
+    def make(constraints=(), mask=None, seed=1, contexts=contexts, returns=None, project=True, **sampling):
         returns = torch.full((len(contexts),), 0.9) if returns is None else returns
-        how = Sampling(**({"steps": 5, "guidance": 1.5, "composed": False} | sampling))
-        return pipeline(contexts, returns, constraints, shown, how,
-                        torch.Generator().manual_seed(seed))
+        how = Sampling(**({"steps": 5, "guidance": 1.5, "compositional_guidance": False} | sampling))
+        return pipeline(contexts, returns, constraints, mask, how, torch.Generator().manual_seed(seed),
+                        project=project)
     return make
 
 
@@ -75,6 +77,27 @@ def test_every_design_meets_constraints_with_a_closed_form(plan, scenario, conte
     assert satisfied(LIMITS, scenario.measure(contexts, plans.designs), COUNT).all()
     raw = satisfied(LIMITS, scenario.measure(contexts, plans.raw_designs), COUNT)
     assert projected_steps > 0 or not raw.all(), "raw designs are what the network makes of the request"
+
+
+def test_without_projection_designs_are_those_the_network_makes(plan, scenario, contexts):
+    raw = plan(LIMITS, project=False)
+    assert torch.equal(raw.designs, plan(LIMITS).raw_designs)
+    assert torch.equal(raw.designs, raw.raw_designs)
+    assert torch.equal(raw.states[:, -1], raw.designs)
+    assert torch.equal(scenario.admissible(raw.designs), raw.designs)
+    assert equal(raw, plan(LIMITS, project=False, projected_steps=5))
+
+
+def test_without_projection_each_row_may_have_constraints_that_contradict_those_of_others(plan):
+    """Rows of two requests in one batch are those of each request alone."""
+    both = (LIMITS[0], Constraint("total_power", ">=", 2.5))
+    mask = torch.zeros(COUNT, 2, dtype=torch.bool)
+    mask[:10, 0] = mask[10:, 1] = True
+    together = plan(both, mask, project=False)
+    for number, rows in enumerate((slice(None, 10), slice(10, None))):
+        alone = plan(both[number:number + 1], project=False)
+        torch.testing.assert_close(together.designs[rows], alone.designs[rows])
+    assert not torch.allclose(together.designs[10:], plan(both[:1], project=False).designs[10:], atol=1e-3)
 
 
 def test_the_last_steps_project_the_design(plan, pipeline, monkeypatch):
@@ -234,7 +257,7 @@ def test_a_pipeline_knows_its_scenario_and_statistics(pipeline, scenario):
 def test_composition_guides_by_each_label_alone_in_one_pass(plan, watch, contexts):
     """Ajay et al. (2023), eq. 9: nothing + w sum over labels of (that label alone - nothing)."""
     weight = 1.5
-    plans = plan(LIMITS, guidance=weight, composed=True, steps=1, projected_steps=0)
+    plans = plan(LIMITS, guidance=weight, compositional_guidance=True, steps=1, projected_steps=0)
     assert [len(call.inputs[0]) for call in watch] == [3 * COUNT]
     views = watch[0].inputs[4].chunk(3)
     assert [view[0].tolist() for view in views] == [[True, True, False, False], [True, False, True, False],

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from aign.diffusion import store
-from aign.diffusion.pipeline import DesignPipeline, Sampling
+from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.plans import Sampling
 from aign.errors import ModelError, ParameterError
 from aign.files import manifest
 
@@ -21,7 +22,8 @@ class Refused(socket.socket):  # urllib3 makes one when it is imported, to learn
     connect = connect_ex = send = sendto = sendall = refuse
 socket.socket = Refused
 socket.create_connection = socket.getaddrinfo = torch.load = refuse
-from aign.diffusion.pipeline import DesignPipeline, Sampling
+from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.plans import Sampling
 pipeline = DesignPipeline.from_pretrained(sys.argv[1])
 contexts = pipeline.scenario.draw_contexts(3, torch.Generator().manual_seed(0))
 plans = pipeline(contexts, torch.ones(3), sampling=Sampling(steps=4), generator=torch.Generator().manual_seed(0))

@@ -46,7 +46,7 @@ def test_fixed_observations_become_standard_scores():
 
 def test_json_changes_nothing():
     text = json.dumps(NORMALISER.to_json())
-    assert Normaliser.from_json(json.loads(text)) == NORMALISER
+    assert Normaliser(**json.loads(text)) == NORMALISER
 
 
 def test_shared_statistics_measure_all_users_alike_and_fit_any_number():
@@ -75,7 +75,7 @@ def test_plans_of_changes_come_back_as_states():
     plan = changing.plan(following, first)
     assert plan.abs().max() == 1.0, "the rarest changes are clipped"
     torch.testing.assert_close(changing.planned(plan, first).sub(following).abs().quantile(0.98), torch.tensor(0.0))
-    assert Normaliser.from_json(changing.to_json()) == changing
+    assert Normaliser(**changing.to_json()) == changing
 
 
 def test_plans_of_states_are_left_as_they_are():

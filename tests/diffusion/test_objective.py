@@ -124,7 +124,7 @@ def test_better_trajectories_weigh_more_with_focus(make_settings, data, focus):
     rows = torch.arange(6)
     returns = torch.tensor([-9.0, -1.0, 0.0, 0.5, 1.0, 4.0])
     chosen = Examples(data.states[rows], data.actions[rows], data.fixed[rows], data.conditions[rows], returns)
-    loss = float(objective(make_settings(return_focus=focus)).denoising(Recorder(), chosen, rows))
+    loss = float(objective(make_settings(return_weighting=focus)).denoising(Recorder(), chosen, rows))
     weights = [math.exp(focus * (value - 1)) for value in (-1, -1, 0, 0.5, 1, 1)]
     errors = data.states[rows][:, 2::2].double().square().mean((1, 2)).tolist()
     expected = sum(w * e for w, e in zip(weights, errors, strict=True)) / sum(weights)

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics, by_user, in_runs
+from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics, by_entity, in_runs
 
 LENGTH, CONDITIONS = 4, 3
 STATES, FIXED = [1, 2], [2]
@@ -24,7 +24,7 @@ def batch(users, count=3, seed=0):
 
 
 def reordered(values, widths, order):
-    return in_runs(by_user(values, widths, len(order))[..., order, :], widths)
+    return in_runs(by_entity(values, widths, len(order))[..., order, :], widths)
 
 
 @given(st.permutations(range(5)), st.integers(0, 5))
@@ -53,9 +53,9 @@ def test_every_user_hears_of_every_other_and_of_their_number(network):
         before = network(noisy, step, known, conditions, shown)
         moved = (network(changed, step, known, conditions, shown) - before).abs()
         assert (moved[:, :, :4].sum(dim=1) > 1e-6).all()
-        doubled = in_runs(by_user(noisy, STATES, 4).repeat(1, 1, 2, 1), STATES)
+        doubled = in_runs(by_entity(noisy, STATES, 4).repeat(1, 1, 2, 1), STATES)
         parts = known.split([4 * sum(FIXED), 4 * sum(STATES)], dim=1)
-        twice = torch.cat([in_runs(by_user(part, widths, 4).repeat(1, 2, 1), widths)
+        twice = torch.cat([in_runs(by_entity(part, widths, 4).repeat(1, 2, 1), widths)
                            for part, widths in zip(parts, (FIXED, STATES), strict=True)], dim=1)
         plan = network(doubled, step, twice, conditions, shown)[:, :, :4]
     assert (plan - before[:, :, :4]).abs().max() > 1e-6
@@ -73,7 +73,7 @@ def test_hidden_conditions_change_nothing_and_shown_ones_do(network):
 
 def test_regrouping_is_undone():
     values = torch.arange(24.0).reshape(2, 12)
-    grouped = by_user(values, [1, 2], 4)
+    grouped = by_entity(values, [1, 2], 4)
     assert grouped[0, 1].tolist() == [1.0, 6.0, 7.0], "one value of the first run, two of the second"
     assert torch.equal(in_runs(grouped, [1, 2]), values)
 
@@ -86,7 +86,7 @@ def test_one_head_serves_every_user():
     fixed = torch.randn(4, 10, generator=generator)
     together = head(now, following, fixed).unflatten(1, (5, 2))
     for user in range(5):
-        own = [by_user(values, widths, 5)[:, user] for values, widths in ((now, STATES), (following, STATES),
+        own = [by_entity(values, widths, 5)[:, user] for values, widths in ((now, STATES), (following, STATES),
                                                                           (fixed, FIXED))]
         torch.testing.assert_close(together[:, user], head.head(*own))
 

@@ -88,13 +88,13 @@ def test_a_model_of_sets_is_found_for_any_number_of_users(trained, tmp_path):
     found = models.find(tmp_path, "power-allocation", {"users": 7})
     assert found.scenario.state_size == 7
     assert models.serving(found, {"users": 7}) is found
-    with pytest.raises(ParameterError, match="more than the number of users"):
+    with pytest.raises(ParameterError, match="more than the number of decision makers"):
         models.find(tmp_path, "power-allocation", {"base_stations": 2})
 
 
 def test_another_family_is_refused(trained):
     for other in (registry.create("power-allocation", users=3, base_stations=2), registry.create("water-filling")):
-        with pytest.raises(ParameterError, match="more than the number of users"):
+        with pytest.raises(ParameterError, match="more than the number of decision makers"):
             trained.pipeline.at(other)
 
 

@@ -19,7 +19,7 @@ def inputs(batch=6, length=8, seed=1):
             "timestep_B": torch.randint(50, (batch,), generator=generator),
             "known_BK": torch.randn(batch, K, generator=generator),
             "conditions_BQ": torch.randn(batch, Q, generator=generator),
-            "shown_BQ": torch.rand(batch, Q, generator=generator) < 0.5}
+            "mask_BQ": torch.rand(batch, Q, generator=generator) < 0.5}
 
 
 @pytest.mark.parametrize("multipliers", [[1], [1, 2], [2, 3], [1, 2, 4]])
@@ -62,7 +62,7 @@ def test_the_number_of_weights_follows_from_the_sizes(multipliers, kernel, embed
 @pytest.mark.parametrize("value", [-3.0, 1e30, math.inf, math.nan])
 def test_a_hidden_condition_has_no_influence_at_all(value):
     unet, given = network(), inputs()
-    hidden = ~given["shown_BQ"]
+    hidden = ~given["mask_BQ"]
     assert hidden.any()
     changed = given | {"conditions_BQ": torch.where(hidden, value, given["conditions_BQ"])}
     assert torch.equal(unet(**changed), unet(**given))
@@ -78,11 +78,11 @@ def test_a_shown_condition_has_an_influence_and_so_has_its_being_shown(column):
     unet, given = network(), inputs()
     conditions = given["conditions_BQ"].clone()
     conditions[:, column] += 1.0
-    assert torch.equal(changed_rows(unet, given, conditions_BQ=conditions), given["shown_BQ"][:, column])
-    shown = given["shown_BQ"].clone()
+    assert torch.equal(changed_rows(unet, given, conditions_BQ=conditions), given["mask_BQ"][:, column])
+    shown = given["mask_BQ"].clone()
     shown[:, column] ^= True
     zero = given | {"conditions_BQ": torch.zeros_like(conditions)}
-    assert changed_rows(unet, zero, shown_BQ=shown).all(), "a condition of zero differs from a hidden one"
+    assert changed_rows(unet, zero, mask_BQ=shown).all(), "a condition of zero differs from a hidden one"
 
 
 @pytest.mark.parametrize("name", ["timestep_B", "known_BK"])

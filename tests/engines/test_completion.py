@@ -11,7 +11,7 @@ from aign.errors import StorageError
 
 @pytest.fixture
 def work(tmp_path):
-    """A sealed piece of work: two files and the marker."""
+    """What a finished job left: two files and the marker."""
     (tmp_path / "random" / "deep").mkdir(parents=True)
     paths = [tmp_path / "random" / "part.arrow", tmp_path / "random" / "deep" / "policy.json"]
     for number, path in enumerate(paths):
@@ -20,7 +20,7 @@ def work(tmp_path):
     return tmp_path / "random.json", paths
 
 
-def test_a_seal_keeps_its_content(work):
+def test_a_marker_keeps_its_content(work):
     marker, _ = work
     assert completion.read(marker) == {"parts": ["part.arrow"], "episodes": 7}
     before = marker.read_bytes()
@@ -42,32 +42,21 @@ def test_a_damaged_file_is_named_and_its_work_dropped(work, capsys, harm, number
     assert f"collect water-4 | does random again: {paths[number]}" in capsys.readouterr().out
 
 
-def test_every_bit_of_the_marker_is_sealed(work):
+def test_a_change_of_any_bit_of_the_marker_is_found(work):
     marker, _ = work
     content = marker.read_bytes()
-    sound = json.loads(content)
     for place in range(len(content)):
         changed = bytearray(content)
         changed[place] ^= 1 << place % 8
         marker.write_bytes(changed)
-        if same_values(changed, sound):  # other white space, or an escape for a character
-            assert completion.read(marker) == {"parts": ["part.arrow"], "episodes": 7}
-        else:
-            with pytest.raises(StorageError, match=r"random(\.json|/)"):
-                completion.read(marker)
-
-
-def same_values(text, value):
-    try:
-        return json.loads(text) == value
-    except ValueError:
-        return False
+        with pytest.raises(StorageError, match=r"random\.json"):
+            completion.read(marker)
 
 
 @given(st.recursive(st.none() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=3)
                     | st.dictionaries(st.text(max_size=6), inner, max_size=3), max_leaves=5))
-def test_any_json_that_is_no_seal_is_refused(tmp_path_factory, value):
-    marker = tmp_path_factory.mktemp("seal") / "marker.json"
+def test_any_json_that_is_no_marker_is_refused(tmp_path_factory, value):
+    marker = tmp_path_factory.mktemp("marker") / "marker.json"
     marker.write_text(json.dumps(value))
     with pytest.raises(StorageError, match=r"marker\.json"):
         completion.read(marker)

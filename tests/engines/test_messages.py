@@ -1,3 +1,7 @@
+import logging
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +13,35 @@ def test_say_prints_one_unwrapped_line_and_takes_brackets_literally(capsys):
     message = "word [red] " * 40
     messages.say("collect power-20", message.strip())
     assert capsys.readouterr().out == f"collect power-20 | {message.strip()}\n"
+
+
+def test_a_program_that_configures_no_logging_hears_nothing():
+    code = ("from pathlib import Path\nfrom aign.engines import messages\nfrom aign.engines.progress import Progress\n"
+            "messages.made('train', Path('.'))\nwith Progress('train', plain_line_seconds=0.0) as progress:\n"
+            "    progress.add('steps', 2)\n    progress.update('steps', 1)\n    progress.tick()\n")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    told = subprocess.run([sys.executable, "-c", f"import logging\nlogging.basicConfig(level=logging.INFO)\n{code}"],
+                          capture_output=True, text=True, check=True)
+    assert "INFO:aign:train | made ." in told.stderr
+
+
+def test_showing_twice_prints_once(capsys):
+    messages.show()
+    messages.show()
+    messages.say("train", "once")
+    assert capsys.readouterr().out == "train | once\n"
+
+
+def test_messages_reach_the_handlers_of_the_program(caplog):
+    with caplog.at_level(logging.INFO, logger="aign"):
+        messages.measured("evaluate", gap=0.5)
+    assert [record.getMessage() for record in caplog.records] == ["evaluate | measured gap 0.5"]
+
+
+def test_warnings_go_to_standard_error_unwrapped(capsys):
+    messages.warn("warning: [red] " + "word " * 60)
+    assert capsys.readouterr() == ("", "warning: [red] " + "word " * 60 + "\n")
 
 
 def test_read_and_made_tell_files_and_size(tmp_path, capsys):

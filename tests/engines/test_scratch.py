@@ -103,7 +103,9 @@ def test_unwritable_root_is_a_storage_error(tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
+from aign.engines import messages
 from aign.engines.scratch import scratch
+messages.show()
 with scratch("train", "a", sys.argv[2], Path(sys.argv[1])) as folder:
     print("holding", flush=True)
     time.sleep(float(sys.argv[3]))

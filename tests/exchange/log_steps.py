@@ -12,7 +12,7 @@ from aign.exchange.logs.values import read_values
 
 
 def read_log(folder, store, change=lambda log: log, **changes):
-    """Return mapping, columns, faults, values and episodes of a store's log after a change to it."""
+    """Return mapping, columns, errors, values and episodes of a store's log after a change to it."""
     mapping = LogMapping.model_validate({**MAPPING, **changes})
     log = change(log_of(store))
     log.to_parquet(folder / "log.parquet", index=False)
@@ -20,4 +20,4 @@ def read_log(folder, store, change=lambda log: log, **changes):
     columns = resolve(Path("map.yaml"), mapping, store.scenario, header)
     table = read_table(header, columns.names)
     values = read_values(table, columns, mapping)
-    return mapping, columns, table.faults, values, put_together(values, table.faults, mapping, store.scenario.horizon)
+    return mapping, columns, table.errors, values, put_together(values, table.errors, mapping, store.scenario.horizon)

@@ -92,5 +92,5 @@ def test_columns_that_the_mapping_does_not_name_do_not_matter(scenario, extra):
 
 @pytest.mark.parametrize("name", ["run", "gained", "who", "sum_mw"])
 def test_a_column_that_is_used_may_not_stand_twice(scenario, name):
-    with pytest.raises(ParameterError, match=f"the column '{name}' stands twice in log.csv. Rename one"):
+    with pytest.raises(ParameterError, match=f"the column '{name}' appears twice in log.csv. Rename one"):
         resolve(PATH, mapping(), scenario, [*NAMES, name])

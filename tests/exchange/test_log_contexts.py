@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.errors import DatasetError
-from aign.exchange.logs.contexts import certified_pool, different, split_of
+from aign.exchange.logs.contexts import contexts_of, different, split_of
 from aign.exchange.logs.mapping import SplitShares
 from aign.trajectories.schema import SPLITS
 
@@ -17,10 +17,10 @@ PATH = Path("log.csv")
 @given(st.lists(st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32)), min_size=1, max_size=12))
 def test_equal_values_are_one_context(rows):
     values = np.array(rows, dtype=np.float32)
-    found, which = different(values)
-    assert np.array_equal(found[which].view(np.uint32), values.view(np.uint32))
-    assert len(found) == len({value.tobytes() for value in values})
-    assert np.array_equal(different(values[::-1])[0].view(np.uint32), found.view(np.uint32))
+    distinct, which = different(values)
+    assert np.array_equal(distinct[which].view(np.uint32), values.view(np.uint32))
+    assert len(distinct) == len({value.tobytes() for value in values})
+    assert np.array_equal(different(values[::-1])[0].view(np.uint32), distinct.view(np.uint32))
 
 
 @given(st.integers(3, 200), st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.25, 0.25), (0.9, 0.0, 0.1), (1.0, 0.0, 0.0)]),
@@ -49,13 +49,11 @@ def test_too_few_contexts_for_all_splits(count):
 
 
 def test_contexts_are_certified_like_drawn_ones(scenario):
-    values = scenario.draw_contexts(6, torch.Generator().manual_seed(0)).numpy()
-    splits = np.array([0, 2, 1, 0, 0, 2])
-    pool, row = certified_pool(values, splits, scenario)
-    every = scenario.certify(torch.from_numpy(values)).utility
-    for index in range(6):
-        part = pool[SPLITS[splits[index]]]
-        assert np.array_equal(part.values[row[index]].numpy(), values[index])
-        assert part.optimum[row[index]] == every[index]
-    ids = torch.cat([part.ids for part in pool.splits.values()])
-    assert len(ids.unique()) == 6
+    values = scenario.draw_contexts(6, torch.Generator().manual_seed(0)).numpy()[[0, 1, 2, 3, 4, 5, 2, 0]]
+    contexts = contexts_of(values, SplitShares(train=0.5, validation=0.25, test=0.25), scenario, PATH)
+    assert np.array_equal(contexts.of.values.numpy(), values)
+    assert torch.equal(contexts.of.optimum, scenario.certify(torch.from_numpy(values)).utility)
+    for split, part in contexts.pool.splits.items():
+        assert set(contexts.of.ids[torch.from_numpy(contexts.split == split)].tolist()) == set(part.ids.tolist())
+    assert len(contexts.of.ids.unique()) == sum(len(part) for part in contexts.pool.splits.values()) == 6
+    assert contexts.pool.splits.keys() == set(SPLITS)

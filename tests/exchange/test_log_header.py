@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from aign.exchange.logs.header import SHOWN_NAMES, Header, read_header
+from aign.exchange.logs.header import MAX_NAMES, Header, read_header
 
 ROWS = "run,tick,gain_0,gain_1\nr,0,1.5,2.5\n"
 
@@ -24,28 +24,28 @@ def test_the_names_that_are_there_are_listed(lacks):
 
 
 @pytest.mark.parametrize(("content", "pattern", "hint"), [
-    (ROWS.replace(",", ";"), "run", 'say delimiter: ";" in the mapping'),
-    (ROWS.replace(",", "\t"), "gain_([0-9]+)", r'say delimiter: "\\t" in the mapping'),
-    (ROWS.replace(",", "|"), "tick", r'say delimiter: "\|" in the mapping'),
-    ("sep=,\n" + ROWS, "run", "delete what stands above line 2, which has the names"),
-    ("# controller 3.2\n\n# south\n" + ROWS, "run", "delete what stands above line 4, which has the names"),
-    (ROWS.upper(), "run", "write 'RUN' in the mapping, in the file's capitals"),
+    (ROWS.replace(",", ";"), "run", 'set delimiter: ";" in the mapping'),
+    (ROWS.replace(",", "\t"), "gain_([0-9]+)", r'set delimiter: "\\t" in the mapping'),
+    (ROWS.replace(",", "|"), "tick", r'set delimiter: "\|" in the mapping'),
+    ("sep=,\n" + ROWS, "run", "delete the lines above line 2, which has the names"),
+    ("# controller 3.2\n\n# south\n" + ROWS, "run", "delete the lines above line 4, which has the names"),
+    (ROWS.upper(), "run", "write 'RUN' in the mapping, with the file's capitals"),
     (ROWS.upper(), "gain_([0-9]+)", "write 'GAIN_0' in the mapping"),
     ("sep=;\n" + ROWS.replace(",", ";"), "run",
-     'delete what stands above line 2, which has the names; say delimiter: ";" in the mapping'),
+     'delete the lines above line 2, which has the names; set delimiter: ";" in the mapping'),
     ("title\n" + ROWS.upper().replace(",", ";"), "run",
-     "above line 2, which has the names; say delimiter: \";\" in the mapping; write 'RUN' in the mapping")])
+     "above line 2, which has the names; set delimiter: \";\" in the mapping; write 'RUN' in the mapping")])
 def test_what_would_let_it_be_found_is_said(lacks, content, pattern, hint):
-    assert re.search(f"To mend it: .*{hint}", lacks(content, pattern))
+    assert re.search(f"To fix it: .*{hint}", lacks(content, pattern))
 
 
 @pytest.mark.parametrize("content", ["x\n", "a,b\n1,2\n", 'a,b\n"1,2\n'])
 def test_nothing_is_said_where_nothing_would_help(lacks, content):
-    assert "mend" not in lacks(content)
+    assert "fix" not in lacks(content)
 
 
 def test_long_lists_and_long_names_are_cut():
-    said = Header(Path("log.csv"), ("n" * 500, *(f"c{i}" for i in range(SHOWN_NAMES + 9)))).lacks("'x'", "x")
+    said = Header(Path("log.csv"), ("n" * 500, *(f"c{i}" for i in range(MAX_NAMES + 9)))).lacks("'x'", "x")
     assert "and 10 more" in said
     assert len(said) < 600
 
@@ -56,4 +56,3 @@ def test_names_lose_their_blanks_and_byte_order_mark_and_empty_lines_above_them(
     header = read_header(path)
     assert header.names == ("run", "tick", "gain,0", "")
     assert header.line == 3
-    assert header.place("tick") == 1

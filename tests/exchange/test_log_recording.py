@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from log_steps import read_log
 
-from aign.exchange.logs.mapping import SplitShares
-from aign.exchange.logs.recording import contexts_of, record
+from aign.exchange.logs.contexts import contexts_of
+from aign.exchange.logs.recording import record
 from aign.trajectories.validation import columns_of
 
 PATH = Path("log.parquet")
@@ -20,16 +20,6 @@ def recorded(tmp_path, store):
         return contexts, {name: np.concatenate([columns_of(part)[name] for part in parts])
                           for name in columns_of(parts[0])}
     return made
-
-
-def test_contexts_belong_to_their_episodes(store):
-    values = np.concatenate([store.column("context").numpy()] * 2)
-    found = contexts_of(values, SplitShares(), store.scenario, PATH)
-    assert np.array_equal(found.of.values.numpy(), values)
-    assert np.array_equal(found.of.optimum.numpy(), store.scenario.certify(found.of.values).utility.numpy())
-    assert np.array_equal(found.of.ids[:20], found.of.ids[20:])
-    for split, part in found.pool.splits.items():
-        assert set(found.of.ids[found.split == split].tolist()) == set(part.ids.tolist())
 
 
 def test_given_values_are_stored_as_given(recorded):

@@ -28,7 +28,7 @@ def table(tmp_path):
 def test_numbers_as_people_write_them(table):
     found = table("a\n1\n-2.5\n +3e2 \n.5\n7.\n", ["a"])
     assert found.numbers("a").tolist() == [1, -2.5, 300, 0.5, 7]
-    assert len(found.faults) == 0
+    assert len(found.errors) == 0
 
 
 def test_cells_that_are_no_number_are_faults_of_their_line(table):
@@ -36,20 +36,20 @@ def test_cells_that_are_no_number_are_faults_of_their_line(table):
     values = found.numbers("a")
     assert values[0] == 1
     assert np.isnan(values[1:]).all()
-    assert [line for line, _ in found.faults.entries()] == [3, 4, 6, 7, 8]
-    assert found.faults.entries()[0] == (3, "a: 'abc' is no finite number")
+    assert [line for line, _ in found.errors.entries()] == [3, 4, 6, 7, 8]
+    assert found.errors.entries()[0] == (3, "a: 'abc' is not a finite number")
 
 
 def test_whole_numbers(table):
     found = table("a\n3\n4.0\n4.5\n1e300\n''\n", ["a"])
     assert found.whole_numbers("a").tolist() == [3, 4, NO_NUMBER, NO_NUMBER, NO_NUMBER]
-    assert [line for line, _ in found.faults.entries()] == [4, 5, 6]
+    assert [line for line, _ in found.errors.entries()] == [4, 5, 6]
 
 
 def test_flags(table):
     found = table("a,b\ntrue,\nFALSE,\n1,\n0,\n,\nmaybe,\n", ["a"])
     assert found.flags("a").tolist() == [True, False, True, False, False, False]
-    assert found.faults.entries() == [(7, "a: 'maybe' is neither true nor false")]
+    assert found.errors.entries() == [(7, "a: 'maybe' is neither true nor false")]
 
 
 @pytest.mark.parametrize("word", ["yes", "Y", "T", "TRUE", "on", "1.0"])
@@ -57,7 +57,7 @@ def test_flags_in_other_words(table, word):
     opposite = {"yes": "No", "Y": "n", "T": "f", "TRUE": "False", "on": "OFF", "1.0": "0.0"}[word]
     found = table(f"a\n{word}\n{opposite}\n", ["a"])
     assert found.flags("a").tolist() == [True, False]
-    assert len(found.faults) == 0
+    assert len(found.errors) == 0
 
 
 def test_marks_of_empty_cells_are_those_that_are_said(table):
@@ -65,12 +65,12 @@ def test_marks_of_empty_cells_are_those_that_are_said(table):
     found = table(content, ["a", "b", "c"], empty=["NA", "-", "null", "N/A"])
     assert np.array_equal(found.numbers("a"), [np.nan, 1, np.nan], equal_nan=True)
     assert found.flags("c").tolist() == [False, True, False]
-    assert len(found.faults) == 0
+    assert len(found.errors) == 0
     assert found.texts("b").tolist() == ["", "x", ""]
     unsaid = table(content, ["a", "b", "c"])
     unsaid.numbers("a")
-    assert unsaid.faults.entries()[0] == (
-        2, "a: 'NA' is no finite number; if it marks an empty cell, say empty: ['NA'] in the mapping")
+    assert unsaid.errors.entries()[0] == (
+        2, "a: 'NA' is not a finite number; if it marks an empty cell, set empty: ['NA'] in the mapping")
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -78,7 +78,7 @@ def test_empty_lines_hold_nothing_wherever_they_stand(table, end):
     found = table(end.join(["", "  ", "a,b", "", "1,2", " ", "\t", "x,3", "4", "", ""]), ["a", "b"])
     assert found.lines.tolist() == [5, 8]
     found.numbers("a")
-    assert found.faults.entries() == [(8, "a: 'x' is no finite number"), (9, "cells: 1, the header has 2")]
+    assert found.errors.entries() == [(8, "a: 'x' is not a finite number"), (9, "cells: 1, the header has 2")]
 
 
 def test_a_row_of_empty_cells_is_a_row(table):
@@ -89,21 +89,21 @@ def test_a_row_of_empty_cells_is_a_row(table):
 @pytest.mark.parametrize("content", ["a,b", "a,b\n", "a,b\n\n\n"])
 def test_a_header_alone_is_a_table_without_rows(table, content):
     found = table(content, ["a", "b"])
-    assert len(found) == len(found.faults) == found.numbers("a").size == 0
+    assert len(found) == len(found.errors) == found.numbers("a").size == 0
 
 
 def test_texts(table):
     found = table("a,b\n x ,1\n,2\nlonger,3\n", ["a"])
     assert found.texts("a", longest=3).tolist() == ["x", "", "longer"]
-    assert found.faults.entries() == [(3, "a: the cell is empty"), (4, "a: 'longer' is longer than 3 bytes")]
+    assert found.errors.entries() == [(3, "a: the cell is empty"), (4, "a: 'longer' is longer than 3 bytes")]
 
 
 def test_rows_of_a_wrong_number_of_cells_do_not_shift_the_lines(table):
     found = table("a,b\n1,2\n1\n3,x\n\n1,2,3\n5,y\n", ["a", "b"])
     assert found.lines.tolist() == [2, 4, 7]
     found.numbers("b")
-    assert found.faults.entries() == [(3, "cells: 1, the header has 2"), (4, "b: 'x' is no finite number"),
-                                      (6, "cells: 3, the header has 2"), (7, "b: 'y' is no finite number")]
+    assert found.errors.entries() == [(3, "cells: 1, the header has 2"), (4, "b: 'x' is not a finite number"),
+                                      (6, "cells: 3, the header has 2"), (7, "b: 'y' is not a finite number")]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -111,7 +111,7 @@ def test_rows_of_a_wrong_number_of_cells_do_not_shift_the_lines(table):
 def test_line_ends_of_every_kind(table, end, last):
     found = table(end.join(["a", "1", "2", "x"]) + end * last, ["a"])
     found.numbers("a")
-    assert found.faults.entries() == [(4, "a: 'x' is no finite number")]
+    assert found.errors.entries() == [(4, "a: 'x' is not a finite number")]
 
 
 def test_quotes_delimiters_and_byte_order_marks(table, tmp_path):
@@ -160,10 +160,10 @@ def test_any_bytes_are_a_table_or_a_clear_error(tmp_path_factory, content):
         assert said.startswith(str(path))
         return
     content.decode()  # else it had to be refused
-    lines = [line for line, _ in found.faults.entries()]
+    lines = [line for line, _ in found.errors.entries()]
     assert len(set(lines)) == len(lines)
     filled = [line for line in content.splitlines() if line.decode().strip()]
-    assert len(found) + len(found.faults.unreadable) == len(filled)
+    assert len(found) + len(found.errors.unreadable) == len(filled)
 
 
 def test_parquet_columns_of_every_kind_of_number(tmp_path):
@@ -178,9 +178,9 @@ def test_parquet_columns_of_every_kind_of_number(tmp_path):
     assert np.array_equal(found.numbers("exact"), [1.25, np.nan, np.nan], equal_nan=True)
     assert found.flags("flag").tolist() == [True, False, False]
     assert found.numbers("flag")[:2].tolist() == [1, 0]
-    assert len(found.faults) == 0
+    assert len(found.errors) == 0
     found.numbers("real")
-    assert found.faults.entries() == [(2, "real: 'inf' is no finite number")]
+    assert found.errors.entries() == [(2, "real: 'inf' is not a finite number")]
     assert found.texts("text").tolist() == ["x", "y", ""]
     with pytest.raises(DatasetError, match="column 'list' holds list"):
         read_table(open_header(path), ["list"])
@@ -232,7 +232,7 @@ def test_other_endings_hold_the_same_table(tmp_path, name, delimiter):
     found = read_table(open_header(path), ["run", "value"])
     assert found.texts("run").tolist() == ["x", "y"]
     assert found.numbers("value")[0] == 1
-    assert found.faults.entries() == [(3, "value: 'abc' is no finite number")]
+    assert found.errors.entries() == [(3, "value: 'abc' is not a finite number")]
 
 
 def test_columns_that_are_not_read_may_share_a_name_or_have_none(table, tmp_path):

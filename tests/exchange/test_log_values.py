@@ -21,7 +21,7 @@ def read(tmp_path_factory, scenario):
         header = open_header(path)
         columns = resolve(Path("map.yaml"), mapping, scenario, header)
         table = read_table(header, columns.names)
-        return read_values(table, columns, mapping), table.faults.entries()
+        return read_values(table, columns, mapping), table.errors.entries()
     return values
 
 
@@ -31,8 +31,8 @@ def log(store):
 
 
 def test_values_come_in_the_scenarios_units(read, log, store):
-    values, faults = read(log)
-    assert faults == []
+    values, errors = read(log)
+    assert errors == []
     size = store.scenario.state_size
     assert np.array_equal(values.state[:9], store.column("observations")[0, :, :size].numpy())
     assert np.allclose(values.context[9:], store.column("context")[1].numpy(), rtol=1e-6)
@@ -58,15 +58,15 @@ def test_scale_and_offset_undo_any_linear_unit(read, store, scale, offset):
 @pytest.mark.parametrize(("column", "value", "why"), [
     ("power_1_mw", 3000.2, "power[1]: 3.0002 W, allowed: 0 to 3"), ("power_1_mw", -0.1, "power[1]: -0.0001 W"),
     ("power_1_mw", None, "power[1]: the cell power_1_mw is empty"), ("gain_2_per_mw", 1e9, "gain[2]: 1e+12 1/W"),
-    ("change_0_percent", 100.1, "actions[0]: 1.001 1, allowed: -1 to 1"), ("gained", np.inf, "is no finite number"),
-    ("power_0_mw", 1e308, "power[0]: 1e+305"), ("tick", 2.5, "is no whole number"), ("run", None, "cell is empty"),
+    ("change_0_percent", 100.1, "actions[0]: 1.001 1, allowed: -1 to 1"), ("gained", np.inf, "is not a finite number"),
+    ("power_0_mw", 1e308, "power[0]: 1e+305"), ("tick", 2.5, "is not a whole number"), ("run", None, "cell is empty"),
     ("who", "x" * 65, "longer than 64 bytes"), ("who", None, "who: the cell is empty")])
 def test_cells_out_of_bounds_are_faults_of_their_row(read, log, column, value, why):
     log[column] = log[column].astype(object)
     log.loc[4, column] = value
-    _, faults = read(log)
-    assert [line for line, _ in faults] == [6]
-    assert why in faults[0][1]
+    _, errors = read(log)
+    assert [line for line, _ in errors] == [6]
+    assert why in errors[0][1]
 
 
 def test_bounds_belong_to_what_is_allowed(read, log, scenario):
@@ -77,6 +77,6 @@ def test_bounds_belong_to_what_is_allowed(read, log, scenario):
 
 def test_an_empty_action_is_left_to_the_episode(read, log):
     log.loc[3, "change_1_percent"] = None
-    values, faults = read(log)
-    assert faults == []
+    values, errors = read(log)
+    assert errors == []
     assert np.isnan(values.actions[3]).tolist() == [False, True, False]

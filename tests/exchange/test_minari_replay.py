@@ -6,8 +6,7 @@ from exchange_data import write_dataset
 
 from aign.agents.behaviours import record
 from aign.exchange.minari_export import export_minari
-from aign.scenarios.core import registry
-from aign.scenarios.core.sequential import is_sequential
+from aign.scenarios.core import SequentialScenario, registry
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
@@ -37,7 +36,7 @@ def test_every_episode_is_replayed_by_what_is_stored_for_it(exported):
     found = replay(made.dataset_id)
     assert found.episodes == found.same_return == found.same_steps == made.replayable == len(store)
     assert found.return_difference < 1e-6  # return_raw may be stored in float32
-    assert (found.elsewhere == 0) == is_sequential(store.scenario)
+    assert (found.elsewhere == 0) == isinstance(store.scenario, SequentialScenario)
 
 
 def test_every_value_lies_in_its_space(exported):

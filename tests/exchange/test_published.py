@@ -142,7 +142,7 @@ def test_columns_of_another_scenario_are_refused(copy, tmp_path):
     info = json.loads(path.read_text())
     for scenario, reason in (({"name": "power-allocation", "users": 3}, "not those of scenario power-allocation"),
                              ({"name": "teleport"}, "Unknown scenario 'teleport'"),
-                             (5, "the scenario cannot be made")):
+                             (5, "names no scenario")):
         path.write_text(json.dumps({**info, "scenario": scenario}))
         with pytest.raises(DatasetError, match=reason):
             import_published(resealed(copy), tmp_path / "back", "version-2")

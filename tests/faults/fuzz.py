@@ -1,4 +1,4 @@
-"""Random input, property-based: params.yaml, requests, mappings and logs. Always a clear error or a correct run?
+"""Random input, property-based: params.yaml, requests, mappings, logs. Each must end in a clear error or a good run.
 
     python tests/faults/fuzz.py [--cases 1000] [--seed 0] [--runs 20]
 
@@ -13,7 +13,7 @@ and no larger than before also run whole, `--runs` of them. A case counts as
     traceback   what no user should see
     written     a refused command left files
 
-The first two are well. The command ends with status 1 where there is any other.
+The first two are right. The command ends with status 1 if there is any other.
 """
 
 import argparse
@@ -33,7 +33,7 @@ import hypothesis
 import yaml
 from damages import state
 from fault_tools import WATER, clear_error, has_traceback, here, inside, pipeline, tell, usage_error
-from hypothesis import HealthCheck, Phase, given
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "exchange"))
@@ -68,7 +68,7 @@ class Case:
     """One input and what came of it."""
 
     kind: str
-    given: object
+    content: object
     verdict: str
     outcome: object
 
@@ -79,8 +79,8 @@ def places(value, path=()):
     """Yield the path of every value inside a value."""
     yield path
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inner:
-        yield from places(one, (*path, key))
+    for key, part in inner:
+        yield from places(part, (*path, key))
 
 
 def change(draw, content):
@@ -156,7 +156,7 @@ def constraints(draw):
 @st.composite
 def requests(draw):
     """Return the arguments of `aign design` and the bytes of a context file."""
-    arguments = [part for one in draw(st.lists(constraints(), max_size=3)) for part in ("--where", one)]
+    arguments = [part for text in draw(st.lists(constraints(), max_size=3)) for part in ("--where", text)]
     arguments += draw(st.sampled_from(([], [], ["--preset", "ladder"], ["--preset", "lader"], ["--users", "3"],
                                        ["--spread", "2"], ["--spread", "0"], ["--seed", str(2**64)], ["--seed", "x"])))
     count = draw(st.sampled_from(("1", "2", "3", "0", "-1", str(10**18), "1e3", "two", str(10**30), "100001", "")))
@@ -205,8 +205,8 @@ def begin(*arguments, **options):
 def small(content):
     """Whether a parameter file asks for no more than the valid one, so that it may run."""
     try:
-        found = yaml.safe_load(content)
-        numbers = [value for value in leaves(found) if isinstance(value, (int, float)) and not isinstance(value, bool)]
+        numbers = [value for value in leaves(yaml.safe_load(content))
+                   if isinstance(value, (int, float)) and not isinstance(value, bool)]
         known = set(leaves(json.loads(json.dumps(PARAMS))))
         return all(abs(value) <= LARGEST_RUN or value in known for value in numbers)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError, RecursionError):
@@ -215,7 +215,7 @@ def small(content):
 
 def leaves(value):
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return [value] if inner is None else [leaf for one in inner for leaf in leaves(one)]
+    return [value] if inner is None else [leaf for part in inner for leaf in leaves(part)]
 
 
 class Room:
@@ -253,23 +253,23 @@ class Room:
         if whole and self.done[-1].verdict == "valid":
             self.runs -= 1
 
-    def request(self, given):
+    def request(self, content):
         """Ask for designs."""
-        arguments, context = given
+        arguments, context = content
         if context is not None:
             (self.room / "context.yaml").write_bytes(context)
             arguments = [*arguments, "--context", "context.yaml"]
-        self.judge("request", given, here("design", SCENARIO, *arguments, "--save", "out/design"))
+        self.judge("request", content, here("design", SCENARIO, *arguments, "--save", "out/design"))
 
-    def imported(self, given):
+    def imported(self, content):
         """Import a log."""
-        mapping, log, ending = given
+        mapping, log, ending = content
         (self.room / "map.yaml").write_bytes(mapping)
         (self.room / f"log.{ending}").write_bytes(log)
-        self.judge("mapping and log", given, here("dataset", "import", f"log.{ending}", "--mapping", "map.yaml",
+        self.judge("mapping and log", content, here("dataset", "import", f"log.{ending}", "--mapping", "map.yaml",
                                                   "--scenario", SCENARIO, "--set", "channels=4", "--to", "out/log"))
 
-    def judge(self, kind, given, outcome, whole=False):
+    def judge(self, kind, content, outcome, whole=False):
         """Add the verdict on one case, and clear away."""
         left = list(state(self.room / "out")) if (self.room / "out").exists() else []
         shutil.rmtree(self.room / "out", ignore_errors=True)
@@ -281,7 +281,7 @@ class Room:
             verdict = "unclear"
         else:
             verdict = "written" if any(path not in ("log", "log-rejected.jsonl") for path in left) else "refused"
-        self.done.append(Case(f"{kind}, run whole" if whole and outcome.code == 0 else kind, given, verdict, outcome))
+        self.done.append(Case(f"{kind}, run whole" if whole and outcome.code == 0 else kind, content, verdict, outcome))
 
 
 def cases(base, room, count, seed=0, runs=0):
@@ -293,7 +293,7 @@ def cases(base, room, count, seed=0, runs=0):
         for check, strategy, share in shares:
             settings = hypothesis.settings(max_examples=share, deadline=None, database=None, phases=[Phase.generate],
                                            derandomize=False, suppress_health_check=list(HealthCheck))
-            hypothesis.seed(seed)(settings(given(strategy)(check)))()
+            hypothesis.seed(seed)(settings(hypothesis.given(strategy)(check)))()
     return place.done
 
 
@@ -311,7 +311,7 @@ def main():
         done = cases(base, Path(folder) / "room", options.cases, options.seed, options.runs)
     for case in done:
         if case.verdict not in GOOD:
-            print(f"{case.verdict}: {case.kind}, {case.given!r:.3000}\n{case.outcome}", flush=True)
+            print(f"{case.verdict}: {case.kind}, {case.content!r:.3000}\n{case.outcome}", flush=True)
     tell("fuzzed inputs", Counter(case.verdict for case in done), len(done))
     tell("by kind", Counter(f"{case.kind}: {case.verdict}" for case in done), len(done))
     sys.exit(any(case.verdict not in GOOD for case in done))

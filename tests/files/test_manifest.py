@@ -103,9 +103,11 @@ def test_other_folders(tmp_path):
     with pytest.raises(DatasetError, match=r"manifest\.json: missing"):
         manifest.check(tmp_path, deep=False)
     (tmp_path / "meta").mkdir()
-    for content in ([], {"files": {}}, {"digest": "0", "files": {}}, {"digest": None, "files": [1]}):
+    nan = float("nan")
+    for content in ([], {"files": {}}, {"digest": "0", "files": {}}, {"digest": None, "files": [1]}, 7, "text",
+                    {"digest": nan, "files": {"a": nan}}, {"digest": "0", "files": {}, "content": [1]}):
         (tmp_path / manifest.NAME).write_text(json.dumps(content))
-        with pytest.raises(DatasetError, match="no manifest of ours"):
+        with pytest.raises(DatasetError, match="not a manifest that aign wrote"):
             manifest.check(tmp_path, deep=False)
 
 

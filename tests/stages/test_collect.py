@@ -233,9 +233,11 @@ def test_unknown_variant_is_refused_before_any_work(room, jobs_here):
 
 
 SCRIPT = """
+from aign.engines import messages
 from aign.params import load
 from aign.stages.collect import collect
 if __name__ == "__main__":
+    messages.show()
     collect("water-4", load())
 """
 

@@ -50,6 +50,21 @@ def test_every_method_is_measured_on_unseen_contexts(metrics, stored, variant):
             assert figures["mean_low"] <= figures["mean"] <= figures["mean_high"]
 
 
+def test_completion_and_satisfaction_are_there_for_every_network(metrics, variant):
+    completion, met = metrics["task_completion"], metrics["constraint_satisfaction"]
+    assert set(completion) == {"definition", "diffuser_single", "diffuser_best_of_16"}
+    for name in ("diffuser_single", "diffuser_best_of_16"):
+        assert completion[name]["percent"] == 100 * metrics["methods"][name]["normalised_return_pooled"]["mean"]
+    assert met["single"]["asked"] == (3 * 4 if variant == WATER else 6 * 5), "each label, in each context"
+    assert 2 * met["single"]["feasible"] >= met["single"]["asked"], "the certified design meets at least half"
+    assert met["all"]["asked"] == sum(met[kind]["asked"] for kind in ("single", "pair", "params"))
+    assert met["all"]["asked"] == sum(request["asked"] for request in met["requests"])
+    assert met["all"]["returned"]["percent"] >= met["all"]["raw"]["percent"] >= met["all"]["raw_design"]["percent"]
+    stated = met["requests"][-1]
+    assert stated["where"] == (["total_power<=1"] if variant == WATER else ["min_rate>=500"])
+    assert (stated["feasible"], stated["impossible"]) == ((1, 0) if variant == WATER else (0, 1))
+
+
 def test_nothing_beats_the_certified_optimum(metrics):
     for method in metrics["methods"].values():
         assert method["utility_ratio"]["mean"] <= 1 + 1e-9

@@ -7,7 +7,7 @@ from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
 from aign.errors import ModelError
 from aign.scenarios.core import registry
-from aign.stages import methods
+from aign.stages.evaluate import methods
 from aign.trajectories.reader import TrajectoryStore
 
 
@@ -69,8 +69,8 @@ def test_without_learning_more_candidates_are_never_worse_when_they_contain_the_
 
 
 def test_only_networks_that_tell_harm_are_said_to():
-    assert not methods.knows_harm(registry.create("water-filling"))
-    assert methods.knows_harm(registry.create("asp-selection", tasks=20, providers=4))
+    assert not methods.masks_actions(registry.create("water-filling"))
+    assert methods.masks_actions(registry.create("asp-selection", tasks=20, providers=4))
 
 
 def test_guarded_chance_crashes_nobody_while_there_is_room_and_is_chance():

@@ -5,10 +5,17 @@ import pytest
 import torch
 from smoke import WATER
 
-from aign.designs.requests import make_request
-from aign.designs.table import answer
-from aign.stages import report
-from aign.stages.score import Score, summary
+from aign.designs.answer import answer
+from aign.designs.requests import Request
+from aign.scenarios.core.constraints import Constraint
+from aign.stages.evaluate import report
+from aign.stages.evaluate.satisfaction import (
+    ConstrainedRequest,
+    Satisfaction,
+    completion_summary,
+    satisfaction_summary,
+)
+from aign.stages.evaluate.score import Score, summary
 from aign.trajectories.contexts import Contexts
 
 
@@ -26,9 +33,17 @@ CURVES = {"agents": {"sac": [{"environment_steps": 10, "normalised_return_pooled
           "diffuser": [{"step": 5.0, "normalised_return_pooled": 0.9}, {"step": 9.0, "normalised_return_pooled": 1.0}]}
 
 
+METHODS = {name: result.to_json() for name, result in SCORES.items()}
+OUTCOME = Satisfaction(ConstrainedRequest("single", (Constraint("total_power", "<=", 1.0),), torch.zeros(4, 1), 2),
+                       feasible=torch.tensor([True, True, True, False]),
+                       impossible=torch.tensor([False, False, False, True]),
+                       raw=torch.tensor([[True, True], [False, True], [False, False], [False, False]]),
+                       returned=torch.tensor([True, True, True, False]))
+
+
 @pytest.fixture(scope="module")
 def example(water):
-    return answer(water, make_request(water.scenario, preset="ladder", count=2))
+    return answer(water, Request(preset="ladder", count=2).resolve(water.scenario))
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +52,14 @@ def metrics(example):
             "certificate": example.certificate.kind, "certificate_statement": example.certificate.statement,
             "degenerate_contexts": {"count": 1, "of": 2, "meaning": "No room there."},
             "trained_on": {"sac": "discount 0; rewards: those of a neighbour"},
-            "methods": {name: one.to_json() for name, one in SCORES.items()}}
+            "methods": METHODS, "task_completion": completion_summary(METHODS, ["diffuser_single"]),
+            "constraint_satisfaction": satisfaction_summary([OUTCOME])}
 
 
 def test_the_page_ranks_methods_by_pooled_return(metrics, example):
     page = report.page("tiny", metrics, example)
     lines = [line for line in page.splitlines() if line.startswith("| ")]
-    heading, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    heading, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:4]]
     assert [row[0] for row in rows] == ["diffuser_single", "sac", "equal_power"]
     assert all(len(row) == len(heading) for row in rows)
     assert page.startswith("# tiny: water-filling\n")
@@ -57,6 +73,18 @@ def test_the_page_ranks_methods_by_pooled_return(metrics, example):
     assert f"Best utility {best:.4f}; certified utility {example.optimum:.4f} (upper bound)" in page
     assert "preset ladder" in page
     assert "{" not in page
+
+
+def test_the_page_tells_completion_and_satisfaction(metrics, example):
+    page = report.page("tiny", metrics, example)
+    pooled = METHODS["diffuser_single"]["normalised_return_pooled"]
+    low, high = 100 * pooled["mean_low"], 100 * pooled["mean_high"]
+    assert f"| diffuser_single | 99.0 % [{low:.1f}, {high:.1f}] |" in page
+    assert "| one label bounded | 4 | 3 | 1 | 2 | 50.0 % (3 of 6) | 66.7 % [20.8, 93.9] (2 of 3) " \
+           "| 100.0 % [43.9, 100.0] (3 of 3) |" in page
+    assert "two labels bounded" not in page, "none was asked"
+    for definition in (metrics["task_completion"], metrics["constraint_satisfaction"]):
+        assert definition["definition"] in page
 
 
 def test_gaps_are_boxes_of_one_minus_the_pooled_return_worst_method_first():

@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 from smoke import POWER, WATER, aign, contents, flip_byte, write_params
 
-from aign.designs.requests import make_request
-from aign.designs.table import answer
+from aign.designs.answer import answer
+from aign.designs.requests import Request
 from aign.params import load
 
 DESIGNS = "data/designs"
@@ -27,7 +27,7 @@ def test_an_answer_is_what_the_library_says(smoke, water):
     params = load(smoke.folder / "params.yaml")
     settings = params.variant(WATER).sample
     for asked in settings.requests:
-        request = make_request(water.scenario, asked.where, asked.count, asked.preset, asked.context, asked.seed)
+        request = Request.of(asked).resolve(water.scenario)
         found = answer(water, request, settings.sampling, params.base.seed)
         content = stored(smoke.folder, WATER, asked.name)
         assert content == json.loads(json.dumps({**found.summary(), "designs": found.rows()}))
@@ -65,10 +65,10 @@ def test_a_context_file_of_the_parameters_is_found_from_the_current_folder(workp
     ("requests", [{"name": "good"}, {"name": "bad", "where": ["total_power<=1", "total_power>=2"]}], "contradict"),
     ("requests", [{"name": "good"}, {"name": "bad", "preset": "lader"}], "Did you mean 'ladder'"),
     ("requests", [{"name": "good"}, {"name": "bad", "context": "none.json"}], "none.json: missing"),
-    ("requests", [{"name": "good"}, {"name": "good"}], "'good' stands twice"),
+    ("requests", [{"name": "good"}, {"name": "good"}], "duplicate name 'good'"),
     ("sampling", {"scheduler": "DDIMSchedular"}, "Did you mean 'DDIMScheduler'"),
     ("sampling", {"steps": 101}, "from 1 to 100"),
-    ("sampling", {"ladder": []}, "sample.sampling.ladder"),
+    ("sampling", {"target_returns": []}, "sample.sampling.target_returns"),
 ])
 def test_one_bad_value_leaves_the_earlier_answers_as_they_were(workplace, place, value, words):
     write_params(workplace, {f"variants.{WATER}.sample.{place}": value})

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from aign.stages.score import Score, summary
+from aign.stages.evaluate.score import Score, summary
 from aign.trajectories.contexts import Contexts
 
 

@@ -1,14 +1,16 @@
-"""Stage evaluate on networks in which decisions follow each other; their models are not trained through the stages."""
+"""Stage evaluate in sequential scenarios, whose models are not trained through the stages."""
 
 import pytest
 import torch
 
-from aign.designs.requests import make_request
-from aign.designs.settings import EvaluateSettings, SamplingSettings
-from aign.designs.table import answer
+from aign.designs.answer import answer
+from aign.designs.requests import Request
+from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSettings
 from aign.diffusion import store as models
 from aign.scenarios.core.returns import degenerate_contexts
-from aign.stages import evaluate, report
+from aign.stages import evaluate
+from aign.stages.evaluate import report
+from aign.stages.evaluate.satisfaction import completion_summary, satisfaction_summary
 
 QUICK = SamplingSettings(steps=4)
 CURVES = {"agents": {"sac": [{"environment_steps": 9, "normalised_return_pooled": 0.2}]},
@@ -30,13 +32,17 @@ def judged(request, tmp_path_factory):
             found = evaluate.competitors(name, ["sac"], data.store, data.pipeline,
                                          EvaluateSettings(contexts=6, candidates=2), QUICK, 0)
         scores = evaluate.compare(data.scenario, data.pool["test"], found, "test")
-        example = answer(data.pipeline, make_request(data.scenario, count=1), QUICK)
+        example = answer(data.pipeline, Request(count=1).resolve(data.scenario), QUICK)
         certificate = data.scenario.certify(data.pool["test"].values)
         metrics = {"scenario": data.scenario.spec(), "contexts": 6, "split": "test", "certificate": certificate.kind,
                    "degenerate_contexts": degenerate_contexts(data.pool["test"].reference, data.pool["test"].optimum),
                    "trained_on": {},
                    "certificate_statement": certificate.statement,
-                   "methods": {name: score.to_json() for name, score in scores.items()}}
+                   "methods": (figures := {name: score.to_json() for name, score in scores.items()}),
+                   "task_completion": completion_summary(figures, ["diffuser_single", "diffuser_best_of_2"]),
+                   "constraint_satisfaction": satisfaction_summary(evaluate.constrained(
+                       data.pipeline, data.pool["test"].values, EvaluateSettings(contexts=6, candidates=2),
+                       SampleSettings(sampling=QUICK), "test", 0))}
         return scores, metrics, example
     return {name: judge(name) for name in ("matching", "tracking")}
 
@@ -66,7 +72,8 @@ def test_an_optimum_of_zero_is_judged_without_the_ratio(judged, tmp_path):
     scores, metrics, example = judged["tracking"]
     assert all("utility_ratio" not in one for one in metrics["methods"].values())
     page = report.page("tiny", metrics, example)
-    heading, rule, *rows = [line for line in page.splitlines() if line.startswith("|")]
+    methods = page.partition("## Task completion")[0]
+    heading, rule, *rows = [line for line in methods.splitlines() if line.startswith("|")]
     assert heading.startswith("| method | pooled return [95 % interval] | q05 | worst | U mean [95 % interval] |")
     assert rule.count("---") == heading.count("|") - 1 == rows[0].count("|") - 1
     order = sorted(scores, key=lambda name: -scores[name].mean)
@@ -78,6 +85,14 @@ def test_an_optimum_of_zero_is_judged_without_the_ratio(judged, tmp_path):
     assert "1 - pooled return" in report.gaps(scores).axes[0].get_xlabel()
 
 
+def test_what_was_generated_in_a_sequential_scenario_is_what_is_returned(judged):
+    for _, metrics, _ in judged.values():
+        met = metrics["constraint_satisfaction"]
+        assert met["all"]["feasible"] >= 6
+        assert met["all"]["raw"] == met["all"]["returned"], "the best of all candidates is returned, and none projected"
+        assert met["all"]["raw_design"]["count"] <= 2 * met["all"]["returned"]["count"]
+
+
 def test_convergence_is_drawn_in_the_pooled_return():
     agents, diffuser = report.convergence(CURVES).axes
     assert list(agents.lines[0].get_ydata()) == [0.8]
@@ -86,7 +101,7 @@ def test_convergence_is_drawn_in_the_pooled_return():
 
 def test_a_preset_is_answered_by_decisions(judged, matching):
     assert evaluate.preset_result(judged["matching"][2]) == {}, "no preset"
-    found = answer(matching.pipeline, make_request(matching.scenario, count=1, preset="ones"), QUICK)
+    found = answer(matching.pipeline, Request(count=1, preset="ones").resolve(matching.scenario), QUICK)
     preset = evaluate.preset_result(found)["preset"]
     assert preset["certified_design"] == [1] * 12
     assert preset["design"] == found.candidates.designs[0, 0].tolist()

@@ -1,4 +1,3 @@
-import json
 import math
 
 import pytest
@@ -6,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.agents.settings import CollectSettings
+from aign.engines import completion
 from aign.errors import DatasetError
+from aign.files import manifest
 from aign.scenarios.core.registry import create
-from aign.stages.sources import Task, act, held_out_counts
+from aign.stages.collect.sources import Task, act, held_out_counts
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.shard import Shard
 
@@ -27,10 +28,10 @@ def task(tmp_path):
 def test_the_marker_lists_what_lies_in_the_folder(task):
     reports = []
     act(reports.append, task, "random", COUNTS)
-    marker = json.loads(task.marker.read_text())
+    marker = completion.read(task.marker)
     assert marker["episodes"] == 17
     assert sorted(marker["parts"]) == sorted(path.name for path in task.folder.iterdir())
-    assert sorted(marker["files"]) == sorted(f"random/{name}" for name in marker["parts"])
+    assert sorted(manifest.read(task.marker).files) == sorted(f"random/{name}" for name in marker["parts"])
     shards = [Shard(task.folder / part) for part in marker["parts"]]
     assert [number for shard in shards for number in shard.view("episode_id").tolist()] == list(range(700, 717))
     splits = [split for shard in shards for split in shard.strings("split")]

@@ -1,7 +1,7 @@
 """Results as cells would give them, small and with known winners."""
 
-from aign.studies import claims, convergence, table_one
-from aign.studies.comparison import CERTIFIED, ROUNDED
+from studies import claims, convergence, table_one
+from studies.comparison import CERTIFIED, ROUNDED
 
 METHODS = {"sac": 0.995, "ppo": 0.997, "bcq": 0.99, "diffuser_unet_single": 0.994, "diffuser_unet_best_of_4": 0.999,
            "diffuser_set_single": 0.985, "diffuser_set_best_of_4": 0.998, "full_power": 0.8, ROUNDED: 0.9995,

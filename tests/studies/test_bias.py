@@ -1,4 +1,4 @@
-"""The cell is computed for a small real dataset; rows and plot are checked on numbers chosen here."""
+"""The task is computed for a small real dataset; rows and plot are checked on numbers chosen here."""
 
 import json
 import statistics
@@ -12,15 +12,16 @@ from aign.agents.rollout import rollout
 from aign.agents.settings import BCQSettings
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.settings import NetworkSettings, TrainSettings
-from aign.params import Params, ScenarioSettings, Variant
 from aign.scenarios.core import registry
 from aign.settings import RunSettings
-from aign.studies import bias
-from aign.studies.repetitions import Repetition
+from aign.stages.evaluate import unseen
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.writer import ShardWriter
+from studies import bias, bias_table
+from studies.settings import BiasSettings
+from studies.subsets import SUBSETS, rows_of
 
 METHODS = ["bcq", "diffuser_single", "diffuser_best_of_2", "diffuser_single_return_hidden",
            "diffuser_best_of_2_return_hidden", "best_training_design"]
@@ -53,18 +54,19 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def computed(dataset, tmp_path_factory):
-    """The result of one cell, and all it reported."""
+    """The result of one task, and all it reported."""
     told: list[int] = []
-    folder = tmp_path_factory.mktemp("cell") / "heuristics"
-    bias.learn_subset(told.append, folder, dataset, "digest", "heuristics", TRAIN, Q_LEARNING, 4, 2,
-                      SamplingSettings(steps=2), RunSettings(seed=0, device="cpu"))
-    return json.loads((folder / "result.json").read_text()), told
+    settings = BiasSettings(users=3, contexts=4, candidates=2, sampling=SamplingSettings(steps=2), diffuser=TRAIN,
+                            bcq=Q_LEARNING)
+    result = bias.learn_subset(told.append, tmp_path_factory.mktemp("heuristics"), dataset, "heuristics", settings,
+                               RunSettings(seed=0, device="cpu"))
+    return json.loads(json.dumps(result)), told
 
 
-def test_a_cell_scores_both_learners_on_unseen_contexts(computed) -> None:
+def test_a_task_scores_both_learners_on_unseen_contexts(computed) -> None:
     found, told = computed
     assert sorted(found["methods"]) == sorted(METHODS)
-    assert found["contexts"] == 4
+    assert (found["contexts"], found["users"]) == (4, 3)
     assert found["subset"]["episodes"] == 20
     assert (told[0], told[-1]) == (0, 8)
     assert told == sorted(told)
@@ -79,15 +81,13 @@ def test_hiding_the_return_changes_what_the_diffuser_makes(computed) -> None:
     assert methods["diffuser_best_of_2"]["utility"] != methods["diffuser_best_of_2_return_hidden"]["utility"]
 
 
-def test_memory_is_the_best_design_of_the_subset_alone(dataset) -> None:
+def test_the_best_training_design_is_that_of_the_subset_alone(dataset, computed) -> None:
     stored = TrajectoryStore.open(dataset)
-    chosen = torch.tensor([0, 3, 7, 9])
-    contexts = stored.gather("context", torch.tensor([1, 2]))
-    designs = stored.gather("observations", chosen)[:, -1, :3]
-    found = bias.memory(stored, chosen)(contexts)
-    for context, design in zip(contexts, found, strict=True):
-        tried = [float(stored.scenario.utility(context[None], one[None])) for one in designs]
-        assert float(stored.scenario.utility(context[None], design[None])) == max(tried)
+    designs = stored.gather("observations", rows_of(stored, "heuristics", 0))[:, -1, :3]
+    contexts = unseen(stored, 4).values
+    best = [max(float(stored.scenario.utility(context[None], design[None])) for design in designs)
+            for context in contexts]
+    assert computed[0]["methods"]["best_training_design"]["utility"] == pytest.approx(statistics.mean(best))
 
 
 def figures(score, seconds=2.0):
@@ -95,20 +95,20 @@ def figures(score, seconds=2.0):
             "training_seconds": seconds, "milliseconds_per_design": 1.0, "gradient_steps": 7}
 
 
-def cells():
+def runs():
     """Two subsets, three seeds."""
-    return {(name, seed): {"subset": {"episodes": 10 + seed, "trajectory_quality": 0.1 * seed,
+    return {(str(seed), name): {"users": 20, "subset": {"episodes": 10 + seed, "trajectory_quality": 0.1 * seed,
                                       "state_action_coverage": 0.5},
                            "methods": {"bcq": figures(0.9 + 0.01 * seed), "diffuser_single": figures(0.8 + 0.02 * seed),
                                        "diffuser_single_return_hidden": figures(0.7 + 0.01 * seed**2),
                                        "best_training_design": figures(0.5)}}
-            for name in ("random", "mixed") for seed in (0, 1, 2)}
+            for name in SUBSETS for seed in (0, 1, 2)}
 
 
 def test_rows_are_means_over_seeds() -> None:
-    rows = bias.rows(cells(), users=20)
+    rows = bias_table.rows(runs())
     assert [(row["subset"], row["method"]) for row in rows[:2]] == [("random", "bcq"), ("random", "diffuser_single")]
-    assert len(rows) == 8
+    assert len(rows) == 4 * len(SUBSETS)
     first = rows[0]
     half = float(student.ppf(0.975, 2)) * statistics.stdev([0.9, 0.91, 0.92]) / 3**0.5
     assert first["normalised_return_pooled"] == {"mean": pytest.approx(0.91), "low": pytest.approx(0.91 - half),
@@ -119,7 +119,7 @@ def test_rows_are_means_over_seeds() -> None:
 
 
 def test_gains_are_paired_by_seed() -> None:
-    rows = {row["method"]: row["gain_of_showing_the_return"] for row in bias.rows(cells(), users=20)}
+    rows = {row["method"]: row["gain_of_showing_the_return"] for row in bias_table.rows(runs())}
     paired = [0.1 + 0.02 * seed - 0.01 * seed**2 for seed in range(3)]
     half = float(student.ppf(0.975, 2)) * statistics.stdev(paired) / 3**0.5
     assert rows["diffuser_single"]["mean"] == pytest.approx(statistics.mean(paired))
@@ -128,29 +128,9 @@ def test_gains_are_paired_by_seed() -> None:
 
 
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_rows_are_drawn(tmp_path, seeds) -> None:
-    some = {place: value for place, value in cells().items() if place[1] < seeds}
-    bias.draw(bias.rows(some, users=20), tmp_path / "bias.png")
-    assert (tmp_path / "bias.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_the_study_writes_its_files_from_finished_cells(tmp_path, monkeypatch, dataset) -> None:
-    """Cells are taken as they lie there: their results are put in place beforehand, none is computed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(bias, "collected", lambda params, users, seed: Repetition(users, seed, dataset, dataset))
-    monkeypatch.setattr(Repetition, "digests", lambda self: {"dataset": "digest"})
-    scenario = ScenarioSettings(name="power-allocation", users=3)
-    params = Params(variants={"any": Variant(scenario=scenario)})
-    chosen = params.studies.seeds
-    full = {**cells()["random", 0]["methods"], "code": "x"}
-    for subset in bias.SUBSETS:
-        for seed in chosen:
-            job = bias.subset_cell(params, subset, Repetition(20, seed, dataset, dataset))
-            job.result.parent.mkdir(parents=True)
-            value = {**cells()["random", seed], "code": "x"} if seed < 3 else {"methods": full}
-            job.result.write_text(json.dumps(value))
-    bias.run(params)
-    rows = json.loads((tmp_path / "data/reports/tables/bias.json").read_text())
-    assert len(rows) == len(bias.SUBSETS) * 4
-    assert (tmp_path / "data/reports/tables/bias.png").exists()
-    assert {row["verdict"] for row in bias.claims(rows)} <= {"supported", "mixed", "not supported"}
+def test_rows_are_drawn(seeds) -> None:
+    some = {place: value for place, value in runs().items() if int(place[0]) < seeds}
+    rows = bias_table.rows(some)
+    gaps, gains = bias_table.picture(rows).axes
+    assert len(gaps.patches) == len(rows)
+    assert len(gains.patches) == len(SUBSETS)  # one method of each has a gain

@@ -1,6 +1,6 @@
 import pytest
 
-from aign.studies.bias_claims import claims
+from studies.bias_claims import claims
 
 BCQ, DIFFUSER, HIDDEN, MEMORY = "bcq", "diffuser_single", "diffuser_single_return_hidden", "best_training_design"
 

@@ -5,17 +5,17 @@ from aign.agents.settings import PPOSettings, SACSettings
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.power_allocation.scenario import PowerAllocationParameters
-from aign.studies.constrained_agents import Penalised, alone, retrain
-from aign.studies.request_sets import Asked
-from aign.studies.settings import RetrainingSettings
 from aign.trajectories.schema import SPLITS
+from studies.constrained_agents import Penalised, only_context, retrain
+from studies.request_sets import StudyRequest
+from studies.settings import RetrainingSettings
 
 PARAMETERS = PowerAllocationParameters(users=2)
 GAINS = torch.tensor([[2.8e-3, 3.5e-4]])
 
 
 def asked(*constraints, optimum=20.0):
-    return Asked("pair", 7, GAINS[0], tuple(constraints), (0.5,) * len(constraints), 26.1, optimum, True)
+    return StudyRequest("pair", 7, GAINS[0], tuple(constraints), (0.5,) * len(constraints), 26.1, optimum, True)
 
 
 def test_the_fine_is_the_sum_of_relative_violations():
@@ -52,7 +52,7 @@ def test_rewards_and_difference_rewards_count_the_fine():
 
 
 def test_the_pool_holds_only_the_requests_own_network():
-    pool = alone(Penalised(PARAMETERS, [], 1.0), asked())
+    pool = only_context(Penalised(PARAMETERS, [], 1.0), asked())
     for split in SPLITS:
         assert torch.equal(pool[split].values, GAINS)
         assert pool[split].ids.tolist() == [7]

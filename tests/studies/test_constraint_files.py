@@ -1,7 +1,8 @@
 import pytest
 
-from aign.studies import constraint_files
-from aign.studies.constraint_files import average, best, choices, raw_by_labels, raw_by_seed, verdicts
+from studies import runs
+from studies.constraint_files import raw_by_labels, raw_by_seed, verdicts
+from studies.constraints import average, best, choices
 
 
 def row(raw, single, ratio, model="a"):
@@ -26,17 +27,18 @@ def test_averages_of_what_is_missing_are_missing():
 
 def test_repetitions_are_averaged_way_by_way(monkeypatch):
     def way(guidance, raw):
-        return {"guidance": guidance, "composed": False, "ladder": [0.9], "margins": [0.0], "satisfied_raw": raw,
-                "satisfied_raw_single": raw / 2, "raw_violation": 0.0, "utility_ratio_mean": 1.0,
+        return {"guidance": guidance, "composed": False, "target_returns": [0.9], "margins": [0.0],
+                "satisfied_raw": raw, "satisfied_raw_single": raw / 2, "raw_violation": 0.0, "utility_ratio_mean": 1.0,
                 "families": {"single": {"satisfied_raw": raw, "satisfied_raw_single": raw}}}
 
-    results = {"seed 0": [way(1.0, 0.5), way(1.5, 0.7)], "seed 1": [way(1.0, 0.7), way(1.5, 0.7)]}
-    monkeypatch.setattr(constraint_files, "result", lambda job: {"choices": results[job]})
-    found = choices(["seed 0", "seed 1"], ["a", "a"])
-    assert [one["guidance"] for one in found] == [1.0, 1.5]
-    assert [one["satisfied_raw"] for one in found] == pytest.approx([0.6, 0.7])
-    assert found[0]["families"]["single"]["satisfied_raw"] == pytest.approx(0.6)
-    assert len(choices(["seed 0", "seed 1"], ["a", "b"])) == 4
+    results = {("0", "a"): [way(1.0, 0.5), way(1.5, 0.7)], ("1", "a"): [way(1.0, 0.7), way(1.5, 0.7)]}
+    monkeypatch.setattr(runs, "results", lambda stage: {key: {"choices": rows} for key, rows in results.items()})
+    table = choices("choose-guidance")
+    assert [row["guidance"] for row in table] == [1.0, 1.5]
+    assert [row["satisfied_raw"] for row in table] == pytest.approx([0.6, 0.7])
+    assert table[0]["families"]["single"]["satisfied_raw"] == pytest.approx(0.6)
+    results["1", "b"] = results.pop(("1", "a"))
+    assert len(choices("choose-guidance")) == 4
 
 
 def test_verdicts_are_counted_on_both_sides():

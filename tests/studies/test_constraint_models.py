@@ -2,14 +2,14 @@ import pytest
 
 from aign.diffusion.set_network import SetDenoiser
 from aign.diffusion.unet import TemporalUNet
-from aign.studies.constraint_models import CONDITIONED, CONTROLS, UNET_RATE, recipe
-from aign.studies.request_sets import HELD_OUT_PAIRS
-from aign.studies.settings import ConstraintsSettings
+from studies.constraints import CONDITIONED, PLANNERS, UNET_RATE, recipe
+from studies.request_sets import HELD_OUT_PAIRS
+from studies.settings import ConstraintsSettings
 
 SETTINGS = ConstraintsSettings()
 
 
-@pytest.mark.parametrize("name", [*CONDITIONED, *CONTROLS])
+@pytest.mark.parametrize("name", [*CONDITIONED, *PLANNERS])
 def test_no_model_is_shown_the_held_out_pairs_and_all_take_the_same_steps(name):
     found = recipe(name, SETTINGS, 77, 16)
     assert found.never_together == HELD_OUT_PAIRS == (("min_rate", "max_power"), ("min_sinr_db", "max_power"))
@@ -20,7 +20,7 @@ def test_no_model_is_shown_the_held_out_pairs_and_all_take_the_same_steps(name):
 def test_each_model_differs_from_the_first_in_one_thing():
     first = recipe("achieved", SETTINGS, 10, 16).model_dump()
     changes = {name: {field: value for field, value in recipe(name, SETTINGS, 10, 16).model_dump().items()
-                      if value != first[field]} for name in (*CONDITIONED, *CONTROLS)}
+                      if value != first[field]} for name in (*CONDITIONED, *PLANNERS)}
     assert changes == {"achieved": {}, "hindsight": {"condition": "hindsight"}, "one_hot": {"condition": "one_hot"},
                        "one_at_a_time": {"one_at_a_time": True}, "final_design_only": {"stride": 16},
                        "temporal_unet": {"network": SETTINGS.unet.model_dump() | {"kind": "temporal"},

@@ -5,8 +5,8 @@ import torch
 
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import Constraint
-from aign.studies.constraint_scores import by_family, judged, mean_over, projected, summary
-from aign.studies.request_sets import Asked
+from studies.constraint_scores import by_family, judged, mean_over, projected, summary
+from studies.request_sets import StudyRequest
 
 SCENARIO = registry.create("power-allocation", users=2)
 GAINS = torch.tensor([2.8e-3, 3.5e-4])
@@ -15,7 +15,7 @@ BUDGET = Constraint("total_power", "<=", 40.0)
 
 def asked(*constraints, certified=True):
     found = SCENARIO.certify(GAINS[None], constraints)
-    return Asked("single", 0, GAINS, constraints, (0.5,), 26.1, float(found.utility[0]), certified)
+    return StudyRequest("single", 0, GAINS, constraints, (0.5,), 26.1, float(found.utility[0]), certified)
 
 
 def test_projection_is_judged_apart_from_what_came_before():

@@ -1,7 +1,7 @@
 import pytest
 from study_fixtures import curve, curves
 
-from aign.studies import convergence
+from studies import convergence
 
 
 def test_where_a_goal_is_first_reached():

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.studies import markdown
+from studies import markdown
 
 
 @pytest.mark.parametrize(("value", "shown"), [
@@ -16,22 +16,19 @@ def test_cells(value, shown):
 
 
 def test_rows_with_different_keys_share_a_table():
-    assert markdown.table([{"a": 1}, {"a_b": 2}]) == "| a | a b |\n| --- | --- |\n| 1 | - |\n| - | 2 |"
+    lines = markdown.table([{"a": 1}, {"a_b": 2}]).splitlines()
+    assert lines[0] == "| a | a b |"
+    assert lines[2:] == ["| 1 | - |", "| - | 2 |"]
 
 
-def test_blocks_nest_under_headings():
-    text = markdown.block({"verdict": "lost", "starts": {"wmmse": {"seconds": 1}, "diffuser": {"seconds": 2}},
-                           "deep": {"rows": [{"x": 1}]}}, 3)
-    assert text.startswith("- verdict: lost\n\n### Starts\n\n|  | seconds |")
-    assert "### Deep\n\n|  | x |\n| --- | --- |\n| rows | 1 |" in text
+def test_a_mapping_of_rows_has_its_names_in_the_first_column():
+    lines = markdown.by_name({"weighted_mmse": {"x": 1}}).splitlines()
+    assert lines[0] == "|  | x |"
+    assert lines[2] == "| weighted mmse | 1 |"
 
 
-def test_rows_with_blocks_of_their_own_become_sections():
-    text = markdown.block({"cases": [{"name": "2 stations", "budgets": [{"seconds": 1, "winner": "classic"}] * 2,
-                                      "curve": list(range(100))}], "notes": ["A note."]}, 3)
-    assert "### Cases\n\n#### 2 stations\n\n- name: 2 stations\n- curve: 100 values" in text
-    assert "##### Budgets\n\n| seconds | winner |" in text
-    assert "A note." in text
+def test_lists():
+    assert markdown.listing({"best_known": 3, "none": None}) == "- best known: 3\n- none: -"
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.floats(-1e9, 1e9) | st.text(max_size=5),
@@ -41,4 +38,4 @@ JSON = st.recursive(st.none() | st.booleans() | st.floats(-1e9, 1e9) | st.text(m
 
 @given(JSON)
 def test_any_json_can_be_shown(value):
-    assert isinstance(markdown.block(value, 3), str)
+    assert isinstance(markdown.text(value), str)

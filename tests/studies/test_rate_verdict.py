@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aign.studies.rate_plots import draw, picture
-from aign.studies.rate_verdict import at_budgets, best_of, fewer_starts, overall, published, row, rows, verdict
+from studies.rate_verdict import at_budgets, best_of, fewer_starts, overall, picture, published, row, rows, verdict
 
 CONTEXTS = 10
 
@@ -80,12 +79,10 @@ def test_what_is_published_holds_no_single_contexts():
     assert len(shown["budgets"]) == 7
 
 
-def test_every_case_gets_a_picture_with_logarithmic_axes(tmp_path):
+def test_every_case_gets_a_picture_with_logarithmic_axes():
     axes = picture(case(SURE, POOR)).axes[0]
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     lines = {line.get_label(): line for line in axes.get_lines()}
     assert list(lines["gradient_ascent"].get_ydata()) == pytest.approx([0.1, 0.05])
     assert min(lines["diffuser + gradient_ascent"].get_ydata()) > 0
-    draw([case(SURE, POOR), case(POOR, SURE, constraints=["total_power<=60"])], tmp_path)
-    assert [path.name for path in sorted(tmp_path.iterdir())] == [
-        "rate_2x10-strong-0-0.png", "rate_2x10-strong-0-1.png"]
+    assert "total_power<=60" in picture(case(POOR, SURE, constraints=["total_power<=60"])).axes[0].get_title()

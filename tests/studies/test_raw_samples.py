@@ -3,16 +3,16 @@ import torch
 
 from aign.designs.settings import SamplingSettings
 from aign.scenarios.core.constraints import Constraint
-from aign.studies.raw_samples import Unprojected, cycled, raw_designs, shown
-from aign.studies.request_sets import Asked
+from studies.raw_samples import condition_mask, cycled, raw_designs
+from studies.request_sets import StudyRequest
 
-SETTINGS = SamplingSettings(guidance=1.0, composed=False, steps=4, constrained_ladder=(0.98, 0.9),
+SETTINGS = SamplingSettings(guidance=1.0, compositional_guidance=False, steps=4, constrained_target_returns=(0.98, 0.9),
                             margins=(0.0, 0.2, 0.4))
 GAINS = torch.tensor([2.8e-3, 3.5e-4])
 
 
 def asked(*constraints):
-    return Asked("pair", 0, GAINS, constraints, (0.5,), 26.0, 25.0, True)
+    return StudyRequest("pair", 0, GAINS, constraints, (0.5,), 26.0, 25.0, True)
 
 
 BUDGET, RATE = Constraint("total_power", "<=", 30.0), Constraint("min_rate", ">=", 12.0)
@@ -21,7 +21,7 @@ REQUESTS = [asked(BUDGET), asked(BUDGET, RATE), asked(RATE)]
 
 def test_each_request_is_shown_its_own_constraints():
     expected = [[1, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]]
-    assert shown(REQUESTS).int().tolist() == expected
+    assert condition_mask(REQUESTS).int().tolist() == expected
 
 
 def test_values_are_cycled():
@@ -30,10 +30,17 @@ def test_values_are_cycled():
     assert cycled((1.0, 2.0), 1).tolist() == [1]
 
 
-def test_nothing_is_projected():
-    scenario = Unprojected.create(users=2)
-    designs = torch.tensor([[40.4, -3.0]])
-    assert scenario.project(GAINS[None], designs, [BUDGET]).tolist() == [[40.0, 0.0]]
+def test_nothing_is_projected(power, monkeypatch):
+    asked_for = []
+    project = power.scenario.project
+
+    def watch(contexts, designs, constraints=()):
+        asked_for.append(tuple(constraints))
+        return project(contexts, designs, constraints)
+
+    monkeypatch.setattr(power.scenario, "project", watch)
+    raw_designs(power, REQUESTS, 4, SETTINGS.model_copy(update={"projected_steps": 2}), seed=1)
+    assert set(asked_for) == {()}
 
 
 def spied(power, monkeypatch):
@@ -69,7 +76,7 @@ def test_one_batch_serves_different_requests(power, monkeypatch):
 
 def test_masked_designs_are_those_of_no_constraint_at_all(power, monkeypatch):
     seen = spied(power, monkeypatch)
-    masked = raw_designs(power, REQUESTS, 4, SETTINGS, seed=1, show=False)
+    masked = raw_designs(power, REQUESTS, 4, SETTINGS, seed=1, conditioned=False)
     assert not any(bool(visible[:, 1:].any()) for _, visible in seen)
     free = raw_designs(power, [asked(), asked(), asked()], 4, SETTINGS, seed=1)
     assert torch.equal(masked, free)
@@ -80,7 +87,6 @@ def test_designs_are_whole_levels_repeat_with_the_seed_and_leave_the_model_as_it
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert torch.equal(first, first.round().clamp(0, 40))
-    assert not isinstance(power.scenario, Unprojected)
 
 
 @pytest.mark.parametrize("count", [1, 600])

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import satisfied
 from aign.scenarios.power_allocation.physics import P_MAX
-from aign.studies import request_sets
-from aign.studies.request_sets import FAMILIES, HELD_OUT, HELD_OUT_PAIRS, INFEASIBLE, WORST_USER, Asked
 from aign.trajectories.contexts import ContextPool
+from studies import request_anchors, request_drawing, request_sets
+from studies.request_sets import FAMILIES, HELD_OUT, HELD_OUT_PAIRS, INFEASIBLE, WORST_USER, StudyRequest
 
 
 def contexts_of(users, count=10):
@@ -32,7 +32,7 @@ def everything(scenario, context):
 def drawn(users, family, count, seed=0):
     scenario, contexts = contexts_of(users)
     generator = torch.Generator().manual_seed(seed)
-    draw = request_sets.draw_infeasible if family == INFEASIBLE else request_sets.draw
+    draw = request_drawing.draw_infeasible if family == INFEASIBLE else request_drawing.draw
     arguments = (count, generator) if family == INFEASIBLE else (family, count, generator)
     return scenario, *draw(scenario, contexts, *arguments)
 
@@ -91,13 +91,13 @@ def lax(constraint, share):
 def test_two_labels_of_one_meaning_and_the_held_out_pairs_are_never_in_ordinary_requests():
     scenario, _ = contexts_of(2, 1)
     for family in ("single", "pair", "triple"):
-        for labels in request_sets.label_sets(scenario, family):
+        for labels in request_drawing.label_sets(scenario, family):
             assert len(set(labels)) == request_sets.SIZES[family]
             assert not set(WORST_USER) <= set(labels)
             assert not any(set(pair) <= set(labels) for pair in HELD_OUT_PAIRS)
-    assert set(request_sets.label_sets(scenario, HELD_OUT)) == set(HELD_OUT_PAIRS)
-    assert len(request_sets.label_sets(scenario, "single")) == 6
-    assert len(request_sets.label_sets(scenario, "pair")) == 15 - 1 - 2
+    assert set(request_drawing.label_sets(scenario, HELD_OUT)) == set(HELD_OUT_PAIRS)
+    assert len(request_drawing.label_sets(scenario, "single")) == 6
+    assert len(request_drawing.label_sets(scenario, "pair")) == 15 - 1 - 2
 
 
 def test_held_out_pairs_are_drawn_on_many_users():
@@ -112,13 +112,13 @@ def test_the_fairest_design_has_the_greatest_worst_rate_of_all():
         scenario, contexts = contexts_of(users, 3)
         for context in contexts.values:
             _, _, labels = everything(scenario, context)
-            found = scenario.measure(context[None], request_sets.fairest(scenario, context)[None])["min_rate"]
+            found = scenario.measure(context[None], request_anchors.fairest(scenario, context)[None])["min_rate"]
             assert float(found) == pytest.approx(float(labels["min_rate"].max()), rel=1e-5)
 
 
 def test_the_most_efficient_design_is_near_the_best_with_nobody_silent():
     scenario, contexts = contexts_of(2, 4)
-    designs = request_sets.most_efficient(scenario, contexts.values)
+    designs = request_anchors.most_efficient(scenario, contexts.values)
     assert bool((designs >= 1).all())
     found = scenario.measure(contexts.values, designs)["energy_efficiency"]
     for context, value in zip(contexts.values, found, strict=True):
@@ -134,7 +134,7 @@ def test_the_same_seed_draws_the_same_requests_which_survive_json():
     as_json = [one.to_json() for one in first]
     assert as_json == [one.to_json() for one in again] != [one.to_json() for one in other]
     for one, values in zip(first, json.loads(json.dumps(as_json)), strict=True):
-        back = Asked.from_json(values, scenario)
+        back = StudyRequest.from_json(values, scenario)
         assert torch.equal(back.context, one.context)
         assert back.constraints == one.constraints
         assert (back.optimum, back.certified, back.family) == (one.optimum, one.certified, one.family)
@@ -142,13 +142,13 @@ def test_the_same_seed_draws_the_same_requests_which_survive_json():
 
 def test_an_infeasible_request_survives_json():
     scenario, requests, _ = drawn(2, INFEASIBLE, 2)
-    back = Asked.from_json(json.loads(json.dumps(requests[0].to_json(), allow_nan=False)), scenario)
+    back = StudyRequest.from_json(json.loads(json.dumps(requests[0].to_json(), allow_nan=False)), scenario)
     assert math.isnan(back.optimum)
     assert back.constraints == requests[0].constraints
 
 
 def test_a_family_without_feasible_requests_ends_with_fewer(monkeypatch):
-    monkeypatch.setattr(request_sets, "ATTEMPTS", 20)
+    monkeypatch.setattr(request_drawing, "ATTEMPTS", 20)
     _, requests, draws = drawn(2, HELD_OUT, 3)
     assert len(requests) < 3
     assert draws >= 2 * 20
@@ -171,7 +171,7 @@ def test_statistics_say_how_tight_and_how_costly():
 @given(st.floats(0.01, 0.3), st.sampled_from(["min_rate", "min_sinr_db", "total_power", "max_power"]))
 def test_beyond_is_a_share_of_the_edge(share, label):
     edge = -18.0 if label == "min_sinr_db" else 7.0
-    found = request_sets.beyond(label, edge, share)
+    found = request_drawing.beyond(label, edge, share)
     if label == "min_sinr_db":
         assert 10 ** (found / 10) == pytest.approx((1 + share) * 10 ** (edge / 10))
     else:
@@ -180,7 +180,7 @@ def test_beyond_is_a_share_of_the_edge(share, label):
 
 def test_thresholds_lie_between_the_optimum_and_the_extreme():
     scenario, contexts = contexts_of(3, 4)
-    anchors = request_sets.Anchors.of(scenario, contexts.values)
+    anchors = request_anchors.Anchors.of(scenario, contexts.values)
     assert set(anchors.optimum) == set(anchors.extreme)
     for label in scenario.labels:
         ends = [anchors.threshold(label.name, 1, share) for share in (0.0, 0.5, 1.0)]

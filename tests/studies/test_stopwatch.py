@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.studies import stopwatch
-from aign.studies.stopwatch import Clock, Stopwatch, seconds_at
+from studies import stopwatch
+from studies.stopwatch import Clock, Stopwatch, seconds_at
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import torch
 from safetensors.torch import save_file
 
 from aign.errors import DatasetError
-from aign.studies.subsets import SUBSETS, describe, rows_of
+from studies.subsets import SUBSETS, describe, rows_of
 
 
 class Logged:

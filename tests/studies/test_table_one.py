@@ -1,9 +1,9 @@
 import pytest
 from study_fixtures import METHODS, compared, table
 
-from aign.studies import table_one
-from aign.studies.comparison import CERTIFIED, ROUNDED
-from aign.studies.intervals import over_seeds
+from studies import table_one
+from studies.comparison import CERTIFIED, ROUNDED
+from studies.figures import interval
 
 KEYS = {"users", "gains", "method", "seeds", "utility", "paper", "utility_ratio", "normalised_return_pooled",
         "training_seconds", "milliseconds_per_design", "environment_steps"}
@@ -18,10 +18,10 @@ def test_every_method_has_a_row_of_the_agreed_shape():
 
 
 def test_a_row_is_the_mean_over_seeds_with_its_interval():
-    row = table_one.place(table(), 20, "general", "sac")
+    row = table_one.find(table(), 20, "general", "sac")
     assert row["seeds"] == 3
     assert row["utility"] == pytest.approx(200 * 0.9951)
-    assert row["utility_ratio"] == over_seeds([0.995, 0.9951, 0.9952])
+    assert row["utility_ratio"] == interval([0.995, 0.9951, 0.9952])
     assert (row["training_seconds"], row["environment_steps"], row["milliseconds_per_design"]) == (60.0, 1000, 1.23)
 
 
@@ -34,19 +34,19 @@ def test_the_papers_figures(method, users, printed):
 
 def test_the_papers_figures_stand_at_the_preset_only():
     rows = table()
-    assert table_one.place(rows, 20, "preset", "bcq")["paper"] == 254.16
-    assert table_one.place(rows, 20, "general", "bcq")["paper"] is None
+    assert table_one.find(rows, 20, "preset", "bcq")["paper"] == 254.16
+    assert table_one.find(rows, 20, "general", "bcq")["paper"] is None
 
 
 def test_what_is_not_trained_costs_nothing():
-    row = table_one.place(table(), 20, "preset", "full_power")
+    row = table_one.find(table(), 20, "preset", "full_power")
     assert (row["training_seconds"], row["environment_steps"]) == (0.0, 0)
 
 
 def test_the_winner_competes_and_the_yardstick_does_not():
     rows = table_one.block(table(), 50, "preset")
     assert [row["method"] for row in rows[:2]] == [CERTIFIED, ROUNDED]
-    assert table_one.winner(rows)["method"] == "diffuser_unet_best_of_4"
+    assert table_one.competing(rows)[0]["method"] == "diffuser_unet_best_of_4"
 
 
 def test_details_keep_the_worst_of_all_seeds():
@@ -59,4 +59,4 @@ def test_details_keep_the_worst_of_all_seeds():
 
 def test_a_row_that_is_not_there():
     with pytest.raises(KeyError, match="nobody"):
-        table_one.place(table(), 20, "general", "nobody")
+        table_one.find(table(), 20, "general", "nobody")

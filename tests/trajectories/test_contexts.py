@@ -27,7 +27,7 @@ def pool(scenario):
     return ContextPool.draw(scenario, {"train": 40, "validation": 10, "test": 12}, seed=7)
 
 
-def test_each_context_has_its_yardsticks(scenario, pool) -> None:
+def test_each_context_has_its_reference_utilities(scenario, pool) -> None:
     for split, contexts in pool.splits.items():
         assert contexts.split == split
         assert contexts.optimum.dtype == contexts.reference.dtype == torch.float64

@@ -8,7 +8,6 @@ from recorded_data import (
     changed_columns,
     changed_json,
     copied,
-    load_contexts,
     nudge,
     put,
     record_dataset,
@@ -32,14 +31,14 @@ def silent(done, total):
 
 
 def checks(folder, replay=False):
-    return list(verify(folder, load_contexts, silent if replay else None))
+    return list(verify(folder, silent if replay else None))
 
 
 def refused(folder, *words, after=(), replay=False):
     """Check that a dataset is refused with a message that holds all words, after it passed the checks named."""
     passed = []
     with pytest.raises(DatasetError) as caught:
-        passed.extend(check.name for check in verify(folder, load_contexts, silent if replay else None))
+        passed.extend(check.name for check in verify(folder, silent if replay else None))
     for word in words:
         assert str(word) in str(caught.value)
     assert passed == list(after)
@@ -235,7 +234,7 @@ def test_a_training_value_is_found_by_the_statistics(recorded, tmp_path):
     refused(copy, copy / "meta/stats.json", "rewards.", after=SPLITS)
 
 
-def test_a_return_that_its_yardsticks_do_not_give_is_found(recorded, tmp_path):
+def test_a_return_that_its_reference_utilities_do_not_give_is_found(recorded, tmp_path):
     row, episode, shard = row_of(recorded, "test")
     copy = changed_columns(recorded, tmp_path / "d", {"return_normalised": nudge(row)}, described=True)
     refused(copy, copy / shard, "column 'return_normalised'", f"episode {episode} ", after=FIGURES)

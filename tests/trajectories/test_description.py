@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from recorded_data import changed_json, copied, load_contexts, sealed
+from recorded_data import changed_json, copied, sealed
 
 from aign.errors import DatasetError
 from aign.trajectories import description as module
@@ -10,14 +10,14 @@ from aign.trajectories.verification import verify
 
 def refused(folder, *words):
     with pytest.raises(DatasetError) as caught:
-        list(verify(folder, load_contexts))
+        list(verify(folder))
     for word in words:
         assert str(word) in str(caught.value)
 
 
 def compared(folder):
     """Return the subject of the check, and how many figures it counted."""
-    check = next(check for check in verify(folder, load_contexts) if check.name == "figures")
+    check = next(check for check in verify(folder) if check.name == "figures")
     return check.subject, check.counts["figures"]
 
 

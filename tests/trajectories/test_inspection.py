@@ -57,7 +57,7 @@ def test_every_column_has_shape_unit_and_meaning(recorded):
     rows = {row[0]: row[1:] for row in cells(shown(recorded), "Columns: one row an episode")}
     assert [name for name in rows if name] == ["column", *TrajectoryStore.open(recorded).columns]
     assert rows["observations"][0] == "float32[9][9]"
-    assert rows["total_power"] == ["float64", "W", "Sum of powers. Lower is better."]
+    assert rows["total_power"] == ["float64", "W", "Sum of powers; lower is better"]
     assert all(meaning for _, _, meaning in rows.values())
 
 

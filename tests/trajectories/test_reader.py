@@ -124,5 +124,5 @@ def test_a_scenario_that_has_changed_since_is_refused(folder, tmp_path):
 def test_wrong_numbers_of_rows_are_refused(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     manifest.build(copy, {path.name: 33 for path in copy.glob("*.arrow")})
-    with pytest.raises(DatasetError, match=r"data-00000-of-00004\.arrow: rows"):
+    with pytest.raises(DatasetError, match=r"data-00000-of-00004\.arrow: 32 episodes, the manifest says 33"):
         TrajectoryStore.open(copy)

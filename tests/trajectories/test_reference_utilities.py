@@ -9,7 +9,7 @@ from recorded_data import load_contexts, row_of
 
 from aign.errors import DatasetError
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import Known, check_yardsticks
+from aign.trajectories.reference_utilities import ReferenceUtilities, check_contexts
 
 
 def loaded(folder):
@@ -23,18 +23,20 @@ def loaded(folder):
 
 def refused(store, splits, *words):
     with pytest.raises(DatasetError) as caught:
-        check_yardsticks(store.shards, store.scenario, splits)
+        check_contexts(store.shards, store.scenario, ReferenceUtilities(splits))
     for word in words:
         assert str(word) in str(caught.value)
 
 
 def test_what_was_recorded_agrees(recorded):
     store, splits = loaded(recorded)
-    assert check_yardsticks(store.shards, store.scenario, splits) == 36
+    references = ReferenceUtilities(splits)
+    check_contexts(store.shards, store.scenario, references)
+    assert len(references) == 36
 
 
 @pytest.mark.parametrize("name", ["reference", "optimum"])
-def test_another_yardstick_is_found_by_the_return(recorded, name):
+def test_another_reference_utility_is_found_by_the_return(recorded, name):
     store, splits = loaded(recorded)
     _, episode, shard = row_of(recorded, "test")
     getattr(splits["test"], name).mul_(1.001)
@@ -81,8 +83,8 @@ def test_each_context_is_found_again(ids, asked):
     split = SimpleNamespace(ids=torch.tensor(ids), values=torch.tensor(ids).float()[:, None],
                             reference=torch.zeros(len(ids), dtype=torch.float64),
                             optimum=torch.arange(1, len(ids) + 1, dtype=torch.float64))
-    known, place = Known({"train": split}), asked % len(ids)
-    rows = known.rows(torch.tensor([ids[place]]))
-    assert known.ids[rows].tolist() == [ids[place]]
-    np.testing.assert_allclose(known.normalised(torch.tensor([1.0], dtype=torch.float64), rows), 1 / (place + 1))
-    assert len(known) == len(ids)
+    references, place = ReferenceUtilities({"train": split}), asked % len(ids)
+    rows = references.rows(torch.tensor([ids[place]]))
+    assert references.ids[rows].tolist() == [ids[place]]
+    np.testing.assert_allclose(references.normalised(torch.tensor([1.0], dtype=torch.float64), rows), 1 / (place + 1))
+    assert len(references) == len(ids)

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from recorded_data import changed_columns, load_contexts, nudge, put, record_dataset, row_of
 
 from aign.agents.recording import label
-from aign.agents.rollout import Rollout, rollout
+from aign.agents.rollout import rollout
 from aign.errors import DatasetError
 from aign.scenarios.core import registry
+from aign.scenarios.core.episode import Rollout
 from aign.trajectories import replay as module
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.replay import check_replay, replay
 from aign.trajectories.writer import ShardWriter
 
@@ -25,7 +27,8 @@ COMPARED = ("observations", "actions", "rewards", "total_power", "max_power", "a
 
 def replayed(folder, contexts=True):
     store = TrajectoryStore.open(folder)
-    return replay(store, load_contexts(folder / "contexts.safetensors", store.scenario) if contexts else None)
+    pool = load_contexts(folder / "contexts.safetensors", store.scenario)
+    return replay(store, ReferenceUtilities(pool) if contexts else None)
 
 
 @pytest.mark.parametrize("spec", [
@@ -143,11 +146,10 @@ def shortened(scenario, contexts, length):
                    lambda values, states, time: torch.rand(len(values), 4, generator=generator) * 2 - 1,
                    scenario.initial_state(contexts.values, generator))
     after, late = length + 1, torch.arange(scenario.horizon) >= length
-    cut = Rollout(path.observations.clone(), path.actions.clone(), path.rewards.where(~late, 0.0), path.states,
-                  path.final)
+    cut = Rollout(path.observations.clone(), path.actions.clone(), path.rewards.where(~late, 0.0),
+                  path.observations[:, length, :scenario.state_size].clone())
     cut.observations[:, after:], cut.actions[:, length:] = 0.25, -0.75
-    kept = dataclasses.replace(cut, states=path.states[:, :after], final=path.states[:, length])
-    made = label(scenario, contexts, kept, "short")
+    made = label(scenario, contexts, cut, "short")
     count = len(contexts)
     return dataclasses.replace(made, length=np.full(count, length, np.int32), terminated=np.zeros(count, bool),
                                truncated=np.ones(count, bool))

@@ -7,26 +7,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recorded_data import changed_json, load_contexts
+from recorded_data import changed_json
 
 from aign.errors import DatasetError
 from aign.files import manifest
-from aign.trajectories.contexts import ContextPool
+from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.quality import read_quality
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import Known, StoredYardsticks
-from aign.trajectories.trajectory_quality import PooledReturn, Unknown, measure, shown
+from aign.trajectories.reference_utilities import ReferenceUtilities
+from aign.trajectories.trajectory_quality import PooledReturn, UnknownQuality, measure, quality_text
 from aign.trajectories.verification import verify
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def measured(normalised, contexts, reference, optimum):
-    """The measure of episodes in contexts with these yardsticks."""
+    """The measure of episodes in contexts with these reference utilities."""
     ids = torch.arange(len(reference))
-    one = StoredYardsticks(ids, torch.zeros(len(ids), 1), *(torch.tensor(values, dtype=torch.float64)
-                                                            for values in (reference, optimum)))
-    return PooledReturn.measured(torch.tensor(normalised), Known({"train": one}), torch.tensor(contexts))
+    split = Contexts(ids, torch.zeros(len(ids), 1),
+                     *(torch.tensor(values, dtype=torch.float64) for values in (reference, optimum)), "train")
+    return PooledReturn.measured(torch.tensor(normalised), ReferenceUtilities({"train": split}), torch.tensor(contexts))
 
 
 def test_episodes_count_by_the_room_of_their_contexts():
@@ -47,22 +47,22 @@ def test_a_context_whose_reference_is_optimal_does_not_rule():
     assert found["degenerate_contexts"]["count"] == 1
     assert found["degenerate_contexts"]["of"] == 2
     assert found["utility_ratio"] is None, "a reference at 0"
-    assert "1 of 2 contexts are degenerate" in shown(found)
+    assert "1 of 2 contexts are degenerate" in quality_text(found)
 
 
 def test_where_no_context_has_room_there_is_no_value():
     found = measured([-5.0, 0.0], [0, 1], [4.0, 10.0], [4.0, 10.0]).overall()
     assert (found["value"], found["low"], found["high"]) == (None, None, None)
-    assert shown(found).startswith("-; mean U/U* 1.0000; 2 of 2")
+    assert quality_text(found).startswith("-; mean U/U* 1.0000; 2 of 2")
 
 
 def test_without_contexts_file_it_is_not_known(ragged_store):
-    assert isinstance(measure(ragged_store.shards, None), Unknown)
+    assert isinstance(measure(ragged_store.shards, None), UnknownQuality)
     figures = read_quality(ragged_store)
     assert figures["trajectory_quality"]["value"] is None
     assert "no contexts.safetensors" in figures["trajectory_quality"]["convention"]
     assert {one["trajectory_quality"] for one in figures["behaviours"].values()} == {None}
-    assert shown(figures["trajectory_quality"]) == "not known"
+    assert quality_text(figures["trajectory_quality"]) == "not known"
 
 
 def test_contexts_of_another_dataset_are_refused(recorded, ragged_store):
@@ -80,7 +80,7 @@ def test_an_earlier_figure_is_verified_as_written_and_shown_as_today(version):
     plain = store.gather("return_normalised", store.rows("train")).double()
     assert written["trajectory_quality"]["value"] == pytest.approx(float(plain.mean()))
     assert written["trajectory_quality"]["value"] < -200
-    assert "figures" in [check.name for check in verify(folder, load_contexts)]
+    assert "figures" in [check.name for check in verify(folder)]
     pool = ContextPool.load(folder / "contexts.safetensors", store.scenario)["train"]
     place = {int(number): row for row, number in enumerate(pool.ids)}
     known = pool.take(torch.tensor([place[int(number)] for number in store.gather("context_id", store.rows("train"))]))
@@ -99,7 +99,7 @@ def test_a_wrong_earlier_figure_is_found(tmp_path):
     (copy / "meta/quality.json").write_text(json.dumps(quality))
     manifest.build(copy, {path.name: rows for path, rows in zip(sorted(copy.glob("*.arrow")), (16, 14), strict=True)})
     with pytest.raises(DatasetError, match=r"quality.json, trajectory_quality.value: 0.5 stored, the shards give -253"):
-        list(verify(copy, load_contexts))
+        list(verify(copy))
 
 
 @pytest.mark.parametrize("version", [0, 3, "2", None])

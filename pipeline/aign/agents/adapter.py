@@ -1,6 +1,6 @@
 """Stable-Baselines3's view of a batch of networks: every decision maker is one of its environments.
 
-All decision makers share one policy (parameter-shared multi-agent learning); the library only ever sees single ones.
+All decision makers share one policy (parameter-shared multi-agent learning); the library only ever handles single ones.
 Row k of its arrays is decision maker k % N of network k // N.
 
 Axes: W networks side by side, N decision makers each, F values one observes, A action values of a network.
@@ -16,7 +16,8 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
-from aign.agents.rollout import Rollout, Simulation, starting_states
+from aign.agents.rollout import starting_states
+from aign.scenarios.core.episode import Episode, Rollout
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_generator
 from aign.trajectories.contexts import Contexts
@@ -27,11 +28,11 @@ RANDOM_STARTS = 0.5
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
 
-def as_actions(scenario: Scenario[Any], given: np.ndarray[Any, Any]) -> torch.Tensor:
+def as_actions(scenario: Scenario[Any], values: np.ndarray[Any, Any]) -> torch.Tensor:
     """Return what the library's models give, values (W * N, A / N) or numbers of choices (W,), as actions (W, A)."""
     if scenario.choices is None:
-        return torch.from_numpy(given).reshape(-1, scenario.action_size)
-    chosen = torch.from_numpy(np.asarray(given, np.int64).reshape(-1))
+        return torch.from_numpy(values).reshape(-1, scenario.action_size)
+    chosen = torch.from_numpy(np.asarray(values, np.int64).reshape(-1))
     return torch.nn.functional.one_hot(chosen, scenario.choices).float()
 
 
@@ -41,7 +42,7 @@ class SharedPolicyVecEnv(VecEnv):
     Args:
         scenario: the network family.
         contexts: where episodes take place, drawn evenly.
-        networks: W; the library sees W * scenario.agents environments.
+        networks: W; the library has W * scenario.agents environments.
         seed: of contexts and starts.
         on_episodes: is handed each finished batch of W episodes with its W contexts.
     """
@@ -67,17 +68,17 @@ class SharedPolicyVecEnv(VecEnv):
         self._no_infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
 
     def _start(self) -> FloatArray:
-        """Begin new episodes and return what the decision makers see."""
+        """Begin new episodes and return what the decision makers observe."""
         self._drawn = self._contexts.sample(self._networks, self._generator)
         states = starting_states(self._scenario, self._drawn.values, RANDOM_STARTS, self._generator)
-        self._simulation = Simulation(self._scenario, self._drawn.values, states)
-        return self._seen()
+        self._episode = Episode(self._scenario, self._drawn.values, states, record=True)
+        return self._observations()
 
-    def _seen(self) -> FloatArray:
-        """Return what the decision makers see now, (W * N, F)."""
-        now = self._simulation
-        seen = self._scenario.agent_observations(now.contexts, now.states, now.time)
-        return np.asarray(seen.flatten(0, 1).numpy(), np.float32)
+    def _observations(self) -> FloatArray:
+        """Return what the decision makers observe now, (W * N, F)."""
+        now = self._episode
+        observations = self._scenario.agent_observations(now.contexts, now.states, now.time)
+        return np.asarray(observations.flatten(0, 1).numpy(), np.float32)
 
     def reset(self) -> FloatArray:
         """Begin new episodes; unfinished ones are dropped."""
@@ -89,19 +90,18 @@ class SharedPolicyVecEnv(VecEnv):
 
     def step_wait(self) -> tuple[FloatArray, FloatArray, np.ndarray[Any, Any], list[dict[str, Any]]]:
         """Step all networks; at the horizon hand the episodes over and start new ones."""
-        simulation = self._simulation
-        before = simulation.states
-        rewards = simulation.advance(self._actions)
+        episode, before = self._episode, self._episode.states
+        rewards = episode.advance(self._actions)
         self.environment_steps += self._networks
-        trained_on = self._scenario.agent_rewards(simulation.contexts, before, simulation.states, rewards)
-        seen, infos = self._seen(), self._no_infos
-        done = np.full(self.num_envs, simulation.finished)
-        if simulation.finished:
-            # The library reads the last observation of a finished episode here, as `seen` must be the next one's first.
-            infos = [{"terminal_observation": last, "TimeLimit.truncated": False} for last in seen]
-            self._on_episodes(simulation.rollout(), self._drawn)
-            seen = self._start()
-        return seen, trained_on.float().flatten().numpy(), done, infos
+        trained_on = self._scenario.agent_rewards(episode.contexts, before, episode.states, rewards)
+        observations, infos = self._observations(), self._no_infos
+        done = np.full(self.num_envs, episode.ended)
+        if episode.ended:
+            # The library reads an episode's last observation here: the array returned is the next episode's first.
+            infos = [{"terminal_observation": last, "TimeLimit.truncated": False} for last in observations]
+            self._on_episodes(episode.rollout(), self._drawn)
+            observations = self._start()
+        return observations, trained_on.float().flatten().numpy(), done, infos
 
     def close(self) -> None:
         """Nothing to release."""

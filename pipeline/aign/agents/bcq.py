@@ -14,14 +14,13 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from aign.agents import policy as shared
-from aign.agents.scoring import score
+from aign.agents.policy import Policy, hidden_layers
+from aign.agents.scoring import TrainingResult, score
 from aign.agents.settings import BCQSettings
 from aign.agents.transitions import Transitions, grid, transitions
 from aign.scenarios.core.scenario import Scenario
@@ -29,10 +28,8 @@ from aign.scenarios.core.seeding import derived_generator, derived_seed
 from aign.trajectories.contexts import Contexts
 from aign.trajectories.reader import TrajectoryStore
 
-KEYS = {"features", "levels", "hidden", "threshold"}
 
-
-class BCQPolicy(nn.Module):
+class BCQPolicy(Policy):
     """One trunk, two heads: the value of each action, and how likely the data's behaviour is to take it.
 
     Args:
@@ -42,17 +39,20 @@ class BCQPolicy(nn.Module):
         threshold: an action is allowed where its probability exceeds this share of the most likely action's.
     """
 
+    KIND, KEYS = "batch-constrained policy", {"features", "levels", "hidden", "threshold"}
+
     def __init__(self, features: int, levels: int, hidden: Sequence[int], threshold: float) -> None:
         super().__init__()
-        self.features, self.levels, self.hidden, self.threshold = features, levels, tuple(hidden), threshold
+        self.shape = {"features": features, "levels": levels, "hidden": list(hidden), "threshold": threshold}
+        self.levels, self.threshold = levels, threshold
         width, actions = (features, *hidden)[-1], 2 * levels + 1
-        self.trunk = nn.Sequential(*shared.hidden_layers(features, hidden))
+        self.trunk = nn.Sequential(*hidden_layers(features, hidden))
         self.value = nn.Linear(width, actions)
         self.imitation = nn.Linear(width, actions)
 
-    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Return values and imitation logits, each (..., n), for what is seen (..., F)."""
-        features = self.trunk(seen)
+    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Return values and imitation logits, each (..., n), for observations (..., F)."""
+        features = self.trunk(observations)
         return self.value(features), self.imitation(features)
 
     def choose(self, values: Tensor, logits: Tensor) -> Tensor:
@@ -65,34 +65,6 @@ class BCQPolicy(nn.Module):
         """Return the deterministic actions (B, A) of whole networks."""
         choice = self.choose(*self(scenario.agent_observations(contexts, states, time)))
         return (choice - self.levels) / self.levels
-
-    def save(self, stem: Path) -> None:
-        """Write `<stem>.json` (shape) and `<stem>.safetensors` (weights)."""
-        shared.save(stem, self, {"features": self.features, "levels": self.levels, "hidden": list(self.hidden),
-                                 "threshold": self.threshold})
-
-    @classmethod
-    def load(cls, stem: Path) -> BCQPolicy:
-        """Read what `save` wrote.
-
-        Raises:
-            ModelError: a file is missing, damaged or not such a policy.
-        """
-        return shared.load(stem, cls, KEYS, "a batch-constrained policy")
-
-
-@dataclass(frozen=True, eq=False)
-class Learned:
-    """What learning led to.
-
-    Attributes:
-        policy: the final policy.
-        curve: evenly spaced points: gradient_steps, and how good the policy is on held-out contexts, see
-            `scoring.score`.
-    """
-
-    policy: BCQPolicy
-    curve: list[dict[str, float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +89,7 @@ class Loss:
 
 def loss(network: BCQPolicy, target: BCQPolicy, batch: Transitions, discount: float) -> Loss:
     """Return the loss of a batch against the bootstrapped values of the target network."""
-    values, logits = network(batch.seen)
+    values, logits = network(batch.observations)
     chosen = values.gather(1, batch.choices[:, None])[:, 0]
     logarithms = nn.functional.log_softmax(logits, dim=1)
     return Loss(nn.functional.smooth_l1_loss(chosen, bootstrapped(network, target, batch, discount)),
@@ -129,8 +101,8 @@ def bootstrapped(network: BCQPolicy, target: BCQPolicy, batch: Transitions, disc
     """Return r + discount * Q_target(s', a') (M,), a' allowed and best by the network being trained (double Q)."""
     if discount == 0:
         return batch.rewards
-    following = network.choose(*network(batch.seen_next))
-    values: Tensor = target(batch.seen_next)[0].gather(1, following[:, None])[:, 0]
+    following = network.choose(*network(batch.next_observations))
+    values: Tensor = target(batch.next_observations)[0].gather(1, following[:, None])[:, 0]
     return batch.rewards + discount * (1 - batch.ends) * values
 
 
@@ -147,7 +119,7 @@ class Learner:
         # New layers draw their first weights from the global stream, which others may be using.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(seed, "bcq", "weights"))
-            self.network = BCQPolicy(data.seen.shape[1], levels, settings.hidden, settings.threshold)
+            self.network = BCQPolicy(data.observations.shape[1], levels, settings.hidden, settings.threshold)
         self.target = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.Adam(self.network.parameters(), settings.learning_rate, fused=True)
         self.generator = derived_generator(seed, "bcq", "batches")
@@ -174,7 +146,7 @@ class Learner:
 
 
 def learn(store: TrajectoryStore, settings: BCQSettings, seed: int, rows: Tensor | None, held_out: Contexts,
-          on_progress: Callable[[int, int], None]) -> Learned:
+          on_progress: Callable[[int, int], None]) -> TrainingResult:
     """Learn from a dataset, without acting.
 
     Args:
@@ -199,11 +171,6 @@ def learn(store: TrajectoryStore, settings: BCQSettings, seed: int, rows: Tensor
     for step in range(1, total + 1):
         learner.step()
         if step in marks:
-            policy = learner.policy()
-            curve.append({"gradient_steps": step, **score(scenario, held_out, _acting(policy, scenario))})
+            curve.append({"gradient_steps": step, **score(scenario, held_out, learner.policy().in_scenario(scenario))})
         on_progress(step, total)
-    return Learned(learner.policy(), curve)
-
-
-def _acting(policy: BCQPolicy, scenario: Scenario[Any]) -> Callable[[Tensor, Tensor, int], Tensor]:
-    return lambda contexts, states, time: policy.act(scenario, contexts, states, time)
+    return TrainingResult(learner.policy(), curve)

@@ -1,6 +1,6 @@
-"""Who acts without learning: uniform noise, heuristics with an unsteady hand, experts guided by a solver or by labels.
+"""Who acts without learning: uniform noise, heuristics that slip, demonstrators guided by a solver or by labels.
 
-Axes: E episodes, S state values, A action values, X design values, T steps.
+Axes: E episodes, Z state values, X design values.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from aign.agents.label_guided import label_guided_targets
 from aign.agents.recording import label
-from aign.agents.rollout import Act, rollout, starting_states
-from aign.agents.targets import solver_guided_targets
+from aign.agents.rollout import rollout, starting_states
+from aign.agents.targets import label_guided_targets, solver_guided_targets
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.core.scenario import DesignScenario, Scenario
+from aign.scenarios.core.exploration import Act
+from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_generator
-from aign.scenarios.core.sequential import Rule, is_sequential
 from aign.trajectories.contexts import Contexts
 from aign.trajectories.schema import Episodes
 
@@ -28,12 +27,6 @@ BATCH = 2_048
 """Episodes simulated, and handed over, at once."""
 VALUES = 1 << 25
 """Values recorded at once, at most: fewer episodes make a batch where they are long."""
-SLIP_PROBABILITY = 0.15
-"""How often a heuristic's step is perturbed."""
-SLIP_SIZE = 0.25
-"""Standard deviation of such a perturbation; an action value lies in [-1, 1]."""
-MOST_SLIPS = 0.1
-"""How often a rule that decides step by step slips, at most: the share differs between episodes, uniformly."""
 RANDOM_STARTS = {"random": 0.5, "heuristics": 0.25, "solver-guided": 0.25, "label-guided": 0.25}
 """Share of episodes that start at a random state; the rest start where designs start in use."""
 
@@ -42,10 +35,9 @@ def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes
     """Simulate `episodes` labelled episodes in batches, contexts drawn evenly.
 
     Args:
-        source: "random" (uniform actions), "heuristics" (walks to each heuristic's design with slips, or each rule with
-            slips where decisions follow each other; equal shares, behaviour "heuristic:<name>"), "solver-guided"
-            (walks at various speeds to designs around certified optima; see `targets`), or "label-guided" (likewise to
-            designs that trade utility for labels; see `label_guided`).
+        source: "random" (uniform actions), "heuristics" (each followed with slips, equal shares, behaviour
+            "heuristic:<name>"), "solver-guided" (demonstrations of designs around certified optima; see `targets`), or
+            "label-guided" (of designs that trade utility for labels; see `targets`).
         scenario: where to act.
         contexts: of one split.
         episodes: how many, over all of the source's behaviours. None where a scenario has no heuristics.
@@ -54,18 +46,13 @@ def record(source: Source, scenario: Scenario[Any], contexts: Contexts, episodes
     Raises:
         ParameterError: an unknown source.
     """
-    if source == "random":
-        yield from _batches(source, source, _uniform_actions, scenario, contexts, episodes, seed)
-    elif source == "solver-guided":
-        yield from _batches(source, source, _walk(solver_guided_targets), scenario, contexts, episodes, seed)
-    elif source == "label-guided":
-        yield from _batches(source, source, _walk(label_guided_targets), scenario, contexts, episodes, seed)
-    elif source == "heuristics":
+    if source == "heuristics":
         names = list(scenario.heuristics)
         for place, name in enumerate(names):
             share = (episodes + place) // len(names)
-            behave = _rule(scenario.rules[name]) if is_sequential(scenario) else _heuristic(name)
-            yield from _batches(source, f"heuristic:{name}", behave, scenario, contexts, share, seed)
+            yield from _batches(source, f"heuristic:{name}", _following(name), scenario, contexts, share, seed)
+    elif source in BEHAVIOURS:
+        yield from _batches(source, source, BEHAVIOURS[source], scenario, contexts, episodes, seed)
     else:
         raise ParameterError(unknown_name("source", source, get_args(Source)))
 
@@ -98,55 +85,19 @@ def _uniform_actions(scenario: Scenario[Any], contexts: Contexts, states: Tensor
     return act
 
 
-def _rule(rule: Rule) -> Behave:
-    """Decide by a rule, step by step; now and then at random."""
-    def behave(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
-        often = MOST_SLIPS * torch.rand(len(contexts), 1, generator=generator)
-
-        def act(values: Tensor, states: Tensor, time: int) -> Tensor:
-            steady = scenario.applied(rule(values, states))
-            slips = torch.rand(len(values), 1, generator=generator) < often
-            return torch.where(slips, 2.0 * torch.rand(steady.shape, generator=generator) - 1.0, steady)
-        return act
-    return behave
+def _following(heuristic: str) -> Behave:
+    """Follow a heuristic, with slips."""
+    return lambda scenario, contexts, states, generator: scenario.follow_heuristic(heuristic, contexts.values,
+                                                                                   generator)
 
 
-def _heuristic(name: str) -> Behave:
-    def behave(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
-        target = scenario.heuristics[name](contexts.values)
-
-        def act(values: Tensor, states: Tensor, time: int) -> Tensor:
-            steady = scenario.action_towards(states, target)
-            slips = torch.rand(len(values), 1, generator=generator) < SLIP_PROBABILITY
-            return steady + slips * SLIP_SIZE * torch.randn(steady.shape, generator=generator)
-        return act
-    return behave
+def _solver_guided(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
+    return scenario.approach(solver_guided_targets(scenario, contexts, generator), states, generator)
 
 
-def _walk(targets: Callable[[Scenario[Any], Contexts, torch.Generator], Tensor]) -> Behave:
-    """Walk to the target designs of these contexts, (E, X), each at a pace of its own."""
-    def behave(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
-        return _walk_to(targets(scenario, contexts, generator), scenario, states, generator)
-    return behave
+def _label_guided(scenario: Scenario[Any], contexts: Contexts, states: Tensor, generator: torch.Generator) -> Act:
+    return scenario.approach(label_guided_targets(scenario, contexts, generator), states, generator)
 
 
-def _walk_to(targets: Tensor, scenario: Scenario[Any], states: Tensor, generator: torch.Generator) -> Act:
-    """Walk to targets (E, X) along waypoints x_0 + (t / arrival)^bend (target - x_0).
-
-    Arrival (uniform between half the horizon and its end) and bend (log-uniform in [1/2, 2]) differ between episodes,
-    so that paths to one design differ. Whoever would be late otherwise goes straight.
-    """
-    if not isinstance(scenario, DesignScenario):
-        return lambda values, states, time: scenario.action_towards(states, targets)
-    design, horizon = scenario, scenario.horizon
-    arrival = horizon * (0.5 + 0.5 * torch.rand(len(states), 1, generator=generator))
-    bend = 4.0 ** (torch.rand(len(states), 1, generator=generator) - 0.5)
-    origin = states
-
-    def act(values: Tensor, states: Tensor, time: int) -> Tensor:
-        progress = ((time + 1) / arrival).clamp(max=1.0) ** bend
-        steps_needed = ((targets - states).abs() / design.step_size).amax(1, keepdim=True)
-        late = steps_needed > horizon - time - 1
-        waypoint = torch.where(late, targets, origin + progress * (targets - origin))
-        return design.action_towards(states, waypoint)
-    return act
+BEHAVIOURS: dict[Source, Behave] = {"random": _uniform_actions, "solver-guided": _solver_guided,
+                                    "label-guided": _label_guided}

@@ -9,7 +9,7 @@ entropy out where actions are continuous, or takes that of a softmax; diffusion 
 
 With one choice among J instead, see `discrete_sac`.
 
-Axes: B batch, F values seen, V action values.
+Axes: B batch, F observed values, V action values.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class DenoisingActor(Actor):
                                     embedding)
 
     def get_action_dist_params(self, obs: Any, noise: bool = True) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Return mean and log deviation (B, V) of the last step, before tanh, for what is seen (B, F)."""
+        """Return mean and log deviation (B, V) of the last step, before tanh, for observations (B, F)."""
         features, mean = self.chain(self.extract_features(obs, self.features_extractor), noise)
         deviation: Tensor = self.log_std(features)  # type: ignore[operator]  # a layer, but for gSDE's parameter
         return mean, deviation.clamp(LOG_STD_MIN, LOG_STD_MAX), {}
@@ -56,15 +56,15 @@ class DenoisingSACPolicy(SACPolicy):
     """The library's policy, twin critics and all, with a denoising actor.
 
     Args:
-        *given: spaces and schedule, from the library.
+        *spaces_and_schedule: from the library.
         steps: denoising steps.
         embedding: values of a step's embedding.
         **options: as the library's policy.
     """
 
-    def __init__(self, *given: Any, steps: int, embedding: int, **options: Any) -> None:
+    def __init__(self, *spaces_and_schedule: Any, steps: int, embedding: int, **options: Any) -> None:
         self.chain_shape = {"steps": steps, "embedding": embedding}  # the library builds the actor right away
-        super().__init__(*given, **options)
+        super().__init__(*spaces_and_schedule, **options)
 
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> DenoisingActor:
         """Return a new actor."""

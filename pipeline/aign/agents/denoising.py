@@ -1,12 +1,12 @@
-"""A policy as a short chain of denoising steps, conditioned on what is seen: the actor of D2SAC and GADM.
+"""A policy as a short chain of denoising steps, conditioned on observations: the actor of D2SAC and GADM.
 
 Noise x_K is turned into an action in K steps (Du et al. 2023, arXiv 2303.13052; Algorithm 3 of the GADM paper; Ho et
-al. 2020). In each, one network looks at x_k, the step k and what is seen. Ours estimates the clean action where the
+al. 2020). In each, one network looks at x_k, the step k and the observation. Ours estimates the clean action where the
 papers' estimates the noise, which is the same up to an affine change of variables, and bounds the estimate by tanh
 where Algorithm 3 bounds the noise: at K = 5 an error in the noise would be amplified twelvefold at the first step, and
 clipping the amplified value would stop its gradient.
 
-Axes: B batch, F values seen, V action values (or scores of choices), H features of the last hidden layer, K steps,
+Axes: B batch, F observed values, V action values (or scores of choices), H features of the last hidden layer, K steps,
 E values of the step's embedding.
 """
 
@@ -14,24 +14,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from aign.agents import policy as shared
-from aign.agents.policy import Bounding, bounded, hidden_layers
-from aign.scenarios.core.scenario import Scenario
+from aign.agents.policy import Bounding, Policy, bounded, hidden_layers
 
-KIND = "denoising chain"
-KEYS = {"kind", "features", "values", "hidden", "steps", "embedding", "bounding"}
 BETA_LEAST, BETA_MOST = 0.1, 10.0
 """Ends of the variance-preserving schedule that D2SAC takes from Xiao et al. 2022 (arXiv 2112.07804)."""
 
 
 class DenoisingChain(nn.Module):
-    """From noise to an action, given what is seen.
+    """From noise to an action, given observations.
 
     Args:
         features: F.
@@ -58,31 +53,31 @@ class DenoisingChain(nn.Module):
         for name, table in tables.items():  # follow from K and E, so that no file needs to hold them
             self.register_buffer(name, table, persistent=False)
 
-    def forward(self, seen: Tensor, noise: bool) -> tuple[Tensor, Tensor]:
-        """Return features (B, H) and clean values (B, V), not bounded, of the last step, for what is seen (B, F).
+    def forward(self, observations: Tensor, noise: bool) -> tuple[Tensor, Tensor]:
+        """Return features (B, H) and clean values (B, V), not bounded, of the last step, for observations (B, F).
 
         With noise the chain is a random one, and gradients flow through all its steps; without, it is its mean path
         from zero: start and every step take the mean of their distribution.
         """
-        latent = self._noise(seen) if noise else seen.new_zeros(*seen.shape[:-1], self.values)
+        latent = self._noise(observations) if noise else observations.new_zeros(*observations.shape[:-1], self.values)
         for step in reversed(range(1, self.steps)):
-            estimate = self.denoise(latent, step, seen)[1].tanh()
+            estimate = self.denoise(latent, step, observations)[1].tanh()
             latent = self.towards[step] * estimate + self.remains[step] * latent
             if noise:
-                latent = latent + self.spread[step] * self._noise(seen)
-        return self.denoise(latent, 0, seen)
+                latent = latent + self.spread[step] * self._noise(observations)
+        return self.denoise(latent, 0, observations)
 
-    def denoise(self, latent: Tensor, step: int, seen: Tensor) -> tuple[Tensor, Tensor]:
+    def denoise(self, latent: Tensor, step: int, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (B, H) and estimated clean values (B, V), not bounded, of one step, numbered K-1 to 0."""
-        embedding = self.embeddings[step].expand(*seen.shape[:-1], -1)
-        features = self.trunk(torch.cat([latent, embedding, seen], dim=-1))
+        embedding = self.embeddings[step].expand(*observations.shape[:-1], -1)
+        features = self.trunk(torch.cat([latent, embedding, observations], dim=-1))
         return features, self.clean(features)
 
-    def _noise(self, seen: Tensor) -> Tensor:
-        return torch.randn(*seen.shape[:-1], self.values, dtype=seen.dtype, device=seen.device)
+    def _noise(self, observations: Tensor) -> Tensor:
+        return torch.randn(*observations.shape[:-1], self.values, dtype=observations.dtype, device=observations.device)
 
 
-class DenoisingPolicy(nn.Module):
+class DenoisingPolicy(Policy):
     """A trained chain, deterministic: its mean path from zero noise.
 
     Where it was measured (pricing for ten devices) its mean normalised return was 0.73, that of one fixed draw 0.71 and
@@ -97,21 +92,18 @@ class DenoisingPolicy(nn.Module):
         bounding: "tanh", or "choose" where values are scores of choices.
     """
 
+    KIND, KEYS = "denoising chain", {"kind", "features", "values", "hidden", "steps", "embedding", "bounding"}
+
     def __init__(self, features: int, values: int, hidden: Sequence[int], steps: int, embedding: int,
                  bounding: Bounding) -> None:
         super().__init__()
         self.bounding = bounding
         self.chain = DenoisingChain(features, values, hidden, steps, embedding)
+        self.shape = {"kind": self.KIND, **self.chain.shape, "bounding": bounding}
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """Return actions (..., V) for what is seen (..., F)."""
-        return bounded(self.chain(seen, noise=False)[1], self.bounding)
-
-    @torch.no_grad()
-    def act(self, scenario: Scenario[Any], contexts: Tensor, states: Tensor, time: int) -> Tensor:
-        """Return the deterministic actions (B, A) of whole networks."""
-        actions: Tensor = self(scenario.agent_observations(contexts, states, time))
-        return actions.flatten(1)
+    def forward(self, observations: Tensor) -> Tensor:
+        """Return actions (..., V) for observations (..., F)."""
+        return bounded(self.chain(observations, noise=False)[1], self.bounding)
 
     @classmethod
     def from_chain(cls, chain: DenoisingChain, bounding: Bounding) -> DenoisingPolicy:
@@ -121,19 +113,6 @@ class DenoisingPolicy(nn.Module):
             policy = cls(**chain.shape, bounding=bounding)
         policy.chain.load_state_dict(chain.state_dict())
         return policy.eval().requires_grad_(False)
-
-    def save(self, path: Path) -> None:
-        """Write `<path>.json` (kind and shape) and `<path>.safetensors` (weights)."""
-        shared.save(path, self, {"kind": KIND, **self.chain.shape, "bounding": self.bounding})
-
-    @classmethod
-    def load(cls, path: Path) -> DenoisingPolicy:
-        """Read what `save` wrote.
-
-        Raises:
-            ModelError: a file is missing, damaged or not a denoising chain.
-        """
-        return shared.load(path, lambda kind, **shape: cls(**shape), KEYS, "a denoising chain")
 
 
 def posterior(steps: int) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ gives a probability to each, the twin critics a value to each, and both losses a
 denoising chain (Du et al. 2023; equation 9 of the GADM paper). They then depend on the chain's noise, so the entropy
 kept up is that of the choice given the chain, averaged over chains: a lower bound of the choice's own.
 
-Axes: B batch, F values seen, J choices.
+Axes: B batch, F observed values, J choices.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ CRITICS = 2
 
 
 class PerceptronActor(nn.Module):
-    """Logits straight from what is seen."""
+    """Logits straight from observations."""
 
     def __init__(self, features: int, choices: int, hidden: Sequence[int]) -> None:
         super().__init__()
         self.layers = nn.Sequential(*hidden_layers(features, hidden), nn.Linear((features, *hidden)[-1], choices))
 
-    def forward(self, seen: Tensor, noise: bool) -> Tensor:
-        """Return logits (B, J) for what is seen (B, F); nothing here is random, whatever `noise` says."""
-        logits: Tensor = self.layers(seen)
+    def forward(self, observations: Tensor, noise: bool) -> Tensor:
+        """Return logits (B, J) for observations (B, F); nothing here is random, whatever `noise` says."""
+        logits: Tensor = self.layers(observations)
         return logits
 
 
@@ -50,9 +50,9 @@ class DenoisingChoiceActor(nn.Module):
         super().__init__()
         self.chain = DenoisingChain(features, choices, hidden, steps, embedding)
 
-    def forward(self, seen: Tensor, noise: bool) -> Tensor:
-        """Return logits (B, J) for what is seen (B, F), of a random chain or of its mean path from zero."""
-        logits: Tensor = self.chain(seen, noise)[1]
+    def forward(self, observations: Tensor, noise: bool) -> Tensor:
+        """Return logits (B, J) for observations (B, F), of a random chain or of its mean path from zero."""
+        logits: Tensor = self.chain(observations, noise)[1]
         return logits
 
 
@@ -64,9 +64,9 @@ class TwinCritics(nn.Module):
         self.critics = nn.ModuleList(nn.Sequential(*create_mlp(features, choices, list(hidden), nn.SiLU))
                                      for _ in range(CRITICS))
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """Return values (CRITICS, B, J) for what is seen (B, F)."""
-        return torch.stack([critic(seen) for critic in self.critics])
+    def forward(self, observations: Tensor) -> Tensor:
+        """Return values (CRITICS, B, J) for observations (B, F)."""
+        return torch.stack([critic(observations) for critic in self.critics])
 
 
 class ChoicePolicy(BasePolicy):
@@ -96,7 +96,7 @@ class ChoicePolicy(BasePolicy):
             for part in (self.actor, self.critic))
 
     def forward(self, obs: Tensor, deterministic: bool = False) -> Tensor:
-        """Return choices (B,) for what is seen (B, F): drawn, or the most probable."""
+        """Return choices (B,) for observations (B, F): drawn, or the most probable."""
         logits = self.actor(obs, noise=not deterministic)
         chosen: Tensor = (logits.argmax(dim=1) if deterministic
                           else torch.multinomial(logits.softmax(dim=1), 1)[:, 0])

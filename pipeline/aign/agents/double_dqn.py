@@ -1,6 +1,6 @@
 """Double deep Q-learning: the library's DQN with the double target (van Hasselt et al. 2016, arXiv 1509.06461).
 
-Axes: B batch, F values seen, J choices.
+Axes: B batch, F observed values, J choices.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from aign.agents.settings import CollectSettings, Kind
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.core.scenario import DesignScenario, Scenario
+from aign.scenarios.core.scenario import Scenario
 
 CHOOSING: tuple[Kind, ...] = ("ddqn", "ucb")
 """Agents that can only choose one action among several."""
@@ -24,7 +24,7 @@ def check(scenario: Scenario[Any], settings: CollectSettings) -> None:
         except ParameterError as error:
             raise ParameterError(f"collect.agents[{place}]: {error}") from None
     if settings.sources.label_guided:
-        changeable(scenario)
+        check_label_guided(scenario)
 
 
 def check_fit(kind: str, scenario: Scenario[Any]) -> None:
@@ -37,18 +37,17 @@ def check_fit(kind: str, scenario: Scenario[Any]) -> None:
     if kind not in kinds:
         raise ParameterError(unknown_name("agent", kind, kinds))
     if scenario.choices is None and kind in CHOOSING:
-        fitting = ", ".join(one for one in kinds if one not in CHOOSING)
+        fitting = ", ".join(other for other in kinds if other not in CHOOSING)
         raise ParameterError(f"Agent {kind} chooses one action among several, but the actions of scenario "
                              f"{scenario.name} are numbers from -1 to 1. Agents that fit: {fitting}.")
 
 
-def changeable(scenario: Scenario[Any]) -> DesignScenario[Any]:
-    """Return the scenario, whose state is a design that can be searched around.
+def check_label_guided(scenario: Scenario[Any]) -> None:
+    """Raise where demonstrations cannot be guided by labels: designs around others must differ by small steps.
 
     Raises:
-        ParameterError: its decisions follow each other.
+        ParameterError: it is a sequential scenario.
     """
-    if isinstance(scenario, DesignScenario):
-        return scenario
-    raise ParameterError("collect.sources.label_guided: walks guided by labels need a design that is changed step by "
-                         f"step, but the decisions of scenario {scenario.name} follow each other. Allowed: 0.")
+    if not scenario.move_sizes([1.0]):
+        raise ParameterError("collect.sources.label_guided: demonstrations guided by labels need a design that is "
+                             f"changed step by step, but {scenario.name} is a sequential scenario. Allowed: 0.")

@@ -1,4 +1,4 @@
-"""Agents that learn in a scenario and whose whole way from clumsy to expert is recorded.
+"""Agents that learn in a scenario, recorded in all of their training.
 
 Axes: B networks, N decision makers, A action values of a network.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,10 +17,10 @@ from aign.agents.adapter import RANDOM_STARTS, SharedPolicyVecEnv, as_actions
 from aign.agents.fit import check_fit
 from aign.agents.libraries import Model, build, extract_policy, gradient_steps, planned_steps
 from aign.agents.recording import label
-from aign.agents.rollout import Rollout, rollout, starting_states
-from aign.agents.scoring import score
+from aign.agents.rollout import rollout, starting_states
+from aign.agents.scoring import TrainingResult, score
 from aign.agents.settings import CollectSettings, Kind
-from aign.agents.stored_policies import Policy
+from aign.scenarios.core.episode import Rollout
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_generator, derived_seed
 from aign.trajectories.contexts import ContextPool, Contexts
@@ -36,22 +35,8 @@ OnEpisodes = Callable[[Episodes], None]
 OnProgress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, eq=False)
-class Learned:
-    """What learning led to.
-
-    Attributes:
-        policy: the final policy, deterministic.
-        curve: one entry a snapshot and one at the end: environment_steps, gradient_steps, and how good the
-            deterministic policy is on validation contexts, see `scoring.score`.
-    """
-
-    policy: Policy
-    curve: list[dict[str, float]]
-
-
 def explore(kind: Kind, scenario: Scenario[Any], pool: ContextPool, collect: CollectSettings, seed: int,
-            on_episodes: OnEpisodes, on_progress: OnProgress) -> Learned:
+            on_episodes: OnEpisodes, on_progress: OnProgress) -> TrainingResult:
     """Train an agent on the pool's training contexts and record what it does.
 
     Recorded with behaviour `kind`: every training episode; at `sources.snapshots` evenly spaced moments the current
@@ -92,7 +77,7 @@ class _Exploration:
         self.train_episodes = 0
         self.curve: list[dict[str, float]] = []
 
-    def run(self) -> Learned:
+    def run(self) -> TrainingResult:
         """Learn, record, and return what was learned."""
         snapshots = self.collect.sources.snapshots
         marks = [self.total * (index + 1) // snapshots for index in range(snapshots)]
@@ -106,7 +91,7 @@ class _Exploration:
         held_out = math.ceil(self.collect.held_out_share * self.train_episodes)
         for split in ("validation", "test"):
             self.record(self.pool[split], held_out, split)
-        return Learned(extract_policy(self.model), self.curve)
+        return TrainingResult(extract_policy(self.model), self.curve)
 
     def finished(self, episodes: Rollout, contexts: Contexts) -> None:
         """Record training episodes as they end."""
@@ -126,7 +111,7 @@ class _Exploration:
         self.curve.append({
             "environment_steps": self.environment.environment_steps,
             "gradient_steps": gradient_steps(self.model),
-            **score(self.scenario, few, lambda values, states, time: policy.act(self.scenario, values, states, time)),
+            **score(self.scenario, few, policy.in_scenario(self.scenario)),
         })
 
     def record(self, contexts: Contexts, episodes: int, purpose: str) -> None:
@@ -147,8 +132,8 @@ class _Exploration:
 
     def act(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
         """Return actions (B, A) sampled from the current policy."""
-        seen = self.scenario.agent_observations(contexts, states, time).flatten(0, 1)
-        actions, _ = self.model.predict(seen.numpy(), deterministic=False)
+        observations = self.scenario.agent_observations(contexts, states, time).flatten(0, 1)
+        actions, _ = self.model.predict(observations.numpy(), deterministic=False)
         return as_actions(self.scenario, actions)
 
 

@@ -20,7 +20,7 @@ from aign.agents.d2sac import DenoisingActor, DenoisingSACPolicy
 from aign.agents.denoising import DenoisingPolicy
 from aign.agents.discrete_sac import ChoicePolicy, DenoisingChoiceActor, DiscreteSAC
 from aign.agents.double_dqn import DoubleDQN
-from aign.agents.policy import SharedPolicy
+from aign.agents.policy import Policy, SharedPolicy
 from aign.agents.settings import (
     CollectSettings,
     D2SACSettings,
@@ -30,7 +30,6 @@ from aign.agents.settings import (
     SACSettings,
     UCBSettings,
 )
-from aign.agents.stored_policies import Policy
 from aign.agents.upper_confidence import UpperConfidence
 
 Model = SAC | PPO | DiscreteSAC | DoubleDQN | UpperConfidence
@@ -99,7 +98,7 @@ def extract_policy(model: Model) -> Policy:
 
 
 def _constant(model: UpperConfidence) -> SharedPolicy:
-    """Return one layer that sees nothing: its bias is the score of each choice."""
+    """Return a layer that ignores observations: its bias is the score of each choice."""
     scores, features = model.scores(), model.environment.observation_space.shape
     assert features is not None
     with torch.random.fork_rng(devices=[]):

@@ -5,10 +5,11 @@ Axes: B networks, N decision makers, F values one observes, A action values of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from safetensors import SafetensorError
@@ -17,16 +18,63 @@ from torch import Tensor, nn
 
 from aign.errors import ModelError
 from aign.files.writing import read_json, write_json, writing
+from aign.scenarios.core.exploration import Act
 from aign.scenarios.core.scenario import Scenario
 
 Bounding = Literal["tanh", "clip", "choose"]
 """What an action is made of a network's values by: tanh, clipping to [-1, 1], or 1 for the largest and 0 elsewhere."""
-KEYS = {"features", "actions", "hidden", "bounding"}
-PolicyT = TypeVar("PolicyT", bound=nn.Module)
 
 
-class SharedPolicy(nn.Module):
-    """A multilayer perceptron from what one decision maker sees to what it does: values in [-1, 1], or a choice.
+class Policy(nn.Module):
+    """What one decision maker does by what it observes; all decision makers of a network share it.
+
+    Attributes:
+        KIND: in words; KEYS: what the stored shape holds.
+        shape: what the policy is built from, as JSON values.
+    """
+
+    KIND: ClassVar[str]
+    KEYS: ClassVar[set[str]]
+    shape: dict[str, Any]
+
+    @torch.no_grad()
+    def act(self, scenario: Scenario[Any], contexts: Tensor, states: Tensor, time: int) -> Tensor:
+        """Return the deterministic actions (B, A) of whole networks."""
+        actions: Tensor = self(scenario.agent_observations(contexts, states, time))
+        return actions.flatten(1)
+
+    def in_scenario(self, scenario: Scenario[Any]) -> Act:
+        """Return `act` in a scenario."""
+        return partial(self.act, scenario)
+
+    def save(self, path: Path) -> None:
+        """Write `<path>.json` (shape) and `<path>.safetensors` (weights)."""
+        with writing(_file(path, "safetensors")) as aside:
+            save_file(self.state_dict(), aside)
+        write_json(_file(path, "json"), self.shape)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote, ready to act.
+
+        Raises:
+            ModelError: a file is missing, damaged or of another kind.
+        """
+        shape = read_json(_file(path, "json"), ModelError)
+        if not isinstance(shape, dict) or set(shape) != cls.KEYS:
+            raise ModelError(f"{_file(path, 'json')}: not a {cls.KIND}; it must hold {', '.join(sorted(cls.KEYS))}. "
+                             "Train the agent again.")
+        weights = _file(path, "safetensors")
+        try:
+            policy = cls(**{name: value for name, value in shape.items() if name != "kind"})
+            policy.load_state_dict(load_file(weights))
+        except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
+            raise ModelError(f"{weights}: weights cannot be read ({error}). Train the agent again.") from None
+        return policy.eval().requires_grad_(False)
+
+
+class SharedPolicy(Policy):
+    """A multilayer perceptron from the observation of a decision maker to its action: values in [-1, 1], or a choice.
 
     Args:
         features: F.
@@ -36,20 +84,17 @@ class SharedPolicy(nn.Module):
             scores of choices.
     """
 
+    KIND, KEYS = "shared policy", {"features", "actions", "hidden", "bounding"}
+
     def __init__(self, features: int, actions: int, hidden: Sequence[int], bounding: Bounding) -> None:
         super().__init__()
-        self.features, self.actions, self.hidden, self.bounding = features, actions, tuple(hidden), bounding
+        self.shape = {"features": features, "actions": actions, "hidden": list(hidden), "bounding": bounding}
+        self.hidden, self.bounding = tuple(hidden), bounding
         self.layers = nn.Sequential(*hidden_layers(features, hidden), nn.Linear((features, *hidden)[-1], actions))
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """Return actions (..., A / N) for what is seen (..., F)."""
-        return bounded(self.layers(seen), self.bounding)
-
-    @torch.no_grad()
-    def act(self, scenario: Scenario[Any], contexts: Tensor, states: Tensor, time: int) -> Tensor:
-        """Return the deterministic actions (B, A) of whole networks."""
-        actions: Tensor = self(scenario.agent_observations(contexts, states, time))
-        return actions.flatten(1)
+    def forward(self, observations: Tensor) -> Tensor:
+        """Return actions (..., A / N) for observations (..., F)."""
+        return bounded(self.layers(observations), self.bounding)
 
     @classmethod
     def from_layers(cls, layers: Sequence[nn.Linear], bounding: Bounding) -> SharedPolicy:
@@ -58,24 +103,10 @@ class SharedPolicy(nn.Module):
         with torch.random.fork_rng(devices=[]):
             policy = cls(layers[0].in_features, layers[-1].out_features, [layer.out_features for layer in layers[:-1]],
                          bounding)
-        own_layers = [layer for layer in policy.layers if isinstance(layer, nn.Linear)]
-        for own, trained in zip(own_layers, layers, strict=True):
-            own.load_state_dict(trained.state_dict())
+        copies = [layer for layer in policy.layers if isinstance(layer, nn.Linear)]
+        for copy, trained in zip(copies, layers, strict=True):
+            copy.load_state_dict(trained.state_dict())
         return policy.eval().requires_grad_(False)
-
-    def save(self, path: Path) -> None:
-        """Write `<path>.json` (shape) and `<path>.safetensors` (weights)."""
-        save(path, self, {"features": self.features, "actions": self.actions, "hidden": list(self.hidden),
-                          "bounding": self.bounding})
-
-    @classmethod
-    def load(cls, path: Path) -> SharedPolicy:
-        """Read what `save` wrote.
-
-        Raises:
-            ModelError: a file is missing, damaged or not a shared policy.
-        """
-        return load(path, cls, KEYS, "a shared policy")
 
 
 def bounded(values: Tensor, bounding: Bounding) -> Tensor:
@@ -92,32 +123,6 @@ def hidden_layers(features: int, hidden: Sequence[int]) -> list[nn.Module]:
     for width_in, width_out in pairwise((features, *hidden)):
         layers += [nn.Linear(width_in, width_out), nn.SiLU()]
     return layers
-
-
-def save(path: Path, policy: nn.Module, shape: Mapping[str, Any]) -> None:
-    """Write `<path>.json` (what the policy is built from) and `<path>.safetensors` (weights)."""
-    with writing(_file(path, "safetensors")) as aside:
-        save_file(policy.state_dict(), aside)
-    write_json(_file(path, "json"), dict(shape))
-
-
-def load(path: Path, build: Callable[..., PolicyT], keys: set[str], kind: str) -> PolicyT:
-    """Read what `save` wrote, ready to act: `build(**shape)` with the weights.
-
-    Raises:
-        ModelError: a file is missing, damaged or holds other keys than these.
-    """
-    shape = read_json(_file(path, "json"), ModelError)
-    if not isinstance(shape, dict) or set(shape) != keys:
-        raise ModelError(f"{_file(path, 'json')}: not {kind}; it must hold {', '.join(sorted(keys))}. "
-                         "Train the agent again.")
-    weights = _file(path, "safetensors")
-    try:
-        policy = build(**shape)
-        policy.load_state_dict(load_file(weights))
-    except (OSError, SafetensorError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelError(f"{weights}: weights cannot be read ({error}). Train the agent again.") from None
-    return policy.eval().requires_grad_(False)
 
 
 def _file(path: Path, suffix: str) -> Path:

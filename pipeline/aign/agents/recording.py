@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from aign.agents.rollout import Rollout
+from aign.scenarios.core.episode import Rollout
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.contexts import Contexts
 from aign.trajectories.schema import Episodes

@@ -56,12 +56,12 @@ class SACSettings(ReplaySettings):
 
     @field_validator("entropy_coefficient")
     @classmethod
-    def is_a_coefficient(cls, given: str) -> str:
+    def is_a_coefficient(cls, text: str) -> str:
         """Refuse what Stable-Baselines3 cannot read."""
-        number = given.removeprefix("auto_")
-        if given != "auto" and not (NUMBER.fullmatch(number) and (number == given or float(number) > 0)):
+        number = text.removeprefix("auto_")
+        if text != "auto" and not (NUMBER.fullmatch(number) and (number == text or float(number) > 0)):
             raise ValueError("it should be auto, auto_ and a positive number such as auto_0.1, or a number such as 0.2")
-        return given
+        return text
 
 
 class PPOSettings(Settings):
@@ -150,9 +150,9 @@ class SourceSettings(Settings):
     heuristics: Count = 3_000
     """Shared equally among the scenario's heuristics; some steps are perturbed."""
     solver_guided: Count = 10_000
-    """Walks towards optima of randomly perturbed problems: operation logs and expertise."""
+    """Demonstrations of optima of randomly perturbed problems: operation logs and expertise."""
     label_guided: Annotated[Count, Field(exclude_if=lambda count: count == 0)] = 0
-    """Walks towards designs that trade utility for a few labels, at random weights, for models that shall answer
+    """Demonstrations of designs that trade utility for a few labels, at random weights, for models that shall answer
     requests whose constraints combine. Only where a design is changed step by step. 0 goes unsaid in files."""
     snapshots: Annotated[int, Field(ge=0, le=10_000)] = 8
     """How often in training a learning agent's current policy is recorded on fresh contexts."""
@@ -168,7 +168,7 @@ class CollectSettings(Settings):
     test_contexts: Positive = 256
     sources: SourceSettings = SourceSettings()
     agents: Annotated[tuple[Kind, ...], Field(min_length=1)] = LEARNERS
-    """Which agents learn, and are kept and compared; the ablation of stage train sees the first one's episodes only.
+    """Which agents learn, and are kept and compared; the ablation of stage train learns from the first one's episodes.
 
     Each acts as its own block says. Where one of J actions is chosen `sac` is its discrete form, the learner of `d2sac`
     with a perceptron for an actor; `ddqn` and `ucb` act there only.
@@ -185,11 +185,11 @@ class CollectSettings(Settings):
 
     @field_validator("agents")
     @classmethod
-    def are_different(cls, given: tuple[Kind, ...]) -> tuple[Kind, ...]:
+    def are_different(cls, kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
         """Refuse an agent named twice."""
-        if len(set(given)) < len(given):
-            raise ValueError(f"each agent can be named once; given {', '.join(given)}")
-        return given
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"each agent can be named once; given {', '.join(kinds)}")
+        return kinds
 
     def of(self, kind: Kind) -> AgentSettings:
         """Return the block of one kind of agent."""

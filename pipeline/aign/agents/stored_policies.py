@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aign.agents.denoising import KIND, DenoisingPolicy
-from aign.agents.policy import SharedPolicy
+from aign.agents.denoising import DenoisingPolicy
+from aign.agents.policy import Policy, SharedPolicy
 from aign.errors import ModelError
 from aign.files.writing import read_json
-
-Policy = SharedPolicy | DenoisingPolicy
 
 
 def open_policy(path: Path) -> Policy:
@@ -23,7 +21,7 @@ def open_policy(path: Path) -> Policy:
     kind = shape.get("kind") if isinstance(shape, dict) else None
     if kind is None:
         return SharedPolicy.load(path)
-    if kind != KIND:
-        raise ModelError(f"{file}: kind {kind!r} of a policy is unknown; known: {KIND!r}, or none for a perceptron. "
-                         "Train the agent again.")
+    if kind != DenoisingPolicy.KIND:
+        raise ModelError(f"{file}: kind {kind!r} of a policy is unknown; known: {DenoisingPolicy.KIND!r}, or "
+                         "none for a perceptron. Train the agent again.")
     return DenoisingPolicy.load(path)

@@ -1,4 +1,4 @@
-"""Logged episodes as each decision maker lived them: what offline learning learns from.
+"""Logged episodes as each decision maker experienced them: what offline learning learns from.
 
 Axes: K transitions of whole networks, N decision makers, M = K N transitions of single ones, F values one observes.
 """
@@ -26,21 +26,21 @@ class Transitions:
     """Transitions of single decision makers.
 
     Attributes:
-        seen: (M, F) float32, what it saw.
+        observations: (M, F) float32.
         choices: (M,) int64, which action of the grid it took.
         rewards: (M,) float32, by `Scenario.agent_rewards`.
-        seen_next: (M, F) float32, or (M, 0) where bootstrapping does not need it.
+        next_observations: (M, F) float32, or (M, 0) where bootstrapping does not need it.
         ends: (M,) float32, 1 where the episode came to its own end.
     """
 
-    seen: Tensor
+    observations: Tensor
     choices: Tensor
     rewards: Tensor
-    seen_next: Tensor
+    next_observations: Tensor
     ends: Tensor
 
     def __len__(self) -> int:
-        return len(self.seen)
+        return len(self.observations)
 
     def take(self, rows: Tensor) -> Transitions:
         """Return the given rows, int64."""
@@ -59,8 +59,7 @@ def grid(scenario: Scenario[Any], levels: int) -> Tensor:
     if scenario.action_size != scenario.agents:
         raise ParameterError(f"Scenario {scenario.name}: {scenario.agents} decision makers handle "
                              f"{scenario.action_size} action values; the discrete learner needs one each.")
-    if getattr(scenario, "integer_actions", False):
-        levels = round(scenario.step_size)  # type: ignore[attr-defined]  # only scenarios with steps have whole ones
+    levels = scenario.action_levels or levels
     return torch.arange(-levels, levels + 1) / levels
 
 
@@ -82,7 +81,7 @@ def transitions(store: TrajectoryStore, rows: Tensor, most: int, levels: int, fo
         rows: (b,) episodes to learn from.
         most: decision makers' transitions to return at most, rounded down to whole networks, at least one network.
         levels: steps each way of the action grid.
-        following: whether to keep what is seen next.
+        following: whether to keep the next observations.
         generator: of the draw.
 
     Raises:
@@ -119,9 +118,9 @@ def _at(store: TrajectoryStore, places: Tensor, time: int, levels: int, followin
     reward = Gatherer(store.tensors("rewards")).steps(rows, steps, 1).all()[:, 0]
     contexts = store.gather("context", rows)
     last = (store.gather("length", rows) == time + 1) & store.gather("terminated", rows)
-    seen = scenario.agent_observations(contexts, pair[:, 0], time).flatten(0, 1)
-    seen_next = (scenario.agent_observations(contexts, pair[:, 1], time + 1).flatten(0, 1) if following
-                 else seen[:, :0])
+    observations = scenario.agent_observations(contexts, pair[:, 0], time).flatten(0, 1)
+    next_observations = (scenario.agent_observations(contexts, pair[:, 1], time + 1).flatten(0, 1) if following
+                         else observations[:, :0])
     rewards = scenario.agent_rewards(contexts, pair[:, 0], pair[:, 1], reward).flatten()
-    return Transitions(seen, nearest(actions, levels).flatten(), rewards, seen_next,
+    return Transitions(observations, nearest(actions, levels).flatten(), rewards, next_observations,
                        last.float().repeat_interleave(scenario.agents))

@@ -58,8 +58,7 @@ class UpperConfidence:
     def bounds(self, tries: Values) -> Values:
         """Return the upper confidence bound (J,) of each choice when it was tried so often (J,); infinite at first."""
         low, high = self.extremes
-        seen = np.maximum(self.tries, 1)
-        scaled = (self.sums / seen - low) / (high - low) if high > low else np.zeros(len(tries))
+        scaled = (self.sums / np.maximum(self.tries, 1) - low) / (high - low) if high > low else np.zeros(len(tries))
         bonus = np.sqrt(2 * np.log(max(1.0, tries.sum())) / np.maximum(tries, 1))
         return np.where(tries > 0, scaled + self.confidence * bonus, np.inf)
 

@@ -1,4 +1,4 @@
-"""What the generator has to beat: no learning, and memory.
+"""What the generator has to beat: no learning, and the recorded designs.
 
 Axes: B contexts, K candidates, X design values, E training episodes.
 """
@@ -41,17 +41,18 @@ def best_of(scenario: Scenario[Any], contexts: Tensor, designs: Tensor) -> Tenso
     return designs[torch.arange(len(designs)), utility.argmax(dim=1)]
 
 
-def best_training_design(scenario: Scenario[Any], contexts: Tensor, memory: Tensor) -> Tensor:
-    """Return, for each context (B, C), the design of the training data (E, X) that turns out best in it (B, X).
+def best_training_design(scenario: Scenario[Any], contexts: Tensor, training_designs: Tensor) -> Tensor:
+    """Return, for each context (B, C), the training design (E, X) that turns out best in it (B, X).
 
-    The strongest use of memory there is: every final design ever recorded is simulated in the new context. Contexts
-    and designs are in canonical order.
+    The strongest use of recorded data there is: every final design is simulated in the new context. Contexts and
+    designs are in canonical order.
     """
-    found = []
+    best = []
     for context in contexts:
-        parts = [scenario.utility(context.expand(len(part), -1), part) for part in torch.split(memory, ROWS)]
-        found.append(memory[torch.cat(parts).argmax()])
-    return torch.stack(found)
+        utility = [scenario.utility(context.expand(len(part), -1), part)
+                   for part in torch.split(training_designs, ROWS)]
+        best.append(training_designs[torch.cat(utility).argmax()])
+    return torch.stack(best)
 
 
 def training_designs(folder: Path, scenario: Scenario[Any], damaged: Callable[[DatasetError], None]) -> Tensor | None:
@@ -66,10 +67,9 @@ def training_designs(folder: Path, scenario: Scenario[Any], damaged: Callable[[D
     """
     for place in sorted(place for place in folder.glob("[!.]*") if place.is_dir()):
         try:
-            if not _is_of(place, scenario):
-                continue
-            store = TrajectoryStore.open(place, trust_code=scenario.spec())
-            return recorded(store, store.rows("train"))
+            if _is_of(place, scenario):
+                store = TrajectoryStore.open(place, trust_code=scenario.spec())
+                return recorded(store, store.rows("train"))
         except DatasetError as error:
             damaged(error)
     return None

@@ -31,7 +31,7 @@ class Relaxation:
 
     Attributes:
         constraint: as asked.
-        relaxed: the nearest constraint found that can be met; None where relaxing this one alone was not seen to help.
+        relaxed: the nearest constraint that can be met; None where relaxing this one alone was not seen to help.
         exact: whether every smaller relaxation (beyond the tolerance) is proven not to help.
         design: (X,) a design that meets the relaxed request.
     """
@@ -51,9 +51,9 @@ class Relaxation:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        found = self.relaxed
-        return {"constraint": str(self.constraint), "relaxed": None if found is None else str(found),
-                "change": None if found is None else found.threshold - self.constraint.threshold,
+        relaxed = self.relaxed
+        return {"constraint": str(self.constraint), "relaxed": None if relaxed is None else str(relaxed),
+                "change": None if relaxed is None else relaxed.threshold - self.constraint.threshold,
                 "share": self.share if math.isfinite(self.share) else None, "exact": self.exact,
                 "design": None if self.design is None else self.design.tolist()}
 
@@ -61,11 +61,11 @@ class Relaxation:
         """Return the relaxed constraint, rounded to the feasible side, with its relative change."""
         if self.relaxed is None:
             return f"relaxing {self.constraint} alone does not help"
-        shown, change = self.relaxed.at(_rounded(self.relaxed)), ""
+        text = str(self.relaxed.at(_rounded(self.relaxed)))
         if math.isfinite(self.share):
-            grown = (self.relaxed.threshold - self.constraint.threshold) / abs(self.constraint.threshold)
-            change = f" ({grown:+.1%})"
-        return f"{shown}{change}"
+            change = (self.relaxed.threshold - self.constraint.threshold) / abs(self.constraint.threshold)
+            text += f" ({change:+.1%})"
+        return text
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Diagnosis:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         return {"proven": self.proven, "cause": None if self.cause is None else str(self.cause),
-                "relaxations": [one.to_json() for one in self.relaxations],
+                "relaxations": [relaxation.to_json() for relaxation in self.relaxations],
                 "nearest_design": None if self.design is None else self.design.tolist(),
                 "nearest_utility": self.utility, "nearest_labels": self.labels}
 
@@ -100,7 +100,7 @@ class Diagnosis:
         """Return the cause and what would be feasible, in one line."""
         if self.cause is None and self.design is not None:
             return "a search found one that does: nothing needs relaxing"
-        helpful = sorted((one for one in self.relaxations if one.relaxed is not None), key=lambda one: one.share)
+        helpful = sorted((each for each in self.relaxations if each.relaxed is not None), key=lambda each: each.share)
         if not helpful:
             return "no single constraint is the cause: relaxing one alone does not help"
         first, *others = map(str, helpful)
@@ -111,26 +111,22 @@ class Diagnosis:
 def diagnose(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> Diagnosis:
     """Explain why no design is known that meets the constraints in a context (C,)."""
     contexts = context[None]
-    known = scenario.feasible(contexts, constraints)
-    if bool(known.known[0]):
-        return _met(scenario, contexts, constraints, known.witness)
-    proven = bool(known.impossible[0])
+    request = scenario.feasible(contexts, constraints)
+    if bool(request.known[0]):
+        kept = tuple(Relaxation(constraint, constraint, True, request.witness[0]) for constraint in constraints)
+        return Diagnosis(False, kept, None, request.witness[0], *_figures(scenario, contexts, request.witness))
+    proven = bool(request.impossible[0])
     relaxations = tuple(relax(scenario, contexts, constraints, number) for number in range(len(constraints)))
-    helpful = [one for one in relaxations if one.relaxed is not None]
+    helpful = [each for each in relaxations if each.relaxed is not None]
     if not helpful:
         return Diagnosis(proven, relaxations, None, None, None, {})
-    least = min(helpful, key=lambda one: one.share)
-    request = [least.relaxed or one if one == least.constraint else one for one in constraints]
-    design = scenario.certify(contexts, request).design
-    if least.design is not None and not _meets(scenario, contexts, design, request):
+    least = min(helpful, key=lambda each: each.share)
+    relaxed = [least.relaxed or each if each == least.constraint else each for each in constraints]
+    design = scenario.certify(contexts, relaxed).design
+    met = satisfied(relaxed, scenario.measure(contexts, design), 1)
+    if least.design is not None and not bool(met[0]):
         design = least.design[None]
     return Diagnosis(proven, relaxations, least.constraint, design[0], *_figures(scenario, contexts, design))
-
-
-def _met(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], design: Tensor) -> Diagnosis:
-    """Return the diagnosis of a request that a design (1, X) is known to meet: nothing needs relaxing."""
-    kept = tuple(Relaxation(one, one, True, design[0]) for one in constraints)
-    return Diagnosis(False, kept, None, design[0], *_figures(scenario, contexts, design))
 
 
 def _figures(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple[float, dict[str, float]]:
@@ -140,17 +136,17 @@ def _figures(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple
 
 def relax(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], number: int) -> Relaxation:
     """Return the smallest relaxation of one constraint alone that makes the request feasible in one context (1, C)."""
-    asked = constraints[number]
-    others = [one for place, one in enumerate(constraints) if place != number]
+    constraint = constraints[number]
+    others = [other for place, other in enumerate(constraints) if place != number]
     without = scenario.feasible(contexts, others)
     if not bool(without.known[0]):
-        return Relaxation(asked, None, bool(without.impossible[0]), None)
-    label, whole = asked.label, asked.label in scenario.integer_labels
-    start = asked.closed
+        return Relaxation(constraint, None, bool(without.impossible[0]), None)
+    label, whole = constraint.label, constraint.label in scenario.integer_labels
+    start = constraint.closed
     design, near, exact = without.witness, start.threshold, True
     far = float(scenario.measure(contexts, design)[label][0])
     if bool(start.holds(torch.tensor(far, dtype=torch.float64))):  # the witness meets the whole request
-        return Relaxation(asked, asked, True, design[0])
+        return Relaxation(constraint, constraint, True, design[0])
     for _ in range(BISECTIONS):
         if _closed_in(near, far, whole, start.upper, TOLERANCE if exact else SEARCH_TOLERANCE):
             break
@@ -161,7 +157,7 @@ def relax(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Const
             far = float(scenario.measure(contexts, design)[label][0])
         else:
             near, exact = middle, exact and bool(trial.impossible[0])
-    return Relaxation(asked, start.at(far), exact, design[0])
+    return Relaxation(constraint, start.at(far), exact, design[0])
 
 
 def _closed_in(near: float, far: float, whole: bool, upper: bool, tolerance: float) -> bool:
@@ -169,10 +165,6 @@ def _closed_in(near: float, far: float, whole: bool, upper: bool, tolerance: flo
     if whole:
         return far <= math.floor(near) + 1 if upper else far >= math.ceil(near) - 1
     return abs(far - near) <= tolerance * max(abs(far), abs(near))
-
-
-def _meets(scenario: Scenario[Any], contexts: Tensor, design: Tensor, constraints: Sequence[Constraint]) -> bool:
-    return bool(satisfied(constraints, scenario.measure(contexts, design), 1)[0])
 
 
 def _rounded(constraint: Constraint) -> float:

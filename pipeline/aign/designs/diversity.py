@@ -1,8 +1,6 @@
 """How different the designs of one answer are from each other, and from what the generator was trained on.
 
-Distances are sums of |x - y| over design values (L1), in the design's unit, and normalised by each value's range; where
-a design is a sequence of choices, how many of them differ. A solver gives one answer; this measures what several are
-worth.
+A solver gives one answer; this measures what several are worth. Distances are those of `Scenario.distance`.
 
 Axes: K designs, X design values, E training designs.
 """
@@ -16,7 +14,6 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.core.scenario import Scenario, finite_or_none
-from aign.scenarios.core.sequential import is_sequential
 
 NEAR_BEST = (0.001, 0.005)
 """Shares of utility below the best within which a design counts as good."""
@@ -30,11 +27,12 @@ class Diversity:
 
     Attributes:
         designs: how many there are; distinct: how many different ones.
-        mean_distance, least_distance: over pairs of distinct designs, L1 in the design's unit; None with one design.
+        mean_distance, least_distance: over pairs of distinct designs, in the unit of the distance; None with one
+            design.
         mean_normalised: the mean distance for each value, divided by the value's range.
         near_best: for each share (as text) how many distinct feasible designs lie within it of the best utility.
-        novelty: L1 distance of each design to the nearest training design, in the order of the designs; None where
-            there was no training data to compare with.
+        novelty: distance of each design to the nearest training design, in the order of the designs; None where there
+            was no training data to compare with.
     """
 
     designs: int
@@ -63,20 +61,8 @@ class Diversity:
                       f"{min(self.novelty):.4g} to {max(self.novelty):.4g} {unit}."]
 
 
-def norm_of(scenario: Scenario[Any]) -> float:
-    """Return the p of the distance |x - y|_p between designs: 1, or 0 (values that differ) where they are choices."""
-    return 0.0 if is_sequential(scenario) and scenario.choices is not None else 1.0
-
-
-def ranges(scenario: Scenario[Any]) -> Tensor:
-    """Return the range (X,) of each design value, in the unit of the distance."""
-    if is_sequential(scenario):
-        return torch.full((scenario.horizon * scenario.decision_size,), 1.0 + norm_of(scenario)).double()
-    return torch.cat([torch.full((one.size,), one.high - one.low) for one in scenario.state_features]).double()
-
-
 def measure(scenario: Scenario[Any], designs: Tensor, utility: Tensor, feasible: Tensor,
-            memory: Tensor | None = None, canonical: Tensor | None = None) -> Diversity:
+            training_designs: Tensor | None = None, canonical: Tensor | None = None) -> Diversity:
     """Return the figures of designs (K, X) with utility (K,) and feasibility (K,).
 
     Args:
@@ -84,26 +70,31 @@ def measure(scenario: Scenario[Any], designs: Tensor, utility: Tensor, feasible:
         designs: (K, X), at least one.
         utility: (K,).
         feasible: (K,) bool.
-        memory: (E, X) training designs, in canonical order.
-        canonical: (K, X) the designs in canonical order, to compare with the memory; the designs themselves where None.
+        training_designs: (E, X), in canonical order.
+        canonical: (K, X) the designs in canonical order, to compare with those; the designs themselves where None.
     """
-    distinct, norm = designs.unique(dim=0), norm_of(scenario)
-    apart = pairwise(distinct, norm)
-    span = ranges(scenario)
+    distinct, distance = designs.unique(dim=0), scenario.distance
     near = {}
     for share in NEAR_BEST:
-        if bool(feasible.any()):
-            best = utility[feasible].amax()
-            good = designs[feasible & (utility >= best - share * best.abs())]
-            near[f"{share:g}"] = len(good.unique(dim=0))
-        else:
-            near[f"{share:g}"] = 0
-    novelty = None if memory is None else nearest(designs if canonical is None else canonical, memory, norm).tolist()
-    many = len(distinct) > 1
-    normalised = pairwise(distinct.double() / span.clamp_min(1e-300), norm).mean() / len(span) if many else None
-    return Diversity(len(designs), len(distinct), finite_or_none(float(apart.mean())) if many else None,
-                     finite_or_none(float(apart.amin())) if many else None,
-                     None if normalised is None else float(normalised), near, novelty)
+        good = designs[_near_best(utility, feasible, share)]
+        near[f"{share:g}"] = len(good.unique(dim=0)) if len(good) else 0
+    novelty = None
+    if training_designs is not None:
+        novelty = nearest(designs if canonical is None else canonical, training_designs, distance.norm).tolist()
+    if len(distinct) == 1:
+        return Diversity(len(designs), 1, None, None, None, near, novelty)
+    apart = pairwise(distinct, distance.norm)
+    scaled = pairwise(distinct.double() / distance.spans.clamp_min(1e-300), distance.norm)
+    return Diversity(len(designs), len(distinct), finite_or_none(float(apart.mean())),
+                     finite_or_none(float(apart.amin())), float(scaled.mean() / len(distance.spans)), near, novelty)
+
+
+def _near_best(utility: Tensor, feasible: Tensor, share: float) -> Tensor:
+    """Return which feasible designs (K,) are within a share of the utility of the best one; none without one."""
+    if not bool(feasible.any()):
+        return feasible
+    best = utility[feasible].amax()
+    return feasible & (utility >= best - share * best.abs())
 
 
 def pairwise(designs: Tensor, norm: float = 1.0) -> Tensor:
@@ -111,9 +102,10 @@ def pairwise(designs: Tensor, norm: float = 1.0) -> Tensor:
     return torch.pdist(designs.double(), p=norm)
 
 
-def nearest(designs: Tensor, memory: Tensor, norm: float = 1.0) -> Tensor:
-    """Return for each design (K, X) its distance (K,), L1 by default, to the nearest of the memory (E, X)."""
-    parts = [torch.cdist(designs.double(), part.double(), p=norm).amin(dim=1) for part in torch.split(memory, ROWS)]
+def nearest(designs: Tensor, training_designs: Tensor, norm: float = 1.0) -> Tensor:
+    """Return the distance (K,), L1 by default, of each design (K, X) to the nearest training design (E, X)."""
+    parts = [torch.cdist(designs.double(), part.double(), p=norm).amin(dim=1)
+             for part in torch.split(training_designs, ROWS)]
     return torch.stack(parts).amin(dim=0)
 
 
@@ -125,11 +117,10 @@ def spread(designs: Tensor, utility: Tensor, feasible: Tensor, count: int, share
     designs whose utility is within `share` of the best; at least half as spread as the best choice. Without a feasible
     design the first one alone is returned.
     """
-    if not bool(feasible.any()):
+    good = _near_best(utility, feasible, share)
+    if not bool(good.any()):
         return [0]
-    best = utility.where(feasible, -torch.inf)
-    good = feasible & (utility >= best.amax() - share * best.amax().abs())
-    chosen = [int(best.argmax())]
+    chosen = [int(utility.where(feasible, -torch.inf).argmax())]
     away = torch.cdist(designs.double(), designs[chosen].double(), p=norm)[:, 0]
     while len(chosen) < count:
         away = away.where(good, -torch.inf)

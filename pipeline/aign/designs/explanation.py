@@ -1,6 +1,6 @@
 """Why a design looks as it does, in words a network engineer can check: constraints, prices, who pays, the path.
 
-Axes: X design values, P parts of the network (users, channels), T horizon, S state values.
+Axes: X design values, P entities of the network (users, channels), T horizon, S state values.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ CLOSE = 0.005
 PRICELESS = 1e-6
 """Shadow prices below this count as zero: the barrier leaves every constraint a trace."""
 SHOWN = 3
-"""Users named in the text."""
+"""Entities named in the text."""
 
 
 @dataclass(frozen=True)
-class Bound:
+class ConstraintEffect:
     """What one constraint does to the best design.
 
     Attributes:
@@ -64,8 +64,8 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one part of the network (a user, a channel) has here and in the unconstrained optimum, by figure."""
+class EntityChange:
+    """What one entity of the network (a user, a channel) has here and in the unconstrained optimum, by figure."""
 
     number: int
     here: dict[str, float]
@@ -82,32 +82,33 @@ class Explanation:
     """Why the best design looks as it does.
 
     Attributes:
-        bounds: one for each constraint.
-        parts: every part whose last figure (its benefit) differs from the unconstrained optimum, most affected first;
-            empty without constraints.
+        effects: of each constraint.
+        entities: those whose last figure (its benefit) differs from the unconstrained optimum, most affected first;
+            none without constraints.
         utility: (T+1) utility along the executed path.
         settled: for each design value the step from which it keeps its final value.
     """
 
-    bounds: tuple[Bound, ...]
-    parts: tuple[Part, ...]
+    effects: tuple[ConstraintEffect, ...]
+    entities: tuple[EntityChange, ...]
     utility: list[float]
     settled: list[int]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {"constraints": [asdict(one) for one in self.bounds], "affected": [asdict(one) for one in self.parts],
+        return {"constraints": [asdict(effect) for effect in self.effects],
+                "affected": [asdict(entity) for entity in self.entities],
                 "path_utility": self.utility, "settled_at_step": self.settled}
 
     def sentences(self) -> list[str]:
         """Return the lines for the terminal."""
-        lines = [one.sentence() for one in self.bounds]
-        if self.parts:
-            name = list(self.parts[0].here)[-1]
-            lost = [one for one in self.parts if one.here[name] < one.free[name]]
+        lines = [effect.sentence() for effect in self.effects]
+        if self.entities:
+            name = list(self.entities[0].here)[-1]
+            lost = [entity for entity in self.entities if entity.here[name] < entity.free[name]]
             text = f"Against the unconstrained optimum {len(lost)} pay in {name.partition(' [')[0]}"
-            gained = sum(one.here[name] > one.free[name] for one in self.parts)
-            worst = "; ".join(one.sentence() for one in lost[:SHOWN])
+            gained = sum(entity.here[name] > entity.free[name] for entity in self.entities)
+            worst = "; ".join(entity.sentence() for entity in lost[:SHOWN])
             lines.append(f"{text} and {gained} gain" + (f". Most affected: {worst}." if worst else "."))
         order = sorted(self.settled)
         lines.append(f"Path: utility {self.utility[0]:.4g} at the start, {self.utility[len(self.utility) // 2]:.4g} "
@@ -132,11 +133,11 @@ def explain(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Cons
     """
     contexts = context[None]
     labels = scenario.measure(contexts, design[None])
-    bounds = tuple(_bound(scenario, contexts, constraints, number, float(labels[one.label][0]), certificate)
-                   for number, one in enumerate(constraints))
-    parts = _parts(scenario, contexts, design) if constraints else ()
+    effects = tuple(_effect(scenario, contexts, constraints, number, float(labels[constraint.label][0]), certificate)
+                    for number, constraint in enumerate(constraints))
+    entities = _changes(scenario, contexts, design) if constraints else ()
     utility = scenario.outcome(contexts.expand(len(path), -1), path)[0].tolist()
-    return Explanation(bounds, parts, utility, settled(scenario.design_of(path)))
+    return Explanation(effects, entities, utility, settled(scenario.design_of(path)))
 
 
 def settled(path: Tensor) -> list[int]:
@@ -145,24 +146,24 @@ def settled(path: Tensor) -> list[int]:
     return (len(path) - same).tolist()
 
 
-def _bound(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], number: int, value: float,
-           certificate: Certificate) -> Bound:
+def _effect(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], number: int, value: float,
+            certificate: Certificate) -> ConstraintEffect:
     """Explain one constraint: price and measured gain of loosening it by one unit."""
-    one = constraints[number]
-    whole = one.label in scenario.integer_labels
-    size = 1.0 if whole else STEP * (abs(one.threshold) or 1.0)
-    step = size if one.upper else -size
-    loosened = one.at(one.threshold + step)
+    constraint = constraints[number]
+    whole = constraint.label in scenario.integer_labels
+    size = 1.0 if whole else STEP * (abs(constraint.threshold) or 1.0)
+    step = size if constraint.upper else -size
+    loosened = constraint.at(constraint.threshold + step)
     request = [loosened if place == number else other for place, other in enumerate(constraints)]
-    priced = certificate.prices.get(one)
+    priced = certificate.prices.get(constraint)
     price = None if priced is None else finite_or_none(float(priced[0]))
     if price is not None and abs(price * step) < PRICELESS:
         price = 0.0
     measured = gain(scenario, contexts, certificate, scenario.certify(contexts, request), price is not None)
-    distance = one.slack(torch.tensor(value, dtype=torch.float64)).item()
-    near = distance < 1 if whole else distance <= CLOSE * (abs(one.threshold) or 1.0)
-    return Bound(str(one), scenario.label(one.label).unit, value, near or bool(price), price, step, str(loosened),
-                 None if price is None else price * step, measured)
+    distance = constraint.slack(torch.tensor(value, dtype=torch.float64)).item()
+    near = distance < 1 if whole else distance <= CLOSE * (abs(constraint.threshold) or 1.0)
+    return ConstraintEffect(str(constraint), scenario.label(constraint.label).unit, value, near or bool(price), price,
+                            step, str(loosened), None if price is None else price * step, measured)
 
 
 def gain(scenario: Scenario[Any], contexts: Tensor, before: Certificate, after: Certificate,
@@ -175,7 +176,7 @@ def gain(scenario: Scenario[Any], contexts: Tensor, before: Certificate, after: 
     return float(scenario.utility(contexts, after.design)[0] - scenario.utility(contexts, before.design)[0])
 
 
-def _parts(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple[Part, ...]:
+def _changes(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple[EntityChange, ...]:
     """Return who is affected by the request, most affected first."""
     here = scenario.per_entity(contexts, design[None])
     if not here:
@@ -184,11 +185,11 @@ def _parts(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple[P
     name = list(here)[-1]
     scale = float(free[name].abs().amax()) or 1.0
     change = ((here[name] - free[name]) / free[name].abs().clamp_min(1e-9 * scale))[0]
-    found = []
+    changes = []
     for index in change.argsort(stable=True).tolist():
         if not math.isclose(float(here[name][0, index]), float(free[name][0, index]), rel_tol=1e-6, abs_tol=1e-9):
-            # A figure of another number of parts (a second state feature, say) does not belong to this part.
+            # A figure of another number of entities (a second state feature, say) does not belong to this one.
             belongs = [key for key in here if here[key].shape == here[name].shape]
-            found.append(Part(index + 1, {key: float(here[key][0, index]) for key in belongs},
-                              {key: float(free[key][0, index]) for key in belongs}))
-    return tuple(found)
+            changes.append(EntityChange(index + 1, {key: float(here[key][0, index]) for key in belongs},
+                                        {key: float(free[key][0, index]) for key in belongs}))
+    return tuple(changes)

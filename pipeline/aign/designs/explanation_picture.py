@@ -21,25 +21,25 @@ MARKED = 100
 """Most steps that are marked one by one."""
 
 
-def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, found: Explanation, title: str = "") -> Figure:
-    """Return a figure with one panel for each figure of the network's parts, one for prices, one for the path."""
+def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, explanation: Explanation, title: str = "") -> Figure:
+    """Return a figure with one panel for each figure of the network's entities, one for prices, one for the path."""
     contexts = context[None]
     here = scenario.per_entity(contexts, design[None])
     free = scenario.per_entity(contexts, scenario.certify(contexts).design) if here else {}
-    count = len(here) + bool(found.bounds) + 1
+    count = len(here) + bool(explanation.effects) + 1
     figure = Figure(figsize=(4.2 * count, 3.8), layout="constrained")
     axes = list(figure.subplots(1, count, squeeze=False)[0])
     for name, place in zip(here, axes, strict=False):
         compare(place, here[name][0], free[name][0], name)
-    if found.bounds:
-        prices(axes[len(here)], found)
-    climb(axes[-1], found)
+    if explanation.effects:
+        prices(axes[len(here)], explanation)
+    climb(axes[-1], explanation)
     figure.suptitle(title)
     return figure
 
 
 def compare(axes: Axes, here: Tensor, free: Tensor, name: str) -> None:
-    """Draw a figure of every part here beside the unconstrained optimum."""
+    """Draw a figure of every entity here beside the unconstrained optimum."""
     place = np.arange(1, len(here) + 1)
     axes.bar(place - 0.2, free.numpy(), width=0.4, color=SOFT, label="unconstrained optimum")
     axes.bar(place + 0.2, here.numpy(), width=0.4, color=INK, label="this design")
@@ -47,24 +47,25 @@ def compare(axes: Axes, here: Tensor, free: Tensor, name: str) -> None:
     axes.legend(fontsize=8)
 
 
-def prices(axes: Axes, found: Explanation) -> None:
+def prices(axes: Axes, explanation: Explanation) -> None:
     """Draw what loosening each constraint by one unit gives: by its price, and certified again."""
-    place = np.arange(len(found.bounds))
-    figures: Mapping[str, list[float | None]] = {"by shadow price": [one.predicted for one in found.bounds],
-                                                 "certified again": [one.measured for one in found.bounds]}
+    effects = explanation.effects
+    place = np.arange(len(effects))
+    figures: Mapping[str, list[float | None]] = {"by shadow price": [effect.predicted for effect in effects],
+                                                 "certified again": [effect.measured for effect in effects]}
     for (name, values), shift, colour in zip(figures.items(), (-0.2, 0.2), (SOFT, ACCENT), strict=True):
         axes.barh(place + shift, [value or 0.0 for value in values], height=0.4, color=colour, label=name)
-    axes.set_yticks(place, [f"{one.constraint}\nto {one.loosened}" for one in found.bounds], fontsize=8)
+    axes.set_yticks(place, [f"{effect.constraint}\nto {effect.loosened}" for effect in effects], fontsize=8)
     axes.set(xlabel="utility gained", title="one more unit")
     axes.legend(fontsize=8)
 
 
-def climb(axes: Axes, found: Explanation) -> None:
+def climb(axes: Axes, explanation: Explanation) -> None:
     """Draw the utility along the executed path, and the share of values that are final."""
-    step = np.arange(len(found.utility))
-    axes.plot(step, found.utility, "-o" if len(step) <= MARKED else "-", color=ACCENT, markersize=4)
+    step = np.arange(len(explanation.utility))
+    axes.plot(step, explanation.utility, "-o" if len(step) <= MARKED else "-", color=ACCENT, markersize=4)
     axes.set(xlabel="step", ylabel="utility", title="the path of decisions")
     other = axes.twinx()
-    final = [sum(one <= now for one in found.settled) / len(found.settled) for now in step]
+    final = [sum(settled <= now for settled in explanation.settled) / len(explanation.settled) for now in step]
     other.step(step, final, where="post", color=SOFT)
     other.set(ylim=(0, 1.05), ylabel="share of values that are final")

@@ -1,27 +1,27 @@
-"""From requests to ranked, verified designs: draft, ladder of target returns, projection, verification, ranking.
+"""From requests to ranked, verified designs: draft, target returns, projection, verification, ranking.
 
 Axes: B contexts, K candidates of each, C context values, X design values, T horizon, S state values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from aign.designs import receding_horizon
 from aign.designs.settings import SamplingSettings
-from aign.designs.verification import Verified, verify
-from aign.diffusion.pipeline import DesignPipeline, Sampling
+from aign.designs.verification import verify
+from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.plans import Sampling
 from aign.diffusion.quality import TARGET_RETURN
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.sequential import is_sequential
 
 ROWS = 4_096
 """Plans denoised at once: bounds memory."""
-CYCLED = {"ladder", "constrained_ladder", "margins", "hidden"}
+CYCLED = {"target_returns", "constrained_target_returns", "margins", "unconditioned_fraction"}
 """Settings that differ between the candidates of a request."""
 
 
@@ -31,7 +31,7 @@ class Candidates:
 
     Attributes:
         designs: (B, K, X); utility: (B, K); labels: name -> (B, K).
-        feasible, raw_feasible, reached: (B, K) bool; see `Verified`.
+        feasible, raw_feasible, reached: (B, K) bool; see `VerificationResult`.
         paths: (B, K, T+1, S).
         target_returns: (B, K) what each candidate was asked for.
     """
@@ -52,24 +52,32 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
     sampling = sampling_of(settings)
-    chunk = max(1, ROWS // count)
+    targets = settings.constrained_target_returns if constraints else settings.target_returns
+    returns, margins = cycled(targets, count), cycled(settings.margins, count)
     parts = []
-    for part in torch.split(contexts, chunk):
-        shown = binding(pipeline, part, constraints, sampling, generator)
-        targets = settings.constrained_ladder if constraints else settings.ladder
-        ladder = torch.tensor(targets if count > 1 else targets[:1])
-        returns = ladder.repeat(-(-count // len(ladder)))[:count].repeat(len(part))
-        margins = torch.tensor(settings.margins).repeat(count)[:count].repeat(len(part))
+    for part in torch.split(contexts, max(1, ROWS // count)):
+        mask = candidate_masks(binding(pipeline, part, constraints, sampling, generator), count, settings)
         repeated = part.repeat_interleave(count, dim=0)
-        verified = designed(pipeline, repeated, returns, constraints, seen(shown, count, settings), sampling, generator,
-                            margins)
+        plans = pipeline(repeated, returns.repeat(len(part)), constraints, mask, sampling, generator,
+                         margins.repeat(len(part)))
+        verified = verify(pipeline, repeated, plans, constraints)
         fields = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
-                  "target_returns": returns}
+                  "target_returns": returns.repeat(len(part))}
         parts.append(ranked({name: value.unflatten(0, (len(part), count)) for name, value in fields.items()
                              if isinstance(value, Tensor)}))
     merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     labels = {name.removeprefix("label:"): merged.pop(name) for name in list(merged) if name.startswith("label:")}
     return Candidates(labels=labels, **merged)
+
+
+def constraint_satisfaction(answers: Iterable[Candidates]) -> dict[str, float]:
+    """Return the shares of all designs of a batch of answers that satisfy every constraint of their request.
+
+    "raw": as generated; "returned": after projection, as ranked. NaN where there is no design.
+    """
+    satisfied = [torch.stack([answer.raw_feasible, answer.feasible]).flatten(1) for answer in answers]
+    raw, returned = torch.cat([torch.zeros(2, 0), *satisfied], dim=1).double().mean(dim=1).tolist()
+    return {"raw": raw, "returned": returned}
 
 
 def sampling_of(settings: SamplingSettings) -> Sampling:
@@ -78,38 +86,31 @@ def sampling_of(settings: SamplingSettings) -> Sampling:
     return Sampling(**settings.model_dump(exclude=CYCLED | unsaid))
 
 
-def designed(pipeline: DesignPipeline, contexts: Tensor, returns: Tensor, constraints: Sequence[Constraint],
-             shown: Tensor | None, sampling: Sampling, generator: torch.Generator, margins: Tensor | None) -> Verified:
-    """Return one verified design a row: the end of a plan, or where decisions follow each other a whole episode."""
-    asked = (contexts, returns, constraints, shown, sampling, generator, margins)
-    if is_sequential(pipeline.scenario):
-        return receding_horizon.run(pipeline, *asked)
-    return verify(pipeline, contexts, pipeline(*asked), constraints)
-
-
 def binding(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint], sampling: Sampling,
             generator: torch.Generator) -> Tensor:
-    """Return which constraints to show the network in each context, (B, number of constraints) bool.
+    """Return which constraints to condition on in each context, (B, number of constraints) bool.
 
-    A label's threshold is shown only where an unconstrained draft breaks it: shown where it is slack, it would pin the
-    label to a value nobody asked for.
+    Those that an unconstrained draft breaks: conditioned on where it is slack, a threshold would pin its label to a
+    value nobody asked for.
     """
     if not constraints:
         return torch.zeros(len(contexts), 0, dtype=torch.bool)
     returns = torch.full((len(contexts),), TARGET_RETURN)
-    if is_sequential(pipeline.scenario):
-        values = receding_horizon.run(pipeline, contexts, returns, sampling=sampling, generator=generator).labels
-    else:
-        draft = pipeline(contexts, returns, sampling=sampling, generator=generator).designs.cpu()
-        values = pipeline.scenario.measure(contexts.cpu(), draft)
-    return torch.stack([~constraint.holds(values[constraint.label]) for constraint in constraints], dim=1)
+    draft = pipeline(contexts, returns, sampling=sampling, generator=generator)
+    labels = pipeline.scenario.outcome(contexts.cpu(), draft.final.cpu())[1]
+    return torch.stack([~constraint.holds(labels[constraint.label]) for constraint in constraints], dim=1)
 
 
-def seen(shown: Tensor, count: int, settings: SamplingSettings) -> Tensor:
-    """Return which constraints each of `count` candidates is shown, (B * count, Q), given its context's own (B, Q)."""
-    candidates = shown[:, None].repeat(1, count, 1)
-    candidates[:, :int(settings.hidden * count)] = False
-    return candidates.flatten(0, 1)
+def candidate_masks(condition_mask: Tensor, count: int, settings: SamplingSettings) -> Tensor:
+    """Return the condition masks of `count` candidates of each context, (B * count, Q), from the contexts' (B, Q)."""
+    masks = condition_mask[:, None].repeat(1, count, 1)
+    masks[:, :int(settings.unconditioned_fraction * count)] = False
+    return masks.flatten(0, 1)
+
+
+def cycled(values: Sequence[Any], count: int) -> Tensor:
+    """Return `count` values (count,): those of a sequence over and over."""
+    return torch.tensor(values).repeat(-(-count // len(values)))[:count]
 
 
 def ranked(fields: dict[str, Tensor]) -> dict[str, Tensor]:

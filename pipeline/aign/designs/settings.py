@@ -12,7 +12,7 @@ from aign.settings import Positive, Settings
 
 Return = Annotated[float, Field(ge=-1, le=1)]
 Margins = Annotated[tuple[Annotated[float, Field(ge=0, le=4)], ...], Field(min_length=1)]
-Ladder = Annotated[tuple[Return, ...], Field(min_length=1)]
+Targets = Annotated[tuple[Return, ...], Field(min_length=1)]
 
 
 class SamplingSettings(Settings):
@@ -22,30 +22,31 @@ class SamplingSettings(Settings):
     """Which of the schedulers of diffusers denoises."""
     steps: Positive = 10
     guidance: Annotated[float, Field(ge=0, le=10)] = 2.0
-    """Weight of classifier-free guidance on the shown labels; 1 is the plain conditional model. This, `margins` and
-    `constrained_ladder` are among the best on validation contexts in the study of constraints."""
-    composed: bool = True
-    """Guide by each shown label alone and add the changes; otherwise by all labels at once, which is the better way for
+    """Weight of classifier-free guidance on the labels asked for; 1 is the plain conditional model. This, `margins` and
+    `constrained_target_returns` are among the best on validation contexts in the study of constraints."""
+    compositional_guidance: bool = True
+    """Guide by each label alone and add the changes; otherwise by all labels at once, which is the better way for
     models trained long enough to know what labels ask for together (constraints.json of the study, `choices`)."""
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Standard deviation of the initial noise: less is more accurate, more is more diverse."""
     projected_steps: Annotated[int, Field(ge=0)] = 0
     """Last denoising steps in which the design is projected on the constraints; 0 leaves it to the end, which is as
     good where the closed form decides, and several times faster where a search has to."""
-    harmless: Annotated[bool, Field(exclude_if=lambda kept: kept)] = True
-    """Where decisions follow each other: keep to choices that do no harm at once, such as a provider with room, while
-    there are any. false shows what the network would do alone."""
-    ladder: Ladder = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
-    """Target returns, cycled over the candidates of a request without constraints: just below the best in the data."""
+    mask_actions: Annotated[bool, Field(exclude_if=lambda kept: kept)] = True
+    """In sequential scenarios: keep to choices that do no harm at once, such as a provider with room, while there are
+    any. false shows what the network would do alone."""
+    target_returns: Targets = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
+    """Normalised returns asked for, cycled over the candidates of a request without constraints: just below the best in
+    the data."""
     margins: Margins = (0.05, 0.1, 0.2, 0.35, 0.6)
     """How much tighter than a threshold the network is asked for, in scores of the label (standard normal in training);
     cycled over the candidates, so that some keep clear of the threshold and others use it up."""
-    hidden: Annotated[float, Field(ge=0, le=1)] = 0.125
-    """Share of the candidates, the first ones, that are not shown the constraints and only projected: they save a
-    request whose combination the model has never seen."""
-    constrained_ladder: Ladder = (0.98, 0.9, 0.7, 0.4, 0.0, -0.4, -0.8, -1.0)
-    """As `ladder`, where constraints hold: they cost an unknown share of the return and may press the best possible
-    design below the cheap unconstrained reference, so the targets are spread."""
+    unconditioned_fraction: Annotated[float, Field(ge=0, le=1)] = 0.125
+    """Share of the candidates, the first ones, that are not conditioned on the constraints and only projected: they
+    save a request whose combination the model has never seen."""
+    constrained_target_returns: Targets = (0.98, 0.9, 0.7, 0.4, 0.0, -0.4, -0.8, -1.0)
+    """As `target_returns`, where constraints hold: they cost an unknown share of the return and may press the best
+    possible design below the cheap unconstrained reference, so the targets are spread."""
 
 
 class RequestSettings(Settings):
@@ -75,9 +76,9 @@ class SampleSettings(Settings):
     def names_differ(cls, requests: tuple[RequestSettings, ...]) -> tuple[RequestSettings, ...]:
         """Refuse two requests of one name: the second answer would take the place of the first."""
         names = [request.name for request in requests]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"the name {twice[0]!r} stands twice; every request needs a name of its own")
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"duplicate name {repeated[0]!r}; every request needs its own")
         return requests
 
 
@@ -87,5 +88,9 @@ class EvaluateSettings(Settings):
     contexts: Annotated[int, Field(ge=2)] = 256
     """Test contexts; the stage uses as many as the dataset has, at most these."""
     candidates: Positive = 16
-    """Designs generated for each context when the best one counts; where decisions follow each other each is a whole
-    episode, so few are advisable."""
+    """Designs generated for each context when the best one counts; in sequential scenarios each is a whole episode, so
+    few are advisable."""
+    constrained_contexts: Positive = 8
+    """Test contexts in which the constrained requests are asked that the stage derives, at most those of `contexts`."""
+    constrained_requests: Positive = 12
+    """Requests derived: first each label bounded alone, then pairs of labels."""

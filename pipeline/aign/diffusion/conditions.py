@@ -1,6 +1,6 @@
 """What a trajectory is conditioned on: the normalised return it earns and the label values its design has.
 
-A request shows the network the return it wants and, for labels it bounds, the threshold in place of the achieved value.
+A request puts in the return it wants and, for labels it bounds, the threshold in place of the achieved value.
 Two other readings of a label's input exist for comparison: a threshold the design meets (hindsight), and the side of a
 fixed threshold it lies on (the one-hot of Huang et al. 2023).
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,6 +37,13 @@ def encode_return(normalised: Tensor) -> Tensor:
     return (-(1.0 - normalised).clamp(LEAST_GAP, GREATEST_GAP).log10().float() / 1.5).nan_to_num(nan=0.0)
 
 
+class ConditionInput(NamedTuple):
+    """What the network gets: encoded conditions (B, Q), and which of them it may see, (B, Q) bool."""
+
+    values: Tensor
+    mask: Tensor
+
+
 @dataclass(frozen=True)
 class Conditions:
     """Names and scales of the label conditions; travels as JSON inside the model folder.
@@ -50,9 +57,8 @@ class Conditions:
         scores: of each label, the scores of its knots.
         better: "lower" or "higher" for each label.
         kind: "achieved", "hindsight" or "one_hot"; see `TrainSettings.condition`.
-        reachable: the highest return that is asked for, whatever a request says; None where there is no limit. Where
-            decisions follow each other, no policy in the data comes near the bound that counts as 1, and to ask for
-            what nobody ever had leads the network astray.
+        reachable: the highest return that is asked for, whatever a request says; None where there is no limit. See
+            `Strategy.scales_returns`.
         returns: knots and scores of the return, as for a label; None where it is encoded by `encode_return`, which
             tells apart only what comes near 1.
     """
@@ -102,7 +108,7 @@ class Conditions:
         return on_scale(returns.nan_to_num(nan=0.0), *self.returns).where(~returns.isnan(), 0.0)
 
     def in_training(self, conditions_BQ: Tensor, others_BQ: Tensor) -> Tensor:
-        """Return what the network sees of trajectories (B, Q) in training.
+        """Return the network's conditions (B, Q) of trajectories in training.
 
         Args:
             conditions_BQ: encoded return and achieved labels.
@@ -113,47 +119,47 @@ class Conditions:
         lower = torch.tensor([better == "lower" for better in self.better], device=conditions_BQ.device)
         value, other = conditions_BQ[:, 1:], others_BQ[:, 1:]
         if self.kind == "hindsight":
-            seen = torch.where(lower, torch.maximum(value, other), torch.minimum(value, other))
+            labels = torch.where(lower, torch.maximum(value, other), torch.minimum(value, other))
         else:
-            seen = torch.where(lower, -value, value).sign()
-        return torch.cat([conditions_BQ[:, :1], seen], dim=1)
+            labels = torch.where(lower, -value, value).sign()
+        return torch.cat([conditions_BQ[:, :1], labels], dim=1)
 
-    def request(self, returns: Tensor, constraints: Sequence[Constraint], shown: Tensor | None = None,
-                margins: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return conditions (B, Q) and which of them the network may see (B, Q).
+    def request(self, returns: Tensor, constraints: Sequence[Constraint], condition_mask: Tensor | None = None,
+                margins: Tensor | None = None) -> ConditionInput:
+        """Return what the network is asked for.
 
         Args:
             returns: (B,) wanted normalised returns, lowered to what is reachable; NaN hides the return.
-            constraints: the request; a label bounded from both sides is conditioned on the last bound shown.
-            shown: (B, number of constraints) bool; all where None.
+            constraints: the request; a label bounded from both sides is conditioned on the last bound in use.
+            condition_mask: (B, number of constraints) bool, those in use; all where None.
             margins: (B,) how much tighter than the threshold to ask for, in scores; 0 where None.
         """
-        encoded = self.encode(returns if self.reachable is None else returns.clamp_max(self.reachable), {})
-        visible = torch.zeros_like(encoded, dtype=torch.bool)
-        visible[:, 0] = ~returns.isnan()
+        values = self.encode(returns if self.reachable is None else returns.clamp_max(self.reachable), {})
+        mask = torch.zeros_like(values, dtype=torch.bool)
+        mask[:, 0] = ~returns.isnan()
         for number, constraint in enumerate(constraints):
             column = self.column(constraint.label)
-            use = visible.new_ones(len(returns)) if shown is None else shown[:, number].to(visible.device)
-            encoded[:, column] = torch.where(use, self._asked(column, constraint, encoded, margins),
-                                             encoded[:, column])
-            visible[:, column] |= use
-        return encoded, visible
+            use = (mask.new_ones(len(returns)) if condition_mask is None
+                   else condition_mask[:, number].to(mask.device))
+            values[:, column] = torch.where(use, self._wanted(column, constraint, values, margins), values[:, column])
+            mask[:, column] |= use
+        return ConditionInput(values, mask)
 
-    def _asked(self, column: int, constraint: Constraint, like: Tensor, margins: Tensor | None) -> Tensor:
+    def _wanted(self, column: int, constraint: Constraint, like: Tensor, margins: Tensor | None) -> Tensor:
         """Return what one constraint puts into its label's input, (B,)."""
         if self.kind == "one_hot":
             good = constraint.upper == (self.better[column - 1] == "lower")
             return like.new_full((len(like),), 1.0 if good else -1.0)
-        asked = self.score(column - 1, like.new_full((len(like),), constraint.threshold, dtype=torch.float64))
+        wanted = self.score(column - 1, like.new_full((len(like),), constraint.threshold, dtype=torch.float64))
         if margins is not None:
-            asked = asked + margins.to(asked) * (-1.0 if constraint.upper else 1.0)
-        return asked.clamp(-CLIP, CLIP)
+            wanted = wanted + margins.to(wanted) * (-1.0 if constraint.upper else 1.0)
+        return wanted.clamp(-CLIP, CLIP)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` builds the same conditions again."""
         limit = {} if self.reachable is None else {"reachable": self.reachable, "returns": self.returns}
-        return {"labels": list(self.labels), "knots": [list(one) for one in self.knots],
-                "scores": [list(one) for one in self.scores], "better": list(self.better), "kind": self.kind, **limit}
+        return {"labels": list(self.labels), "knots": list(map(list, self.knots)),
+                "scores": list(map(list, self.scores)), "better": list(self.better), "kind": self.kind, **limit}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Conditions:
@@ -167,9 +173,9 @@ class Conditions:
 
 def on_scale(values: Tensor, knots: Sequence[float], scores: Sequence[float]) -> Tensor:
     """Return the scores, float32, of values (any shape) on a piecewise-linear scale; see `Conditions.score`."""
-    known, score = (torch.tensor(one, dtype=torch.float64, device=values.device) for one in (knots, scores))
-    after = torch.searchsorted(known, values.double().contiguous()).clamp(1, len(known) - 1)
-    share = (values - known[after - 1]) / (known[after] - known[after - 1])
+    knot, score = (torch.tensor(scale, dtype=torch.float64, device=values.device) for scale in (knots, scores))
+    after = torch.searchsorted(knot, values.double().contiguous()).clamp(1, len(knot) - 1)
+    share = (values - knot[after - 1]) / (knot[after] - knot[after - 1])
     return (score[after - 1] + share * (score[after] - score[after - 1])).clamp(-CLIP, CLIP).float()
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from aign.diffusion.conditions import RETURN, Conditions
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.settings import TrainSettings
-from aign.scenarios.core.sequential import is_sequential
+from aign.diffusion.strategies import strategy_of
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.windows import Windows
 
@@ -55,15 +55,18 @@ class Examples:
 def statistics(stores: Sequence[TrajectoryStore], rows: Sequence[Tensor], settings: TrainSettings,
                ) -> tuple[Normaliser, Conditions]:
     """Fit normaliser and conditions on the given rows of datasets of one family; the normaliser is the first's."""
-    scenarios = [store.scenario for store in stores]
-    pairs = list(zip(stores, rows, strict=True))
-    fixed = [store.scenario.fixed_observation(store.gather("context", own)) for store, own in pairs]
+    first, pairs = stores[0].scenario, list(zip(stores, rows, strict=True))
+
+    def pooled(column: str) -> Tensor:
+        return torch.cat([store.gather(column, episodes) for store, episodes in pairs])
+
+    fixed = [store.scenario.fixed_observation(store.gather("context", episodes)) for store, episodes in pairs]
     shared = settings.network.kind == "set"
-    normaliser = Normaliser.fit_shared(scenarios, fixed) if shared else Normaliser.fit(scenarios[0], fixed[0])
-    labels = {label.name: torch.cat([store.gather(label.name, own) for store, own in pairs])
-              for label in scenarios[0].labels}
-    returns = torch.cat([store.gather(RETURN, own) for store, own in pairs]) if is_sequential(scenarios[0]) else None
-    return normaliser, Conditions.fit(scenarios[0].labels, labels, settings.condition, returns)
+    normaliser = (Normaliser.fit_shared([store.scenario for store in stores], fixed) if shared
+                  else Normaliser.fit(first, fixed[0]))
+    returns = pooled(RETURN) if strategy_of(first).scales_returns else None
+    labels = {label.name: pooled(label.name) for label in first.labels}
+    return normaliser, Conditions.fit(first.labels, labels, settings.condition, returns)
 
 
 def load(store: TrajectoryStore, rows: Tensor, horizon: int, normaliser: Normaliser, conditions: Conditions,

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from aign.diffusion.settings import TrainSettings
+from aign.diffusion.strategies import strategy_of
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.core.scenario import Feature, Scenario
-from aign.scenarios.core.sequential import is_sequential
+from aign.scenarios.core import Feature, Scenario
 
 EVENLY_SPACED = ("DDIMScheduler",)
 """Schedulers that take every step to be as long as the first: with any other number of steps the noise left after a
@@ -43,34 +43,33 @@ def check(scenario: Scenario[Any], settings: TrainSettings, datasets: int = 1) -
 
 def check_window(scenario: Scenario[Any], window: int, stride: int) -> None:
     """Raise ParameterError where plans of `window` steps suit neither scenario nor stride."""
-    if not is_sequential(scenario):
+    if not strategy_of(scenario).allows_windows:
         raise ParameterError(f"train.window = {window}: a design of {scenario.name} is the last state of a whole "
-                             "episode. Leave train.window out; it is for networks in which decisions follow each "
-                             "other.")
+                             "episode. Leave train.window out; it is for sequential scenarios.")
     if window > scenario.horizon or window % stride:
         raise ParameterError(f"train.window = {window}: it must be a multiple of train.stride = {stride}, and at most "
                              f"the {scenario.horizon} steps of an episode of {scenario.name}.")
 
 
 def check_set(scenario: Scenario[Any]) -> None:
-    """Raise ParameterError where a scenario's values cannot be told apart by user."""
+    """Raise ParameterError where a scenario's values cannot be divided among its decision makers."""
     if scenario.choices is not None:
         raise ParameterError(f"train.network.kind = set: {scenario.name} chooses one of {scenario.choices}, which "
-                             "belong to no user. Use kind: temporal.")
+                             "belong to no decision maker. Use kind: temporal.")
     for features in (scenario.state_features, scenario.fixed_features):
-        user_widths(scenario, features)
+        entity_widths(scenario, features)
 
 
-def user_widths(scenario: Scenario[Any], features: Sequence[Feature]) -> list[int]:
-    """Return how many values of each feature belong to one user.
+def entity_widths(scenario: Scenario[Any], features: Sequence[Feature]) -> list[int]:
+    """Return how many values of each feature belong to one decision maker.
 
     Raises:
-        ParameterError: a feature cannot be shared out among the scenario's decision makers.
+        ParameterError: a feature cannot be divided among the scenario's decision makers.
     """
     for feature in features:
         if feature.size % scenario.agents:
             raise ParameterError(f"train.network.kind = set: {scenario.name} has {scenario.agents} decision makers, "
-                                 f"and {feature.size} values of {feature.name} cannot be shared out among them. "
+                                 f"and {feature.size} values of {feature.name} cannot be divided among them. "
                                  "Use kind: temporal.")
     return [feature.size // scenario.agents for feature in features]
 

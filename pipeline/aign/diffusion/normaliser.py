@@ -5,8 +5,9 @@ Axes: B batch, L planned states, S state values, K fixed observation values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,9 @@ class Normaliser:
     Attributes:
         state_low, state_high: S bounds in raw units.
         fixed_mean, fixed_std: K statistics of the training split.
-        change: S sizes of changes within a window, in normalised units; None where plans are states themselves. Where
-            decisions follow each other a plan is made of changes from what is observed now: a step moves a state by
-            little of its range, which noise that spans the range would drown.
+        change: S sizes of changes within a window, in normalised units; None where plans are states themselves. In
+            sequential scenarios a plan is made of changes from what is observed now: a step moves a state by little of
+            its range, which noise that spans the range would drown.
     """
 
     state_low: Sequence[float]
@@ -44,7 +45,7 @@ class Normaliser:
     @classmethod
     def fit(cls, scenario: Scenario[Any], fixed_BK: Tensor) -> Normaliser:
         """Take bounds from the scenario and statistics of each value from fixed observations (B, K) of training."""
-        std = fixed_BK.double().std(dim=0, correction=0) if fixed_BK.shape[1] else fixed_BK.new_zeros(0).double()
+        std = fixed_BK.double().std(dim=0, correction=0) if fixed_BK.shape[1] else torch.zeros(0).double()
         std = torch.where(std > LEAST_SPREAD, std, 1.0)
         return cls(*bounds(scenario), fixed_BK.double().mean(dim=0).tolist(), std.tolist())
 
@@ -52,12 +53,12 @@ class Normaliser:
     def fit_shared(cls, scenarios: Sequence[Scenario[Any]], fixed: Sequence[Tensor]) -> Normaliser:
         """Take one mean and spread for all values of a feature, over several datasets of one family.
 
-        Every user is then measured alike, which a network that treats users as a set needs. The result is that of the
-        first scenario; `at` gives it for another number of users.
+        Every entity is then measured alike, which a set network needs. The result is that of the first scenario; `at`
+        gives it for another number of entities.
         """
         mean, std = [], []
-        parts = [one.split([feature.size for feature in scenario.fixed_features], dim=1)
-                 for scenario, one in zip(scenarios, fixed, strict=True)]
+        parts = [values.split([feature.size for feature in scenario.fixed_features], dim=1)
+                 for scenario, values in zip(scenarios, fixed, strict=True)]
         for feature, runs in zip(scenarios[0].fixed_features, zip(*parts, strict=True), strict=True):
             values = torch.cat([run.double().flatten() for run in runs])
             spread = float(values.std(correction=0))
@@ -67,14 +68,11 @@ class Normaliser:
 
     def at(self, trained: Scenario[Any], scenario: Scenario[Any]) -> Normaliser:
         """Return shared statistics, fitted on `trained`, for another scenario of its family."""
-        mean: list[float] = []
-        std: list[float] = []
-        start = 0
-        for old, new in zip(trained.fixed_features, scenario.fixed_features, strict=True):
-            mean += [self.fixed_mean[start]] * new.size
-            std += [self.fixed_std[start]] * new.size
-            start += old.size
-        return Normaliser(*bounds(scenario), mean, std)
+        starts = accumulate((feature.size for feature in trained.fixed_features), initial=0)
+        places = [start for start, feature in zip(starts, scenario.fixed_features, strict=False)
+                  for _ in range(feature.size)]
+        return Normaliser(*bounds(scenario), *([values[place] for place in places]
+                                               for values in (self.fixed_mean, self.fixed_std)))
 
     def with_changes(self, states: Tensor) -> Normaliser:
         """Return a normaliser whose plans are changes, of the size they have in windows (B, L+1, S), normalised."""
@@ -117,11 +115,6 @@ class Normaliser:
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `Normaliser(**values)` is the same normaliser again."""
         return {name: list(values) for name, values in asdict(self).items() if values is not None}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Normaliser:
-        """Build the normaliser from `to_json`'s values."""
-        return cls(**values)
 
 
 def bounds(scenario: Scenario[Any]) -> tuple[list[float], list[float]]:

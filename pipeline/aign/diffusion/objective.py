@@ -1,4 +1,4 @@
-"""The denoising objective: noise a batch of trajectories, hide some conditions, compare the prediction with its target.
+"""The denoising objective: noise a batch of trajectories, mask some conditions, compare the prediction with its target.
 
 Axes: B batch, L planned states, S state values, Q conditions.
 """
@@ -11,7 +11,7 @@ import torch
 from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
-from aign.diffusion.conditions import Conditions
+from aign.diffusion.conditions import ConditionInput, Conditions
 from aign.diffusion.examples import Examples
 from aign.diffusion.inverse_dynamics import Head
 from aign.diffusion.normaliser import Normaliser
@@ -29,7 +29,7 @@ def noise_schedule(settings: TrainSettings) -> DDPMScheduler:
 
 @dataclass(frozen=True)
 class Objective:
-    """Draws noise and hidden conditions with one generator and returns the losses of a batch."""
+    """Draws noise and condition masks with one generator and returns the losses of a batch."""
 
     settings: TrainSettings
     schedule: DDPMScheduler
@@ -46,40 +46,39 @@ class Objective:
             clean = self.normaliser.plan(clean, examples.states[rows, 0])
         step = torch.randint(settings.noise_steps, (len(rows),), generator=self.generator, device=device)
         noise = torch.randn(clean.shape, generator=self.generator, device=device)
-        conditions, shown = self.conditions_shown(examples.conditions[rows])
+        conditions, mask = self.masked_conditions(examples.conditions[rows])
         known = torch.cat([examples.fixed[rows], examples.states[rows, 0]], dim=1)
-        predicted = unet(self.schedule.add_noise(clean, noise, step), step, known, conditions, shown)
+        predicted = unet(self.schedule.add_noise(clean, noise, step), step, known, conditions, mask)
         error = (predicted - self.target(clean, noise, step)).float().square().mean(dim=(1, 2))
-        weight = torch.exp(settings.return_focus * (examples.returns[rows].clamp(-1.0, 1.0) - 1.0))
+        weight = torch.exp(settings.return_weighting * (examples.returns[rows].clamp(-1.0, 1.0) - 1.0))
         loss: Tensor = (weight * error).sum() / weight.sum()
         return loss
 
-    def conditions_shown(self, conditions_BQ: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the network sees of encoded conditions (B, Q), and which of them (B, Q) bool.
+    def masked_conditions(self, conditions_BQ: Tensor) -> ConditionInput:
+        """Return the network's conditions from encoded ones (B, Q), and which of them it may see.
 
-        Each condition is hidden independently of the others, so that any subset can be asked for (classifier-free
+        Each condition is masked independently of the others, so that any subset can be asked for (classifier-free
         guidance: Ho and Salimans 2022), except where the settings ask for one label at a time, or for pairs of labels
         that never meet.
         """
         settings, device = self.settings, conditions_BQ.device
+        others_BQ = conditions_BQ
         if self.conditions.kind == "hindsight":
-            order = torch.randperm(len(conditions_BQ), generator=self.generator, device=device)
-            conditions_BQ = self.conditions.in_training(conditions_BQ, conditions_BQ[order])
-        else:
-            conditions_BQ = self.conditions.in_training(conditions_BQ, conditions_BQ)
+            others_BQ = conditions_BQ[torch.randperm(len(conditions_BQ), generator=self.generator, device=device)]
+        conditions_BQ = self.conditions.in_training(conditions_BQ, others_BQ)
         drop = torch.full((conditions_BQ.shape[1],), settings.label_dropout, device=device)
         drop[0] = settings.return_dropout
         chance = torch.rand(conditions_BQ.shape, generator=self.generator, device=device)
-        shown = chance >= drop
+        mask = chance >= drop
         if settings.one_at_a_time:
             # The label with the greatest draw stays: it is any of them with equal probability.
-            shown[:, 1:] &= chance[:, 1:] == chance[:, 1:].amax(dim=1, keepdim=True)
-        for first, second in settings.never_together:
-            one, other = self.conditions.column(first), self.conditions.column(second)
-            both, keeps_one = shown[:, one] & shown[:, other], chance[:, one] > chance[:, other]
-            shown[:, one] &= ~(both & ~keeps_one)
-            shown[:, other] &= ~(both & keeps_one)
-        return conditions_BQ, shown
+            mask[:, 1:] &= chance[:, 1:] == chance[:, 1:].amax(dim=1, keepdim=True)
+        for pair in settings.never_together:
+            first, second = map(self.conditions.column, pair)
+            both, keep_first = mask[:, first] & mask[:, second], chance[:, first] > chance[:, second]
+            mask[:, first] &= ~(both & ~keep_first)
+            mask[:, second] &= ~(both & keep_first)
+        return ConditionInput(conditions_BQ, mask)
 
     def target(self, clean: Tensor, noise: Tensor, step: Tensor) -> Tensor:
         """Return what the network should predict, (B, L, S)."""

@@ -78,10 +78,10 @@ def check_code(folder: Path, trust_code: Trust) -> None:
 
 
 def _check_part(file: Path, name: str, value: list[Any]) -> None:
-    allowed = [[_library(one), one.__name__] for one in PARTS.get(name, ())]
+    allowed = [[_library(part), part.__name__] for part in PARTS.get(name, ())]
     if value not in allowed:
-        known = ", ".join(".".join(one) for one in allowed) or f"no such part; parts are {', '.join(PARTS)}"
-        raise ModelError(f"{file}: {UNOPENED}: {name} is {'.'.join(map(str, value))}; allowed: {known}. Nothing was "
+        choices = ", ".join(".".join(names) for names in allowed) or f"no such part; parts are {', '.join(PARTS)}"
+        raise ModelError(f"{file}: {UNOPENED}: {name} is {'.'.join(map(str, value))}; allowed: {choices}. Nothing was "
                          "imported. Use the version of aign that made the model.")
 
 
@@ -119,7 +119,7 @@ def check_options(options: Mapping[str, Any]) -> None:
             raise ParameterError("use_safetensors=False: weights in other formats would be unpickled, which can run "
                                  "code. Only safetensors are opened; leave it out.")
         if name in PARTS and not isinstance(value, PARTS[name]) and name != "scheduler":
-            kinds = ", ".join(one.__name__ for one in PARTS[name])
+            kinds = ", ".join(part.__name__ for part in PARTS[name])
             raise ParameterError(f"{name}: given a {type(value).__name__}; allowed: {kinds}.")
         if name not in (*PARTS, "use_safetensors", "local_files_only", "low_cpu_mem_usage") and value is not None:
             hint = f" Instead, {HINTS[name]}." if name in HINTS else ""

@@ -9,15 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.diffusion.pipeline import DesignPipeline, Sampling
-from aign.diffusion.receding_horizon import follow
+from aign.diffusion.pipeline import DesignPipeline
 from aign.scenarios.core.returns import pooled_return
-from aign.scenarios.core.sequential import is_sequential
 
 TARGET_RETURN = 0.998
 """The return asked for when one design has to do: within the dense part of good data, tuned on validation contexts."""
-QUICK_STEPS = 4
-"""Denoising steps, at most, where a plan is made for each decision of an episode."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +28,13 @@ class HeldOut:
 def held_out_quality(pipeline: DesignPipeline, held_out: HeldOut, seed: int,
                      wanted: float = TARGET_RETURN) -> dict[str, float]:
     """Return how good single designs are: the pooled return and the mean utility ratio, each where it is defined."""
-    generator = torch.Generator(pipeline.device).manual_seed(seed)
-    utility = achieved(pipeline, held_out.contexts, torch.full((len(held_out.contexts),), wanted), generator)
-    found = {"normalised_return_pooled": pooled_return(utility, held_out.reference, held_out.optimum),
-             "utility_ratio_mean": float((utility / held_out.optimum).mean())}
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    plans = pipeline(held_out.contexts, torch.full((len(held_out.contexts),), wanted),
+                     sampling=pipeline.strategy.evaluation_sampling(pipeline.trained_with.config.num_train_timesteps),
+                     generator=torch.Generator(pipeline.device).manual_seed(seed))
+    utility = pipeline.scenario.outcome(held_out.contexts, plans.final.cpu())[0]
+    quality = {"normalised_return_pooled": pooled_return(utility, held_out.reference, held_out.optimum),
+               "utility_ratio_mean": float((utility / held_out.optimum).mean())}
+    return {name: value for name, value in quality.items() if math.isfinite(value)}
 
 
 def merit(entry: Mapping[str, float]) -> float:
@@ -45,17 +43,3 @@ def merit(entry: Mapping[str, float]) -> float:
     It is the pooled return of its designs, or, where no held-out context has room, the held-out loss, negative.
     """
     return float(entry.get("normalised_return_pooled", -entry["held_out_loss"]))
-
-
-def achieved(pipeline: DesignPipeline, contexts: Tensor, wanted: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the utility (B,) of one design for each context (B, C) under wanted returns (B,).
-
-    Where decisions follow each other, plans are made with few denoising steps, for there are many.
-    """
-    scenario = pipeline.scenario
-    if not is_sequential(scenario):
-        return scenario.utility(contexts, pipeline(contexts, wanted, generator=generator).designs.cpu())
-    trained = pipeline.trained_with.config.num_train_timesteps
-    steps = max(number for number in range(1, QUICK_STEPS + 1) if trained % number == 0)
-    done = follow(pipeline, contexts, wanted, sampling=Sampling(steps=steps), generator=generator)
-    return scenario.outcome(contexts, done.final.cpu())[0]

@@ -1,11 +1,12 @@
-"""The denoiser that treats users as a set: the same network serves any number of them, in any order.
+"""The denoiser that treats the scenario's decision makers as a set of entities: it serves any number, in any order.
 
-One token a user holds its part of the noisy plan, of the first state and of what is fixed. Each block transforms all
+One token an entity holds its part of the noisy plan, of the first state and of what is fixed. Each block transforms all
 tokens alike and lets every token see the mean over all (Deep Sets: Zaheer et al. 2017), so that the cost grows linearly
-with the users and the network is equivariant to their order. Time, return, labels and the number of users reach every
-block as an embedding.
+with their number and the network is equivariant to their order. Time, return, labels and the number of entities reach
+every block as an embedding.
 
-Axes: B trajectories, L planned states, S state values, K known values, N users, Q conditions, C channels, E embedding.
+Axes: B trajectories, L planned states, S state values, K known values, N entities, Q conditions, C channels,
+E embedding.
 """
 
 from __future__ import annotations
@@ -37,22 +38,22 @@ class SetBlock(nn.Module):
 
     def forward(self, tokens_BNC: Tensor, embedding_BE: Tensor) -> Tensor:
         """Return new tokens (B, N, C)."""
-        seen = self.norm(tokens_BNC)
-        common = self.mean(seen.mean(dim=1)) + self.embed(embedding_BE)
-        output: Tensor = tokens_BNC + self.leave(nn.functional.mish(self.own(seen) + common[:, None]))
+        normed = self.norm(tokens_BNC)
+        common = self.mean(normed.mean(dim=1)) + self.embed(embedding_BE)
+        output: Tensor = tokens_BNC + self.leave(nn.functional.mish(self.own(normed) + common[:, None]))
         return output
 
 
 class SetDenoiser(ModelMixin, ConfigMixin):
-    """Predict the clean states, the noise or the velocity of a noisy plan, users as a set.
+    """Predict the clean states, the noise or the velocity of a noisy plan, entities as a set.
 
-    Values that belong to users come in runs of N equal parts, user by user, one run a feature.
+    Values that belong to entities come in runs of N equal parts, entity by entity, one run a feature.
 
     Args:
         plan_length: L, planned states.
-        state_widths: values a user has in each state feature.
-        fixed_widths: values a user has in each fixed feature.
-        condition_count: Q, conditions (return, then labels), each of which may be hidden.
+        state_widths: values an entity has in each state feature.
+        fixed_widths: values an entity has in each fixed feature.
+        condition_count: Q, conditions (return, then labels), each of which may be masked.
         channels: C, width of a token.
         depth: number of blocks.
         embedding: E.
@@ -72,18 +73,18 @@ class SetDenoiser(ModelMixin, ConfigMixin):
         self.leave = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, plan_length * state))
 
     def forward(self, sample_BLS: Tensor, timestep_B: Tensor, known_BK: Tensor, conditions_BQ: Tensor,
-                shown_BQ: Tensor) -> Tensor:
+                mask_BQ: Tensor) -> Tensor:
         """Return the prediction (B, L, S); arguments as in `TemporalUNet.forward`."""
         states, fixed = self.config.state_widths, self.config.fixed_widths
-        users = sample_BLS.shape[2] // sum(states)
-        fixed_BK, first_BS = known_BK.split([users * sum(fixed), users * sum(states)], dim=1)
-        plan_BNV = by_user(sample_BLS, states, users).transpose(1, 2).flatten(2)
-        tokens = self.enter(torch.cat([plan_BNV, by_user(first_BS, states, users), by_user(fixed_BK, fixed, users)],
-                                      dim=2))
-        seen = torch.cat([conditions_BQ.masked_fill(~shown_BQ, 0.0), shown_BQ.to(sample_BLS.dtype)], dim=1)
-        count = sample_BLS.new_full((len(sample_BLS), 1), float(users)).log10()
+        entities = sample_BLS.shape[2] // sum(states)
+        fixed_BK, first_BS = known_BK.split([entities * sum(fixed), entities * sum(states)], dim=1)
+        plan_BNV = by_entity(sample_BLS, states, entities).transpose(1, 2).flatten(2)
+        first_BNV, fixed_BNV = by_entity(first_BS, states, entities), by_entity(fixed_BK, fixed, entities)
+        tokens = self.enter(torch.cat([plan_BNV, first_BNV, fixed_BNV], dim=2))
+        masked = torch.cat([conditions_BQ.masked_fill(~mask_BQ, 0.0), mask_BQ.to(sample_BLS.dtype)], dim=1)
+        count = sample_BLS.new_full((len(sample_BLS), 1), float(entities)).log10()
         embedding = self.time(sinusoidal(timestep_B, self.embedding_size).to(sample_BLS.dtype)) + self.count(count)
-        embedding = nn.functional.mish(embedding + self.condition(seen))
+        embedding = nn.functional.mish(embedding + self.condition(masked))
         for layer in self.layers:
             tokens = layer(tokens, embedding)
         values = self.leave(tokens).unflatten(2, (sample_BLS.shape[1], sum(states)))
@@ -91,11 +92,11 @@ class SetDenoiser(ModelMixin, ConfigMixin):
 
 
 class SharedInverseDynamics(ModelMixin, ConfigMixin):
-    """The inverse-dynamics head of every user: one `InverseDynamics` that sees a user's own values only.
+    """The inverse-dynamics head of every entity: one `InverseDynamics` that sees an entity's own values only.
 
     Args:
-        state_widths, fixed_widths: values a user has in each feature, as in `SetDenoiser`.
-        action_size: action values of a user.
+        state_widths, fixed_widths: values an entity has in each feature, as in `SetDenoiser`.
+        action_size: action values of an entity.
         hidden: hidden width.
     """
 
@@ -107,18 +108,18 @@ class SharedInverseDynamics(ModelMixin, ConfigMixin):
 
     @torch.no_grad()
     def fit_linear(self, changes_BS: Tensor, actions_BA: Tensor) -> None:
-        """Set the linear path to the least-squares map, over all users alike."""
+        """Set the linear path to the least-squares map, over all entities alike."""
         widths = self.config.state_widths
-        users = changes_BS.shape[1] // sum(widths)
-        self.head.fit_linear(by_user(changes_BS, widths, users).flatten(0, 1),
-                             actions_BA.unflatten(1, (users, -1)).flatten(0, 1))
+        entities = changes_BS.shape[1] // sum(widths)
+        self.head.fit_linear(by_entity(changes_BS, widths, entities).flatten(0, 1),
+                             actions_BA.unflatten(1, (entities, -1)).flatten(0, 1))
 
     def forward(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor) -> Tensor:
         """Return actions (B, A) for normalised states and fixed observations."""
         states, fixed = self.config.state_widths, self.config.fixed_widths
-        users = states_BS.shape[1] // sum(states)
-        parts = [by_user(states_BS, states, users), by_user(next_states_BS, states, users),
-                 by_user(fixed_BK, fixed, users)]
+        entities = states_BS.shape[1] // sum(states)
+        parts = [by_entity(states_BS, states, entities), by_entity(next_states_BS, states, entities),
+                 by_entity(fixed_BK, fixed, entities)]
         actions: Tensor = self.head(*(part.flatten(0, 1) for part in parts))
         return actions.reshape(len(states_BS), -1)
 
@@ -127,12 +128,12 @@ class SharedInverseDynamics(ModelMixin, ConfigMixin):
         return squared_error(self(states_BS, next_states_BS, fixed_BK), actions_BA)
 
 
-def by_user(values: Tensor, widths: Sequence[int], users: int) -> Tensor:
+def by_entity(values: Tensor, widths: Sequence[int], entities: int) -> Tensor:
     """Regroup runs (..., sum of N * width) to (..., N, sum of widths)."""
-    runs = values.split([users * width for width in widths], dim=-1)
-    return torch.cat([run.unflatten(-1, (users, width)) for run, width in zip(runs, widths, strict=True)], dim=-1)
+    runs = values.split([entities * width for width in widths], dim=-1)
+    return torch.cat([run.unflatten(-1, (entities, width)) for run, width in zip(runs, widths, strict=True)], dim=-1)
 
 
 def in_runs(values: Tensor, widths: Sequence[int]) -> Tensor:
-    """Undo `by_user`: (..., N, sum of widths) to runs (..., sum of N * width)."""
+    """Undo `by_entity`: (..., N, sum of widths) to runs (..., sum of N * width)."""
     return torch.cat([part.flatten(-2) for part in values.split(list(widths), dim=-1)], dim=-1)

@@ -18,8 +18,8 @@ class NetworkSettings(Settings):
     """Kind and size of the denoiser."""
 
     kind: Literal["temporal", "set"] = "temporal"
-    """temporal: a U-Net along time, for any scenario. set: users as a set, for scenarios whose decision makers are
-    exchangeable; one model then serves any number of them."""
+    """temporal: a U-Net along time, for any scenario. set: for scenarios whose decision makers are exchangeable;
+    one model then serves any number of them."""
     depth: Annotated[int, Field(ge=1, le=1_000)] = 4
     """Blocks of the set network."""
     channels: Annotated[int, Field(ge=8, le=16_384, multiple_of=8)] = 64
@@ -41,8 +41,8 @@ class TrainSettings(Settings):
     stride: Positive = 2
     """The diffuser plans every stride-th state (jump steps, Lu et al. 2025); states between are interpolated."""
     window: Positive | None = None
-    """Steps of a plan, for networks in which decisions follow each other: the model learns from every run of so many
-    steps, and in use plans so far ahead at each step. None: the whole episode. A multiple of the stride."""
+    """Steps of a plan in sequential scenarios, a multiple of the stride: the model learns from every run of so many
+    steps, and in use plans so far ahead at each step. None: the whole episode."""
     windows: Positive = 100_000
     """Windows held in memory where `window` is set: evenly drawn, once, where the episodes have more."""
     steps: Positive = 3_000
@@ -62,18 +62,18 @@ class TrainSettings(Settings):
     prediction: Literal["sample", "epsilon", "v_prediction"] = "sample"
     """What the network predicts: the clean trajectory, the noise, or the velocity."""
     return_dropout: Share = 0.1
-    """How often the return is hidden from the network."""
+    """How often the return is masked."""
     label_dropout: Share = 0.75
-    """How often each label is hidden, independently of all others."""
+    """How often each label is masked, independently of all others."""
     condition: Literal["achieved", "hindsight", "one_hot"] = "achieved"
     """What a label's input holds in training. achieved: the value the design has, so that a request asks for the value
     at its threshold. hindsight: a threshold the design meets. one_hot: on which side of a fixed threshold it lies."""
     one_at_a_time: bool = False
     """Show at most one label of a trajectory, as composition by eq. 9 of Ajay et al. (2023) presumes."""
     never_together: tuple[tuple[str, str], ...] = ()
-    """Pairs of labels of which one is always hidden: combinations held out of training."""
-    return_focus: Annotated[float, Field(ge=0)] = 0.0
-    """Loss weight exp(focus * (normalised return - 1)), return clipped to [-1, 1]: 0 treats all trajectories alike."""
+    """Pairs of labels of which one is always masked: combinations held out of training."""
+    return_weighting: Annotated[float, Field(ge=0)] = 0.0
+    """w of the loss weight exp(w * (normalised return - 1)), return clipped to [-1, 1]; 0: all trajectories alike."""
     inverse_hidden: Annotated[int, Field(ge=1, le=16_384)] = 128
     """Hidden width of the inverse-dynamics head."""
     evaluate_every: Positive = 250

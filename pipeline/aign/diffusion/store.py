@@ -25,8 +25,7 @@ tags: [aign, decision-diffuser, network-design]
 
 A conditional Decision Diffuser ({network}) trained on trajectories of `{scenario}`; open it with
 
-    from aign.diffusion.opening import UNOPENED, check_index
-from aign.diffusion.pipeline import DesignPipeline
+    from aign.diffusion.pipeline import DesignPipeline
     pipeline = DesignPipeline.from_pretrained("{folder}")
 
 `model_index.json` holds scenario, normaliser, conditions, settings and provenance; `history.json` the held-out losses
@@ -37,7 +36,11 @@ REMEDY = f"Train the model again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
 def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
-    """Write a model folder, whole or not at all: networks, schedule, settings, history, card, manifest."""
+    """Write a model folder, whole or not at all: networks, schedule, settings, history, card, manifest.
+
+    `model_index.json` holds the training settings by their present names, for readers only: folders of earlier versions
+    say `return_focus` for `return_weighting`, and open all the same.
+    """
     design: Mapping[str, Any] = pipeline.config.design
     with building(folder) as aside:
         pipeline.save_pretrained(aside)
@@ -79,34 +82,34 @@ def load(folder: str | Path, trust_code: Trust = False) -> DesignPipeline:
 def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
          trust_code: Trust = False, remedy: Callable[[], str] = str) -> DesignPipeline:
     """Open the model under `folder` that was trained on all data of a scenario with the given parameters; where there
-    is none, the one of users as a set that can serve another number of them.
+    is none, the set model that can serve another number of decision makers.
 
     Raises:
         ModelError: there is none, or more than one; the message lists what there is, and where there is none, ends with
             what `remedy` returns. Or a model there is damaged, so that it cannot be told what it was trained on.
         TrustError: its scenario names code that is not trusted; see `load`.
     """
-    found, present, flexible = [], [], []
+    matching, present, flexible = [], [], []
     for index in sorted(folder.glob("[!.]*/model_index.json")):  # hidden: half-written ones of a stopped process
         design = _design(read_json(index, ModelError))
         trained = design.get("scenario", {})
         present.append(f"{index.parent} ({', '.join(f'{key}={value}' for key, value in trained.items())})")
         wanted = {"name": scenario, **parameters}
         if design.get("behaviours") == "all" and wanted.items() <= trained.items():
-            found.append(index.parent)
-        elif design.get("behaviours") == "all" and trained.get("name") == scenario and _of_sets(design):
+            matching.append(index.parent)
+        elif design.get("behaviours") == "all" and trained.get("name") == scenario and _is_set_model(design):
             flexible.append(index.parent)
-    if len(found) == 1:
-        return load(found[0], trust_code)
-    for sealed in sorted(folder.glob(f"[!.]*/{manifest.NAME}")):  # is it damage that makes one look like another?
-        _check_index(sealed.parent.parent)
-    if not found and len(flexible) == 1:
+    if len(matching) == 1:
+        return load(matching[0], trust_code)
+    for file in sorted(folder.glob(f"[!.]*/{manifest.NAME}")):  # is it damage that makes a model look like another?
+        _check_index(file.parent.parent)
+    if not matching and len(flexible) == 1:
         return serving(load(flexible[0], trust_code), parameters)
-    asked = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
+    wanted_model = ", ".join([scenario, *(f"{key}={value}" for key, value in parameters.items())])
     models = "; ".join(present) or "none"
-    problem = "no model" if not found else f"{len(found)} models ({', '.join(map(str, found))})"
-    raise ModelError(f"{folder}: {problem} for {asked}. Models there: {models}. Name one with --model."
-                     f"{'' if found else remedy()}")
+    problem = f"{len(matching)} models ({', '.join(map(str, matching))})" if matching else "no model"
+    raise ModelError(f"{folder}: {problem} for {wanted_model}. Models there: {models}. Name one with --model."
+                     f"{'' if matching else remedy()}")
 
 
 def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPipeline:
@@ -126,8 +129,8 @@ def _check_index(folder: Path) -> None:
     manifest.check_sum(folder, "model_index.json", files, ModelError, REMEDY)
 
 
-def _of_sets(design: Mapping[str, Any]) -> bool:
-    """Return whether a model treats users as a set."""
+def _is_set_model(design: Mapping[str, Any]) -> bool:
+    """Return whether a model treats decision makers as a set."""
     settings = design.get("settings")
     network = settings.get("network") if isinstance(settings, dict) else None
     return isinstance(network, dict) and network.get("kind") == "set"

@@ -24,10 +24,10 @@ from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.quality import HeldOut, held_out_quality, merit
 from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics
 from aign.diffusion.settings import TrainSettings
+from aign.diffusion.strategies import strategy_of
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError
 from aign.scenarios.core.scenario import Scenario
-from aign.scenarios.core.sequential import is_sequential
 from aign.trajectories.reader import TrajectoryStore
 
 HELD_OUT_ROWS = 2_048
@@ -37,7 +37,7 @@ LINEAR_FIT_ROWS = 2_048
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """The best model of a training and its history, one dictionary an evaluation."""
 
     pipeline: DesignPipeline
@@ -70,13 +70,13 @@ class Trainer:
         rows = rows if rows is not None else [store.rows("train", behaviours) for store in stores]
         normaliser, conditions = examples.statistics(stores, rows, settings)
         first, parts = self.scenarios[0], []
-        for store, own in zip(stores, rows, strict=True):
+        for store, episodes in zip(stores, rows, strict=True):
             scaled = normaliser if store is stores[0] else normaliser.at(first, store.scenario)
-            asked = ((own, settings.windows), (store.rows("validation")[:HELD_OUT_ROWS], HELD_OUT_ROWS))
+            splits = ((episodes, settings.windows), (store.rows("validation")[:HELD_OUT_ROWS], HELD_OUT_ROWS))
             parts.append([examples.load(store, chosen, settings.window or first.horizon, scaled, conditions,
-                                        settings.window and most, seed).to(device) for chosen, most in asked])
+                                        settings.window and most, seed).to(device) for chosen, most in splits])
         self.train, self.validation = [part[0] for part in parts], [part[1] for part in parts]
-        if is_sequential(first):
+        if strategy_of(first).plans_changes:
             normaliser = normaliser.with_changes(self.train[0].states)
         torch.manual_seed(seed)
         self.unet, self.inverse = networks(first, self.train[0], settings)
@@ -104,7 +104,7 @@ class Trainer:
         return {**self.modules(), **{f"average.{name}": module for name, module in self.average.items()},
                 **{f"best.{name}": module for name, module in self.best.items()}}
 
-    def run(self, checkpoint_path: Path, on_progress: Callable[[int], None]) -> Trained:
+    def run(self, checkpoint_path: Path, on_progress: Callable[[int], None]) -> TrainingResult:
         """Train from the checkpoint, or from the start, to the last step; return the best model."""
         settings = self.settings
         if checkpoint_path.exists():
@@ -120,7 +120,7 @@ class Trainer:
             if step % settings.checkpoint_every == 0 or step == settings.steps:
                 checkpoint.save(checkpoint_path, self.all_modules(), self.optimiser, self.generator, self.progress)
             on_progress(step)
-        return Trained(self.pipeline(self.best), self.progress.history)
+        return TrainingResult(self.pipeline(self.best), self.progress.history)
 
     def one_step(self, unet: Any) -> None:
         """Take one gradient step on a random batch and move the average."""
@@ -138,6 +138,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
         self.optimiser.step()
         step = self.progress.step
+        # Not diffusers' EMAModel: it copies the weights at the first step, which would move every model.
         decay = min(settings.ema_decay, (1 + step) / (10 + step))
         averaged = [weight.data for module in self.average.values() for weight in module.parameters()]
         torch._foreach_lerp_(averaged, [weight.data for weight in self.parameters], 1 - decay)
@@ -153,13 +154,13 @@ class Trainer:
         """Append held-out losses and design quality to the history; keep the averaged model if its designs are best."""
         for module in self.average.values():
             module.eval()
-        found = [self._evaluated(place) for place in range(len(self.train))]
+        each = [self._evaluation(place) for place in range(len(self.train))]
         entry = {"step": float(self.progress.step),
-                 **{name: sum(one[name] for one in found) / len(found) for name in found[0]
-                    if all(name in one for one in found)}}
-        if len(found) > 1:
-            entry |= {f"normalised_return_pooled_{place}": one["normalised_return_pooled"]
-                      for place, one in enumerate(found) if "normalised_return_pooled" in one}
+                 **{name: sum(figures[name] for figures in each) / len(each) for name in each[0]
+                    if all(name in figures for figures in each)}}
+        if len(each) > 1:
+            entry |= {f"normalised_return_pooled_{place}": figures["normalised_return_pooled"]
+                      for place, figures in enumerate(each) if "normalised_return_pooled" in figures}
         if not math.isfinite(entry["held_out_loss"]):
             raise ModelError(f"Training diverged: at step {self.progress.step} the held-out loss is "
                              f"{entry['held_out_loss']}. Lower train.learning_rate (given "
@@ -170,7 +171,7 @@ class Trainer:
             for name, module in self.average.items():
                 self.best[name].load_state_dict(module.state_dict())
 
-    def _evaluated(self, place: int) -> dict[str, float]:
+    def _evaluation(self, place: int) -> dict[str, float]:
         """Return held-out losses and design quality on one of the datasets."""
         # A generator of its own, so that evaluating more or less often does not change the training.
         generator = torch.Generator(self.device).manual_seed(self.seed + 1)
@@ -196,8 +197,8 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
     """Build denoiser and inverse-dynamics head for the sizes of a scenario and its data."""
     shape, conditions = settings.network, data.conditions.shape[1]
     if shape.kind == "set":
-        states = fit.user_widths(scenario, scenario.state_features)
-        fixed = fit.user_widths(scenario, scenario.fixed_features)
+        states = fit.entity_widths(scenario, scenario.state_features)
+        fixed = fit.entity_widths(scenario, scenario.fixed_features)
         return (SetDenoiser(scenario.horizon // settings.stride, states, fixed, conditions, shape.channels, shape.depth,
                             shape.embedding),
                 SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden))
@@ -210,6 +211,7 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
 
 def learning_rate(settings: TrainSettings, step: int) -> float:
     """Return the rate at a step: linear warm-up, then half a cosine down to zero."""
+    # Not diffusers' get_cosine_schedule_with_warmup: its first step has rate 0, which would move every model.
     if step < settings.warmup:
         return settings.learning_rate * (step + 1) / settings.warmup
     share = (step - settings.warmup) / max(1, settings.steps - settings.warmup)

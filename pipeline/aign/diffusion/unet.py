@@ -44,7 +44,7 @@ class TemporalUNet(ModelMixin, ConfigMixin):
     Args:
         state_size: S, values of a state.
         known_size: K, values known beforehand: fixed observation and first state.
-        condition_count: Q, conditions (return, then labels), each of which may be hidden.
+        condition_count: Q, conditions (return, then labels), each of which may be masked.
         channels: channels of the top level.
         multipliers: channels of each level as multiples; each level after the first halves the length.
         kernel: length of the temporal convolutions.
@@ -77,19 +77,19 @@ class TemporalUNet(ModelMixin, ConfigMixin):
                                    nn.GroupNorm(groups, channels), nn.Mish(), nn.Conv1d(channels, state_size, 1))
 
     def forward(self, sample_BLS: Tensor, timestep_B: Tensor, known_BK: Tensor, conditions_BQ: Tensor,
-                shown_BQ: Tensor) -> Tensor:
+                mask_BQ: Tensor) -> Tensor:
         """Return the prediction (B, L, S).
 
         Args:
             sample_BLS: noisy states, normalised.
             timestep_B: diffusion steps, integers.
             known_BK: known values, normalised, never noised.
-            conditions_BQ: normalised return and label values; ignored where hidden.
-            shown_BQ: bool, which conditions the network may see.
+            conditions_BQ: normalised return and label values; ignored where masked.
+            mask_BQ: bool, which conditions the network may see.
         """
-        seen = torch.cat([conditions_BQ.masked_fill(~shown_BQ, 0.0), shown_BQ.to(sample_BLS.dtype)], dim=1)
+        masked = torch.cat([conditions_BQ.masked_fill(~mask_BQ, 0.0), mask_BQ.to(sample_BLS.dtype)], dim=1)
         embedding = self.time(sinusoidal(timestep_B, self.embedding_size).to(sample_BLS.dtype)) + self.known(known_BK)
-        embedding = nn.functional.mish(embedding + self.condition(seen))
+        embedding = nn.functional.mish(embedding + self.condition(masked))
         length = sample_BLS.shape[1]
         spare = -length % self.shrink
         x = sample_BLS.transpose(1, 2)
@@ -116,6 +116,7 @@ def mlp(size_in: int, size_out: int) -> nn.Sequential:
 
 def sinusoidal(timestep_B: Tensor, size: int) -> Tensor:
     """Return sinusoidal features (B, size) of diffusion steps (Vaswani et al. 2017), float32."""
+    # diffusers' get_timestep_embedding divides before it multiplies, which moves last digits and so every model.
     half = size // 2
     frequency = torch.exp(torch.arange(half, device=timestep_B.device) * (-math.log(10_000.0) / (half - 1)))
     angle = timestep_B.float()[:, None] * frequency

@@ -1,6 +1,6 @@
-"""What a finished piece of work left in scratch, sealed: where a disk has damaged it since, the work is done again.
+"""Completion markers: what a finished job left in scratch; where a disk has damaged it since, the job runs again.
 
-A seal is the marker that says "finished": a JSON file with the SHA-256 of every file of the work, and of itself.
+A marker is a manifest (`files.manifest`) of the job's files. It is written last, so it also says that the job is done.
 """
 
 from __future__ import annotations
@@ -11,60 +11,40 @@ from pathlib import Path
 from typing import Any
 
 from aign.engines import messages
-from aign.engines.scratch import fingerprint
 from aign.errors import StorageError
-from aign.files.writing import read_json, sha256, write_json
+from aign.files import manifest
 
-OWN = ("files", "sha256")
-"""Keys of a seal that are not its user's."""
 REMEDY = "Run the command again."
 
 
 def write(marker: Path, files: Iterable[Path], **content: Any) -> None:
-    """Seal finished work; the marker appears only when it is whole.
+    """Write a completion marker, whole or not at all.
 
     Args:
         marker: the JSON file to write.
-        files: what the work left, at or under the marker's folder.
+        files: what the job left, at or under the marker's folder.
         content: JSON values to keep with it.
     """
-    sums = {path.relative_to(marker.parent).as_posix(): sha256(path) for path in files}
-    sealed = {**content, "files": sums}
-    write_json(marker, {**sealed, "sha256": fingerprint(**sealed)})
+    names = [path.relative_to(marker.parent).as_posix() for path in files]
+    manifest.write(marker, marker.parent, names, content=content)
 
 
 def read(marker: Path) -> Mapping[str, Any]:
-    """Return the content a seal keeps, after comparing every file with it.
+    """Return the content that a marker keeps, after comparing every byte of its files.
 
     Raises:
         StorageError: naming the file that is missing or altered.
     """
-    sealed = read_json(marker, StorageError)
-    if not _intact(sealed):
-        raise StorageError(f"{marker}: altered since it was written. {REMEDY}")
-    for name, wanted in sealed["files"].items():
-        path = marker.parent / name
-        if not path.is_file():
-            raise StorageError(f"{path}: missing, though it was written. {REMEDY}")
-        if sha256(path) != wanted:
-            raise StorageError(f"{path}: altered since it was written. {REMEDY}")
-    return {name: value for name, value in sealed.items() if name not in OWN}
-
-
-def _intact(sealed: Any) -> bool:
-    if not isinstance(sealed, dict) or not sealed.keys() >= set(OWN):
-        return False
-    try:
-        return sealed.get("sha256") == fingerprint(**{name: sealed[name] for name in sealed if name != "sha256"})
-    except ValueError:  # NaN, which is never written
-        return False
+    stored = manifest.read(marker, StorageError, REMEDY)
+    manifest.check_sizes(marker.parent, stored.files, StorageError, REMEDY)
+    for name in stored.files:
+        manifest.check_sum(marker.parent, name, stored.files, StorageError, REMEDY)
+    return stored.content
 
 
 def drop_damaged(title: str, markers: Iterable[Path]) -> None:
-    """Remove each marker whose work is damaged, and say so: that work is then done again."""
-    for marker in markers:
-        if not marker.exists():
-            continue
+    """Remove each marker whose files are damaged, and say so: that job then runs again."""
+    for marker in filter(Path.exists, markers):
         try:
             read(marker)
         except StorageError as error:

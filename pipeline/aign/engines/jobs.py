@@ -89,12 +89,12 @@ def run_jobs(jobs: Sequence[Job], workers: int, title: str, threads: int = 1) ->
                     running.append(_start(waiting.pop(0), threads))
                     progress.update(running[-1].job.name, 0)
                 _listen(running, progress)
-                running = [one for one in running if not _reap(one, title, progress)]
+                running = [worker for worker in running if not _reap(worker, title, progress)]
                 progress.tick()
         finally:
-            for one in running:
-                one.process.kill()
-                one.process.join()
+            for worker in running:
+                worker.process.kill()
+                worker.process.join()
 
 
 def _start(job: Job, threads: int) -> Running:
@@ -108,35 +108,35 @@ def _start(job: Job, threads: int) -> Running:
 
 def _listen(running: Sequence[Running], progress: Progress) -> None:
     """Wait a moment for news, and take all there is."""
-    lines = {one.line: one for one in running}
-    for line in connection.wait(list(lines), timeout=POLL_SECONDS):
-        one = lines[line]  # type: ignore[index]
-        while not one.ended and one.line.poll():
+    workers = {worker.line: worker for worker in running}
+    for line in connection.wait(list(workers), timeout=POLL_SECONDS):
+        worker = workers[line]  # type: ignore[index]
+        while not worker.ended and worker.line.poll():
             try:
-                news = json.loads(one.line.recv_bytes())
+                news = json.loads(worker.line.recv_bytes())
             except EOFError:
-                one.process.join()
+                worker.process.join()
                 return
             if "failed" in news:
-                raise _failure(one.job, news)
-            one.ended = news.get("ended", False)
-            progress.update(one.job.name, one.job.total if one.ended else news["done"])
+                raise _failure(worker.job, news)
+            worker.ended = news.get("ended", False)
+            progress.update(worker.job.name, worker.job.total if worker.ended else news["done"])
 
 
-def _reap(one: Running, title: str, progress: Progress) -> bool:
+def _reap(worker: Running, title: str, progress: Progress) -> bool:
     """Return whether the job is over and well; raise where it ended without a result."""
-    if not one.ended:
-        if one.process.is_alive():
+    if not worker.ended:
+        if worker.process.is_alive():
             return False
-        _listen([one], progress)  # it may have said how it ended, and gone, since the last look at its line
-    one.process.join()
-    one.line.close()
-    if one.ended and one.job.result.exists():
-        took = messages.duration(time.monotonic() - progress.started[one.job.name])
-        messages.say(title, f"{one.job.name}: {one.job.total} done in {took}")
+        _listen([worker], progress)  # it may have said how it ended, and gone, since the last look at its line
+    worker.process.join()
+    worker.line.close()
+    if worker.ended and worker.job.result.exists():
+        took = messages.duration(time.monotonic() - progress.started[worker.job.name])
+        messages.say(title, f"{worker.job.name}: {worker.job.total} done in {took}")
         return True
-    code = one.process.exitcode
-    ended = f"Job {one.job.name!r} ended without its result {one.job.result}"
+    code = worker.process.exitcode
+    ended = f"Job {worker.job.name!r} ended without its result {worker.job.result}"
     if code and code < 0:
         raise ResourceError(f"{ended} (killed by signal {-code}). The system may be short of memory: take fewer "
                             "base.workers or smaller settings, then run the command again; finished jobs are kept.")
@@ -158,7 +158,7 @@ def _work(job: Job, threads: int, line: Connection, parent: int) -> None:
     _set_threads(threads)
     try:
         job.result.parent.mkdir(parents=True, exist_ok=True)
-        # Where orphans can outlive their parent, one may still be at this very job.
+        # Where orphans can outlive their parent, another process may still be at this very job.
         with FileLock(f"{job.result}.lock"):
             if not job.result.exists():
                 job.function(_reporter(line), **job.arguments)

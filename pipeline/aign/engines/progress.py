@@ -42,11 +42,10 @@ class Progress:
     def __init__(self, title: str, plain_line_seconds: float = PLAIN_LINE_SECONDS) -> None:
         self.title = title
         self.plain_line_seconds = plain_line_seconds
-        self.live = messages.console.is_terminal
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(),
-                   TextColumn("left"), TimeRemainingColumn(), TextColumn("elapsed"), TimeElapsedColumn())
-        self.bars = Bars(*columns, console=messages.console, disable=not self.live,
-                         speed_estimate_period=RATE_SECONDS)
+        self.live = messages.console.is_terminal and messages.shown()
+        self.bars = Bars(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(),
+                         TextColumn("left"), TimeRemainingColumn(), TextColumn("elapsed"), TimeElapsedColumn(),
+                         console=messages.console, disable=not self.live, speed_estimate_period=RATE_SECONDS)
         self.tasks: dict[str, TaskID] = {}
         self.started: dict[str, float] = {}
         self.last_line = time.monotonic()

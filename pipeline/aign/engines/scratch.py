@@ -29,6 +29,7 @@ from aign.errors import StorageError
 ROOT = Path(".scratch")
 LIBRARIES = ("diffusers", "numpy", "pyarrow", "scipy", "stable-baselines3", "torch")
 """Libraries whose version may change a result's bytes."""
+SOURCES = ("*.py", "*.jinja")
 PR_SET_PDEATHSIG = 1
 
 
@@ -62,7 +63,7 @@ def code_version(*rooms: str) -> str:
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
     for room in sorted(rooms):
-        sources = sorted((package / room).rglob("*.py")) or [package / f"{room}.py"]
+        sources = sorted(path for kind in SOURCES for path in (package / room).rglob(kind)) or [package / f"{room}.py"]
         for source in sources:
             if not source.is_file():
                 raise ValueError(f"{package} has no room {room!r}.")

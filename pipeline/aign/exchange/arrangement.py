@@ -44,13 +44,9 @@ class Arrangement:
         counts = np.bincount(self.codes, minlength=len(SPLITS)).tolist()
         return dict(zip(SPLITS, counts, strict=True))
 
-    def sorted_rows(self) -> Codes:
-        """Return (R,): row numbers, those of the first split first, in order within a split."""
-        return self.codes.argsort(kind="stable")
-
     def restored_rows(self) -> Codes:
         """Return (R,): for each row of the shard its place among the rows sorted into splits."""
-        return self.sorted_rows().argsort(kind="stable")
+        return self.codes.argsort(kind="stable").argsort(kind="stable")
 
 
 def arrangement(shard: str, splits: Sequence[str]) -> Arrangement:
@@ -61,8 +57,8 @@ def arrangement(shard: str, splits: Sequence[str]) -> Arrangement:
 
 def totals(arrangements: Sequence[Arrangement]) -> Mapping[str, int]:
     """Return how many episodes each split has over all shards."""
-    counts = [one.counts() for one in arrangements]
-    return {split: sum(one[split] for one in counts) for split in SPLITS}
+    counts = [shard.counts() for shard in arrangements]
+    return {split: sum(shard[split] for shard in counts) for split in SPLITS}
 
 
 def save(path: Path, arrangements: Sequence[Arrangement]) -> None:
@@ -73,9 +69,9 @@ def save(path: Path, arrangements: Sequence[Arrangement]) -> None:
     """
     with writing(path) as aside, pq.ParquetWriter(aside, SCHEMA, version="2.6", data_page_version="1.0",
                                                   compression="zstd", compression_level=3) as out:
-        for one in arrangements:
-            splits = pa.DictionaryArray.from_arrays(pa.array(one.codes), pa.array(SPLITS)).cast(pa.string())
-            shards = pa.repeat(one.shard, len(one.codes))
+        for part in arrangements:
+            splits = pa.DictionaryArray.from_arrays(pa.array(part.codes), pa.array(SPLITS)).cast(pa.string())
+            shards = pa.repeat(part.shard, len(part.codes))
             out.write_table(pa.Table.from_arrays([shards, splits], schema=SCHEMA), row_group_size=1 << 20)
 
 

@@ -50,9 +50,9 @@ def check_spaces(scenario: Scenario[Any], folder: Path, rows: Array, observation
         place = _first_outside(space, values[episode, step])
         if place is not None:
             value = values[episode[place], step[place]]
-            shown = np.array2string(value, max_line_width=1_000_000, threshold=8)
+            text = np.array2string(value, max_line_width=1_000_000, threshold=8)
             raise DatasetError(f"{folder}: episode in row {rows[episode[place]]}, step {step[place]}: the {name} "
-                               f"{shown} ({value.dtype}) is not in {space}, so other libraries would refuse or misread "
+                               f"{text} ({value.dtype}) is not in {space}, so other libraries would refuse or misread "
                                "it. Nothing was exported. Make the dataset again, or export a split without it.")
 
 

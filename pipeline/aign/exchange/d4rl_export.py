@@ -124,8 +124,8 @@ class _Part:
     def ends(self) -> Array:
         """Return (steps of all E): which steps are their episode's last."""
         last: Array = np.arange(self.store.scenario.horizon) == self.length[:, None] - 1
-        found: Array = last[self.taken]
-        return found
+        ends: Array = last[self.taken]
+        return ends
 
 
 Key = Callable[[_Part], Array]

@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aign.errors import AignError, ParameterError, StorageError
 from aign.exchange import hub
 from aign.exchange.publication import Kind, read
 from aign.files import manifest
-from aign.files.writing import building, read_json
+from aign.files.writing import building
 
 HUB = "hub:"
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishResult:
     """What was published, or would be.
 
     Attributes:
@@ -37,7 +37,7 @@ class Published:
 
 
 def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path], None],
-            dry_run: bool = False) -> Published:
+            dry_run: bool = False) -> PublishResult:
     """Let `fill` write a publication into an empty folder, then put it where it shall go.
 
     Args:
@@ -61,10 +61,10 @@ def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path],
             return _finish(aside, to, fill, False)
     with _temporary() as folder:
         with building(folder) as aside:
-            made = _finish(aside, to, fill, dry_run)
+            result = _finish(aside, to, fill, dry_run)
         if repository is not None and not dry_run:
-            return Published(hub.upload(folder, repository, kind), made.files, made.digest, False)
-        return made
+            return replace(result, place=hub.upload(folder, repository, kind))
+        return result
 
 
 def repository_of(to: str) -> str | None:
@@ -114,14 +114,12 @@ def check_new(folder: Path, digest: str) -> None:
     """
     if _vacant(folder):
         return
-    try:
+    with suppress(AignError):
         manifest.check(folder, deep=False)
-        same = read_json(folder / manifest.NAME, ParameterError)["digest"] == digest
-    except AignError:
-        same = False
-    if not same:
-        raise ParameterError(f"--to {folder}: exists and is another dataset or something else, so it is not replaced. "
-                             "Choose another folder, or move this one away.")
+        if manifest.read(folder / manifest.NAME).digest == digest:
+            return
+    raise ParameterError(f"--to {folder}: exists and is another dataset or something else, so it is not replaced. "
+                         "Choose another folder, or move this one away.")
 
 
 def check_dataset(folder: Path) -> None:
@@ -153,9 +151,9 @@ def _temporary() -> Iterator[Path]:
                            "disk space, or set TMPDIR to a writable folder.") from error
 
 
-def _finish(folder: Path, to: str, fill: Callable[[Path], None], dry: bool) -> Published:
+def _finish(folder: Path, to: str, fill: Callable[[Path], None], dry: bool) -> PublishResult:
     fill(folder)
     files = manifest.check(folder, deep=False)
     sizes = {name: int(entry["bytes"]) for name, entry in files.items()}
     sizes[manifest.NAME] = (folder / manifest.NAME).stat().st_size
-    return Published(to, dict(sorted(sizes.items())), read_json(folder / manifest.NAME, StorageError)["digest"], dry)
+    return PublishResult(to, dict(sorted(sizes.items())), manifest.read(folder / manifest.NAME).digest, dry)

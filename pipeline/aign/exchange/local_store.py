@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,9 @@ import pyarrow as pa
 from aign.errors import DatasetError
 from aign.exchange import arrangement, parquet
 from aign.exchange.arrangement import Arrangement
-from aign.exchange.parquet import Written
+from aign.exchange.parquet import FileContent
 from aign.files import manifest
-from aign.files.writing import read_json, writing
+from aign.trajectories.description import FILES
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import read_batch
@@ -27,15 +26,13 @@ class LocalStore:
     """A local dataset as it lies on disk, of whatever format version.
 
     Attributes:
-        folder: where it lies.
-        opened: the same, read with the columns of today.
+        opened: the dataset, read with the columns of today.
         schema: the columns as they are stored.
         arrangements: which split each row of each shard is of.
         others: names of all files but the shards.
         digest: of its manifest.
     """
 
-    folder: Path
     opened: TrajectoryStore
     schema: pa.Schema
     arrangements: list[Arrangement]
@@ -52,25 +49,23 @@ class LocalStore:
         """
         opened = TrajectoryStore.open(folder, trust_code=trust_code)
         opened.scenario  # noqa: B018  (a scenario that has changed since is found before anything is written)
-        files = manifest.check(folder, deep=False)
-        shards = [name for name, entry in sorted(files.items()) if "rows" in entry]
+        listed = manifest.read(folder / manifest.NAME)
         arrangements = []
-        for name in shards:
-            splits = read_batch(folder / name).column("split").to_pylist()
+        for shard in opened.shards:
+            splits = shard.strings("split").tolist()
             if unknown := set(splits) - set(SPLITS):
-                raise DatasetError(f"{folder / name}: split {min(map(str, unknown))!r}; allowed: {', '.join(SPLITS)}.")
-            arrangements.append(arrangement.arrangement(name, splits))
-        return cls(folder, opened, read_batch(folder / shards[0]).schema, arrangements,
-                   sorted({*files.keys() - set(shards), manifest.NAME}),
-                   read_json(folder / manifest.NAME, DatasetError)["digest"])
+                raise DatasetError(f"{shard.path}: split {min(unknown)!r}; allowed: {', '.join(SPLITS)}.")
+            arrangements.append(arrangement.arrangement(shard.path.name, splits))
+        others = [name for name in listed.files if not name.endswith(".arrow")]
+        return cls(opened, read_batch(opened.shards[0].path).schema, arrangements, sorted([*others, manifest.NAME]),
+                   listed.digest)
 
     @property
     def extras(self) -> list[str]:
         """Files that the dataset does not write itself, such as contexts.safetensors."""
-        own = ("README.md", "state.json", "dataset_info.json")
-        return [name for name in self.others if name not in own and not name.startswith("meta/")]
+        return [name for name in self.others if name not in FILES and not name.startswith("meta/")]
 
-    def write_episodes(self, folder: Path, report: parquet.Told) -> Iterator[tuple[str, dict[str, Written]]]:
+    def write_episodes(self, folder: Path, report: parquet.Told) -> Iterator[tuple[str, dict[str, FileContent]]]:
         """Write the files of each split that has episodes; yield the split and what each of its files holds."""
         for split, rows in arrangement.totals(self.arrangements).items():
             if rows:
@@ -80,17 +75,11 @@ class LocalStore:
 
     def _batches(self, split: str) -> Iterator[pa.RecordBatch]:
         """Yield the episodes of a split, in the order of the store."""
-        for one in self.arrangements:
-            rows = np.flatnonzero(one.codes == SPLITS.index(split))
+        for order in self.arrangements:
+            rows = np.flatnonzero(order.codes == SPLITS.index(split))
             if len(rows):
-                batch = read_batch(self.folder / one.shard)
+                batch = read_batch(self.opened.folder / order.shard)
                 # Parts recorded with different versions of `datasets` may describe the same columns differently.
                 batch = pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
                 together = rows[-1] - rows[0] + 1 == len(rows)
                 yield batch.slice(int(rows[0]), len(rows)) if together else batch.take(pa.array(rows))
-
-    def copy_rest(self, folder: Path) -> None:
-        """Copy all files but the shards, byte for byte."""
-        for name in self.others:
-            with writing(folder / name) as aside:
-                shutil.copyfile(self.folder / name, aside)

@@ -6,29 +6,30 @@ do not depend on how the command was typed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from aign.errors import DatasetError
 from aign.exchange.batches import Report, batches, chosen_rows, silent
-from aign.exchange.merge_contexts import CONTEXTS, MergedContexts, claims_of, merged
-from aign.exchange.merge_precision import measured_again
-from aign.exchange.shards import shards_aside
-from aign.files.manifest import NAME as MANIFEST
-from aign.files.writing import read_json
+from aign.exchange.merge_contexts import MergedContexts, claims_of, merged
+from aign.files import manifest
+from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.assemble import assemble
+from aign.trajectories.contexts import CONTEXTS
 from aign.trajectories.layout import LONGEST_TEXT
+from aign.trajectories.quality import episode_digest
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.replay import columns_simulated
 from aign.trajectories.schema import OWN_SOURCE, SPLITS, Episodes
 from aign.trajectories.versions import FIRST_DOUBLE
-from aign.trajectories.writer import ShardWriter
+from aign.trajectories.writer import ShardWriter, shards_aside
 from aign.trust import Trust
 
 Array = np.ndarray[Any, Any]
@@ -126,7 +127,7 @@ def _opened(folders: Sequence[Path], target: Path, trust_code: Trust) -> list[Pa
         if not 0 < len(name.encode()) <= LONGEST_TEXT:
             raise DatasetError(f"{folder}: its name becomes the source of its episodes and may have 1 to "
                                f"{LONGEST_TEXT} bytes. Rename the folder.")
-        parts.append(Part(name, read_json(folder / MANIFEST, DatasetError)["digest"], store))
+        parts.append(Part(name, manifest.read(folder / manifest.NAME).digest, store))
     for part in parts[1:]:
         first, other = parts[0].store, part.store
         if other.scenario.spec() != first.scenario.spec():
@@ -138,14 +139,14 @@ def _opened(folders: Sequence[Path], target: Path, trust_code: Trust) -> list[Pa
 def _episodes(parts: Sequence[Part], contexts: MergedContexts, unique: bool, report: Report) -> Iterator[Episodes]:
     """Yield the episodes of all parts with source, context and split of the merged dataset; count what changes."""
     names = np.array(SPLITS)
-    seen: set[bytes] = set()
+    digests: set[bytes] = set()
     done, total = 0, sum(len(part.store) for part in parts)
     for index, part in enumerate(parts):
         single = part.store.info["format_version"] < FIRST_DOUBLE
         for episodes in batches(part.store, chosen_rows(part.store)):
             done += len(episodes)
-            kept = _take(episodes, _unseen(episodes, seen)) if unique else episodes
-            kept = measured_again(kept, part.store.scenario) if single and len(kept) else kept
+            kept = _take(episodes, _fresh(episodes, digests)) if unique else episodes
+            kept = in_double_precision(kept, part.store.scenario) if single and len(kept) else kept
             part.dropped += len(episodes) - len(kept)
             place = contexts.places(index, kept)
             split = names[contexts.split[place]]
@@ -157,14 +158,32 @@ def _episodes(parts: Sequence[Part], contexts: MergedContexts, unique: bool, rep
             report(done, total)
 
 
-def _unseen(episodes: Episodes, seen: set[bytes]) -> Array:
-    """Return (E,) whether an episode's observations and actions were not met before; remember them."""
+def in_double_precision(episodes: Episodes, scenario: Scenario[Any]) -> Episodes:
+    """Return episodes of an older format version as today's would have recorded them.
+
+    Rewards, labels, utility and return_raw, stored in float32, are simulated again in float64. A number that the
+    simulator does not give, such as one from a log, stays as it was stored.
+    """
+    exact = columns_simulated(scenario, *(torch.from_numpy(getattr(episodes, name))
+                                          for name in ("context", "observations", "actions", "length")))
+
+    def measured(name: str, stored: Array) -> Array:
+        computed = exact[name].numpy()
+        with np.errstate(over="ignore"):
+            same: Array = computed.astype(np.float32) == stored
+        return np.where(same, computed, stored)
+
+    return replace(episodes, labels={name: measured(name, stored) for name, stored in episodes.labels.items()},
+                   **{name: measured(name, getattr(episodes, name)) for name in ("rewards", "utility", "return_raw")})
+
+
+def _fresh(episodes: Episodes, digests: set[bytes]) -> Array:
+    """Return (E,) whether an episode's observations and actions are new to `digests`, which takes them in."""
     fresh = np.zeros(len(episodes), dtype=bool)
-    for row in range(len(episodes)):
-        content = episodes.observations[row].tobytes() + episodes.actions[row].tobytes()
-        digest = hashlib.blake2b(content, digest_size=16).digest()
-        fresh[row] = digest not in seen
-        seen.add(digest)
+    for row, (observations, actions) in enumerate(zip(episodes.observations, episodes.actions, strict=True)):
+        digest = episode_digest(observations, actions)
+        fresh[row] = digest not in digests
+        digests.add(digest)
     return fresh
 
 

@@ -19,13 +19,11 @@ from aign.errors import DatasetError
 from aign.exchange.logs.contexts import different
 from aign.scenarios.core.returns import normalised_return
 from aign.scenarios.core.scenario import Scenario
-from aign.trajectories.contexts import ContextPool, Contexts, certified
+from aign.trajectories.contexts import CONTEXTS, FIELDS, ContextPool, Contexts, certified
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import FIELDS
 from aign.trajectories.schema import SPLITS, Episodes
 
 Array = np.ndarray[Any, Any]
-CONTEXTS = "contexts.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,25 +111,25 @@ class MergedContexts:
         Raises:
             DatasetError: an episode's context is not the one that its id stands for.
         """
-        own, which = self.of[dataset]
-        found: Array = which[np.searchsorted(own, episodes.context_id)]
-        wrong = (self.values[found].view(np.uint32) != episodes.context.view(np.uint32)).any(axis=1)
+        ids, which = self.of[dataset]
+        places: Array = which[np.searchsorted(ids, episodes.context_id)]
+        wrong = (self.values[places].view(np.uint32) != episodes.context.view(np.uint32)).any(axis=1)
         if wrong.any():
             raise DatasetError(f"context_id {episodes.context_id[wrong.argmax()]} stands for different contexts in one "
                                "dataset. Verify it (`aign dataset verify`) and make it again.")
-        return found
+        return places
 
 
 def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
-    """Bring the contexts of several datasets together; those without yardsticks are certified."""
+    """Bring the contexts of several datasets together; those without reference utilities are certified."""
     every = _joined(claims)
     values, which = different(every.values)
     split = np.zeros(len(values), dtype=np.int64)
     np.maximum.at(split, which, every.split)
     ids = _identifiers(every.ids, which, len(values))
-    ends = np.cumsum([len(one.ids) for one in claims])[:-1]
-    of = [_table(own.ids, found) for own, found in zip(claims, np.split(which, ends), strict=True)]
-    reference, optimum = _yardsticks(every, which, values, scenario)
+    ends = np.cumsum([len(claim.ids) for claim in claims])[:-1]
+    of = [_by_id(claim.ids, places) for claim, places in zip(claims, np.split(which, ends), strict=True)]
+    reference, optimum = _reference_utilities(every, which, values, scenario)
     return MergedContexts(
         ids=ids, values=values, split=split, reference=reference, optimum=optimum, of=of,
         moved=len(np.unique(which[every.split < split[which]])),
@@ -139,12 +137,13 @@ def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
 
 
 def _joined(claims: Sequence[Claims]) -> Claims:
-    return Claims(*(np.concatenate([getattr(one, name) for one in claims]) for name in Claims.__dataclass_fields__))
+    return Claims(*(np.concatenate([getattr(claim, name) for claim in claims])
+                    for name in Claims.__dataclass_fields__))
 
 
-def _table(ids: Array, which: Array) -> tuple[Array, Array]:
-    own, first = np.unique(ids, return_index=True)
-    return own, which[first]
+def _by_id(ids: Array, which: Array) -> tuple[Array, Array]:
+    different_ids, first = np.unique(ids, return_index=True)
+    return different_ids, which[first]
 
 
 def _identifiers(claimed: Array, which: Array, size: int) -> Array:
@@ -165,7 +164,7 @@ def _identifiers(claimed: Array, which: Array, size: int) -> Array:
     return ids
 
 
-def _yardsticks(every: Claims, which: Array, values: Array, scenario: Scenario[Any]) -> tuple[Array, Array]:
+def _reference_utilities(every: Claims, which: Array, values: Array, scenario: Scenario[Any]) -> tuple[Array, Array]:
     """Return reference and optimum of each context: the least pair claimed, or certified where there is none."""
     reference, optimum = np.full(len(values), np.nan), np.full(len(values), np.nan)
     order = np.lexsort((every.optimum, every.reference))[::-1]  # written last, so kept: the least; NaN come first
@@ -173,6 +172,6 @@ def _yardsticks(every: Claims, which: Array, values: Array, scenario: Scenario[A
     reference[which[known]], optimum[which[known]] = every.reference[known], every.optimum[known]
     missing = np.flatnonzero(np.isnan(reference))
     if len(missing):
-        found = certified(scenario, torch.from_numpy(values[missing]), SPLITS[0])
-        reference[missing], optimum[missing] = found.reference.numpy(), found.optimum.numpy()
+        new = certified(scenario, torch.from_numpy(values[missing]), SPLITS[0])
+        reference[missing], optimum[missing] = new.reference.numpy(), new.optimum.numpy()
     return reference, optimum

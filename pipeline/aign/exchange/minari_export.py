@@ -151,7 +151,7 @@ def _metadata(store: TrajectoryStore, name: str, split: str | None, rows: np.nda
 
     behaviours = np.unique(store.strings("behaviour")[rows]).tolist()
     author = provenance.author or store.info["provenance"].get("author")
-    found: Mapping[str, Any] = {
+    metadata: Mapping[str, Any] = {
         "dataset_id": name,
         "minari_version": __version__,
         "algorithm_name": ", ".join(behaviours),
@@ -165,7 +165,7 @@ def _metadata(store: TrajectoryStore, name: str, split: str | None, rows: np.nda
         "features": store.info["features"],
         "labels": store.info["labels"],
     }
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in metadata.items() if value is not None}
 
 
 def _buffers(store: TrajectoryStore, rows: Tensor, replayable: list[bool], report: Report) -> Iterator[Any]:

@@ -70,14 +70,14 @@ def file_names(split: str, rows: int, schema: pa.Schema) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Written:
+class FileContent:
     """What a file holds: so many episodes, of so many bytes in memory."""
 
     rows: int
     memory: int
 
 
-def write(path: Path, feed: Feed, report: Told) -> Written:
+def write(path: Path, feed: Feed, report: Told) -> FileContent:
     """Write the next episodes of a feed as one file, as many as a file may have.
 
     Args:
@@ -101,7 +101,7 @@ def write(path: Path, feed: Feed, report: Told) -> Written:
             rows += table.num_rows
             memory += table.nbytes
             report(table.num_rows)
-    return Written(rows, memory)
+    return FileContent(rows, memory)
 
 
 def read_schema(paths: Sequence[Path]) -> pa.Schema:

@@ -1,4 +1,4 @@
-"""What marks a folder as published: meta/publication.json says what is in it, meta/manifest.json seals it.
+"""What marks a folder as published: meta/publication.json says what is in it, meta/manifest.json lists its files.
 
 A published dataset:
 
@@ -75,11 +75,11 @@ def read(folder: Path, kind: Kind, deep: bool = True) -> Publication:
         raise error(f"{folder}: no {NAME} in it, so it is no published {kind}. Give a folder that "
                     f"`aign publish {kind}` wrote.")
     try:
-        found = Publication.model_validate(read_json(folder / NAME, error))
+        publication = Publication.model_validate(read_json(folder / NAME, error))
     except ValidationError as problem:
         first = problem.errors()[0]
         raise error(f"{folder / NAME}: {'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']}. Use the "
                     "version of aign that published it, or fetch it again.") from None
-    if found.kind != kind:
-        raise error(f"{folder}: a published {found.kind}, not a {kind}. Give the folder of a {kind}.")
-    return found
+    if publication.kind != kind:
+        raise error(f"{folder}: a published {publication.kind}, not a {kind}. Give the folder of a {kind}.")
+    return publication

@@ -12,17 +12,17 @@ from pathlib import Path
 from aign.errors import ParameterError
 from aign.exchange import arrangement, destination
 from aign.exchange.batches import Report, silent
-from aign.exchange.dataset_card import Described, card
-from aign.exchange.destination import Published
+from aign.exchange.dataset_card import VariantContent, card
+from aign.exchange.destination import PublishResult
 from aign.exchange.local_store import LocalStore
 from aign.exchange.publication import RESERVED, VARIANT, Publication, Variant
 from aign.files import manifest
-from aign.files.writing import write_text, writing
+from aign.files.writing import copy_files, write_text, writing
 from aign.trust import Trust
 
 
 def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, report: Report = silent,
-                    trust_code: Trust = False) -> Published:
+                    trust_code: Trust = False) -> PublishResult:
     """Publish one or more local datasets as one; each is a configuration with the name of its folder.
 
     Args:
@@ -50,18 +50,18 @@ def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, repor
 
     def fill(folder: Path) -> None:
         rows: dict[str, int] = {}
-        described, variants = [], []
+        contents, variants = [], []
         for name, store in stores.items():
             files = dict(store.write_episodes(folder / name, written))
-            rows |= {f"{name}/{file}": one.rows for split in files.values() for file, one in split.items()}
-            store.copy_rest(folder / "store" / name)
+            rows |= {f"{name}/{file}": content.rows for split in files.values() for file, content in split.items()}
+            copy_files(store.opened.folder, folder / "store" / name, store.others)
             arrangement.save(folder / "meta" / "order" / f"{name}.parquet", store.arrangements)
-            described.append(Described(name, store, files))
+            contents.append(VariantContent(name, store, files))
             variants.append(Variant(name=name, digest=store.digest, format_version=store.opened.info["format_version"],
                                     episodes=len(store.opened)))
         Publication(kind="dataset", variants=variants).save(folder)
         with writing(folder / "README.md") as aside:
-            write_text(aside, card(described, folder))
+            write_text(aside, card(contents, folder))
         manifest.build(folder, rows)
 
     return destination.publish(to, "dataset", paths, fill, dry_run)

@@ -5,26 +5,27 @@ The same model, report and names give the same bytes: no clock, path or machine 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
+
+from jinja2 import TemplateError
 
 from aign.diffusion import store
 from aign.errors import ModelError, ParameterError
 from aign.exchange import destination, publication
-from aign.exchange.destination import Published
+from aign.exchange.destination import PublishResult
 from aign.exchange.model_card import card, read_report
 from aign.exchange.publication import Publication
 from aign.files import manifest
-from aign.files.writing import read_json, write_text, writing
+from aign.files.writing import copy_files, read_json, write_text, writing
 from aign.trust import Trust
 
-OWN = ("README.md", manifest.NAME, publication.NAME)
+REWRITTEN = ("README.md", manifest.NAME, publication.NAME)
 """What is written anew; everything else is copied byte for byte."""
 
 
 def publish_model(path: Path, to: str, report: Path | None = None, datasets: Sequence[str] = (),
-                  dry_run: bool = False, trust_code: Trust = False) -> Published:
+                  dry_run: bool = False, trust_code: Trust = False) -> PublishResult:
     """Publish a model folder; the result opens as any model does, with `store.load` and `from_pretrained`.
 
     Args:
@@ -49,15 +50,13 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
     compared = read_report(report, pipeline.config.design["scenario"]) if report is not None else None
     try:
         text = card(pipeline, history, compared, datasets)
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+    except (KeyError, TypeError, ValueError, AttributeError, TemplateError) as problem:
         raise ModelError(f"{path}: model_index.json or history.json is not what `aign train` writes ({problem!r}). "
                          "Train the model again.") from None
-    names = [name for name in manifest.check(path, deep=False, error=ModelError) if name not in OWN]
+    names = [name for name in manifest.check(path, deep=False, error=ModelError) if name not in REWRITTEN]
 
     def fill(folder: Path) -> None:
-        for name in names:
-            with writing(folder / name) as aside:
-                shutil.copyfile(path / name, aside)
+        copy_files(path, folder, names)
         with writing(folder / "README.md") as aside:
             write_text(aside, text)
         Publication(kind="model").save(folder)

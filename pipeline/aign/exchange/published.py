@@ -6,23 +6,20 @@ another version may lay out the same numbers in other bytes, and the digest is a
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
-from aign.errors import AignError, DatasetError, TrustError, unknown_name
+from aign.errors import DatasetError, unknown_name
 from aign.exchange import arrangement, destination, parquet, publication
 from aign.exchange.arrangement import Arrangement
 from aign.exchange.batches import Report, silent
 from aign.exchange.publication import Variant
 from aign.files import manifest
-from aign.files.writing import building, read_json, writing
-from aign.scenarios.core import registry
-from aign.trajectories.reader import INFO
+from aign.files.writing import building, copy_files, read_json
+from aign.trajectories.reader import INFO, scenario_of
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import write_batch
 from aign.trajectories.versions import upgraded_schema, version_of
@@ -30,7 +27,7 @@ from aign.trust import Trust
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportResult:
     """What an import made.
 
     Attributes:
@@ -47,7 +44,7 @@ class Imported:
 
 
 def import_published(folder: Path, to: Path, config: str | None = None, report: Report = silent,
-                     trust_code: Trust = False) -> Imported:
+                     trust_code: Trust = False) -> ImportResult:
     """Make a local dataset folder of one configuration of a published dataset.
 
     Args:
@@ -64,17 +61,25 @@ def import_published(folder: Path, to: Path, config: str | None = None, report: 
         StorageError: the disk is full or read-only.
     """
     variant = _chosen(folder, publication.read(folder, "dataset"), config)
-    source = _Source.open(folder, variant, trust_code)
+    order = arrangement.load(folder / "meta" / "order" / f"{variant.name}.parquet")
+    listed = manifest.read(folder / manifest.NAME).files
+    files = _parquet_files(folder, variant.name, order, listed)
+    schema = parquet.read_schema([path for paths in files.values() for path in paths])
+    store = folder / "store" / variant.name
+    _check_columns(store, schema, trust_code)
     destination.check_new(to, variant.digest)
-    rows = {one.shard: len(one.codes) for one in source.arrangements}
+    place = f"store/{variant.name}/"
+    others = {name.removeprefix(place) for name in listed if name.startswith(place)} - {manifest.NAME}
+    done = 0
     with building(to) as aside:
-        for name in source.others:
-            with writing(aside / name) as part:
-                shutil.copyfile(source.store / name, part)
-        source.write_shards(aside, report)
-        manifest.build(aside, rows)
-    digest = read_json(to / manifest.NAME, DatasetError)["digest"]
-    return Imported(variant.name, variant.episodes, digest, digest == variant.digest)
+        copy_files(store, aside, others)
+        for part, batch in zip(order, _shards(files, order, schema), strict=True):
+            write_batch(aside / part.shard, batch)
+            done += len(part.codes)
+            report(done, variant.episodes)
+        manifest.build(aside, {part.shard: len(part.codes) for part in order})
+    digest = manifest.read(to / manifest.NAME).digest
+    return ImportResult(variant.name, variant.episodes, digest, digest == variant.digest)
 
 
 def _chosen(folder: Path, published: publication.Publication, config: str | None) -> Variant:
@@ -88,66 +93,37 @@ def _chosen(folder: Path, published: publication.Publication, config: str | None
     return variants[config]
 
 
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """One configuration of a published folder, its parts found to agree with each other."""
+def _parquet_files(folder: Path, name: str, order: list[Arrangement], listed: manifest.Files) -> dict[str, list[Path]]:
+    """Return the Parquet files of each split, after comparing their rows with the stored order of episodes."""
+    files = {}
+    for split, episodes in arrangement.totals(order).items():
+        names = [file for file in sorted(listed) if file.startswith(f"{name}/{split}-")]
+        rows = sum(listed[file].get("rows", 0) for file in names)
+        if rows != episodes:
+            raise DatasetError(f"{folder / name}: {rows} episodes of split {split}, its order has {episodes}. "
+                               f"{publication.REMEDY}")
+        files[split] = [folder / file for file in names]
+    return files
 
-    store: Path
-    others: list[str]
-    arrangements: list[Arrangement]
-    files: dict[str, list[Path]]
-    schema: pa.Schema
 
-    @classmethod
-    def open(cls, folder: Path, variant: Variant, trust_code: Trust) -> _Source:
-        place = f"store/{variant.name}/"
-        listed = manifest.check(folder, deep=False, remedy=publication.REMEDY)
-        others = [name.removeprefix(place) for name in listed if name.startswith(place)]
-        arrangements = arrangement.load(folder / "meta" / "order" / f"{variant.name}.parquet")
-        files = {}
-        for split in SPLITS:
-            names = [name for name in sorted(listed) if name.startswith(f"{variant.name}/{split}-")]
-            rows, wanted = sum(listed[name].get("rows", 0) for name in names), arrangement.totals(arrangements)[split]
-            if rows != wanted:
-                raise DatasetError(f"{folder / variant.name}: {rows} episodes of split {split}, its order has "
-                                   f"{wanted}. {publication.REMEDY}")
-            files[split] = [folder / name for name in names]
-        schema = parquet.read_schema([path for paths in files.values() for path in paths])
-        store = folder / "store" / variant.name
-        _check_columns(store, schema, trust_code)
-        return cls(store, [name for name in others if name != manifest.NAME], arrangements, files, schema)
-
-    def write_shards(self, folder: Path, report: Report) -> None:
-        """Write the shards of the local store, each with its rows in their order."""
-        feeds = {split: parquet.Feed(parquet.read_batches(paths, self.schema), self.schema)
-                 for split, paths in self.files.items()}
-        total, done = sum(len(one.codes) for one in self.arrangements), 0
-        for one in self.arrangements:
-            write_batch(folder / one.shard, self._restored(feeds, one))
-            done += len(one.codes)
-            report(done, total)
-
-    def _restored(self, feeds: Mapping[str, parquet.Feed], one: Arrangement) -> pa.RecordBatch:
-        """Return the rows of a shard in their order. Column by column, so that memory holds two shards, not four."""
-        rows = pa.concat_tables([feeds[split].take(count) for split, count in one.counts().items()])
-        if rows.num_rows != len(one.codes):
-            raise DatasetError(f"{self.store.name}: the Parquet files end before the order does. {publication.REMEDY}")
-        order = pa.array(one.restored_rows())
-        return pa.RecordBatch.from_arrays([column.combine_chunks().take(order) for column in rows.columns],
-                                          schema=self.schema)
+def _shards(files: dict[str, list[Path]], order: list[Arrangement], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield each shard of the local store, its rows in their order."""
+    feeds = {split: parquet.Feed(parquet.read_batches(files[split], schema), schema) for split in SPLITS}
+    for part in order:
+        rows = pa.concat_tables([feeds[split].take(count) for split, count in part.counts().items()])
+        if rows.num_rows != len(part.codes):
+            raise DatasetError(f"{part.shard}: the Parquet files end before the order does. {publication.REMEDY}")
+        restored = pa.array(part.restored_rows())
+        # Column by column, so that memory holds two shards, not four.
+        yield pa.RecordBatch.from_arrays([column.combine_chunks().take(restored) for column in rows.columns],
+                                         schema=schema)
 
 
 def _check_columns(store: Path, schema: pa.Schema, trust_code: Trust) -> None:
     """Compare the columns with those of the scenario that meta/info.json names, in the format version it states."""
-    info: Any = read_json(store / INFO, DatasetError)
+    info = read_json(store / INFO, DatasetError)
     version = version_of(info, store)
-    try:
-        scenario = registry.recreate(info["scenario"], store / INFO, trust_code)
-    except TrustError:
-        raise
-    except (AignError, TypeError, KeyError) as problem:
-        raise DatasetError(f"{store / INFO}: the scenario cannot be made ({problem}). Use the version of "
-                           "aign that published the dataset.") from None
+    scenario = scenario_of(info, store / INFO, trust_code)
     if not upgraded_schema(schema, version).equals(arrow_schema(scenario)):
         raise DatasetError(f"{store.name}: the columns are not those of scenario {scenario.name} as it is now. "
                            "Use the version of aign that published the dataset.")

@@ -39,13 +39,13 @@ def replayability(scenario: Scenario[Any], part: Episodes) -> tuple[Array, Array
     contexts, observed, actions, length = (torch.from_numpy(values[rows]) for values in
                                            (part.context, part.observations, part.actions, part.length))
     first = first_states(scenario, contexts, observed[:, 0, :scenario.state_size])
-    applied = scenario.applied(actions.flatten(0, 1)).unflatten(0, actions.shape[:2])
-    seen, earned, _ = simulated(scenario, contexts, first, applied, length.long())
+    applied = scenario.effective_actions(actions.flatten(0, 1)).unflatten(0, actions.shape[:2])
+    observations, earned, _ = simulated(scenario, contexts, first, applied, length.long())
     paid = earned.double().numpy()
     stored = part.rewards[rows]
     same_rewards = paid.astype(np.float32) == stored.astype(np.float32)
     in_single = stored == stored.astype(np.float32)
-    same_observations = (seen.float() == observed).all(dim=2).numpy()
+    same_observations = (observations.float() == observed).all(dim=2).numpy()
     steps = np.arange(scenario.horizon + 1)
     replayable[rows] = ((same_rewards | (steps[:-1] >= part.length[rows, None])).all(axis=1)
                         & (same_observations | (steps > part.length[rows, None])).all(axis=1))

@@ -1,10 +1,15 @@
-"""The manifest: every file of a dataset or model folder with its size and SHA-256, so that any damage is found."""
+"""Manifests: files with their sizes and SHA-256, so that any damage is found, also to the manifest itself.
+
+The one integrity layer of aign. A dataset, model or published folder lists all its files in meta/manifest.json; a
+finished job of a stage lists what it left in its completion marker (`engines.completion`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +24,64 @@ CACHES = re.compile(r"cache-.*\.arrow|tmp[a-z0-9_]{8}")
 others, and files it was still writing when it was stopped. They are keyed by the shards' content; no part of it."""
 REMEDY = f"Make the dataset again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
+Files = dict[str, dict[str, Any]]
+"""File name -> bytes, sha256, and of a shard its rows."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest holds.
+
+    Attributes:
+        digest: SHA-256 of everything below; the same for the same files.
+        files: name, relative to a folder -> bytes, sha256, rows.
+        content: further JSON values; empty where there are none.
+    """
+
+    digest: str
+    files: Files
+    content: Mapping[str, Any]
+
 
 def build(folder: Path, rows: Mapping[str, int] | None = None) -> None:
     """Write the manifest of all files now in the folder; `rows` gives the number of rows of each shard."""
-    rows = rows or {}
-    files: dict[str, dict[str, Any]] = {}
-    for name in _names(folder):
-        path = folder / name
-        files[name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-        if name in rows:
+    write(folder / NAME, folder, _names(folder), rows)
+
+
+def write(path: Path, folder: Path, names: Iterable[str], rows: Mapping[str, int] | None = None,
+          content: Mapping[str, Any] | None = None) -> None:
+    """Write a manifest of some files of a folder, with further JSON values where `content` has any."""
+    files: Files = {}
+    for name in names:
+        files[name] = {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)}
+        if rows and name in rows:
             files[name]["rows"] = rows[name]
-    write_json(folder / NAME, {"digest": _digest(files), "files": files})
+    write_json(path, {"digest": _digest(files, content), "files": files, **({"content": content} if content else {})})
 
 
-def check(folder: Path, deep: bool, error: type[AignError] = DatasetError,
-          remedy: str = REMEDY) -> dict[str, dict[str, Any]]:
-    """Compare a folder with its manifest and return the manifest's files: name -> bytes, sha256, rows of a shard.
+def read(path: Path, error: type[AignError] = DatasetError, remedy: str = REMEDY) -> Manifest:
+    """Read a manifest, whose files are not looked at.
+
+    Raises:
+        error: it is missing or was altered.
+    """
+    stored = read_json(path, error)
+    try:
+        manifest = Manifest(stored["digest"], stored["files"], stored.get("content", {}))
+        intact = (isinstance(manifest.files, dict) and manifest.digest == _digest(manifest.files, manifest.content)
+                  and path.read_bytes() == json_text(stored).encode())
+    except (TypeError, KeyError, AttributeError, ValueError):
+        intact = False
+    if not intact:
+        raise error(f"{path}: altered, or not a manifest that aign wrote. {remedy}")
+    return manifest
+
+
+def check(folder: Path, deep: bool, error: type[AignError] = DatasetError, remedy: str = REMEDY) -> Files:
+    """Compare a folder with its manifest and return the manifest's files.
 
     Args:
-        folder: the dataset folder.
+        folder: a dataset, model or published folder.
         deep: also read every byte and compare SHA-256; otherwise names and sizes only.
         error: what to raise.
         remedy: what to do about damage, for the message.
@@ -48,21 +92,30 @@ def check(folder: Path, deep: bool, error: type[AignError] = DatasetError,
     """
     if not folder.is_dir():
         raise error(f"{folder}: no such folder. Give the folder of a trajectory dataset or a model.")
-    files = _read(folder, error, remedy)
-    present = set(_names(folder))
-    for name in sorted(files.keys() - present):
-        raise error(f"{folder / name}: missing, though {NAME} lists it. {remedy}")
-    for name in sorted(name for name in present - files.keys() if not CACHES.fullmatch(name)):
-        raise error(f"{folder / name}: foreign, the manifest ({NAME}) does not list it. Nobody edits a finished "
+    files = read(folder / NAME, error, remedy).files
+    check_sizes(folder, files, error, remedy)
+    for name in _names(folder):
+        if name not in files and not CACHES.fullmatch(name):
+            raise error(f"{folder / name}: foreign, the manifest ({NAME}) does not list it. Nobody edits a finished "
                         "folder: move the file elsewhere.")
+    for name in files if deep else ():
+        check_sum(folder, name, files, error, remedy)
+    return files
+
+
+def check_sizes(folder: Path, files: Files, error: type[AignError], remedy: str) -> None:
+    """Compare files of a folder with a manifest, by size only.
+
+    Raises:
+        error: naming the first file that is missing, truncated or longer.
+    """
     for name, entry in sorted(files.items()):
+        if not (folder / name).is_file():
+            raise error(f"{folder / name}: missing, though the manifest lists it. {remedy}")
         size = (folder / name).stat().st_size
         if size != entry["bytes"]:
-            raise error(f"{folder / name}: {size} bytes, the manifest ({NAME}) says {entry['bytes']}; the "
-                        f"file is truncated or altered. {remedy}")
-        if deep:
-            check_sum(folder, name, files, error, remedy)
-    return files
+            raise error(f"{folder / name}: {size} bytes, the manifest says {entry['bytes']}; the file is truncated or "
+                        f"altered. {remedy}")
 
 
 def check_sum(folder: Path, name: str, files: Mapping[str, Mapping[str, Any]], error: type[AignError] = DatasetError,
@@ -73,19 +126,7 @@ def check_sum(folder: Path, name: str, files: Mapping[str, Mapping[str, Any]], e
         error: naming the file where it is altered or not listed.
     """
     if name not in files or sha256(folder / name) != files[name]["sha256"]:
-        raise error(f"{folder / name}: altered, its SHA-256 is not the manifest's ({NAME}). {remedy}")
-
-
-def _read(folder: Path, error: type[AignError], remedy: str) -> dict[str, dict[str, Any]]:
-    path = folder / NAME
-    manifest = read_json(path, error)
-    intact = (isinstance(manifest, dict) and manifest.keys() == {"digest", "files"}
-              and manifest["digest"] == _digest(manifest["files"])
-              and path.read_bytes() == json_text(manifest).encode())
-    if not intact:
-        raise error(f"{path}: altered, or no manifest of ours. {remedy}")
-    files: dict[str, dict[str, Any]] = manifest["files"]
-    return files
+        raise error(f"{folder / name}: altered, its SHA-256 is not the manifest's. {remedy}")
 
 
 def _names(folder: Path) -> list[str]:
@@ -95,6 +136,6 @@ def _names(folder: Path) -> list[str]:
     return sorted(name.as_posix() for name in names if name.as_posix() != NAME and name.parts[0] not in CLIENTS)
 
 
-def _digest(files: Any) -> str:
-    """Return the SHA-256 over the listed files: it seals the manifest."""
-    return hashlib.sha256(json_text(files).encode()).hexdigest()
+def _digest(files: Any, content: Any) -> str:
+    """Return the SHA-256 over what a manifest holds: it seals the manifest."""
+    return hashlib.sha256(json_text({"content": content, "files": files} if content else files).encode()).hexdigest()

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -142,6 +142,17 @@ def claimed(folder: Path, mark: str = "lock") -> Iterator[None]:
         with suppress(OSError):  # Windows removes it when it is released
             Path(lock.lock_file).unlink()
         lock.release()
+
+
+def copy_files(source: Path, target: Path, names: Iterable[str]) -> None:
+    """Copy files from one folder to another, byte for byte; each appears only when it is whole.
+
+    Raises:
+        StorageError: the disk is full or read-only.
+    """
+    for name in names:
+        with writing(target / name) as aside:
+            shutil.copyfile(source / name, aside)
 
 
 def _not_written(path: Path, error: Exception) -> StorageError:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-from aign.designs.requests import Request, make_request
-from aign.designs.settings import RequestSettings
-from aign.designs.table import answer
+from aign.designs.answer import answer
+from aign.designs.requests import Request
 from aign.diffusion import device, store
 from aign.engines import messages
 from aign.files.writing import building
 from aign.params import Params
-from aign.scenarios.core.scenario import Scenario
 from aign.stages.folders import DESIGNS, MODELS
 
 
@@ -22,7 +18,7 @@ def sample(variant: str, params: Params) -> None:
 
     Raises:
         ModelError: the model is missing or damaged.
-        AignError: a request that cannot be understood; see `make_request`.
+        AignError: a request that cannot be understood; see `Request`.
     """
     block, run = params.variant(variant), params.base
     settings = block.sample
@@ -31,17 +27,11 @@ def sample(variant: str, params: Params) -> None:
     pipeline = store.load(MODELS / variant, block.scenario.spec).to(device.choose(run.device))
     block.check_same(pipeline.scenario, MODELS / variant)
     messages.read(title, MODELS / variant)
-    requests = {one.name: requested(pipeline.scenario, one) for one in settings.requests}
+    requests = {request.name: Request.of(request).resolve(pipeline.scenario) for request in settings.requests}
     with building(DESIGNS / variant) as folder:
         for name, request in requests.items():
-            found = answer(pipeline, request, settings.sampling, run.seed)
-            found.save(folder / name)
-            best = found.rows()[0]
-            messages.measured(title, request=name, best_utility=best["utility"], certified=found.optimum,
-                             feasible=int(found.candidates.feasible.sum()), of=request.count)
+            designs = answer(pipeline, request, settings.sampling, run.seed)
+            designs.save(folder / name)
+            messages.measured(title, request=name, best_utility=designs.rows()[0]["utility"], certified=designs.optimum,
+                              feasible=int(designs.candidates.feasible.sum()), of=request.count)
     messages.made(title, DESIGNS / variant)
-
-
-def requested(scenario: Scenario[Any], one: RequestSettings) -> Request:
-    """Build a request of params.yaml."""
-    return make_request(scenario, one.where, one.count, one.preset, one.context, one.seed)

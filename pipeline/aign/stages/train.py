@@ -50,12 +50,12 @@ def train(variant: str, params: Params) -> None:
         _drop_damaged(title, jobs)
         # One process at a time on a GPU, which one training fills; side by side on the CPU.
         run_jobs(jobs, 1 if target.type == "cuda" else run.workers, title, run.threads)
-        found = {job.name: completion.read(job.result)["history"] for job in jobs}
+        histories = {job.name: completion.read(job.result)["history"] for job in jobs}
         # Out of scratch only now: DVC removes a stage's outputs before it runs the stage again.
         with ExitStack() as both:  # both models are renewed, or none
-            for name in found:
+            for name in histories:
                 shutil.copytree(folder / name, both.enter_context(building(MODELS / name)), dirs_exist_ok=True)
-        for name, history in found.items():
+        for name, history in histories.items():
             messages.made(title, MODELS / name)
             best = max(history, key=merit)
             messages.measured(title, **{"model": name, **best})
@@ -95,5 +95,5 @@ def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettin
 
 
 def held_out(contexts: Contexts, count: int) -> HeldOut:
-    """Return the first `count` validation contexts with their yardsticks."""
+    """Return the first `count` validation contexts with their reference utilities."""
     return HeldOut(contexts.values[:count], contexts.reference[:count], contexts.optimum[:count])

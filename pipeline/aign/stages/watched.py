@@ -1,6 +1,6 @@
 """Which code the results of each stage rest on: with other code, half-finished work in scratch is not taken up.
 
-dvc.yaml and pipeline/dvc.yaml watch the same places, for DVC cannot read them here. Tests compare both with what the
+dvc.yaml and pipeline/dvc.yaml watch the same places; tests compare both with this list, and the list with what the
 stages import.
 """
 
@@ -9,11 +9,10 @@ from __future__ import annotations
 from aign.scenarios.core import registry
 
 PLACES = {
-    "collect": ("agents", "files", "scenarios/core", "stages/collect", "stages/sources", "trajectories"),
+    "collect": ("agents", "files", "scenarios/core", "stages/collect", "trajectories"),
     "train": ("diffusion", "files", "scenarios/core", "stages/train", "trajectories"),
     "sample": ("designs", "diffusion", "files", "scenarios/core", "stages/sample"),
-    "evaluate": ("agents", "designs", "diffusion", "files", "scenarios/core", "stages/evaluate", "stages/methods",
-                 "stages/report", "stages/sample", "stages/score", "trajectories"),
+    "evaluate": ("agents", "designs", "diffusion", "files", "scenarios/core", "stages/evaluate", "trajectories"),
 }
 """Folders and modules (without .py) of the package, beside the scenario's own; by stage."""
 

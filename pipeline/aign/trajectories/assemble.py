@@ -14,10 +14,10 @@ from aign.files import manifest
 from aign.files.writing import building, sha256, write_json, write_text, writing
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.card import CITATION, card
+from aign.trajectories.contexts import CONTEXTS
 from aign.trajectories.hugging_face import write_dataset_files
 from aign.trajectories.information import information
 from aign.trajectories.quality import quality
-from aign.trajectories.reference_utilities import CONTEXTS
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import statistics
@@ -126,9 +126,9 @@ def check_identities(shards: Sequence[Shard]) -> None:
                            "range through first_episode_id.")
     split = np.concatenate([shard.strings("split") for shard in shards])
     context = np.concatenate([shard.view("context_id").numpy() for shard in shards])
-    met = np.concatenate([np.unique(context[split == one]) for one in SPLITS])
-    ids, counts = np.unique(met, return_counts=True)
-    if len(ids) < len(met):
+    of_splits = np.concatenate([np.unique(context[split == name]) for name in SPLITS])
+    ids, counts = np.unique(of_splits, return_counts=True)
+    if len(ids) < len(of_splits):
         raise DatasetError(f"context_id {ids[counts > 1][0]} occurs in more than one split "
                            f"({_holders(shards, 'context_id', ids[counts > 1][0])}). Splits are by context, so "
                            "that training and test never meet: give every context to one split.")
@@ -142,8 +142,8 @@ def _holders(shards: Sequence[Shard], name: str, value: int) -> str:
 def _check_extras(extras: Mapping[str, Path]) -> None:
     for name, source in extras.items():
         parts = PurePosixPath(name).parts
-        ours = not parts or name in ("README.md", "state.json", "dataset_info.json") or parts[0] == "meta"
-        if ours or ".." in parts or PurePosixPath(name).is_absolute() or name.endswith(".arrow"):
+        reserved = not parts or name in ("README.md", "state.json", "dataset_info.json") or parts[0] == "meta"
+        if reserved or ".." in parts or PurePosixPath(name).is_absolute() or name.endswith(".arrow"):
             raise DatasetError(f"Extra file {name!r}: choose a relative name outside meta/ that the dataset does not "
                                "use itself, and no .arrow file.")
         if not source.is_file():
@@ -151,6 +151,6 @@ def _check_extras(extras: Mapping[str, Path]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    with writing(target) as aside, source.open("rb", buffering=0) as given, aside.open("wb") as taken:
-        while block := given.read(COPY_BYTES):
-            taken.write(block)
+    with writing(target) as aside, source.open("rb", buffering=0) as original, aside.open("wb") as copy:
+        while block := original.read(COPY_BYTES):
+            copy.write(block)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from string import Template
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import yaml
 
-from aign.files.writing import json_text
+from aign.files.templates import render
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.layout import dtype_of, is_text, shape_of
 from aign.trajectories.schema import OWN_SOURCE, SPLITS, arrow_schema
-from aign.trajectories.trajectory_quality import shown
+from aign.trajectories.trajectory_quality import quality_text
 
 CITATION = """@article{huang_aign,
   title  = {{AI}-Generated Network Design: A Diffusion Model-based Learning Approach},
@@ -48,92 +47,27 @@ MEANINGS = {
 
 UNITS = {"observations": "see Observation", "context": "see Context"}
 
-TEMPLATE = Template("""---
-$front_matter---
 
-# $title
+class Column(NamedTuple):
+    """A column of a dataset in words; its type has the shape of an episode, such as float32[9][41]."""
 
-$summary.
+    name: str
+    type: str
+    unit: str
+    meaning: str
 
-Each row is one complete episode in which an agent, a heuristic or a solver-guided walk designs a network step by
-step; the last state is the design. There are $episodes episodes of $horizon steps. Values are raw, in the units
-below; `meta/stats.json` has the numbers to normalise with.
 
-```python
-from datasets import load_from_disk
-dataset = load_from_disk("path/to/this/folder")
-
-from aign.trajectories.reader import TrajectoryStore  # checks every byte, then reads at the speed of memory
-store = TrajectoryStore.open("path/to/this/folder")
-```
-
-Rewards, labels, utility and returns are float64. The formats "torch" and "numpy" of `datasets` round them to float32
-unless a `dtype` is given: `dataset.with_format("torch", dtype=torch.float64)`.
-
-$sections
-## Citation
-
-```bibtex
-$citation
-```
-""")
-
-SECTIONS = Template("""$level Columns
-
-$columns
-
-$level# Context
-
-$context
-
-$level# State
-
-The first $state_size values of an observation.
-
-$state
-
-$level# Observation
-
-$observation
-
-$level Splits
-
-Splits are by context: no context of one split occurs in another. Sources: $sources.
-
-$splits
-
-$level Quality
-
-| figure | value |
-|---|---|
-| trajectory quality | $trajectory_quality |
-| state-action coverage | $coverage ($unique different cells of $total transitions) |
-| duplicate episodes | $duplicates |
-
-Trajectory quality: $convention
-State-action coverage: $binning
-
-$behaviours
-
-$level Known biases
-
-- Contexts are drawn from one distribution, that of the scenario `$name`; other networks, and real measurements, are
-  not in it.
-- Episodes are not equally good: the table above says how many come from whom. Random and early ones are poor on
-  purpose; where solver-guided ones are many, the data look better than any agent that learns alone.
-- The behaviours see the same contexts, so that rows of one context are not independent: resample by `context_id`.
-- The normalised return is relative to the certificate of each context; where that is an upper bound that no design
-  reaches, even the best episode stays below 1.
-
-$level How it was made
-
-By `aign` $version, with `scenario = $spec`. \
-Packages, features and counts are in `${place}meta/info.json`; the sum of each
-file in `${place}meta/manifest.json`.$extras
-
-```json
-$provenance```
-""")
+def described_columns(schema: pa.Schema, labels: Sequence[Mapping[str, Any]]) -> Iterator[Column]:
+    """Yield each column in words; `labels` are those of meta/info.json."""
+    by_name = {label["name"]: label for label in labels}
+    for field in schema:
+        kind = "str" if is_text(field.type) else str(dtype_of(field.type))
+        kind += "".join(f"[{size}]" for size in shape_of(field.type))
+        if label := by_name.get(field.name):
+            meaning = f"{label['description'].rstrip('.')}; {label['better']} is better"
+            yield Column(field.name, kind, label["unit"], meaning)
+        else:
+            yield Column(field.name, kind, UNITS.get(field.name, ""), MEANINGS[field.name])
 
 
 def card(scenario: Scenario[Any], info: Mapping[str, Any], figures: Mapping[str, Any], extras: Sequence[str]) -> str:
@@ -146,10 +80,10 @@ def card(scenario: Scenario[Any], info: Mapping[str, Any], figures: Mapping[str,
         extras: names of further files in the folder.
     """
     title = f"AIGN trajectories: {scenario.name}"
-    return TEMPLATE.substitute(
-        front_matter=yaml.safe_dump(metadata(title, [scenario.name], info["episodes"]), sort_keys=False), title=title,
-        summary=scenario.summary.rstrip("."), episodes=f"{info['episodes']:,}", horizon=scenario.horizon,
-        sections=sections(scenario, arrow_schema(scenario), info, figures, extras), citation=CITATION)
+    front = yaml.safe_dump(metadata(title, [scenario.name], info["episodes"]), sort_keys=False)
+    return render("trajectories/card.md.jinja", front_matter=front, title=title, info=info, citation=CITATION,
+                  summary=scenario.summary.rstrip("."),
+                  sections=sections(scenario, arrow_schema(scenario), info, figures, extras))
 
 
 def sections(scenario: Scenario[Any], schema: pa.Schema, info: Mapping[str, Any], figures: Mapping[str, Any],
@@ -165,19 +99,16 @@ def sections(scenario: Scenario[Any], schema: pa.Schema, info: Mapping[str, Any]
         level: the mark of the headings.
         place: of the folder that holds meta/, seen from the card; empty or ending in a slash.
     """
-    coverage = figures["state_action_coverage"]
-    return SECTIONS.substitute(
-        level=level, place=place, columns=_columns(scenario, schema), state_size=scenario.state_size,
-        context=_features(info["features"]["context"]), state=_features(info["features"]["state"]),
-        observation=_features(info["features"]["observation"]), splits=_splits(info["splits"]),
-        sources=_sources(info["splits"]),
-        trajectory_quality=shown(figures["trajectory_quality"]), coverage=f"{coverage['value']:.4f}",
-        unique=f"{coverage['unique']:,}", total=f"{coverage['total']:,}",
-        duplicates=f"{figures['duplicates']['count']:,} ({figures['duplicates']['share']:.1%})",
-        convention=_convention(figures["trajectory_quality"]), binning=coverage["binning"],
-        behaviours=_behaviours(figures["behaviours"]), name=scenario.name, version=info["versions"]["aign"],
-        spec=json_text(info["scenario"]).replace("\n", "").strip(), provenance=json_text(info["provenance"]),
-        extras=f" Further files: {', '.join(f'`{name}`' for name in extras)}." if extras else "")
+    sources = Counter[str]()
+    for split in info["splits"].values():
+        sources.update(split.get("sources", {OWN_SOURCE: split["episodes"]}))  # version 1 does not state them
+    quality = figures["trajectory_quality"]
+    return render(
+        "trajectories/card_sections.md.jinja", level=level, place=place, info=info, extras=extras, splits=SPLITS,
+        scenario=scenario.name, state_size=scenario.state_size, columns=list(described_columns(schema, info["labels"])),
+        sources=", ".join(f"`{name}` ({count:,} episodes)" for name, count in sorted(sources.items())),
+        quality=quality, quality_text=quality_text(quality), coverage=figures["state_action_coverage"],
+        duplicates=figures["duplicates"], behaviours=figures["behaviours"])
 
 
 def metadata(title: str, scenarios: Sequence[str], episodes: int) -> dict[str, Any]:
@@ -188,60 +119,3 @@ def metadata(title: str, scenarios: Sequence[str], episodes: int) -> dict[str, A
         "task_categories": ["reinforcement-learning"],
         "tags": ["offline-reinforcement-learning", "network-design", "trajectories", "decision-diffuser", *scenarios],
     }
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _columns(scenario: Scenario[Any], schema: pa.Schema) -> str:
-    labels = {label.name: label for label in scenario.labels}
-    rows = []
-    for field in schema:
-        kind = "str" if is_text(field.type) else str(dtype_of(field.type))
-        shape = "".join(f"[{size}]" for size in shape_of(field.type))
-        label = labels.get(field.name)
-        meaning = f"{label.description.rstrip('.')}; {label.better} is better" if label else MEANINGS[field.name]
-        unit = label.unit if label else UNITS.get(field.name, "")
-        rows.append((f"`{field.name}`", kind + shape, unit, meaning))
-    return table(("column", "type", "unit", "meaning"), rows)
-
-
-def _features(features: Iterable[Mapping[str, Any]]) -> str:
-    def bound(value: float | None) -> str:
-        return "none" if value is None else f"{value:g}"
-
-    return table(("feature", "values", "unit", "least", "largest", "meaning"),
-                  [(f"`{one['name']}`", one["size"], one["unit"], bound(one["low"]), bound(one["high"]),
-                    one["description"]) for one in features])
-
-
-def _splits(splits: Mapping[str, Any]) -> str:
-    return table(("split", "episodes", "contexts"),
-                  [(name, splits[name]["episodes"], splits[name]["contexts"]) for name in SPLITS])
-
-
-def _sources(splits: Mapping[str, Any]) -> str:
-    counts = Counter[str]()
-    for split in splits.values():
-        counts.update(split.get("sources", {OWN_SOURCE: split["episodes"]}))  # version 1 does not state them
-    return ", ".join(f"`{name}` ({count:,} episodes)" for name, count in sorted(counts.items()))
-
-
-def _convention(quality: Mapping[str, Any]) -> str:
-    few = quality["degenerate_contexts"]
-    return f"{quality['convention']} {few['meaning']}" if few else str(quality["convention"])
-
-
-def _behaviours(behaviours: Mapping[str, Any]) -> str:
-    return table(("behaviour (training split)", "episodes", "share", "trajectory quality", "return_normalised, q10",
-                  "median", "q90"),
-                 [(f"`{name}`", one["episodes"], f"{one['share']:.1%}", _number(one["trajectory_quality"]),
-                   *(f"{one['return_normalised'][key]:.3f}" for key in ("q10", "q50", "q90")))
-                  for name, one in sorted(behaviours.items())])
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

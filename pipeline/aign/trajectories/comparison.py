@@ -79,9 +79,9 @@ class Comparison:
 
     def _words(self, shard: Shard, row: int, name: str, place: tuple[int, ...], computed: Tensor) -> str:
         stored, needed = _as_stored(shard, name, shard.view(name)[row], computed)
-        index = "".join(f"[{one}]" for one in place)
+        indices = "".join(f"[{index}]" for index in place)
         return (f"{shard.path}, column {name!r}: episode {int(shard.view('episode_id')[row])} (row {row}) holds "
-                f"{name}{index} = {stored[place]!s}, {self.truth} gives {needed[place]!s}")
+                f"{name}{indices} = {stored[place]!s}, {self.truth} gives {needed[place]!s}")
 
 
 def _as_stored(shard: Shard, name: str, *columns: Tensor) -> list[Array]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -20,9 +21,12 @@ from aign.files.writing import writing
 from aign.scenarios.core.returns import normalised_return
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_generator
-from aign.trajectories.reference_utilities import FIELDS, read_contexts
 from aign.trajectories.schema import SPLITS
 
+CONTEXTS = "contexts.safetensors"
+"""The contexts file of a dataset folder."""
+FIELDS = ("ids", "values", "reference", "optimum")
+"""What it holds of each split, as tensors called train.ids and so on."""
 CERTIFY_CHUNK = 512
 """Contexts certified in one call: bounds memory."""
 ID_STRIDE = 1_000_000_000
@@ -33,7 +37,7 @@ DRAW_ROUNDS = 32
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """Contexts of one split with their yardsticks.
+    """Contexts of one split with their reference utilities.
 
     Attributes:
         ids: (B,) int64, unique over all splits.
@@ -118,8 +122,27 @@ class ContextPool:
         if spec != json.dumps(scenario.spec(), sort_keys=True):
             raise DatasetError(f"{path}: contexts were drawn for {spec}, not for {scenario.spec()}. "
                                "Use the parameters the dataset was collected with, or collect it again.")
-        return cls({split: Contexts(stored.ids, stored.values, stored.reference, stored.optimum, split)
-                    for split, stored in splits.items()})
+        return cls(splits)
+
+
+def read_contexts(path: Path) -> tuple[str, dict[str, Contexts]]:
+    """Read a contexts file: for which scenario it was drawn, as JSON, and the contexts of each split.
+
+    Raises:
+        DatasetError: the file is missing, damaged or lacks a tensor.
+    """
+    try:
+        with safe_open(path, framework="pt") as stored:
+            spec = (stored.metadata() or {}).get("scenario", "nothing")
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+    except (OSError, SafetensorError) as error:
+        raise DatasetError(f"{path}: contexts cannot be read ({error}). Collect the dataset again.") from None
+    present = [split for split in SPLITS if f"{split}.ids" in tensors]
+    missing = [f"{split}.{name}" for split in present for name in FIELDS if f"{split}.{name}" not in tensors]
+    if missing:
+        raise DatasetError(f"{path}: {', '.join(missing)} missing. Collect the dataset again.")
+    return spec, {split: Contexts(**{name: tensors[f"{split}.{name}"] for name in FIELDS}, split=split)
+                  for split in present}
 
 
 def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator, taken: set[bytes],
@@ -137,7 +160,7 @@ def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator
 
 
 def certified(scenario: Scenario[Any], values: Tensor, split: str) -> Contexts:
-    """Return contexts (B, C) of a split with ids, reference and certified optimum, found in chunks."""
+    """Return contexts (B, C) of a split with ids, reference and certified optimum, a chunk at a time."""
     chunks = torch.split(values, CERTIFY_CHUNK)
     reference = torch.cat([scenario.reference_utility(chunk).double() for chunk in chunks])
     optimum = torch.cat([scenario.certify(chunk).utility.double() for chunk in chunks])

@@ -13,9 +13,9 @@ import aign
 from aign.errors import DatasetError
 from aign.files import manifest
 from aign.trajectories.assemble import describe
+from aign.trajectories.contexts import CONTEXTS
 from aign.trajectories.information import information
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import CONTEXTS
 from aign.trajectories.schema import FORMAT_VERSION
 from aign.trajectories.trajectory_quality import PLAIN, VERSION
 
@@ -30,7 +30,7 @@ def check_description(store: TrajectoryStore, sums: Mapping[str, str]) -> tuple[
 
     What the shards cannot tell is taken as it stands: provenance, and the versions of packages. The wording of
     README.md is that of the aign that wrote it, the features in dataset_info.json are spelled by its `datasets`; with
-    other versions than theirs, or an older format or quality version, these two are only sealed by the manifest.
+    other versions than theirs, or an older format or quality version, these two are checked by the manifest alone.
 
     Args:
         store: the dataset.
@@ -90,26 +90,21 @@ def _reproducible(info: Mapping[str, Any], quality_version: int) -> list[str]:
     return names
 
 
-def _compare(stored: Path, made: Path, versions: Mapping[str, Any]) -> int:
+def _compare(path: Path, made: Path, versions: Mapping[str, Any]) -> int:
     """Refuse a file that is not the one made again; return how many figures (of a card: lines) it holds."""
-    text, expected = _text(stored), made.read_text(encoding="utf-8")
-    if stored.suffix != ".json":
-        lines, others = text.splitlines(), expected.splitlines()
-        if text != expected:
-            place = next((row for row, pair in enumerate(zip(lines, others, strict=False)) if pair[0] != pair[1]),
-                         min(len(lines), len(others)))
-            shown = [repr(one[place]) if place < len(one) else "nothing" for one in (lines, others)]
-            raise DatasetError(f"{stored}, line {place + 1}: {shown[0]} stored, the shards give {shown[1]}. "
-                               f"{manifest.REMEDY}")
-        return len(lines)
-    found, needed = _figures(_json(stored, text)), _figures(json.loads(expected))
-    for name in [*needed, *found]:
-        if name not in found or name not in needed or found[name] != needed[name]:
-            raise DatasetError(f"{stored}, {name}: {found.get(name, 'nothing')} stored, the shards give "
+    text, expected = _text(path), made.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        stored, needed = _figures(_json(path, text)), _figures(json.loads(expected))
+    else:
+        stored, needed = ({f"line {number}": repr(line) for number, line in enumerate(content.splitlines(), start=1)}
+                          for content in (text, expected))
+    for name in [*needed, *stored]:
+        if stored.get(name) != needed.get(name):
+            raise DatasetError(f"{path}, {name}: {stored.get(name, 'nothing')} stored, the shards give "
                                f"{needed.get(name, 'nothing')}.{_other_numpy(versions)} {manifest.REMEDY}")
     if text != expected:
-        raise DatasetError(f"{stored}: formatted otherwise than aign does. {manifest.REMEDY}")
-    return len(found)
+        raise DatasetError(f"{path}: formatted otherwise than aign does. {manifest.REMEDY}")
+    return len(stored)
 
 
 def _text(path: Path) -> str:
@@ -129,12 +124,12 @@ def _json(path: Path, text: str) -> Any:
 def _figures(value: Any, place: str = "") -> dict[str, str]:
     """Return every figure of a JSON value by its place, such as rewards.mean or labels[2].name, written out exactly."""
     if isinstance(value, dict) and value:
-        parts = {f"{place}.{name}" if place else str(name): one for name, one in value.items()}
+        parts = {f"{place}.{name}" if place else str(name): inner for name, inner in value.items()}
     elif isinstance(value, list) and value:
-        parts = {f"{place}[{index}]": one for index, one in enumerate(value)}
+        parts = {f"{place}[{index}]": inner for index, inner in enumerate(value)}
     else:
         return {place: json.dumps(value)}
-    return {name: figure for inner, one in parts.items() for name, figure in _figures(one, inner).items()}
+    return {name: figure for path, inner in parts.items() for name, figure in _figures(inner, path).items()}
 
 
 def _other_numpy(versions: Mapping[str, Any]) -> str:

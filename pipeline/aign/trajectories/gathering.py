@@ -48,9 +48,9 @@ class Gatherer:
         self._bounds = torch.tensor([0, *map(len, self._kept)]).cumsum(0)  # first row of each tensor, and N
         self._flat, starts = _spanned(self._kept) if self._kept else (tensors[0].new_empty(0), [])
         size = self._shape.numel()
-        own = [start - size * first for start, first in zip(starts, self._bounds.tolist(), strict=False)]
+        bases = [start - size * first for start, first in zip(starts, self._bounds.tolist(), strict=False)]
         # A row begins at size * row + the base of its tensor; outside all tensors that is negative, which is refused.
-        self._bases = torch.tensor([NOWHERE, *own, NOWHERE])
+        self._bases = torch.tensor([NOWHERE, *bases, NOWHERE])
 
     def __len__(self) -> int:
         return int(self._bounds[-1])
@@ -125,11 +125,11 @@ class Stretches:
 
 def _spanned(tensors: Sequence[Tensor]) -> tuple[Tensor, list[int]]:
     """Return one flat view over all tensors and what lies between them, and where each begins in it, in elements."""
-    lowest = min(one.data_ptr() for one in tensors)
-    highest = max(one.data_ptr() + one.nbytes for one in tensors)
+    lowest = min(tensor.data_ptr() for tensor in tensors)
+    highest = max(tensor.data_ptr() + tensor.nbytes for tensor in tensors)
     memory = (ctypes.c_char * (highest - lowest)).from_address(lowest)
     return (torch.frombuffer(memory, dtype=tensors[0].dtype),
-            [(one.data_ptr() - lowest) // one.itemsize for one in tensors])
+            [(tensor.data_ptr() - lowest) // tensor.itemsize for tensor in tensors])
 
 
 def _is_aligned(tensor: Tensor) -> bool:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 import aign
-from aign.scenarios.core.scenario import Feature, Scenario, finite_or_none
+from aign.scenarios.core import Feature, Scenario
+from aign.scenarios.core.scenario import finite_or_none
 from aign.trajectories.schema import FORMAT_VERSION, SPLITS
 from aign.trajectories.shard import Shard
 
@@ -28,9 +29,8 @@ def information(shards: Sequence[Shard], scenario: Scenario[Any], provenance: Ma
         "horizon": scenario.horizon,
         "decision_makers": scenario.agents,
         "action": action(scenario),
-        "features": {"context": [_feature(one) for one in scenario.context_features],
-                     "state": [_feature(one) for one in scenario.state_features],
-                     "observation": [_feature(one) for one in scenario.observation_features]},
+        "features": {"context": _features(scenario.context_features), "state": _features(scenario.state_features),
+                     "observation": _features(scenario.observation_features)},
         "labels": [asdict(label) for label in scenario.labels],
         "splits": {split: _counts(shards, split) for split in SPLITS},
         "episodes": sum(map(len, shards)),
@@ -45,13 +45,13 @@ def action(scenario: Scenario[Any]) -> dict[str, Any]:
     if scenario.choices is not None:
         return {"kind": "choice, one-hot", "choices": scenario.choices, "size": scenario.action_size, "low": 0.0,
                 "high": 1.0}
-    whole = getattr(scenario, "integer_actions", False)
-    return {"kind": "continuous, rounded to whole steps" if whole else "continuous", "size": scenario.action_size,
-            "low": -1.0, "high": 1.0}
+    kind = "continuous, rounded to whole steps" if scenario.integer_actions else "continuous"
+    return {"kind": kind, "size": scenario.action_size, "low": -1.0, "high": 1.0}
 
 
-def _feature(feature: Feature) -> dict[str, Any]:
-    return {**asdict(feature), "low": finite_or_none(feature.low), "high": finite_or_none(feature.high)}
+def _features(features: Sequence[Feature]) -> list[dict[str, Any]]:
+    return [{**asdict(feature), "low": finite_or_none(feature.low), "high": finite_or_none(feature.high)}
+            for feature in features]
 
 
 def _counts(shards: Sequence[Shard], split: str) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from rich.table import Table
 
 from aign.errors import DatasetError
 from aign.files import manifest
-from aign.trajectories.card import MEANINGS, UNITS
-from aign.trajectories.layout import dtype_of, is_text, shape_of
+from aign.trajectories.card import described_columns
 from aign.trajectories.quality import read_quality
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.statistics import QUANTILES
-from aign.trajectories.trajectory_quality import shown
+from aign.trajectories.trajectory_quality import quality_text
 
 RANGE = ("min", "max", "mean", "std")
 """Statistics shown in one table of distributions, by their names in meta/stats.json; QUANTILES are in the other."""
@@ -55,7 +54,7 @@ def overview(store: TrajectoryStore, figures: Mapping[str, Any]) -> Table:
         ("action", f"{info['action']['size']} values from {info['action']['low']:g} to {info['action']['high']:g}, "
                    f"{info['action']['kind']}; {info['decision_makers']} decision makers"),
         ("sources", _pairs(sources(store))),
-        ("trajectory quality", f"{shown(figures['trajectory_quality'])}. "
+        ("trajectory quality", f"{quality_text(figures['trajectory_quality'])}. "
                                f"{figures['trajectory_quality']['convention']}"),
         ("state-action coverage", f"{_short(coverage['value'])}: {coverage['unique']:,} different cells of "
                                   f"{coverage['total']:,} transitions, {coverage['bins']} bins a value. "
@@ -74,14 +73,9 @@ def sources(store: TrajectoryStore) -> dict[str, int]:
 
 def columns(store: TrajectoryStore) -> Table:
     """Return each column's type, shape of one episode, unit and meaning."""
-    labels = {label["name"]: label for label in store.info["labels"]}
     table = _table("Columns: one row an episode", "column", "type", "unit", "meaning")
-    for field in store.schema:
-        kind = "str" if is_text(field.type) else str(dtype_of(field.type))
-        label = labels.get(field.name)
-        meaning = f"{label['description']} {label['better'].capitalize()} is better." if label else MEANINGS[field.name]
-        table.add_row(field.name, kind + "".join(f"[{size}]" for size in shape_of(field.type)),
-                      label["unit"] if label else UNITS.get(field.name, ""), meaning)
+    for column in described_columns(store.schema, store.info["labels"]):
+        table.add_row(*column)
     return table
 
 

@@ -19,7 +19,7 @@ from aign.files.writing import writing
 from aign.trajectories.quality import read_quality
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import SPLITS
-from aign.trajectories.trajectory_quality import shown
+from aign.trajectories.trajectory_quality import quality_text
 
 EPISODES = 20_000
 """Most training episodes drawn, evenly spaced: a page needs no more, and memory stays bounded."""
@@ -70,7 +70,8 @@ def _heading(store: TrajectoryStore, drawn: int) -> str:
     figures = read_quality(store)
     quality, coverage, twins = (figures[name] for name in ("trajectory_quality", "state_action_coverage", "duplicates"))
     return (f"{store.folder.name}: {store.info['scenario']['name']}, {len(store):,} episodes; drawn: {drawn:,} of the "
-            f"training split\ntrajectory quality {shown(quality)}; state-action coverage {coverage['value']:.4g} "
+            f"training split\ntrajectory quality {quality_text(quality)}; "
+            f"state-action coverage {coverage['value']:.4g} "
             f"with {coverage['bins']} bins a value; duplicates: {twins['count']:,}")
 
 

@@ -16,11 +16,11 @@ import numpy as np
 from aign.errors import DatasetError
 from aign.files.writing import read_json
 from aign.scenarios.core.scenario import Scenario
+from aign.trajectories.contexts import CONTEXTS
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import CONTEXTS
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import QUANTILES, TRAINING, Values, component
-from aign.trajectories.trajectory_quality import PLAIN, VERSION, Measure, PlainMean, measure
+from aign.trajectories.trajectory_quality import PLAIN, VERSION, PlainMean, TrajectoryQuality, measure
 
 BINS = 5
 BINNING = (f"Each state value, and each action value, is put in one of {BINS} bins of equal width between its least "
@@ -47,11 +47,10 @@ def quality(shards: Sequence[Shard], scenario: Scenario[Any], stats: Mapping[str
     Raises:
         DatasetError: the contexts file cannot be read, or lacks the context of an episode.
     """
-    returns = component(shards, "return_normalised").astype(np.float64)
-    behaviour = np.concatenate([shard.strings("behaviour")[shard.rows_of(TRAINING)] for shard in shards])
+    returns, behaviour = component(shards, "return_normalised").astype(np.float64), _behaviours(shards)
     cells, transitions = coverage(shards, scenario.state_size, stats)
     episodes = sum(map(len, shards))
-    measured: Measure = PlainMean(returns) if version == PLAIN else measure(shards, contexts)
+    measured: TrajectoryQuality = PlainMean(returns) if version == PLAIN else measure(shards, contexts)
     duplicates = count_duplicates(shards)
     return {
         **({} if version == PLAIN else {"version": version}),
@@ -82,7 +81,7 @@ def read_quality(store: TrajectoryStore) -> dict[str, Any]:
         return figures
     contexts = store.folder / CONTEXTS
     measured = measure(store.shards, contexts if contexts.exists() else None)
-    behaviour = np.concatenate([shard.strings("behaviour")[shard.rows_of(TRAINING)] for shard in store.shards])
+    behaviour = _behaviours(store.shards)
     by_behaviour = {name: {**stored, "trajectory_quality": measured.of(behaviour == name)}
                     for name, stored in figures["behaviours"].items()}
     return {**figures, "version": VERSION, "trajectory_quality": measured.overall(), "behaviours": by_behaviour}
@@ -145,21 +144,30 @@ def _count_rows(words: Sequence[Values]) -> int:
         code = words[0][rows]
         for word in words[1:]:
             # Renumbered, two words fit in one: each has at most as many values as there are rows.
-            first, second = (np.unique(one, return_inverse=True)[1] for one in (code, word[rows]))
+            first, second = (np.unique(part, return_inverse=True)[1] for part in (code, word[rows]))
             code = first * len(rows) + second
         total += len(np.unique(code))
     return total
 
 
+def episode_digest(observations: Values, actions: Values) -> bytes:
+    """Return 16 bytes that two episodes share only where observations and actions are the same, byte for byte."""
+    return hashlib.blake2b(observations.tobytes() + actions.tobytes(), digest_size=16).digest()
+
+
 def count_duplicates(shards: Sequence[Shard]) -> int:
     """Return how many episodes repeat the observations and actions of an earlier one, byte for byte."""
-    seen: set[bytes] = set()  # 16 bytes an episode, not the episode
+    different: set[bytes] = set()  # 16 bytes an episode, not the episode
     for shard in shards:
         observations, actions = shard.view("observations").numpy(), shard.view("actions").numpy()
-        for first, second in zip(observations, actions, strict=True):
-            seen.add(hashlib.blake2b(first.tobytes() + second.tobytes(), digest_size=16).digest())
+        different.update(map(episode_digest, observations, actions))
         shard.release()
-    return sum(map(len, shards)) - len(seen)
+    return sum(map(len, shards)) - len(different)
+
+
+def _behaviours(shards: Sequence[Shard]) -> Values:
+    """Return who acted in each training episode (E,)."""
+    return np.concatenate([shard.strings("behaviour")[shard.rows_of(TRAINING)] for shard in shards])
 
 
 def _quantiles(returns: Values) -> dict[str, float]:
@@ -167,7 +175,7 @@ def _quantiles(returns: Values) -> dict[str, float]:
     return {name: float(value) for name, value in zip(["min", *QUANTILES, "max"], values, strict=True)}
 
 
-def _behaviour(returns: Values, chosen: Values, measured: Measure) -> dict[str, Any]:
+def _behaviour(returns: Values, chosen: Values, measured: TrajectoryQuality) -> dict[str, Any]:
     count = int(chosen.sum())
     return {"episodes": count, "share": count / len(returns), "trajectory_quality": measured.of(chosen),
             "return_normalised": _quantiles(returns[chosen])}

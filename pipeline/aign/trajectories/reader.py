@@ -5,7 +5,7 @@ Axes: N episodes, b rows picked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from aign.errors import DatasetError, unknown_name
+from aign.errors import AignError, DatasetError, TrustError, unknown_name
 from aign.files import manifest
 from aign.files.writing import read_json
 from aign.scenarios.core import registry
@@ -28,6 +28,37 @@ from aign.trajectories.versions import version_of
 from aign.trust import Trust
 
 INFO = "meta/info.json"
+CHANGED = "Make the dataset again, or use the version of aign that made it."
+
+
+def scenario_of(info: Mapping[str, Any], path: Path, trust_code: Trust = False) -> Scenario[Any]:
+    """Return the scenario that meta/info.json, which lies at `path`, names.
+
+    Raises:
+        DatasetError: there is none of that name and parameters.
+        TrustError: it names code that is not trusted.
+    """
+    spec = info.get("scenario")
+    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
+        raise DatasetError(f"{path}: names no scenario. {manifest.REMEDY}")
+    try:
+        return registry.recreate(spec, path, trust_code)
+    except TrustError:
+        raise
+    except AignError as error:
+        raise DatasetError(f"{path}: {error} Use the version of aign that made the dataset.") from None
+
+
+def _check_schema(shard: Shard, expected: pa.Schema, by: str) -> None:
+    for place, field in enumerate(expected):
+        stored = shard.schema.field(place) if place < len(shard.schema) else None
+        if stored is None or not stored.equals(field):
+            held = f"{stored.name}: {stored.type}" if stored is not None else "nothing"
+            raise DatasetError(f"{shard.path}, column {field.name!r}: {held} given, {field.name}: {field.type} needed "
+                               f"in place {place} {by}. {CHANGED}")
+    if len(shard.schema) > len(expected):
+        raise DatasetError(f"{shard.path}, column {shard.schema.names[len(expected)]!r}: one too many, "
+                           f"compared with those needed {by}. {CHANGED}")
 
 
 class TrajectoryStore:
@@ -68,11 +99,17 @@ class TrajectoryStore:
         info = read_json(folder / INFO, DatasetError)
         version = version_of(info, folder)
         registry.check_code(info.get("scenario"), folder / INFO, trust_code)
-        names = [name for name, entry in sorted(files.items()) if "rows" in entry]
+        names = sorted(name for name in files if name.endswith(".arrow"))
+        expected = [f"data-{index:05d}-of-{len(names):05d}.arrow" for index in range(len(names))]
+        if not names or names != expected:
+            raise DatasetError(f"{folder}: its shards are {', '.join(names) or 'missing'}; needed: "
+                               f"{', '.join(expected) or 'at least one'}. {manifest.REMEDY}")
         shards = [Shard(folder / name, version) for name in names]
-        for name, shard in zip(names, shards, strict=True):
-            if len(shard) != files[name]["rows"] or shard.schema != shards[0].schema:
-                raise DatasetError(f"{folder / name}: rows or columns are not the manifest's. {manifest.REMEDY}")
+        for shard in shards:
+            rows = files[shard.path.name].get("rows")
+            if len(shard) != rows:
+                raise DatasetError(f"{shard.path}: {len(shard)} episodes, the manifest says {rows}. {manifest.REMEDY}")
+            _check_schema(shard, shards[0].schema, f"by {names[0]}")
         return cls(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError), trust_code)
 
     @cached_property
@@ -80,14 +117,12 @@ class TrajectoryStore:
         """The scenario whose episodes these are.
 
         Raises:
-            ParameterError: the scenario, or one of its parameters, no longer exists.
+            DatasetError: the scenario, or one of its parameters, no longer exists, or its columns have changed since.
             TrustError: it names code that is not trusted.
-            DatasetError: its columns have changed since.
         """
-        scenario = registry.recreate(self.info["scenario"], self.folder / INFO, self._trust_code)
-        if not self._schema.equals(arrow_schema(scenario)):
-            raise DatasetError(f"{self.folder}: the columns are not those of scenario {scenario.name} as it is now. "
-                               "Make the dataset again, or use the version of aign that made it.")
+        scenario = scenario_of(self.info, self.folder / INFO, self._trust_code)
+        for shard in self._shards:
+            _check_schema(shard, arrow_schema(scenario), f"by scenario {scenario.name} as it is now")
         return scenario
 
     @property

@@ -10,17 +10,18 @@ Axes: E episodes, T steps (the horizon), S state values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from aign.errors import DatasetError
+from aign.scenarios.core.episode import Episode
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.comparison import Comparison
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.reference_utilities import Known, Yardsticks
+from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.shard import Shard
 
 BATCH = 4_096
@@ -35,25 +36,24 @@ OnProgress = Callable[[int, int], None]
 """Told how many episodes are done, and of how many."""
 
 
-def replay(store: TrajectoryStore, splits: Mapping[str, Yardsticks] | None = None,
+def replay(store: TrajectoryStore, references: ReferenceUtilities | None = None,
            on_progress: OnProgress = lambda done, total: None) -> Comparison:
     """Simulate every episode again and count those that differ from what is stored, in any bit of its precision.
 
-    Compared are observations, actions (as applied; see `Scenario.applied`), rewards, every label, utility, return_raw
-    and, where the yardsticks of the contexts are given, return_normalised.
+    Compared are observations, actions (see `Scenario.effective_actions`), rewards, every label, utility, return_raw
+    and, where the reference utilities of the contexts are known, return_normalised.
 
     Args:
         store: a dataset that `verification.verify` accepts.
-        splits: yardsticks of the contexts of each split.
+        references: of the dataset's contexts.
         on_progress: is told how many episodes are done, and of how many.
     """
-    known = Known(splits) if splits is not None else None
     result = Comparison("the simulator")
     scenario = store.scenario
     batch = max(1, min(BATCH, VALUES // (scenario.horizon * scenario.observation_size)))
     for shard in store.shards:
         for start in range(0, len(shard), batch):
-            result.add(shard, _simulated(scenario, shard, slice(start, start + batch), known), start)
+            result.add(shard, _simulated(scenario, shard, slice(start, start + batch), references), start)
             on_progress(result.episodes, len(store))
     return result
 
@@ -79,17 +79,18 @@ def check_replay(result: Comparison, rounding: bool = False) -> None:
                            f"{cause}")
 
 
-def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice, known: Known | None) -> dict[str, Tensor]:
+def _simulated(scenario: Scenario[Any], shard: Shard, rows: slice,
+               references: ReferenceUtilities | None) -> dict[str, Tensor]:
     """Return the columns of some rows of a shard as the simulator gives them."""
-    columns = columns_simulated(scenario, *(shard.view(name)[rows] for name in ("context", "observations", "actions",
-                                                                        "length")))
-    if known is not None:
+    columns = columns_simulated(scenario, *(shard.view(name)[rows]
+                                            for name in ("context", "observations", "actions", "length")))
+    if references is not None:
         utility = columns["utility"]
         last = columns["observations"][torch.arange(len(utility)), shard.view("length")[rows].long()]
         # Before version 3 a utility that no state shows was a float32 number from the start.
-        shown = scenario.recorded_utility(shard.view("context")[rows].clone(), last[:, :scenario.state_size])
-        exact = utility.to(shard.precision("utility")).double() if shown is None else utility
-        columns["return_normalised"] = known.normalised(exact, known.rows(shard.view("context_id")[rows]))
+        recorded = scenario.recorded_utility(shard.view("context")[rows].clone(), last[:, :scenario.state_size])
+        exact = utility.to(shard.precision("utility")).double() if recorded is None else utility
+        columns["return_normalised"] = references.normalised(exact, references.rows(shard.view("context_id")[rows]))
     return columns
 
 
@@ -106,8 +107,8 @@ def columns_simulated(scenario: Scenario[Any], contexts: Tensor, observations: T
     """
     # Copies, because the views lie in a file that cannot be written, and strides may not enter any sum.
     contexts, length = contexts.clone(), length.long()
-    first = scenario.resumed(contexts, observations[:, 0, :scenario.state_size].clone())
-    actions = scenario.applied(actions.flatten(0, 1)).unflatten(0, (len(length), -1))
+    first = scenario.complete_state(contexts, observations[:, 0, :scenario.state_size].clone())
+    actions = scenario.effective_actions(actions.flatten(0, 1)).unflatten(0, (len(length), -1))
     observed, earned, final = simulated(scenario, contexts, first, actions, length)
     utility, labels = scenario.outcome(contexts, final)
     # Zeros, not fewer terms: the order in which a sum is formed depends on how many terms it has.
@@ -116,7 +117,6 @@ def columns_simulated(scenario: Scenario[Any], contexts: Tensor, observations: T
             "return_raw": earned.where(taken, 0.0).double().sum(1)}
 
 
-@torch.no_grad()
 def simulated(scenario: Scenario[Any], contexts: Tensor, first: Tensor, actions: Tensor,
               length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Simulate episodes to the horizon.
@@ -125,17 +125,15 @@ def simulated(scenario: Scenario[Any], contexts: Tensor, first: Tensor, actions:
         scenario: where they take place.
         contexts: (E, C).
         first: (E, Z) states they begin in.
-        actions: (E, T, A), as applied; see `Scenario.applied`.
+        actions: (E, T, A), as applied; see `Scenario.effective_actions`.
         length: (E,) after how many steps each one is over.
 
     Returns:
         observations (E, T+1, D), rewards (E, T), and the states (E, Z) in which the episodes were over.
     """
-    state, final, observations = first, first, [scenario.observe(contexts, first, 0)]
-    rewards: list[Tensor] = []
+    episode, final = Episode(scenario, contexts, first, record=True), first
     for time in range(scenario.horizon):
-        state, reward = scenario.step(contexts, state, actions[:, time].contiguous())
-        final = torch.where((length == time + 1)[:, None], state, final)
-        rewards.append(reward)
-        observations.append(scenario.observe(contexts, state, time + 1))
-    return torch.stack(observations, 1), torch.stack(rewards, 1), final
+        episode.advance(actions[:, time].contiguous())
+        final = torch.where((length == time + 1)[:, None], episode.states, final)
+    steps = episode.rollout()
+    return steps.observations, steps.rewards, final

@@ -51,10 +51,10 @@ def write_batch(path: Path, batch: pa.RecordBatch) -> None:
 def _state(path: Path) -> tuple[int, ...] | None:
     """Return what tells a file from one that took its place; None where there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 class Shard:

@@ -86,4 +86,4 @@ def _column(shards: Sequence[Shard], field: pa.Field) -> dict[str, Any]:
         values = component(shards, field.name, index)
         count = len(values)
         summaries.append(summary(values))
-    return {"count": count, **{key: [one[key] for one in summaries] for key in summaries[0]}}
+    return {"count": count, **{key: [values[key] for values in summaries] for key in summaries[0]}}

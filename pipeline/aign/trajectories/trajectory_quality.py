@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +25,8 @@ from torch import Tensor
 
 from aign.scenarios.core import returns
 from aign.scenarios.core.scenario import finite_or_none
-from aign.trajectories.reference_utilities import CONTEXTS, Known, read_contexts, rows_of
+from aign.trajectories.contexts import CONTEXTS, read_contexts
+from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.shard import Shard
 from aign.trajectories.statistics import TRAINING, Values, component
 
@@ -39,19 +40,9 @@ PLAIN_CONVENTION = ("Mean normalised return (U - U_ref) / (U* - U_ref) of the tr
                     "reference, 1 the certified optimum (or bound); negative is worse than the reference.")
 
 
-class Measure(Protocol):
-    """Says how good training episodes are, in one of the conventions."""
-
-    def overall(self) -> dict[str, Any]:
-        """Return the figure of all of them, with what it means, as JSON values."""
-
-    def of(self, chosen: Values) -> float | None:
-        """Return the figure of those chosen, (E,) bool; None where it is not known or not defined."""
-
-
 @dataclass(frozen=True, eq=False)
 class PooledReturn:
-    """Today's convention.
+    """Trajectory quality in today's convention.
 
     Attributes:
         gain: (E,) float64, U - U_ref.
@@ -68,10 +59,10 @@ class PooledReturn:
     optimum: Tensor
 
     @classmethod
-    def measured(cls, normalised: Tensor, known: Known, rows: Tensor) -> PooledReturn:
-        """Take normalised returns (E,) and the rows (E,) of their contexts among the known ones."""
+    def measured(cls, normalised: Tensor, references: ReferenceUtilities, rows: Tensor) -> PooledReturn:
+        """Take normalised returns (E,) and the rows (E,) of their contexts."""
         different, context = rows.unique(return_inverse=True)
-        reference, optimum = known.reference[different], known.optimum[different]
+        reference, optimum = references.reference[different], references.optimum[different]
         return cls(returns.utility_gain(normalised, reference[context], optimum[context]),
                    returns.room(reference, optimum)[context], context, reference, optimum)
 
@@ -97,7 +88,7 @@ class PooledReturn:
 
 @dataclass(frozen=True, eq=False)
 class PlainMean:
-    """What earlier programs stated; only to verify the files they wrote.
+    """Trajectory quality as earlier programs stated it; only to verify the files they wrote.
 
     Attributes:
         normalised: (E,) normalised returns.
@@ -114,8 +105,8 @@ class PlainMean:
         return float(self.normalised[chosen].mean())
 
 
-class Unknown:
-    """A dataset without contexts file: its reference and optimum utilities are not known."""
+class UnknownQuality:
+    """A dataset without contexts file: its reference utilities are not known."""
 
     def overall(self) -> dict[str, Any]:
         """Return that there is no value, and why."""
@@ -126,7 +117,10 @@ class Unknown:
         """Return None."""
 
 
-def measure(shards: Sequence[Shard], contexts: Path | None) -> Measure:
+TrajectoryQuality = PooledReturn | PlainMean | UnknownQuality
+
+
+def measure(shards: Sequence[Shard], contexts: Path | None) -> PooledReturn | UnknownQuality:
     """Return how good the training episodes are, in today's convention.
 
     Args:
@@ -137,20 +131,17 @@ def measure(shards: Sequence[Shard], contexts: Path | None) -> Measure:
         DatasetError: the contexts file cannot be read, or lacks the context of an episode.
     """
     if contexts is None:
-        return Unknown()
-    known = Known(read_contexts(contexts)[1])
-    rows = torch.cat([rows_of(shard, known)[shard.rows_of(TRAINING)] for shard in shards])
-    normalised = torch.from_numpy(component(shards, "return_normalised"))
-    return PooledReturn.measured(normalised, known, rows)
+        return UnknownQuality()
+    references = ReferenceUtilities(read_contexts(contexts)[1])
+    rows = torch.cat([references.rows_of(shard)[shard.rows_of(TRAINING)] for shard in shards])
+    return PooledReturn.measured(torch.from_numpy(component(shards, "return_normalised")), references, rows)
 
 
-def shown(figures: dict[str, Any]) -> str:
-    """Return a trajectory quality as readers see it: value, interval, U/U* where utilities count from 0, degenerate
-    contexts; or that it is not known.
-    """
-    if figures["degenerate_contexts"] is None:
-        return "not known"
+def quality_text(figures: dict[str, Any]) -> str:
+    """Return a trajectory quality in words: value, interval, U/U* where utilities count from 0, degenerate contexts."""
     few = figures["degenerate_contexts"]
-    ends = {"mean": figures["value"], "mean_low": figures["low"], "mean_high": figures["high"]}
+    if few is None:
+        return "not known"
+    pooled = {"mean": figures["value"], "mean_low": figures["low"], "mean_high": figures["high"]}
     ratio = "" if figures["utility_ratio"] is None else f"; mean U/U* {figures['utility_ratio']:.4f}"
-    return f"{returns.shown(ends)}{ratio}; {few['count']:,} of {few['of']:,} contexts are degenerate"
+    return f"{returns.shown(pooled)}{ratio}; {few['count']:,} of {few['of']:,} contexts are degenerate"

@@ -1,7 +1,7 @@
 """Verifying a dataset: every byte, every value, and every figure that was derived from them.
 
 A manifest proves that nothing changed since it was written; the checks after it prove that what was written is a
-dataset: they hold for a folder whose manifest was sealed again after a change, too. `replay` goes furthest.
+dataset: they hold for a folder whose manifest was written again after a change, too. `replay` goes furthest.
 """
 
 from __future__ import annotations
@@ -14,21 +14,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from aign.errors import AignError, ContextError, DatasetError, TrustError
+from aign.errors import ContextError, DatasetError
 from aign.files import manifest
-from aign.files.writing import read_json
-from aign.scenarios.core import registry
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.assemble import check_identities
+from aign.trajectories.contexts import CONTEXTS, ContextPool
 from aign.trajectories.description import check_description
 from aign.trajectories.layout import is_text
-from aign.trajectories.reader import INFO, TrajectoryStore
-from aign.trajectories.reference_utilities import CONTEXTS, LoadYardsticks, check_yardsticks
+from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import ReferenceUtilities, check_contexts
 from aign.trajectories.replay import OnProgress, check_replay, replay
-from aign.trajectories.schema import SPLITS, arrow_schema
+from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import Shard, read_batch
-from aign.trajectories.validation import Columns, check_values
-from aign.trajectories.versions import version_of
+from aign.trajectories.validation import check_values, refuse
 from aign.trust import Trust
 
 
@@ -47,13 +45,11 @@ class Check:
     counts: Mapping[str, int]
 
 
-def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress | None = None,
-           trust_code: Trust = False) -> Iterator[Check]:
+def verify(folder: Path, on_replay: OnProgress | None = None, trust_code: Trust = False) -> Iterator[Check]:
     """Check a dataset folder thoroughly, yielding each check as it is passed.
 
     Args:
         folder: as built by `assemble`, of any readable format version.
-        load_yardsticks: reads the dataset's contexts file, where there is one.
         on_replay: where given, every episode is also simulated again, and it is told how many are done, and of how
             many.
         trust_code: which code that the dataset's scenario names may be imported; see `TrajectoryStore.open`.
@@ -65,7 +61,7 @@ def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress 
     files = manifest.check(folder, deep=True)
     yield Check("files", f"name, size and SHA-256 of each file are those of {manifest.NAME}",
                 {"files": len(files), "bytes": sum(entry["bytes"] for entry in files.values())})
-    store = opened(folder, files, trust_code)
+    store = TrajectoryStore.open(folder, deep=False, trust_code=trust_code)
     shards, scenario = store.shards, store.scenario
     yield Check("schema", f"one record batch a shard, with the columns of scenario {scenario.name}, format version "
                 f"{store.info['format_version']}", {"shards": len(shards), "columns": len(store.columns)})
@@ -74,68 +70,22 @@ def verify(folder: Path, load_yardsticks: LoadYardsticks, on_replay: OnProgress 
     check_identities(shards)
     yield Check("splits", "episode ids are unique; a context id stands for one context; no context is in two splits",
                 {"episodes": len(store), "contexts": _check_contexts(shards)})
-    yardsticks = load_yardsticks(folder / CONTEXTS, scenario) if CONTEXTS in files else None
+    references = None
+    if CONTEXTS in files:
+        references = ReferenceUtilities(ContextPool.load(folder / CONTEXTS, scenario).splits)
     names, figures = check_description(store, {name: entry["sha256"] for name, entry in files.items()})
     yield Check("figures", f"{', '.join(names)} made again from the shards are the same", {"figures": figures})
-    if yardsticks is not None:
-        count = check_yardsticks(shards, scenario, yardsticks)
+    if references is not None:
+        check_contexts(shards, scenario, references)
         yield Check("contexts", f"context, split and return_normalised of every episode agree with {CONTEXTS}",
-                    {"contexts": count, "episodes": len(store)})
+                    {"contexts": len(references), "episodes": len(store)})
     if on_replay is not None:
-        result = replay(store, yardsticks, on_replay)
+        result = replay(store, references, on_replay)
         check_replay(result, rounding=scenario.runs_foreign_code)
         same = "to the last bit" if result.first is None else f"up to rounding, in {result.differing:,} episodes"
         yield Check("replay", f"every episode simulated again from its context, first state and actions: "
                     f"{', '.join(result.compared)} are the same {same}",
                     {"episodes": result.episodes, "values": result.values})
-
-
-def opened(folder: Path, files: Mapping[str, Mapping[str, Any]], trust_code: Trust = False) -> TrajectoryStore:
-    """Open a dataset whose manifest lists `files`, refusing what is not its scenario's.
-
-    Raises:
-        TrustError: the scenario names code that is not trusted.
-        DatasetError: naming the file, and the column where one differs.
-    """
-    info = read_json(folder / INFO, DatasetError)
-    version = version_of(info, folder)
-    scenario = _scenario(info, folder / INFO, trust_code)
-    names = sorted(name for name in files if name.endswith(".arrow"))
-    expected = [f"data-{index:05d}-of-{len(names):05d}.arrow" for index in range(len(names))]
-    if not names or names != expected:
-        raise DatasetError(f"{folder}: its shards are {', '.join(names) or 'missing'}; needed: "
-                           f"{', '.join(expected) or 'at least one'}. {manifest.REMEDY}")
-    shards = [Shard(folder / name, version) for name in names]
-    for shard in shards:
-        if len(shard) != files[shard.path.name].get("rows"):
-            raise DatasetError(f"{shard.path}: {len(shard)} episodes, the manifest says "
-                               f"{files[shard.path.name].get('rows')}. {manifest.REMEDY}")
-        _check_schema(shard, arrow_schema(scenario))
-    return TrajectoryStore(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError), trust_code)
-
-
-def _scenario(info: Mapping[str, Any], path: Path, trust_code: Trust) -> Scenario[Any]:
-    spec = info.get("scenario")
-    if not isinstance(spec, dict) or not isinstance(spec.get("name"), str):
-        raise DatasetError(f"{path}: names no scenario. {manifest.REMEDY}")
-    try:
-        return registry.recreate(spec, path, trust_code)
-    except TrustError:
-        raise
-    except AignError as error:
-        raise DatasetError(f"{path}: {error} Use the version of aign that made the dataset.") from None
-
-
-def _check_schema(shard: Shard, expected: pa.Schema) -> None:
-    for place, field in enumerate(expected):
-        stored = shard.schema.field(place) if place < len(shard.schema) else None
-        if stored is None or not stored.equals(field):
-            given = f"{stored.name}: {stored.type}" if stored is not None else "nothing"
-            raise DatasetError(f"{shard.path}, column {field.name!r}: {given} given, {field.name}: {field.type} needed "
-                               f"in place {place}. {manifest.REMEDY}")
-    if len(shard.schema) > len(expected):
-        raise DatasetError(f"{shard.path}, column {shard.schema.names[len(expected)]!r}: one too many. "
-                           f"{manifest.REMEDY}")
 
 
 def _check_values(shards: Sequence[Shard], scenario: Scenario[Any]) -> int:
@@ -147,8 +97,7 @@ def _check_values(shards: Sequence[Shard], scenario: Scenario[Any]) -> int:
                    for field in shard.schema}
         check_values(columns, shard.schema, scenario.horizon, str(shard.path))
         actions = columns["actions"]
-        Columns(columns, str(shard.path)).refuse("actions", np.abs(actions) > 1, actions,
-                                                 "an action as applied lies in [-1, 1]")
+        refuse(columns, "actions", np.abs(actions) > 1, "an action as applied lies in [-1, 1]", str(shard.path))
         try:
             scenario.check_contexts(shard.view("context"))
         except ContextError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,18 +14,19 @@ import pyarrow as pa
 
 from aign.errors import DatasetError
 from aign.files import manifest
-from aign.files.writing import claimed
+from aign.files.writing import beside, claimed
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.hugging_face import with_features
 from aign.trajectories.layout import dtype_of, is_text, row_bytes, shape_of, to_arrow
 from aign.trajectories.schema import Episodes, arrow_schema
-from aign.trajectories.shard import write_batch
+from aign.trajectories.shard import Shard, write_batch
 from aign.trajectories.validation import checked_columns
 
 SHARD_BYTES = 128_000_000
 """A shard file stays below this."""
 MARGIN_BYTES = 1 << 16
 """Left for the schema, its metadata and the padding of buffers."""
+UNFINISHED = "Its writer was stopped, is still at work, or its shards were damaged: run the writer again."
 
 
 def rows_within_limit(schema: pa.Schema, shard_rows: int) -> int:
@@ -40,13 +42,28 @@ def rows_within_limit(schema: pa.Schema, shard_rows: int) -> int:
     return rows
 
 
+@contextmanager
+def shards_aside(folder: Path) -> Iterator[Path]:
+    """Give a path beside a dataset folder to write its shards to; it is gone when the block ends.
+
+    Raises:
+        StorageError: another process makes this dataset.
+    """
+    with claimed(folder, "shards.lock"), beside(folder, "shards") as aside:
+        yield aside
+
+
 class ShardWriter:
     """Writes episodes to `part-00000.arrow, part-00001.arrow, ...` in a folder; a context manager.
 
     Each file is an Arrow IPC stream of one record batch with at most `shard_rows` rows and less than 128 MB, opens
     with `datasets.Dataset.from_file`, and appears only when it is whole. Leaving the context by an exception keeps
     the shards already full and drops the rest. A folder has one writer at a time; with its first shard a writer
-    removes what an earlier one left there. For several writers side by side see `parts`.
+    removes what an earlier one left there.
+
+    Several writers may work side by side, in processes of their own, each in a folder of its own and with its own range
+    of identifiers. Each ends with `finish`; `assemble(dataset, finished_parts(folders), ...)` joins what they wrote.
+    One that was killed leaves whole shards but no manifest: run it again, it starts afresh.
 
     Args:
         folder: where the shards go; made if need be.
@@ -103,6 +120,10 @@ class ShardWriter:
             self._end()
         return list(self._paths)
 
+    def finish(self) -> None:
+        """Close and write a manifest of the folder, which says that this writer, one of several, is done."""
+        manifest.build(self.folder, {part.name: len(Shard(part)) for part in self.close()})
+
     def __enter__(self) -> ShardWriter:
         return self
 
@@ -139,3 +160,18 @@ class ShardWriter:
         write_batch(path, pa.RecordBatch.from_arrays(arrays, schema=self.schema))
         self._paths.append(path)
         self.buffered = 0
+
+
+def finished_parts(folders: Iterable[Path]) -> list[Path]:
+    """Return the shards of writers that finished, folder by folder, after comparing every byte with the manifests.
+
+    Raises:
+        DatasetError: a writer has not finished, or its files were altered since.
+    """
+    parts = []
+    for folder in folders:
+        if folder.is_dir() and not (folder / manifest.NAME).exists():
+            raise DatasetError(f"{folder}: not finished. {UNFINISHED}")
+        files = manifest.check(folder, deep=True, remedy=UNFINISHED)
+        parts += [folder / name for name, entry in sorted(files.items()) if "rows" in entry]
+    return parts

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from aign.diffusion import store as models
-from aign.diffusion.pipeline import DesignPipeline, Plans, Sampling
+from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.plans import Plans, Sampling
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import NetworkSettings, TrainSettings
 from aign.diffusion.training import Trainer
@@ -53,7 +54,7 @@ def contexts() -> torch.Tensor:
 def generate(pipeline: DesignPipeline) -> dict[str, Any]:
     """Return plans for the four contexts with a constraint, for a fixed seed, as JSON values."""
     plans: Plans = pipeline(contexts(), torch.full((4,), 0.9), CONSTRAINTS,
-                            sampling=Sampling(steps=5, guidance=1.5, composed=False),
+                            sampling=Sampling(steps=5, guidance=1.5, compositional_guidance=False),
                             generator=torch.Generator().manual_seed(SEED))
     return {name: getattr(plans, name).tolist() for name in ("states", "raw_designs", "designs")}
 

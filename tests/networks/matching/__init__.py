@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
+from aign.scenarios.core import Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, Label, satisfied
-from aign.scenarios.core.scenario import Feature, ScenarioParameters
 from aign.scenarios.core.sequential import SequentialScenario
 
 SERVERS = 4

@@ -6,13 +6,11 @@ from asp_events import best_of_all, hurried, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aign.scenarios.asp_selection.bound import Problem, crash_allowance, upper_bound
-from aign.scenarios.asp_selection.prices import program_prices
+from aign.scenarios.asp_selection.bound import Problem, crash_allowance, program_prices, upper_bound
 
 
 def problem_of(scenario, context, share=1.0):
-    arrivals, demands = scenario.tasks_of(context[None])
-    return Problem.of(scenario.fleet_of(context[None]), arrivals[0], demands[0], share)
+    return Problem.of(scenario.workload(context[None]), share)
 
 
 @settings(max_examples=20)

@@ -81,7 +81,7 @@ def test_repeats_are_looked_up_and_come_out_the_same_in_any_batch(scenario, cont
 def test_memory_is_bounded(scenario, contexts, monkeypatch):
     monkeypatch.setattr(certificate, "KEPT", 2)
     assert len(scenario.certify(contexts).utility) == 3
-    assert len(scenario._known) == 2
+    assert len(scenario._certifier.cache) == 2
 
 
 def test_a_fleet_of_all_contexts_is_certified_too():

@@ -4,7 +4,7 @@ import torch
 from asp_events import episode, hurried, small
 
 from aign.agents.rollout import rollout
-from aign.scenarios.asp_selection.picture import _boxes
+from aign.scenarios.asp_selection.picture import boxes_and_crashes
 
 
 def path(scenario, contexts, decisions):
@@ -23,7 +23,7 @@ def played(seed=0):
 
 def test_boxes_are_the_tasks_that_ran_and_crosses_the_crashes():
     scenario, context, decisions, states = played()
-    boxes, crashes = _boxes(scenario, context, states, scenario.fleet_of(context[None]))
+    boxes, crashes = boxes_and_crashes(scenario.schedule(context, states))
     _, _, count, _ = episode(scenario, context, decisions.int().tolist())
     assert len(crashes) == count > 0
     assert len(boxes) == 40 - count
@@ -42,4 +42,4 @@ def test_both_views_are_drawn_with_and_without_what_is_hidden():
     assert scenario.picture(context, states[:1]).axes
     rows = rollout(scenario, context[None], lambda values, now, time: torch.eye(3)[:1], scenario.initial_state(
         context[None]))
-    assert scenario.picture(context, rows.states[0]).axes
+    assert scenario.picture(context, rows.observations[0, :, :4]).axes

@@ -9,8 +9,8 @@ from asp_events import hurried, small
 from scipy.optimize import linprog
 from test_asp_bound import problem_of
 
-from aign.scenarios.asp_selection import prices
-from aign.scenarios.asp_selection.prices import best_prices, descended_prices, program_prices
+from aign.scenarios.asp_selection import bound
+from aign.scenarios.asp_selection.bound import best_prices, descended_prices, program_prices
 
 
 def dense_optimum(problem):
@@ -50,13 +50,13 @@ def test_small_problems_are_solved_and_large_ones_descended(monkeypatch):
     scenario = small(tasks=20, providers=3)
     problem = problem_of(scenario, hurried(scenario, 1, 0, 0.3)[0])
     torch.testing.assert_close(best_prices(problem), program_prices(problem)[0])
-    monkeypatch.setattr(prices, "LARGEST_PROGRAM", 59)
+    monkeypatch.setattr(bound, "LARGEST_PROGRAM", 59)
     torch.testing.assert_close(best_prices(problem), descended_prices(problem))
 
 
 def test_where_the_solver_gives_up_descended_prices_stand_in(monkeypatch):
     scenario = small(tasks=20, providers=3)
     problem = problem_of(scenario, hurried(scenario, 1, 0, 0.3)[0])
-    monkeypatch.setattr(prices, "linprog", partial(linprog, options={"maxiter": 0, "presolve": False}))
+    monkeypatch.setattr(bound, "linprog", partial(linprog, options={"maxiter": 0, "presolve": False}))
     assert program_prices(problem) is None
     torch.testing.assert_close(best_prices(problem), descended_prices(problem))

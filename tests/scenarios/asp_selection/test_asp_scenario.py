@@ -13,6 +13,7 @@ from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.replay import check_replay, replay
 from aign.trajectories.writer import ShardWriter
 
@@ -41,8 +42,8 @@ def test_drawn_fleets_differ_and_agents_see_what_each_provider_would_give():
     assert not torch.equal(contexts[0, :80], contexts[2, :80])
     assert scenario.observation_size == 20 + 1 + 20 + 60 + 1
     seen = scenario.agent_observations(contexts, scenario.initial_state(contexts), 0)
-    demand = scenario.tasks_of(contexts)[1][:, 0].double()
-    torch.testing.assert_close(seen[:, 0, -20:], scenario.fleet_of(contexts).utility(demand).float())
+    demand = scenario.workload(contexts).demands[:, 0].double()
+    torch.testing.assert_close(seen[:, 0, -20:], scenario.workload(contexts).fleet.utility(demand).float())
 
 
 @pytest.mark.parametrize("fleet", [0, "drawn"])
@@ -127,7 +128,7 @@ def test_recorded_episodes_are_replayed_bit_by_bit(fleet, tmp_path):
     pool.save(tmp_path / "contexts.safetensors", scenario)
     assemble(tmp_path / "data", writer.close(), scenario, {"seed": 5},
              {"contexts.safetensors": tmp_path / "contexts.safetensors"})
-    result = replay(TrajectoryStore.open(tmp_path / "data"), pool.splits)
+    result = replay(TrajectoryStore.open(tmp_path / "data"), ReferenceUtilities(pool.splits))
     check_replay(result)
     assert (result.episodes, result.differing) == (72, 0)
 
@@ -147,7 +148,7 @@ def test_rules_return_what_the_published_code_makes_them_return():
     scenario = AspSelection.create(fleet="drawn")
     contexts = drawn(scenario, 48, 1)
     for name, (mean, spread) in expected.items():
-        utility = scenario.outcome(contexts, scenario.played(scenario.rules[name], contexts))[0]
+        utility = scenario.outcome(contexts, scenario.rollout(scenario.rules[name], contexts))[0]
         assert abs(float(utility.mean()) - mean) < spread * 3 * (1 / 48 + 1 / 20)**0.5
         assert 0.5 < float(utility.std()) / spread < 2
         if name == "crash_avoid":  # it never crashes, and is blind to the curves: the mean curve's value each time

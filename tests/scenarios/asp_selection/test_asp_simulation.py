@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aign.agents.rollout import rollout
 from aign.scenarios.asp_selection import simulation
-from aign.scenarios.asp_selection.simulation import Latest
+from aign.scenarios.asp_selection.simulation import RecentTasks
 
 
 def play(scenario, contexts, decisions):
@@ -66,8 +66,7 @@ def test_as_many_tasks_are_looked_at_as_can_still_run(monkeypatch):
     again = play(scenario, contexts, decisions)
     assert torch.equal(again.rewards, expected.rewards)
     assert torch.equal(again.observations, expected.observations)
-    arrivals, demands = scenario.tasks_of(contexts)
-    assert Latest.of(arrivals, demands, decisions, torch.tensor([60, 60])).number.shape[1] >= 40
+    assert RecentTasks.of(scenario.workload(contexts), decisions, torch.tensor([60, 60])).number.shape[1] >= 40
 
 
 def test_a_network_comes_out_the_same_in_any_batch():

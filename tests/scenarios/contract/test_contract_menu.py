@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aign.errors import ParameterError
 from aign.scenarios.contract import Contract
-from aign.scenarios.contract.menu import COIN, TOLERANCE, ContractParameters, Market, gain, penalised_gain, sign, slacks
+from aign.scenarios.contract.menu import GRID, TOLERANCE, ContractParameters, Market, gain, penalised_gain, sign, slacks
 
 SEEDS = st.integers(0, 2**31)
 TERMS = ContractParameters()
@@ -99,6 +99,6 @@ def test_wrong_parameters_are_refused_by_name(wrong):
 
 def test_bounds_are_rounded_down_to_the_grid_and_stay_there():
     terms = ContractParameters(x_max=3.3, reward_max=9.7)
-    assert 3.3 - COIN < terms.x_max <= 3.3
-    assert (terms.x_max / COIN).is_integer()
+    assert 3.3 - GRID < terms.x_max <= 3.3
+    assert (terms.x_max / GRID).is_integer()
     assert ContractParameters(**terms.model_dump()) == terms

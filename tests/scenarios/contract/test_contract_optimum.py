@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
 from aign.scenarios.contract import Contract
-from aign.scenarios.contract.menu import COIN, ContractParameters, Market, gain, sign, slacks
+from aign.scenarios.contract.menu import GRID, ContractParameters, Market, gain, sign, slacks
 from aign.scenarios.contract.optimum import (
     aligned,
     antitonic,
@@ -149,7 +149,7 @@ def test_best_menus_keep_their_gain_through_float32(seed, types):
     x, r = aligned(market, served, speed, reward)
     for values in (x, r):
         assert torch.equal(values.float().double(), values)
-        assert torch.equal((values / COIN).round() * COIN, values)
+        assert torch.equal((values / GRID).round() * GRID, values)
     rational, compatible = slacks(sign(market, x, r).payoffs)
     assert float(rational.min()) >= 0
     assert float(compatible.min()) > -1e-12
@@ -182,10 +182,10 @@ def test_any_menu_becomes_a_valid_one_within_bounds_and_valid_ones_stay(seed, ty
     assert 1 <= float(x.min()) <= float(x.max()) <= bounds.x_max
     assert 0 <= float(r.min()) <= float(r.max()) <= bounds.reward_max
     again = valid(market, x, r)
-    torch.testing.assert_close(torch.cat(again), torch.cat([x, r]), atol=3 * types * COIN, rtol=0)
+    torch.testing.assert_close(torch.cat(again), torch.cat([x, r]), atol=3 * types * GRID, rtol=0)
 
 
 @given(st.floats(1e-6, 100))
 def test_coins(value):
     value = torch.tensor([value], dtype=torch.float64)
-    assert value - COIN < down(value) <= value <= up(value) < value + COIN
+    assert value - GRID < down(value) <= value <= up(value) < value + GRID

@@ -16,8 +16,7 @@ MARKET = SCENARIO.market(CONTEXTS)
 
 
 def program(row, *texts, served=3, strict=False, scenario=SCENARIO, market=MARKET):
-    return Program(market.share[row].numpy(), market.cost[row].numpy(), float(market.longest[row]),
-                   scenario.parameters, parse(texts, scenario.labels), served, strict)
+    return Program(market.row(row), parse(texts, scenario.labels), served, strict)
 
 
 def values(menu):

@@ -3,7 +3,7 @@
 import torch
 
 from aign.scenarios.contract import Contract
-from aign.scenarios.contract.training import potential, seen
+from aign.scenarios.contract.training import observations, potential
 
 SCENARIO = Contract.create(types=3)
 CONTEXTS = SCENARIO.draw_contexts(500, torch.Generator().manual_seed(0))
@@ -22,8 +22,8 @@ def test_views_are_of_order_one_and_as_many_as_documented():
     assert float(views.abs().max()) <= 4.0
 
 
-def test_slacks_seen_are_zero_at_the_best_menu():
-    views = seen(MARKET, *split(SCENARIO.certify(CONTEXTS).design))
+def test_observed_slacks_are_zero_at_the_best_menu():
+    views = observations(MARKET, *split(SCENARIO.certify(CONTEXTS).design))
     last_payoff, advantages = views[:, 17], views[:, 18:20]
     assert float(last_payoff.abs().max()) < 1e-3
     assert float(advantages.abs().max()) < 1e-3

@@ -7,7 +7,6 @@ import torch
 from aign.errors import ContextError, ParameterError
 from aign.scenarios.core import registry
 from aign.scenarios.core.environments import ScenarioEnv, ScenarioVectorEnv
-from aign.scenarios.core.sequential import is_sequential
 
 WATER = {"scenario": "water-filling", "channels": 3, "budget": 2.0}
 CONTEXT = [1.0, 1.5, 0.5]
@@ -38,7 +37,7 @@ def test_every_first_state_of_a_scenario_can_be_given(name):
     np.testing.assert_array_equal(first, observed[5])
     elsewhere = not np.array_equal(ScenarioVectorEnv(scenario, num_envs=8).reset(
         options={"context": contexts.numpy()})[0], observed)
-    assert elsewhere != is_sequential(scenario)  # decisions one after another begin in one state only
+    assert elsewhere == (scenario.generation == "whole-plan")  # sequential episodes begin in one state only
 
 
 def test_the_first_step_is_taken_from_the_given_state():
@@ -113,8 +112,9 @@ def test_followers_answers_must_be_those_to_the_prices():
         env.reset(options={"context": info["context"], "state": state})
 
 
-@pytest.mark.parametrize("name", [name for name in registry.names() if is_sequential(scenario_of(name))])
-def test_an_episode_of_decisions_cannot_begin_in_its_middle(name):
+@pytest.mark.parametrize("name", [name for name, kind in registry.scenarios().items()
+                                  if kind.generation == "receding-horizon"])
+def test_a_sequential_episode_cannot_begin_in_its_middle(name):
     """What has added up and what still runs is not observed, so no state but the first can be made of what is."""
     env = ScenarioEnv(scenario_of(name))
     _, info = env.reset(seed=4)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aign.errors import ContextError, ParameterError
-from aign.scenarios.core import registry
-from aign.scenarios.core.scenario import Feature, finite_or_none
+from aign.scenarios.core import DesignScenario, Feature, Scenario, SequentialScenario, registry
+from aign.scenarios.core.scenario import finite_or_none
 from aign.scenarios.water_filling import WaterFilling
 
 SCENARIO = WaterFilling.create(channels=4, budget=2.0)
@@ -31,6 +31,25 @@ def contexts(count=5, seed=0):
 def test_parameters_out_of_range_or_unknown_are_named(values, message):
     with pytest.raises(ParameterError, match=message):
         WaterFilling.create(**values)
+
+
+@pytest.mark.parametrize("base", [Scenario, DesignScenario, SequentialScenario])
+def test_a_network_has_at_most_a_dozen_methods_to_write(base):
+    assert 0 < len(base.__abstractmethods__) <= 12, sorted(base.__abstractmethods__)
+
+
+def test_what_learners_demonstrators_and_pictures_need_is_optional():
+    optional = {"agent_observations", "agent_rewards", "perturbed_contexts", "vary_designs", "approach", "picture",
+                "follow_heuristic", "per_entity"}
+    assert not optional & Scenario.__abstractmethods__
+    assert Scenario.presets == {}
+
+
+def test_the_default_picture_is_a_bar_chart_of_the_design():
+    design = torch.tensor([[0.0, 0.0, 0.0, 0.0], [0.5, 0.25, 0.0, 1.0]])
+    axes = Scenario.picture(SCENARIO, contexts(1)[0], design, "a title").gca()
+    assert [bar.get_height() for bar in axes.patches] == design[-1].tolist()
+    assert axes.get_title() == "a title"
 
 
 def test_sizes_are_the_sums_of_the_features():
@@ -72,6 +91,7 @@ def every_network():
     asked = [("asp-selection", {"providers": 3, "tasks": 8, "fleet": fleet}) for fleet in ("drawn", 0)]
     asked += [("contract", {"types": types}) for types in (2, 10)]
     asked += [("gymnasium", {"environment": "CartPole-v1", "horizon": 5}), ("ip-optical-planning", {})]
+    asked += [("queue-scheduling", {})]
     asked += [("power-allocation", {"users": 3}), ("power-allocation", {"users": 4, "base_stations": 2})]
     asked += [("stackelberg", {"prices": prices}) for prices in ("uniform", "per-device")] + [("water-filling", {})]
     assert {name for name, _ in asked} == set(registry.names())

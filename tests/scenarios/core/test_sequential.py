@@ -1,4 +1,4 @@
-"""Decisions that follow each other: what a state keeps, and that replaying decisions gives the episode again."""
+"""Sequential scenarios: what a state keeps, and that replaying decisions gives the episode again."""
 
 import pytest
 import torch
@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from sequences import Calls
 
 from aign.agents.rollout import rollout
-from aign.scenarios.core import registry
-from aign.scenarios.core.sequential import OPEN, is_sequential
+from aign.scenarios.core.sequential import OPEN
 
 KINDS = [Calls.create(), Calls.create(pointing=True, numbers=3, steps=5)]
 BOTH = pytest.mark.parametrize("scenario", KINDS, ids=["choices", "values"])
@@ -39,7 +38,7 @@ def test_a_first_state_holds_what_is_observed_and_open_decisions(scenario):
     assert decisions.shape == (5, scenario.horizon, scenario.decision_size)
     assert (decisions == OPEN).all()
     assert torch.equal(start, scenario.initial_state(contexts(scenario), torch.Generator().manual_seed(1)))
-    assert torch.equal(start, scenario.resumed(contexts(scenario), observed))
+    assert torch.equal(start, scenario.complete_state(contexts(scenario), observed))
 
 
 @BOTH
@@ -61,7 +60,7 @@ def test_replaying_the_decisions_gives_the_episode_again(scenario, seed):
     values = contexts(scenario, seed=seed)
     played = play(scenario, values, seed)
     design = scenario.design_of(played.final)
-    assert torch.equal(scenario.replayed(values, design), played.final)
+    assert torch.equal(scenario.replay(values, design), played.final)
     utility, labels = scenario.outcome(values, played.final)
     torch.testing.assert_close(utility, played.rewards.sum(1))
     hits = (scenario.called(design.unflatten(1, (scenario.horizon, -1))) == values).sum(1).double()
@@ -89,7 +88,7 @@ def test_rules_are_heuristics_that_see_each_state(scenario):
     design = scenario.heuristics["up"](values)
     assert scenario.measure(values, design)["hits"].tolist() == [scenario.horizon] * 5
     assert scenario.heuristics.keys() == {"zero", "up"}
-    assert torch.equal(scenario.heuristics["zero"](values), scenario.followed(scenario.rules["zero"], values))
+    assert torch.equal(scenario.heuristics["zero"](values), scenario.design_of_rule(scenario.rules["zero"], values))
     assert scenario.certify(values).utility.tolist() == scenario.utility(values, design).tolist()
 
 
@@ -111,7 +110,7 @@ def test_what_cannot_be_decided_is_brought_back(scenario):
     low, high = (0, scenario.choices - 1) if scenario.choices is not None else (-1, 1)
     assert float(design.min()) == low
     assert float(design.max()) == high
-    assert scenario.replayed(contexts(scenario), design).shape == scenario.initial_state(contexts(scenario)).shape
+    assert scenario.replay(contexts(scenario), design).shape == scenario.initial_state(contexts(scenario)).shape
 
 
 @BOTH
@@ -122,8 +121,3 @@ def test_designs_keep_their_order_and_belong_to_no_part(scenario):
     assert torch.equal(same, values)
     assert torch.equal(design.gather(1, index), design)
     assert scenario.per_entity(values, design) == {}
-
-
-def test_only_sequences_of_decisions_are_sequential():
-    assert is_sequential(KINDS[0])
-    assert not is_sequential(registry.create("water-filling"))

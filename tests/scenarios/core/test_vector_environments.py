@@ -13,7 +13,6 @@ from stable_baselines3.common.env_checker import check_env as check_for_stable_b
 from aign.errors import ContextError, ParameterError
 from aign.scenarios.core import registry
 from aign.scenarios.core.environments import ScenarioEnv, ScenarioVectorEnv, environment_id, register_all
-from aign.scenarios.core.sequential import is_sequential
 
 NAMES = registry.names()
 WATER = {"scenario": "water-filling", "channels": 3}
@@ -126,8 +125,8 @@ def test_infos_tell_utility_and_labels_of_the_design(name):
     _, steps = play(envs, random_actions(envs, 3), 0)
     observation, info = steps[-1][0], steps[-1][4]
     context = torch.tensor(info["context"])
-    hidden = is_sequential(scenario)  # what has added up is not observed
-    state = envs._simulation.state if hidden else torch.tensor(observation[:, :scenario.state_size])
+    hidden = scenario.generation == "receding-horizon"  # totals are not observed
+    state = envs._episode.current("step").states if hidden else torch.tensor(observation[:, :scenario.state_size])
     utility, labels = scenario.outcome(context, state)
     np.testing.assert_allclose(info["utility"], utility, rtol=1e-6)
     for label, values in labels.items():

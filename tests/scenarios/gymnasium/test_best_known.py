@@ -37,26 +37,26 @@ def test_a_long_search_finds_the_optimum(corridor, where):
     allowed = torch.ones_like(label, dtype=torch.bool)
     for constraint in constraints:
         allowed &= constraint.holds(label)
-    design, found, broken = best_known(corridor, VALUES, constraints, 60)
+    design, found, broken = best_known(corridor._simulator, VALUES, constraints, 60)
     assert (broken == 0).all()
     assert torch.equal(found, utility.where(allowed, -torch.inf).amax(0))
     assert torch.equal(found, corridor.utility(VALUES, design))
 
 
 def test_more_search_is_never_worse_where_the_same_is_tried_first(corridor):
-    utility = [best_known(corridor, VALUES, (), 1)[1], best_known(corridor, VALUES, (), 60)[1]]
+    utility = [best_known(corridor._simulator, VALUES, (), 1)[1], best_known(corridor._simulator, VALUES, (), 60)[1]]
     assert (utility[1] >= utility[0]).all()
     assert (utility[0] >= torch.stack([corridor.utility(VALUES, rule(VALUES))
                                        for rule in corridor.heuristics.values()]).amax(0)).all()
 
 
 def test_a_contexts_answer_does_not_depend_on_the_others(corridor):
-    together = best_known(corridor, VALUES, (), 4)
+    together = best_known(corridor._simulator, VALUES, (), 4)
     for row in range(3):
-        alone = best_known(corridor, VALUES[row:row + 1], (), 4)
+        alone = best_known(corridor._simulator, VALUES[row:row + 1], (), 4)
         assert all(torch.equal(one, many[row:row + 1]) for one, many in zip(alone, together, strict=True))
 
 
 def test_what_breaks_the_constraints_least_is_kept_where_none_meets_them(corridor):
-    _, _, broken = best_known(corridor, VALUES, parse(["leaning>=5"], corridor.labels), 60)
+    _, _, broken = best_known(corridor._simulator, VALUES, parse(["leaning>=5"], corridor.labels), 60)
     assert broken.tolist() == pytest.approx([2 / 5] * 3)

@@ -93,7 +93,7 @@ def toy_episodes(environment, **labels):
 
 
 def totals(found, steps=3):
-    return found.after(0, np.full((steps, 2), 0.5, np.float32)).totals[len(episodes.OWN_TOTALS):].tolist()
+    return found.after(0, np.full((steps, 2), 0.5, np.float32)).totals[len(episodes.BASE_TOTALS):].tolist()
 
 
 def test_a_label_sees_what_was_shown_although_the_environment_shows_one_buffer():

@@ -8,7 +8,7 @@ import torch
 import toy_worlds
 
 from aign.errors import ParameterError
-from aign.scenarios.gymnasium.faults import LONGEST, Calling, brief, described, flag, number
+from aign.scenarios.gymnasium.faults import LONGEST, ForeignCall, brief, described, flag, number
 from aign.scenarios.gymnasium.labels import Record
 
 
@@ -61,18 +61,18 @@ def test_values_are_shown_on_one_short_line():
 
 def test_an_exception_is_told_with_the_line_of_others_that_raised_it():
     said = r"^the rule: raised KeyError: 3 \(toy_worlds.py, line \d+\)\. Mend it\.$"
-    with pytest.raises(ParameterError, match=said), Calling(lambda: "the rule", lambda error: " Mend it."):
+    with pytest.raises(ParameterError, match=said), ForeignCall(lambda: "the rule", lambda error: " Mend it."):
         toy_worlds.raised(Record([], [1, 2, 3]))
     assert described(ValueError("two\n  lines.")) == "ValueError: two lines"
     assert described(ValueError()) == "ValueError"
 
 
 def test_an_attempt_to_end_the_process_is_a_fault():
-    with pytest.raises(ParameterError, match="x: raised SystemExit: 0"), Calling(lambda: "x"):
+    with pytest.raises(ParameterError, match="x: raised SystemExit: 0"), ForeignCall(lambda: "x"):
         fails(SystemExit(0))
 
 
 @pytest.mark.parametrize("error", [MemoryError("full"), KeyboardInterrupt()])
 def test_neither_lack_of_memory_nor_an_interrupt_is_a_fault(error):
-    with pytest.raises(type(error)), Calling(lambda: "x"):
+    with pytest.raises(type(error)), ForeignCall(lambda: "x"):
         fails(error)

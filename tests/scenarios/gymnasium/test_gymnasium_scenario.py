@@ -66,8 +66,9 @@ def test_an_episode_is_that_of_the_environment_itself(environment, horizon):
         seen, rewards = directly(scenario, design, int(values[row, 0]))
         steps = len(rewards)
         low, high = scenario._low.numpy(), scenario._high.numpy()
-        np.testing.assert_array_equal(done.states[row, :steps + 1].numpy(), np.clip(seen.astype(np.float32), low, high))
-        assert torch.equal(done.states[row, steps:], done.states[row, steps].expand(horizon + 1 - steps, -1))
+        shown = done.observations[row, :, :scenario.state_size]
+        np.testing.assert_array_equal(shown[:steps + 1].numpy(), np.clip(seen.astype(np.float32), low, high))
+        assert torch.equal(shown[steps:], shown[steps].expand(horizon + 1 - steps, -1))
         assert done.rewards[row].tolist() == rewards + [0.0] * (horizon - steps)
         assert float(utility[row]) == sum(rewards)
         assert float(labels["duration"][row]) == steps
@@ -84,9 +85,9 @@ def test_replaying_the_decisions_gives_the_same_in_every_bit_in_any_company(name
     assert torch.equal(fresh.utility(values[order], design[order]), utility[order])
     for label, measured in fresh.measure(values[order], design[order]).items():
         torch.testing.assert_close(measured, labels[label][order], rtol=0, atol=0, equal_nan=True)
-    alone = torch.cat([fresh.replayed(values[row:row + 1], design[row:row + 1]) for row in range(6)])
+    alone = torch.cat([fresh.replay(values[row:row + 1], design[row:row + 1]) for row in range(6)])
     torch.testing.assert_close(alone, done.final, rtol=0, atol=0, equal_nan=True)
-    assert torch.equal(scenario.applied(done.actions.flatten(0, 1)), done.actions.flatten(0, 1))
+    assert torch.equal(scenario.effective_actions(done.actions.flatten(0, 1)), done.actions.flatten(0, 1))
 
 
 def test_an_episode_that_ended_stays_as_it_is():
@@ -222,13 +223,13 @@ def test_contexts_are_seeds():
 
 @pytest.mark.parametrize(("given", "said"), [
     ({"environment": "Pendulem-v1"}, "Pendulum-v1"),
-    ({"environment": "toy/Switches-v0"}, "horizon: toy/Switches-v0 is registered without a limit of steps; state one"),
+    ({"environment": "toy/Switches-v0"}, "horizon: toy/Switches-v0 is registered without a limit of steps; give one"),
     ({"environment": "toy/Reader-v0"}, "cannot be flattened"),
     ({"environment": "toy/Boundless-v0"}, "Box with finite bounds"),
     ({"environment": "toy/Stubborn-v0"}, "same for every seed"),
     ({"environment": "toy/Switches-v0", "horizon": 3, "options": {"noise": "global"}}, "goes differently"),
-    ({"environment": "toy/Corridor-v0", "labels": {"utility": {"info": "slip"}}}, "'utility' means something else"),
-    ({"environment": "toy/Corridor-v0", "rules": {"random": "toy_worlds:first"}}, "'random' is there already"),
+    ({"environment": "toy/Corridor-v0", "labels": {"utility": {"info": "slip"}}}, "'utility' is the name of"),
+    ({"environment": "toy/Corridor-v0", "rules": {"random": "toy_worlds:first"}}, "'random' exists already"),
     ({"environment": "toy/Corridor-v0", "labels": {"x": {"info": "slop"}}}, "info holds no 'slop'; it holds 'slip', "),
     ({"environment": "toy/Corridor-v0", "labels": {"x": {}}}, "labels.x: .*either info"),
     ({"environment": "toy/Corridor-v0", "rules": {"x": "no function"}}, "rules.x: "),
@@ -242,10 +243,10 @@ def test_what_cannot_be_a_scenario_is_refused_at_once(given, said):
 def test_a_fault_of_one_seed_is_told_with_the_seed_that_shows_it():
     scenario = registry.create("gymnasium", environment="toy/Rare-v0")
     rule = scenario.rules["random"]
-    scenario.played(rule, torch.tensor([[7.0], [99.0]]))
+    scenario.rollout(rule, torch.tensor([[7.0], [99.0]]))
     with pytest.raises(ParameterError, match=r"environment: toy/Rare-v0, step 2 with seed 123: raised RuntimeError: "
                                              r"overload \(toy_worlds.py, line \d+\)"):
-        scenario.played(rule, torch.tensor([[7.0], [123.0]]))
+        scenario.rollout(rule, torch.tensor([[7.0], [123.0]]))
 
 
 @pytest.mark.parametrize("name", TOYS)
@@ -275,7 +276,7 @@ def test_a_specification_builds_it_again(name):
 
 def test_no_label_can_take_the_name_of_another_column():
     for name in set(arrow_schema(toy("Switches")).names) - {"duration"}:
-        with pytest.raises(ParameterError, match=f"'{name}' means something else"):
+        with pytest.raises(ParameterError, match=f"'{name}' is the name of another column"):
             toy("Switches", labels={name: {"info": "hits"}})
 
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from aign.errors import ParameterError
-from aign.scenarios.gymnasium.labels import MISSING, LabelParameters, Measured, Record, looked_up
+from aign.scenarios.gymnasium.labels import MISSING, LabelParameters, LabelTracker, Record, looked_up
 
 
 def measured(values, **asked):
-    label, record = Measured("x", LabelParameters(**asked)), Record([None], [], [], [{}])
+    label, record = LabelTracker("x", LabelParameters(**asked)), Record([None], [], [], [{}])
     for value in values:
         record.infos.append({"key": value, "deep": {"a.b": value}})
         record.actions.append(value)

@@ -35,7 +35,7 @@ def test_the_constant_rule_takes_the_first_of_everything():
     scenario = switches()
     values = torch.tensor([[1.0], [2.0]])
     states = scenario.initial_state(values)
-    applied = scenario.applied(rules.constant(scenario)(values, states))
+    applied = scenario.effective_actions(rules.constant(scenario.action_size)(values, torch.zeros(2), states))
     assert scenario.actions.decode(applied[0].numpy()).tolist() == [0, 1]
 
 
@@ -43,7 +43,8 @@ def test_a_named_rule_gives_the_environments_actions():
     scenario = switches()
     values = torch.arange(6.0)[:, None]
     states = scenario.initial_state(values)
-    done = scenario.applied(rules.named(scenario, "toy_worlds:first", "x")(values, states)).numpy()
+    done = scenario.effective_actions(rules.named("toy_worlds:first", "x", scenario.action_space, scenario.actions)(
+        values, torch.zeros(6), scenario.parts(states)[0])).numpy()
     assert [scenario.actions.decode(row).tolist() for row in done] == states[:, :2].tolist()
     assert toy_worlds.first is not None
 

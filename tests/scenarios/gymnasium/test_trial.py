@@ -7,7 +7,7 @@ import toy_worlds  # registers the toys
 from aign.errors import ParameterError
 from aign.scenarios.gymnasium.labels import LabelParameters
 from aign.scenarios.gymnasium.making import Maker
-from aign.scenarios.gymnasium.trial import MEASURED_SEEDS, bounds, check_reproducible, played
+from aign.scenarios.gymnasium.trial import MEASURED_SEEDS, bounds, check_reproducible, random_observations
 
 assert toy_worlds.Corridor
 
@@ -57,7 +57,7 @@ def test_stated_bounds_are_kept():
 
 def test_missing_bounds_are_measured_with_a_margin():
     low, high = bounds(maker("toy/Switches-v0"), 3)
-    seen = np.concatenate([played(maker("toy/Switches-v0"), seed, 3) for seed in range(MEASURED_SEEDS)])
+    seen = np.concatenate([random_observations(maker("toy/Switches-v0"), seed, 3) for seed in range(MEASURED_SEEDS)])
     span = seen.max(0) - seen.min(0)
     np.testing.assert_allclose(low, seen.min(0) - span / 2)
     np.testing.assert_allclose(high, seen.max(0) + span / 2)

@@ -12,7 +12,7 @@ from aign.scenarios.core.certificate import CertificateKind
 from aign.scenarios.core.constraints import Constraint, parse, satisfied
 from aign.scenarios.power_allocation import certify as certify_module
 from aign.scenarios.power_allocation import physics
-from aign.scenarios.power_allocation.certificate import upper_bound
+from aign.scenarios.power_allocation.concave_bound import upper_bound
 from aign.scenarios.power_allocation.requirements import Requirements
 
 TWO = registry.create("power-allocation", users=2)

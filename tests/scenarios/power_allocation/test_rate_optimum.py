@@ -8,16 +8,15 @@ import torch
 from rate_reference import exhaustive, network, sinrs, utility
 
 from aign.scenarios.core.constraints import parse
-from aign.scenarios.power_allocation.best_response import best_response, whole_levels
-from aign.scenarios.power_allocation.branch_and_bound import Boxes, admissible, branch_and_bound
+from aign.scenarios.power_allocation.branch_and_bound import Boxes, branch_and_bound
 from aign.scenarios.power_allocation.heuristics import coordinate_ascent
 from aign.scenarios.power_allocation.multi_start import (
     METHODS,
-    best_after,
     best_of_starts,
+    best_response,
     local_optima,
     starts_needed,
-    valued,
+    whole_levels,
 )
 from aign.scenarios.power_allocation.physics import cross_gains
 from aign.scenarios.power_allocation.rate_problem import RateProblem
@@ -47,7 +46,7 @@ def test_no_single_user_can_improve_an_end_of_best_response(request_texts):
     problem = RateProblem.of(contexts, 4, needs)
     ends = best_response(problem, whole_levels(problem, problem.starts(5, torch.Generator().manual_seed(2))), 30)
     for row in range(2):
-        for design, fits in zip(ends[row].numpy(), admissible(problem, ends)[row].tolist(), strict=True):
+        for design, fits in zip(ends[row].numpy(), problem.valued(ends)[row].isfinite().tolist(), strict=True):
             assert fits
             for user in range(4):
                 for level in range(41):
@@ -109,7 +108,7 @@ def test_many_starts_reach_the_proven_optimum(method):
     _, contexts = network(6, 2, count=2, seed=11)
     problem = RateProblem.of(contexts, 6)
     levels, value = local_optima(problem, problem.starts(60, torch.Generator().manual_seed(5)), METHODS[method])
-    assert torch.equal(value, valued(problem, levels))
+    assert torch.equal(value, problem.valued(levels))
     for row in range(2):
         optimum = branch_and_bound(problem.take(torch.tensor([row]))).utility
         assert float(value[row].max()) == pytest.approx(optimum, rel=1e-9)
@@ -131,7 +130,7 @@ def test_best_of_starts_returns_an_admissible_design_under_a_request():
 def test_inadmissible_designs_count_for_nothing():
     _, contexts = network(4, 2)
     problem = RateProblem.of(contexts, 4, Requirements(40, 10.0, 0.0, ()))
-    value = valued(problem, torch.tensor([[[40.0, 0, 0, 0], [10.0, 0, 0, 0]]], dtype=torch.float64))
+    value = problem.valued(torch.tensor([[[40.0, 0, 0, 0], [10.0, 0, 0, 0]]], dtype=torch.float64))
     assert value[0, 0] == -torch.inf
     assert torch.isfinite(value[0, 1])
 
@@ -141,4 +140,3 @@ def test_starts_needed_counts_in_the_order_given():
     best = torch.full((3,), 10.0, dtype=torch.float64)
     assert starts_needed(value, best, 1e-6).tolist() == [3, 4, 4]
     assert starts_needed(value, best, 1e-3).tolist() == [3, 1, 4]
-    assert best_after(value)[0].tolist() == [1.0, 5.0, 10.0]

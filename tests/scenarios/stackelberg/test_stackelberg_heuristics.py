@@ -50,7 +50,7 @@ def test_the_blind_constants_are_the_best_of_their_neighbours():
     saved = 0.358 * game.cost
 
     def mean(prices):
-        return float(scenario.utility(drawn, scenario.answered(game, prices)).mean())
+        return float(scenario.utility(drawn, game.answered(prices)).mean())
 
     fixed, share = heuristics.FIXED_PRICE, heuristics.COST_SHARE
     earned = [mean(torch.full_like(saved, fixed + step)) for step in (-0.05, 0, 0.05)]

@@ -205,8 +205,8 @@ def test_under_a_binding_budget_raising_all_prices_alike_gains_nobody_anything()
     scenario = made(prices="per-device", layers="continuous")
     drawn = contexts(scenario)
     drawn[:, -1] = 2.0
-    before = scenario.answered(scenario.game(drawn), torch.full((6, 5), 1.0))
-    after = scenario.answered(scenario.game(drawn), 1.2 * before[:, :5])
+    before = scenario.game(drawn).answered(torch.full((6, 5), 1.0))
+    after = scenario.game(drawn).answered(1.2 * before[:, :5])
     assert torch.allclose(before, after, atol=1e-6)
     trained_on = scenario.agent_rewards(drawn, before, after, torch.zeros(6))
     assert float(trained_on.abs().max()) < 1e-3
@@ -223,7 +223,7 @@ def test_the_binary_reward_is_shared():
 @ALL
 def test_the_preset_is_certified_and_above_the_reference(kind):
     scenario = made(**kind)
-    context = scenario.check_contexts(scenario.presets["ladder"])
+    context = scenario.check_contexts(scenario.presets["spread"])
     certificate, reference = scenario.certify(context), scenario.reference_utility(context)
     assert bool(certificate.feasible.all())
     assert float(certificate.utility) > float(reference)
@@ -246,3 +246,13 @@ def test_admissible_designs_are_within_bounds_and_whole_where_layers_are():
     assert bool((kept[:, :1] >= 0.01).all() and (kept[:, :1] <= 2).all() and (kept[:, 1:] <= 1).all())
     torch.testing.assert_close((12 * kept[:, 1:]).round(), 12 * kept[:, 1:])
     assert torch.equal(made(layers="continuous").admissible(wild)[:, 1:], wild[:, 1:].clamp(0, 1))
+
+
+def test_the_nearest_start_is_answered_within_bounds_and_budget():
+    scenario = Stackelberg.create(devices=5, prices="per-device")
+    drawn = scenario.draw_contexts(6, torch.Generator().manual_seed(0))
+    observed = torch.full((6, 10), 3.0)
+    start = scenario.nearest_start(drawn, observed)
+    assert torch.equal(scenario.nearest_start(drawn, start), start)
+    assert bool((start[:, :5] <= 2.0).all())
+    assert bool((scenario.measure(drawn, start)["payment"] <= drawn[:, -1]).all())

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from aign.exchange.logs.text_file import DELIMITERS, ending_of, first_lines, split
+from aign.exchange.logs.text_file import DELIMITERS, GZIP, ending_of, first_lines, split
 
 OPENING = 20
-"""Lines of a text file among which a header is looked for."""
-SHOWN_NAMES = 40
-SHOWN_LETTERS = 60
+"""Lines of a text file in which the names are looked for."""
+MAX_NAMES = 40
+MAX_LETTERS = 60
 USUAL_DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -24,8 +23,8 @@ class Header:
 
     Attributes:
         path: the file.
-        names: of all columns, in their order, without blanks around them; any may be empty or stand twice.
-        line: where they stand in a text file; 0 in a .parquet file.
+        names: of all columns, in their order, without blanks around them; any may be empty or appear twice.
+        line: their line in a text file; 0 in a .parquet file.
         delimiter: between the cells of a text file.
         opening: number and text of the first lines of a text file, for hints.
     """
@@ -36,40 +35,33 @@ class Header:
     delimiter: str = ","
     opening: tuple[tuple[int, str], ...] = ()
 
-    def place(self, name: str) -> int:
-        """Return which column has a name, from 0."""
-        return self.names.index(name)
-
     def lacks(self, what: str, pattern: str) -> str:
-        """Return the message for a column that is not there.
+        """Return the message for a column that the file does not have.
 
         Args:
             what: the column, in words.
             pattern: regular expression that its name would match.
         """
-        names = [repr(name if len(name) <= SHOWN_LETTERS else name[:SHOWN_LETTERS] + "…") for name in self.names]
-        more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+        names = [repr(name if len(name) <= MAX_LETTERS else name[:MAX_LETTERS] + "…") for name in self.names]
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
         where = f" (line {self.line})" if self.line else ""
-        return (f"{self.path} has no column {what}. Its names{where}: {', '.join(names[:SHOWN_NAMES]) or 'none'}{more}."
+        return (f"{self.path} has no column {what}. Its names{where}: {', '.join(names[:MAX_NAMES]) or 'none'}{more}."
                 f"{self._hint(pattern)}")
-
-    def nearest(self, name: str) -> str:
-        """Return a sentence with the name most like one that is not there, or nothing."""
-        near = difflib.get_close_matches(name, self.names, n=1, cutoff=0.5)
-        return f" Did you mean {near[0]!r}?" if near else ""
 
     def _hint(self, pattern: str) -> str:
         """Return what would let the column be found: another delimiter, another first line, other capitals."""
-        exact, anyhow = re.compile(pattern), re.compile(pattern, re.IGNORECASE)
         for number, line in self.opening:
             for delimiter in (self.delimiter, *USUAL_DELIMITERS):
-                name = next((cell for cell in _cells(line, delimiter) if anyhow.fullmatch(cell)), None)
+                name = next((cell for cell in _cells(line, delimiter) if re.fullmatch(pattern, cell, re.IGNORECASE)),
+                            None)
                 if name is None:
                     continue
-                steps = [f"delete what stands above line {number}, which has the names"] * (number != self.line)
-                steps += [f"say delimiter: {_quoted(delimiter)} in the mapping"] * (delimiter != self.delimiter)
-                steps += [f"write {name!r} in the mapping, in the file's capitals"] * (not exact.fullmatch(name))
-                return f" To mend it: {'; '.join(steps)}."
+                steps = [f"delete the lines above line {number}, which has the names"] * (number != self.line)
+                quoted = delimiter.replace("\t", "\\t")
+                steps += [f'set delimiter: "{quoted}" in the mapping'] * (delimiter != self.delimiter)
+                if not re.fullmatch(pattern, name):
+                    steps.append(f"write {name!r} in the mapping, with the file's capitals")
+                return f" To fix it: {'; '.join(steps)}."
         return ""
 
 
@@ -86,7 +78,7 @@ def read_header(path: Path, delimiter: str | None = None) -> Header:
     ending = ending_of(path)
     if ending == ".parquet":
         return Header(path, tuple(name.strip() for name in pq.read_schema(path).names))
-    delimiter = delimiter or DELIMITERS[Path(ending).stem if ending.count(".") > 1 else ending]
+    delimiter = delimiter or DELIMITERS[ending.removesuffix(GZIP)]
     opening = first_lines(path, OPENING)
     if not opening:
         raise ValueError("it is empty")
@@ -99,7 +91,3 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return split(line, delimiter)
     except ValueError:
         return []
-
-
-def _quoted(delimiter: str) -> str:
-    return '"\\t"' if delimiter == "\t" else f'"{delimiter}"'

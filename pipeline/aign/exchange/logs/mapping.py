@@ -1,6 +1,6 @@
 """What an operator says of a log: which columns of the table are which features of the scenario, and in which units.
 
-The file is YAML; `LogMapping` is its specification. Where a number is read, a short form names the columns alone
+The file is YAML; `LogMapping` is its specification. For numbers, a short form names the columns alone
 (`power: "p{i}"`), the long form also converts: value in the scenario's unit = scale * cell + offset.
 """
 
@@ -18,11 +18,12 @@ from aign.settings import Settings
 from aign.trajectories.layout import LONGEST_TEXT
 
 PLACE = "{i}"
-"""Stands for a whole number in a pattern of columns."""
+"""In a pattern of columns, any whole number."""
 FLOAT32 = 1e-6
 """Relative and absolute tolerance within which two numbers are the same in float32, as states are stored."""
 
-Column = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+Column = Text
 Share = Annotated[float, Field(ge=0, le=1)]
 Tolerance = Annotated[float, Field(ge=0)]
 
@@ -41,12 +42,12 @@ class Reading(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_form(cls, given: Any) -> Any:
-        if isinstance(given, (str, list)):
-            given = {"columns": given}
-        if isinstance(given, dict) and isinstance(given.get("columns"), str):
-            given = {**given, "columns": [given["columns"]]}
-        return given
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, (str, list)):
+            value = {"columns": value}
+        if isinstance(value, dict) and isinstance(value.get("columns"), str):
+            value = {**value, "columns": [value["columns"]]}
+        return value
 
     @property
     def converts(self) -> bool:
@@ -69,8 +70,8 @@ class Behaviour(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _short_form(cls, given: Any) -> Any:
-        return {"name": given} if isinstance(given, str) else given
+    def _short_form(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Behaviour:
@@ -80,7 +81,7 @@ class Behaviour(Settings):
 
 
 class SplitShares(Settings):
-    """Shares of the contexts, which are told apart by value; every share above 0 gets at least one context."""
+    """Shares of the contexts (equal values are one context); every share above 0 gets at least one."""
 
     train: Share = 0.8
     validation: Share = 0.1
@@ -96,49 +97,49 @@ class SplitShares(Settings):
 
 
 class LogMapping(Settings):
-    """One row of the table is one step: what was seen before the action, the action, the reward it earned."""
+    """One row of the table is one step: the observation before the action, the action, the reward it earned."""
 
     source: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=r"^[\x20-\x7e]+$")]
     """Name of the log, stored with every episode in the column `source`."""
     episode: Column
-    """Column that tells episodes apart; rows of one episode need not stand together."""
+    """Column with the name of the episode; its rows may be anywhere in the table."""
     step: Column
     """Column of whole numbers that count the rows of an episode up from `first_step`."""
     first_step: int = 0
     context: dict[str, Reading]
     """Every context feature of the scenario; constant within an episode."""
     observations: dict[str, Reading]
-    """Every state feature. Other observed features may be left out: the scenario computes them from the context, and
-    those given are checked against that."""
+    """Every state feature. Other observed features are optional: the scenario computes them from the context, and those
+    in the log are compared with that."""
     actions: Reading
     """All action values, each in [-1, 1] after conversion."""
     reward: Reading | None = None
-    """Computed by the scenario where not given."""
+    """Computed by the scenario if left out."""
     labels: dict[str, Reading] = Field(default_factory=dict)
-    """Labels of the final design, read on an episode's last row; computed by the scenario where not given."""
+    """Labels of the final design, read on an episode's last row; computed by the scenario if left out."""
     terminated: Column | None = None
-    """Flag on an episode's last action (or last row) where it came to its own end."""
+    """Flag on an episode's last action (or last row) if it came to its own end."""
     truncated: Column | None = None
-    """Flag on an episode's last action (or last row) where it was cut off. Without any flag, episodes as long as the
-    horizon have come to their end and shorter ones were cut off."""
+    """Flag on an episode's last action (or last row) if it was cut off. Without any flag, episodes as long as the
+    horizon came to their end and shorter ones were cut off."""
     behaviour: Behaviour = Behaviour(name="operator")
     final_observation: Literal["row", "simulated"] = "row"
-    """row: an episode's last row is what was seen after the last action, its action cells are empty. simulated: every
-    row has an action, and the simulator computes where the last one led."""
+    """row: an episode's last row is the observation after the last action, and its action cells are empty. simulated:
+    every row has an action, and the simulator computes the observation after the last one."""
     tolerance: Tolerance = FLOAT32
     """How far states, rewards and labels may be from the simulator's, relative and absolute; beyond it the episode is
-    rejected. What is within is stored as given, and the largest difference is reported."""
+    rejected. What is within is stored as logged, and the largest difference is reported."""
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"^[^\"\r\n]$")] | None = None
     """Between the cells of a text file; by default a tab in .tsv, a comma in .csv and .txt."""
-    empty: list[Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]] = Field(default_factory=list)
+    empty: list[Text] = Field(default_factory=list)
     """Texts that mark an empty cell, in any capitals, such as [NA, "-", null]; a cell without text is empty anyhow."""
     split: SplitShares = SplitShares()
 
     @field_validator("empty", mode="before")
     @classmethod
-    def _null_is_a_word(cls, given: Any) -> Any:
+    def _null_is_a_word(cls, marks: Any) -> Any:
         """Take YAML's null for the text that it is in a table."""
-        return ["null" if mark is None else mark for mark in given] if isinstance(given, list) else given
+        return ["null" if mark is None else mark for mark in marks] if isinstance(marks, list) else marks
 
     def tolerance_of(self, reading: Reading | None) -> float:
         """Return the tolerance of a reading."""

@@ -52,21 +52,19 @@ class Paths:
         def ordered(values: Tensor) -> Tensor:
             return values.gather(2, index[:, None].expand_as(values)) if values.shape[2] == index.shape[1] else values
 
-        moved = replace(self, contexts=contexts, states=ordered(self.states), actions=ordered(self.actions))
-        return moved.completed(scenario)
+        return replace(self, contexts=contexts, states=ordered(self.states),
+                       actions=ordered(self.actions)).completed(scenario)
 
     def completed(self, scenario: Scenario[Any]) -> Paths:
         """Return the same episodes with final states that were not given computed, and the padding filled."""
-        states = self.states.clone()
-        places, last = torch.arange(len(states)), self.length - 1
-        reached = scenario.step(self.contexts, states[places, last], self.actions[places, last])[0].float()
-        states[places, self.length] = reached.where(self.simulated[:, None], states[places, self.length])
-        padding = torch.arange(states.shape[1]) > self.length[:, None]
-        states = states[places, self.length][:, None].where(padding[:, :, None], states)
-        return replace(self, states=states)
+        states, episode, last = self.states.clone(), torch.arange(len(self.states)), self.length - 1
+        reached = scenario.step(self.contexts, states[episode, last], self.actions[episode, last])[0].float()
+        final = reached.where(self.simulated[:, None], states[episode, self.length])
+        ended = torch.arange(states.shape[1]) >= self.length[:, None]
+        return replace(self, states=final[:, None].where(ended[:, :, None], states))
 
     def step(self, scenario: Scenario[Any]) -> tuple[Tensor, Tensor]:
-        """Return where the simulator goes from each state, (b, T, S), and what it pays, (b, T) float64."""
+        """Return the simulator's next state after each state, (b, T, S), and its rewards, (b, T) float64."""
         count, steps = self.actions.shape[:2]
         contexts = self.contexts.repeat_interleave(steps, dim=0)
         following, rewards = scenario.step(contexts, self.states[:, :-1].flatten(0, 1), self.actions.flatten(0, 1))
@@ -76,29 +74,29 @@ class Paths:
         """Return what was observed, (b, T+1, D) float32; after an episode's end the last observation stays."""
         every = torch.stack([scenario.observe(self.contexts, self.states[:, time], time)
                              for time in range(self.states.shape[1])], dim=1)
-        shown = torch.arange(every.shape[1]).minimum(self.length[:, None])
-        return every.gather(1, shown[:, :, None].expand_as(every))
+        time = torch.arange(every.shape[1]).minimum(self.length[:, None])
+        return every.gather(1, time[:, :, None].expand_as(every))
 
 
 def paths(values: LogValues, episodes: LogEpisodes, scenario: Scenario[Any]) -> Paths:
-    """Return episodes of a log as they were given, completed."""
-    rows = torch.from_numpy(episodes.rows)
-    given = rows != NONE
-    length = torch.from_numpy(episodes.length)
+    """Return episodes of a log as it has them, completed."""
+    rows, length = torch.from_numpy(episodes.rows), torch.from_numpy(episodes.length)
     acting = torch.arange(rows.shape[1] - 1) < length[:, None]
     actions = torch.from_numpy(values.actions)[rows[:, :-1]]
-    found = Paths(
-        contexts=torch.from_numpy(np.ascontiguousarray(values.context[episodes.first])),
+    return Paths(
+        contexts=first_contexts(values, episodes),
         states=torch.from_numpy(values.state)[rows],
         actions=actions.where(acting[:, :, None], 0.0),
         length=length,
-        simulated=~given.gather(1, length[:, None])[:, 0])
-    return found.completed(scenario)
+        simulated=(rows == NONE).gather(1, length[:, None])[:, 0]).completed(scenario)
+
+
+def first_contexts(values: LogValues, episodes: LogEpisodes) -> Tensor:
+    """Return the context of each episode's first row, (b, C) float32."""
+    return torch.from_numpy(np.ascontiguousarray(values.context[episodes.first]))
 
 
 def is_renumbered(values: LogValues, episodes: LogEpisodes, scenario: Scenario[Any]) -> np.ndarray[Any, Any]:
-    """Return (E,): whose networks are not numbered in canonical order as they are given."""
-    contexts = torch.from_numpy(np.ascontiguousarray(values.context[episodes.first]))
-    index = scenario.canonical_order(contexts)[1]
-    moved: np.ndarray[Any, Any] = (index != torch.arange(index.shape[1])).any(dim=1).numpy()
-    return moved
+    """Return (b,): whether the parts of a network are numbered in another than the canonical order."""
+    index = scenario.canonical_order(first_contexts(values, episodes))[1]
+    return np.asarray((index != torch.arange(index.shape[1])).any(dim=1))

@@ -14,10 +14,10 @@ from rich.text import Text
 from aign.exchange.logs.simulation import Deviation
 from aign.trajectories.schema import SPLITS
 
-SHOWN = 10
-"""Rejected rows that the table shows; the rest is in the file."""
-KINDS = 12
-"""Kinds of rejection that the table shows."""
+MAX_ROWS = 10
+"""Rejected rows that the table lists; the file lists all."""
+MAX_KINDS = 12
+"""Kinds of rejection that the table lists."""
 REJECTED = "rejected.jsonl"
 
 
@@ -34,7 +34,7 @@ class ImportReport:
         rejected_episodes: episodes that were left out; rows without an episode are not counted.
         renumbered: episodes whose networks were renumbered in the scenario's canonical order.
         kinds: rejected rows by kind of reason, most frequent first.
-        first: line and reason of the first rows at fault.
+        first: line and reason of the first rows with an error of their own.
         deviations: what was compared with the simulator, by name.
     """
 
@@ -53,37 +53,30 @@ class ImportReport:
         """Return what meta/info.json keeps of it, as JSON values."""
         return {"rows": self.rows, "rejected_rows": self.rejected_rows, "rejected_episodes": self.rejected_episodes,
                 "renumbered_episodes": self.renumbered, "rejected_for": dict(self.kinds),
-                "simulator": {name: asdict(found) for name, found in self.deviations.items()}}
+                "simulator": {name: asdict(deviation) for name, deviation in self.deviations.items()}}
 
     def __rich__(self) -> RenderableType:
-        parts: list[RenderableType] = [self._counts()]
-        if self.deviations:
-            parts.append(self._differences())
-        if self.rejected_rows:
-            parts += [self._rejected(), Text(f"All rejected rows: {self.folder / REJECTED}")]
-        return Group(*parts)
-
-    def _counts(self) -> Table:
-        table = Table("", "train", "validation", "test", "rejected", title=f"Imported into {self.folder}")
-        table.add_row("episodes", *(f"{self.episodes.get(name, 0):,}" for name in SPLITS),
-                      f"{self.rejected_episodes:,}")
-        table.add_row("contexts", *(f"{self.contexts.get(name, 0):,}" for name in SPLITS), "")
-        table.add_row("rows", f"{self.rows - self.rejected_rows:,} of {self.rows:,}", "", "",
-                      f"{self.rejected_rows:,}")
+        counts = Table("", *SPLITS, "rejected", title=f"Imported into {self.folder}")
+        counts.add_row("episodes", *(f"{self.episodes.get(name, 0):,}" for name in SPLITS),
+                       f"{self.rejected_episodes:,}")
+        counts.add_row("contexts", *(f"{self.contexts.get(name, 0):,}" for name in SPLITS), "")
+        counts.add_row("rows", f"{self.rows - self.rejected_rows:,} of {self.rows:,}", "", "",
+                       f"{self.rejected_rows:,}")
         if self.renumbered:
-            table.caption = (f"{self.renumbered:,} episodes: parts of the network renumbered in the scenario's "
-                             "canonical order")
-        return table
-
-    def _differences(self) -> Table:
-        table = Table("value", "compared", "rejected", "largest difference kept", title="Against the simulator")
-        for name, found in self.deviations.items():
-            table.add_row(name, f"{found.compared:,}", f"{found.rejected:,}", f"{found.largest:.3g}")
-        return table
-
-    def _rejected(self) -> Table:
-        table = Table("line", "reason", title="Rejected rows", caption="; ".join(
-            f"{kind}: {count:,}" for kind, count in list(self.kinds.items())[:KINDS]))
-        for line, reason in self.first:
-            table.add_row(str(line), Text(reason))
-        return table
+            counts.caption = (f"{self.renumbered:,} episodes: parts of the network renumbered in the scenario's "
+                              "canonical order")
+        parts: list[RenderableType] = [counts]
+        if self.deviations:
+            differences = Table("value", "compared", "rejected", "largest difference kept",
+                                title="Compared with the simulator")
+            for name, deviation in self.deviations.items():
+                differences.add_row(name, f"{deviation.compared:,}", f"{deviation.rejected:,}",
+                                    f"{deviation.largest:.3g}")
+            parts.append(differences)
+        if self.rejected_rows:
+            rejected = Table("line", "reason", title="Rejected rows", caption="; ".join(
+                f"{kind}: {count:,}" for kind, count in list(self.kinds.items())[:MAX_KINDS]))
+            for line, reason in self.first:
+                rejected.add_row(str(line), Text(reason))
+            parts += [rejected, Text(f"All rejected rows: {self.folder / REJECTED}")]
+        return Group(*parts)

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from aign.exchange.batches import Report
-from aign.exchange.logs.columns import Columns
+from aign.exchange.logs.columns import Columns, FeatureColumns
 from aign.exchange.logs.episodes import NONE, LogEpisodes
-from aign.exchange.logs.faults import Faults
 from aign.exchange.logs.paths import Paths, is_renumbered, paths
+from aign.exchange.logs.row_errors import RowErrors
 from aign.exchange.logs.values import LogValues
+from aign.scenarios.core import Scenario
 from aign.scenarios.core.constraints import written
-from aign.scenarios.core.scenario import DesignScenario, Feature, Scenario
 
 Array = np.ndarray[Any, Any]
 BATCH = 2_048
@@ -28,7 +27,7 @@ BATCH = 2_048
 
 @dataclass
 class Deviation:
-    """How far the given values of one name are from the simulator's.
+    """How far the logged values of one name are from the simulator's.
 
     Attributes:
         compared: values compared.
@@ -42,83 +41,72 @@ class Deviation:
 
 
 class Comparison:
-    """Compares the episodes of a log, a batch at a time; rows beyond a tolerance become faults."""
+    """Compares the episodes of a log, a batch at a time; rows beyond a tolerance get an error."""
 
-    def __init__(self, values: LogValues, columns: Columns, scenario: Scenario[Any], faults: Faults) -> None:
+    def __init__(self, values: LogValues, columns: Columns, scenario: Scenario[Any], errors: RowErrors) -> None:
         self.values = values
         self.columns = columns
         self.scenario = scenario
-        self.faults = faults
+        self.errors = errors
         self.deviations: dict[str, Deviation] = {}
 
     def run(self, episodes: LogEpisodes, report: Report) -> LogEpisodes:
-        """Return the episodes that are the simulator's within the tolerances; the rows of the others fall."""
-        self._check_numbering(episodes)
+        """Return the episodes that are the simulator's within the tolerances; the rows of the others are rejected."""
+        if self.scenario.action_size != self.scenario.state_size:
+            for row in episodes.first[is_renumbered(self.values, episodes, self.scenario)].tolist():
+                self.errors.add_row(row, "context: not in canonical order, and actions of this scenario cannot be "
+                                         "reordered")
         for start in range(0, len(episodes), BATCH):
             part = episodes.take(slice(start, start + BATCH))
-            given = paths(self.values, part, self.scenario)
-            self._compare_states(part, given)
-            self._compare_observations(part, given)
-            self._compare_labels(part, given)
+            path = paths(self.values, part, self.scenario)
+            self._compare_states(part, path)
+            self._compare_observations(part, path)
+            measured = self.scenario.measure(path.contexts, self.scenario.design_of(path.final))
+            for name, block in self.columns.labels.items():
+                self._compare(block, self.values.labels[name][part.last, None], measured[name][:, None], part.last)
             report(min(start + BATCH, len(episodes)), len(episodes))
-        return episodes.sound(self.faults)
+        return episodes.without(self.errors)
 
-    def _check_numbering(self, episodes: LogEpisodes) -> None:
-        if self.scenario.action_size == self.scenario.state_size:
-            return
-        for row in episodes.first[is_renumbered(self.values, episodes, self.scenario)].tolist():
-            self.faults.note(row, "context: not in canonical order, and actions of this scenario cannot be reordered")
-
-    def _compare_states(self, part: LogEpisodes, given: Paths) -> None:
-        """Compare each state with where the action before it leads, each reward, and the admissible designs."""
-        following, rewards = given.step(self.scenario)
-        admissible = self.scenario.admissible(given.states.flatten(0, 1)).float().reshape(given.states.shape) \
-            if isinstance(self.scenario, DesignScenario) else given.states
+    def _compare_states(self, part: LogEpisodes, path: Paths) -> None:
+        """Compare each first state with the nearest possible one, each other state with where the action before it
+        leads, and each reward.
+        """
+        following, rewards = path.step(self.scenario)
+        possible = self.scenario.nearest_start(path.contexts, path.states[:, 0]).float()
         start = 0
         for block in self.columns.state:
             inside, start = slice(start, start + block.feature.size), start + block.feature.size
-            self._compare("design", block.feature, given.states[..., inside], admissible[..., inside], block.tolerance,
-                          part.rows, "the nearest that the scenario allows is")
-            self._compare(block.feature.name, block.feature, given.states[:, 1:, inside], following[..., inside],
-                          block.tolerance, part.rows[:, 1:], "but the action before leads to")
+            self._compare(block, path.states[:, 0, inside].numpy(), possible[:, inside], part.first,
+                          "start", "an episode can start at")
+            self._compare(block, path.states[:, 1:, inside].numpy(), following[..., inside], part.rows[:, 1:],
+                          verb="but the action before leads to")
         if self.columns.reward is not None and self.values.reward is not None:
-            paid = torch.from_numpy(self.values.reward)[part.rows[:, :-1]]
-            rows = np.where(given.taken.numpy(), part.rows[:, :-1], NONE)
-            self._compare("reward", self.columns.reward.feature, paid[..., None], rewards[..., None],
-                          self.columns.reward.tolerance, rows)
+            rows = np.where(path.taken.numpy(), part.rows[:, :-1], NONE)
+            self._compare(self.columns.reward, self.values.reward[part.rows[:, :-1], None], rewards[..., None], rows)
 
-    def _compare_observations(self, part: LogEpisodes, given: Paths) -> None:
+    def _compare_observations(self, part: LogEpisodes, path: Paths) -> None:
         """Compare what was observed beside the state with what follows from context and time."""
-        observed, start = given.observed(self.scenario), 0
+        observed, start = path.observed(self.scenario), 0
         for feature in self.scenario.observation_features:
             inside, start = slice(start, start + feature.size), start + feature.size
             if feature.name in self.columns.fixed:
-                seen = torch.from_numpy(self.values.fixed[feature.name])[part.rows]
-                self._compare(feature.name, feature, seen, observed[..., inside],
-                              self.columns.fixed[feature.name].tolerance, part.rows)
+                self._compare(self.columns.fixed[feature.name], self.values.fixed[feature.name][part.rows],
+                              observed[..., inside], part.rows)
 
-    def _compare_labels(self, part: LogEpisodes, given: Paths) -> None:
-        measured = self.scenario.measure(given.contexts, self.scenario.design_of(given.final))
-        for name, block in self.columns.labels.items():
-            told = torch.from_numpy(self.values.labels[name])[part.last]
-            self._compare(name, block.feature, told[:, None], measured[name][:, None], block.tolerance, part.last)
-
-    def _compare(self, name: str, feature: Feature, given: Tensor, simulated: Tensor, tolerance: float, rows: Array,
+    def _compare(self, block: FeatureColumns, logged: Array, simulated: Tensor, rows: Array, name: str = "",
                  verb: str = "the simulator says") -> None:
-        """Compare values (..., size) that stand in `rows` (...); where that is NONE nothing was given."""
-        told, exact = given.double().numpy(), simulated.double().numpy()
-        difference = np.abs(told - exact)
-        there = (rows != NONE)[..., None]
-        beyond = there & ~(difference <= tolerance * (1.0 + np.abs(exact)))
-        within = difference[there & ~beyond]
-        found = self.deviations.setdefault(name, Deviation())
-        found.compared += int(there.sum()) * given.shape[-1]
-        found.rejected += int(beyond.sum())
-        found.largest = max(found.largest, float(within.max(initial=0.0)))
-        # The first value at fault of each row says enough.
-        for place in zip(*np.nonzero(beyond.any(axis=-1)), strict=True):
+        """Compare values (..., size) of `rows` (...); where that is NONE the log has no value."""
+        name, logged, exact = name or block.feature.name, logged.astype(np.float64), simulated.double().numpy()
+        difference = np.abs(logged - exact)
+        present = (rows != NONE)[..., None]
+        beyond = present & ~(difference <= block.tolerance * (1.0 + np.abs(exact)))
+        deviation = self.deviations.setdefault(name, Deviation())
+        deviation.compared += int(present.sum()) * logged.shape[-1]
+        deviation.rejected += int(beyond.sum())
+        deviation.largest = max(deviation.largest, float(difference[present & ~beyond].max(initial=0.0)))
+        for place in zip(*np.nonzero(beyond.any(axis=-1)), strict=True):  # the first wrong value of a row says enough
             which = (*place, int(beyond[place].argmax()))
-            value = f"{name}[{which[-1]}]" if feature.size > 1 else name
-            unit = "" if feature.unit == "1" else f" {feature.unit}"
-            self.faults.note(int(rows[place]), f"{value}: {written(float(told[which]), 9)}{unit}, {verb} "
-                                               f"{written(float(exact[which]), 9)}; tolerance {tolerance:g}")
+            value = f"{name}[{which[-1]}]" if block.feature.size > 1 else name
+            unit = "" if block.feature.unit == "1" else f" {block.feature.unit}"
+            self.errors.add_row(int(rows[place]), f"{value}: {written(float(logged[which]), 9)}{unit}, {verb} "
+                                                  f"{written(float(exact[which]), 9)}; tolerance {block.tolerance:g}")

@@ -1,6 +1,6 @@
 """Logs as text, cells divided by a delimiter: .csv, .tsv and .txt, each also compressed with gzip (.csv.gz).
 
-Lines end as they may; empty ones hold nothing, wherever they stand. Axes: N rows.
+Line ends of every system are read; empty lines are no rows, wherever they are. Axes: N rows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import gzip
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,14 +33,8 @@ def ending_of(path: Path) -> str:
 
 def first_lines(path: Path, count: int) -> list[tuple[int, str]]:
     """Return (number, text) of the first lines that are not empty; the first line of the file is 1."""
-    found: list[tuple[int, str]] = []
-    with _opened(path) as handle:
-        for number, line in _numbered(handle):
-            if len(found) == count:
-                break
-            if line.strip():
-                found.append((number, line))
-    return found
+    with _opened(path) as file:
+        return list(islice(((number, line) for number, line in _numbered(file) if line.strip()), count))
 
 
 def split(line: str, delimiter: str) -> list[str]:
@@ -72,53 +67,44 @@ def read_columns(path: Path, header_line: int, width: int, columns: Sequence[int
     Raises:
         ValueError: the file is not UTF-8, or rows cannot be told from lines.
     """
-    lines, empty = _count(path, delimiter)
+    with _opened(path) as file:
+        filled = np.array([bool(line.strip()) or delimiter in line for _, line in _numbered(file)], dtype=np.bool_)
+    names = [str(place) for place in columns]
+    if len(filled) == header_line:
+        return pa.table({name: pa.array([], pa.binary()) for name in names}), np.arange(0), []
     odd: list[tuple[int, str]] = []
 
     def skip(row: Any) -> str:
         odd.append((row.number, f"cells: {row.actual_columns}, the header has {row.expected_columns}"))
         return "skip"
 
-    names = [str(place) for place in columns]
-    if lines == header_line:
-        return pa.table({name: pa.array([], pa.binary()) for name in names}), np.arange(0), []
     # One thread: only then are rows numbered, and nothing is still read ahead when the process ends.
-    with _opened(path) as handle:
+    with _opened(path) as file:
         table = pv.read_csv(
-            handle, read_options=pv.ReadOptions(use_threads=False, skip_rows=header_line,
-                                                column_names=[str(place) for place in range(width)]),
+            file, read_options=pv.ReadOptions(use_threads=False, skip_rows=header_line,
+                                              column_names=[str(place) for place in range(width)]),
             parse_options=pv.ParseOptions(delimiter=delimiter, ignore_empty_lines=False, invalid_row_handler=skip),
             convert_options=pv.ConvertOptions(include_columns=names, strings_can_be_null=False,
                                               column_types={name: pa.binary() for name in names}))
-    if lines - header_line != table.num_rows + len(odd):
+    if len(filled) - header_line != table.num_rows + len(odd):
         raise ValueError("a cell has a line break, so that rows cannot be named by their line; replace it")
-    places = np.setdiff1d(np.arange(header_line + 1, lines + 1), [line for line, _ in odd])
-    filled = ~np.isin(places, sorted(empty))
-    return (table if filled.all() else table.filter(pa.array(filled)), places[filled],
-            [(line, why) for line, why in odd if line not in empty])
+    lines = np.setdiff1d(np.arange(header_line + 1, len(filled) + 1), [line for line, _ in odd])
+    rows = filled[lines - 1]
+    return table.filter(pa.array(rows)), lines[rows], [entry for entry in odd if filled[entry[0] - 1]]
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    with (gzip.open(path) if path.suffix.lower() == GZIP else path.open("rb")) as handle:
-        yield handle  # type: ignore[misc]  # gzip's file is no BinaryIO by name
+    with (gzip.open(path) if path.suffix.lower() == GZIP else path.open("rb")) as file:
+        yield file  # type: ignore[misc]  # gzip's file is no BinaryIO by name
 
 
-def _numbered(handle: BinaryIO) -> Iterator[tuple[int, str]]:
+def _numbered(file: BinaryIO) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each line."""
     number = 0
     try:
         # Without newline="" the three kinds of line ends are one.
-        for number, line in enumerate(io.TextIOWrapper(handle, encoding="utf-8-sig"), start=1):
+        for number, line in enumerate(io.TextIOWrapper(file, encoding="utf-8-sig"), start=1):
             yield number, line.removesuffix("\n")
     except UnicodeDecodeError:
         raise ValueError(f"after line {number} a byte is not UTF-8; save the file as UTF-8") from None
-
-
-def _count(path: Path, delimiter: str) -> tuple[int, set[int]]:
-    """Return how many lines a file has, and the numbers of the empty ones."""
-    lines, empty = 0, set()
-    with _opened(path) as handle:
-        for lines, line in _numbered(handle):
-            if not line.strip() and delimiter not in line:
-                empty.add(lines)
-    return lines, empty

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from aign.exchange.logs.columns import Block, Columns
+from aign.exchange.logs.columns import Columns, FeatureColumns
 from aign.exchange.logs.mapping import LogMapping
 from aign.exchange.logs.table import LogTable
 from aign.trajectories.layout import LONGEST_TEXT
@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, eq=False)
 class LogValues:
-    """What the rows of a log say; values of faulty rows mean nothing.
+    """What the rows of a log say; values of rows with an error mean nothing.
 
     Attributes:
         episode: (N,) text.
@@ -29,12 +29,12 @@ class LogValues:
         behaviour: (N,) text.
         context: (N, C) float32.
         state: (N, S) float32.
-        fixed: feature -> (N, size) float64, those that were given.
+        fixed: feature -> (N, size) float64, those that the log has.
         actions: (N, A) float32, NaN where empty.
-        reward: (N,) float64, NaN where empty; None where not given.
-        labels: label -> (N,) float64, NaN where empty, those that were given.
-        terminated: (N,) bool, None where not given.
-        truncated: (N,) bool, None where not given.
+        reward: (N,) float64, NaN where empty; None where the log has none.
+        labels: label -> (N,) float64, NaN where empty, those that the log has.
+        terminated: (N,) bool, None where the log has none.
+        truncated: (N,) bool, None where the log has none.
     """
 
     episode: Array
@@ -51,14 +51,14 @@ class LogValues:
 
 
 def read_values(table: LogTable, columns: Columns, mapping: LogMapping) -> LogValues:
-    """Read and convert all mapped cells; what is unreadable, empty or out of bounds is a fault of its row."""
+    """Read and convert all mapped cells; what is unreadable, empty or out of bounds is an error of its row."""
     episode, step = table.texts(mapping.episode), table.whole_numbers(mapping.step)
     behaviour = np.full(len(table), mapping.behaviour.name, dtype=object)
     if mapping.behaviour.column is not None:
         behaviour = table.texts(mapping.behaviour.column, LONGEST_TEXT)
     return LogValues(
         episode=episode, step=step, behaviour=behaviour,
-        context=_together(table, columns.context), state=_together(table, columns.state),
+        context=_joined(table, columns.context), state=_joined(table, columns.state),
         fixed={name: _checked(table, block, filled=True).astype(np.float64) for name, block in columns.fixed.items()},
         actions=_checked(table, columns.actions, filled=False),
         reward=None if columns.reward is None else _measured(table, columns.reward),
@@ -67,20 +67,20 @@ def read_values(table: LogTable, columns: Columns, mapping: LogMapping) -> LogVa
         truncated=None if mapping.truncated is None else table.flags(mapping.truncated))
 
 
-def _together(table: LogTable, blocks: Sequence[Block]) -> Array:
+def _joined(table: LogTable, blocks: Sequence[FeatureColumns]) -> Array:
     return np.concatenate([_checked(table, block, filled=True) for block in blocks], axis=1)
 
 
-def _measured(table: LogTable, block: Block) -> Array:
-    """Return a block's one value, float64 (N,), NaN where empty; those that float64 cannot hold are faults."""
+def _measured(table: LogTable, block: FeatureColumns) -> Array:
+    """Return a block's one value, float64 (N,), NaN where empty; those beyond float64 are errors."""
     with np.errstate(over="ignore", invalid="ignore"):
         values: Array = block.read(table, exact=True)[:, 0]
-    table.faults.add(np.isinf(values), lambda row: f"{block.feature.name}: {values[row]:g}, a finite number is needed")
+    table.errors.add(np.isinf(values), lambda row: f"{block.feature.name}: {values[row]:g}, a finite number is needed")
     return values
 
 
-def _checked(table: LogTable, block: Block, filled: bool) -> Array:
-    """Return a block's values, float32 (N, size); those out of bounds, and empty ones where `filled`, are faults."""
+def _checked(table: LogTable, block: FeatureColumns, filled: bool) -> Array:
+    """Return a block's values, float32 (N, size); those out of bounds, and empty ones if `filled`, are errors."""
     with np.errstate(over="ignore", invalid="ignore"):
         exact = block.read(table)
         values = exact.astype(np.float32)
@@ -88,9 +88,9 @@ def _checked(table: LogTable, block: Block, filled: bool) -> Array:
     empty = np.isnan(exact)
     wrong = ~empty & ~(np.isfinite(values) & (values >= low) & (values <= high))
     first = wrong.argmax(axis=1)
-    table.faults.add(np.asarray(wrong.any(axis=1)), lambda row: (
+    table.errors.add(np.asarray(wrong.any(axis=1)), lambda row: (
         f"{block.value(first[row])}: {exact[row, first[row]]:g} {block.feature.unit}, allowed: {low:g} to {high:g}"))
     if filled:
-        table.faults.add(np.asarray(empty.any(axis=1)), lambda row: (
+        table.errors.add(np.asarray(empty.any(axis=1)), lambda row: (
             f"{block.value(empty[row].argmax())}: the cell {block.columns[empty[row].argmax()]} is empty"))
     return values

@@ -1,11 +1,8 @@
-"""Who ran what, and how full each provider was.
-
-Axes: J providers, T tasks, S observed values, Z state values.
-"""
+"""Who ran what, and how full each provider was."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
@@ -14,106 +11,88 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import Tensor
+from matplotlib.ticker import MaxNLocator
 
-from aign.scenarios.asp_selection.providers import Fleet, runtime
-
-if TYPE_CHECKING:
-    from aign.scenarios.asp_selection.scenario import AspSelection
+from aign.scenarios.asp_selection.providers import runtime
+from aign.scenarios.asp_selection.simulation import Schedule
+from aign.scenarios.core.drawing import ACCENT, panels
 
 HOUR = 3600.0
 COLOURS = colormaps["viridis"]
-CRASHED = "#c0392b"
 
 
-def draw(scenario: AspSelection, context: Tensor, path: Tensor, title: str) -> Figure:
-    """Draw the free shares along a path as a heat map, and above it the tasks if the path's states tell of them.
+class Box(NamedTuple):
+    """A task that ran: start and length [s], provider, foot and height in units of demand, utility."""
 
-    Args:
-        scenario: whose network it is.
-        context: (C,).
-        path: (t+1, Z) states of the first t steps, or (t+1, S) the observed part of them.
-        title: of the figure.
-    """
-    context, path = context.cpu(), path.cpu()
-    whole = path.shape[1] > scenario.state_size
-    figure = Figure(figsize=(9, 7 if whole else 3.5), layout="constrained")
-    axes = figure.subplots(2 if whole else 1, 1, squeeze=False, sharex=True)[:, 0]
-    figure.suptitle(title)
-    if whole:
-        _tasks(scenario, axes[0], context, path)
-    _occupancy(scenario, axes[-1], context, path)
+    start: float
+    length: float
+    provider: int
+    foot: float
+    height: float
+    utility: float
+
+
+def draw(schedule: Schedule, title: str) -> Figure:
+    """Draw the capacity in use over time as a heat map, and above it the tasks where the decisions are known."""
+    with_tasks = schedule.decisions is not None
+    figure, axes = panels(title, (9, 7 if with_tasks else 3.5), rows=2 if with_tasks else 1, sharex=True)
+    if with_tasks:
+        _tasks(schedule, axes[0])
+    _occupancy(schedule, axes[-1])
     axes[-1].set_xlabel("time [h]")
-    axes[-1].yaxis.get_major_locator().set_params(integer=True)
+    axes[-1].yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
-def _occupancy(scenario: AspSelection, axes: Axes, context: Tensor, path: Tensor) -> None:
-    arrivals = scenario.tasks_of(context[None])[0][0].numpy() / HOUR
-    used = 1.0 - path[:, :scenario.size].double().numpy().T
-    moments = arrivals[np.minimum(np.arange(len(path)), len(arrivals) - 1)]
+def _occupancy(schedule: Schedule, axes: Axes) -> None:
+    arrivals, used = schedule.workload.arrivals[0].numpy() / HOUR, 1.0 - schedule.free.double().numpy()
+    moments = arrivals[np.minimum(np.arange(len(used)), len(arrivals) - 1)]
     edges = np.append(moments, moments[-1] + 1.0)
-    image = axes.pcolormesh(edges, np.arange(scenario.size + 1), used, vmin=0, vmax=1, cmap="magma")
+    image = axes.pcolormesh(edges, np.arange(used.shape[1] + 1), used.T, vmin=0, vmax=1, cmap="magma")
     axes.figure.colorbar(image, ax=axes, label="share of capacity in use")
     axes.set_ylabel("provider")
 
 
-def _tasks(scenario: AspSelection, axes: Axes, context: Tensor, path: Tensor) -> None:
+def _tasks(schedule: Schedule, axes: Axes) -> None:
     """Draw each task as a box as long as it ran and as high as its demand; a line marks the capacity.
 
-    Boxes lie in the lowest gap that holds them, so they may reach above the line: several gaps may hold one.
+    Boxes lie in the lowest gap that holds them, so they may reach above the line: several gaps may hold one task.
     """
-    fleet = scenario.fleet_of(context[None])
-    boxes, crashes = _boxes(scenario, context, path, fleet)
-    scale = scenario.largest
-    for start, length, provider, foot, height, utility in boxes:
-        axes.add_patch(Rectangle((start / HOUR, provider + foot / scale), length / HOUR, height / scale,
-                                 facecolor=COLOURS(utility), linewidth=0))
-    for provider, capacity in enumerate(fleet.capacity[0].tolist()):
-        axes.hlines(provider + capacity / scale, 0, scenario.tasks_of(context[None])[0][0, -1] / HOUR, color="grey",
-                    linewidth=0.6)
+    boxes, crashes = boxes_and_crashes(schedule)
+    scale, capacity = schedule.largest, schedule.workload.fleet.capacity[0].tolist()
+    for box in boxes:
+        axes.add_patch(Rectangle((box.start / HOUR, box.provider + box.foot / scale), box.length / HOUR,
+                                 box.height / scale, facecolor=COLOURS(box.utility), linewidth=0))
+    for provider, most in enumerate(capacity):
+        axes.hlines(provider + most / scale, 0, schedule.workload.arrivals[0, -1] / HOUR, color="grey", linewidth=0.6)
     if crashes:
         times, providers = zip(*crashes, strict=True)
-        axes.plot(np.array(times) / HOUR, np.array(providers) + 0.5, "x", color=CRASHED, label="crash")
+        axes.plot(np.array(times) / HOUR, np.array(providers) + 0.5, "x", color=ACCENT, label="crash")
         axes.legend(loc="upper right")
     axes.figure.colorbar(ScalarMappable(Normalize(0, 1), COLOURS), ax=axes, label="utility")
-    axes.set(ylabel="provider, demand up to its capacity", ylim=(0, scenario.size))
+    axes.set(ylabel="provider, demand up to its capacity", ylim=(0, len(capacity)))
 
 
-Box = tuple[float, float, int, float, float, float]
-"""Start [s], length [s], provider, foot and height in units of demand, utility."""
-
-
-def _boxes(scenario: AspSelection, context: Tensor, path: Tensor,
-           fleet: Fleet) -> tuple[list[Box], list[tuple[float, int]]]:
+def boxes_and_crashes(schedule: Schedule) -> tuple[list[Box], list[tuple[float, int]]]:
     """Return a box for each task that ran, cut off where its provider crashed, and the crashes (time [s], provider)."""
-    arrivals, demands = (values[0].double() for values in scenario.tasks_of(context[None]))
-    decisions, steps = scenario.design_of(path[-1:])[0].long(), int(scenario.parts(path[-1:])[2][0])
-    last_crash = scenario.parts(path)[1][:, -scenario.size:]
-    running: dict[int, list[list[float]]] = {provider: [] for provider in range(scenario.size)}
+    workload, last = schedule.workload, len(schedule.free) - 1
+    if schedule.decisions is None or schedule.crashed is None:
+        return [], []
     boxes: list[Box] = []
     crashes: list[tuple[float, int]] = []
-    for task in range(steps):
-        now, provider, demand = float(arrivals[task]), int(decisions[task]), float(demands[task])
-        there = [one for one in running[provider] if one[1] > now]
-        if int(last_crash[min(task + 1, len(path) - 1), provider]) == task:
+    for task, provider in enumerate(schedule.decisions.tolist()):
+        now, demand = float(workload.arrivals[0, task]), workload.demands[:, task].double()
+        if int(schedule.crashed[min(task + 1, last), provider]) == task:
             crashes.append((now, provider))
-            boxes = [(box[0], min(box[1], now - box[0]), *box[2:]) if box[2] == provider else box for box in boxes]
-            running[provider] = []
+            boxes = [box._replace(length=min(box.length, now - box.start)) if box.provider == provider else box
+                     for box in boxes]
             continue
-        foot = _gap(there, demand)
-        length = float(runtime(demand))
-        running[provider] = [*there, [now, now + length, foot, demand]]
-        utility = float(fleet.utility(demands[task:task + 1])[0, provider])
-        boxes.append((now, length, provider, foot, demand, utility))
+        foot = 0.0
+        for box in sorted((box for box in boxes if box.provider == provider and box.start + box.length > now),
+                          key=lambda box: box.foot):
+            if foot + float(demand) <= box.foot:
+                break
+            foot = max(foot, box.foot + box.height)
+        utility = float(workload.fleet.utility(demand)[0, provider])
+        boxes.append(Box(now, float(runtime(demand)), provider, foot, float(demand), utility))
     return boxes, crashes
-
-
-def _gap(running: list[list[float]], demand: float) -> float:
-    """Return the lowest foot at which a box of this height overlaps none of those running."""
-    foot = 0.0
-    for _, _, low, height in sorted(running, key=lambda one: one[2]):
-        if foot + demand <= low:
-            break
-        foot = max(foot, low + height)
-    return foot

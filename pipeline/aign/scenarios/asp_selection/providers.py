@@ -50,13 +50,38 @@ class Fleet:
         return self.height * share.clamp(0.0, 1.0)
 
     def rows(self) -> Tensor:
-        """Return the fleet as context values (B, 4 J)."""
+        """Return the fleets as context values (B, 4 J)."""
         return torch.cat([self.capacity, self.lower, self.upper, self.height], dim=1)
 
     @classmethod
     def of(cls, rows: Tensor) -> Fleet:
-        """Read a fleet off context values (B, 4 J)."""
+        """Read fleets off context values (B, 4 J)."""
         return cls(*rows.chunk(4, dim=1))
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """What contexts say: providers and the tasks that arrive.
+
+    Attributes:
+        fleet: the providers, float64.
+        arrivals: (B, T) [s], float32, never decreasing.
+        demands: (B, T) float32.
+    """
+
+    fleet: Fleet
+    arrivals: Tensor
+    demands: Tensor
+
+    @classmethod
+    def read(cls, contexts: Tensor, providers: int) -> Workload:
+        """Read contexts (B, 4 J + 2 T)."""
+        return cls(Fleet.of(contexts[:, :4 * providers].double()), *contexts[:, 4 * providers:].chunk(2, dim=1))
+
+    def row(self, row: int) -> Workload:
+        """Return the workload of one network, B = 1."""
+        here = slice(row, row + 1)
+        return Workload(Fleet.of(self.fleet.rows()[here]), self.arrivals[here], self.demands[here])
 
 
 def drawn_fleets(count: int, providers: int, largest: float, generator: torch.Generator) -> Fleet:
@@ -68,12 +93,12 @@ def drawn_fleets(count: int, providers: int, largest: float, generator: torch.Ge
         largest: largest capacity.
         generator: of all draws.
     """
-    def ladder(steps: int) -> Tensor:
+    def drawn(steps: int) -> Tensor:
         return torch.randint(steps, (count, providers), generator=generator)
 
-    capacity = LEAST_CAPACITY + 100.0 * ladder(round((largest - LEAST_CAPACITY) / 100.0) + 1)
-    lower, foot = 10.0 * ladder(10), ladder(10)
-    upper, top = 150.0 + 10.0 * ladder(10), 10 + ladder(10)
+    capacity = LEAST_CAPACITY + 100.0 * drawn(round((largest - LEAST_CAPACITY) / 100.0) + 1)
+    lower, foot = 10.0 * drawn(10), drawn(10)
+    upper, top = 150.0 + 10.0 * drawn(10), 10 + drawn(10)
     return Fleet(capacity, lower, upper, (top - foot) / 20.0)
 
 

@@ -73,7 +73,9 @@ def threshold(view: View) -> Tensor:
     return torch.where(spare.any(1, keepdim=True), _best_of(spare, view), prophet(view))
 
 
-RULES: dict[str, Callable[[View], Tensor]] = {
+Policy = Callable[[View], Tensor]
+"""From what can be looked at to scores (B, J), of which the largest decides."""
+RULES: dict[str, Policy] = {
     "random": random, "round_robin": round_robin, "crash_avoid": crash_avoid, "greedy": greedy, "prophet": prophet,
     "threshold": threshold}
 

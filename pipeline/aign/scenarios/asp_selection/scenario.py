@@ -14,21 +14,21 @@ from pydantic import Field
 from torch import Tensor
 
 from aign.errors import ContextError
-from aign.scenarios.asp_selection import certificate
+from aign.scenarios.asp_selection.certificate import Certifier
 from aign.scenarios.asp_selection.providers import (
     CURVE_BOUNDS,
     CURVES,
     DEMANDS,
     LEAST_CAPACITY,
-    Fleet,
+    Workload,
     drawn_fleets,
     drawn_tasks,
 )
-from aign.scenarios.asp_selection.rules import RULES, View
-from aign.scenarios.asp_selection.simulation import Latest, loss
+from aign.scenarios.asp_selection.rules import RULES, Policy, View
+from aign.scenarios.asp_selection.simulation import RecentTasks, Schedule, loss
+from aign.scenarios.core import Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate
 from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import Feature, ScenarioParameters
 from aign.scenarios.core.sequential import Rule, SequentialScenario
 
 if TYPE_CHECKING:
@@ -52,25 +52,45 @@ class AspParameters(ScenarioParameters):
 
 
 class AspSelection(SequentialScenario[AspParameters]):
-    """Assign each arriving task to a provider of AI-generated content; whoever is overloaded crashes.
+    """Assign tasks of AI-generated content, as they arrive, to service providers; an overloaded provider crashes.
 
-    Tasks arrive in a Poisson process of 0.001/s, the first at time 0, with demands of 100, 110, ..., 250. A task takes
-    up its demand of the provider's capacity for 60 (0.001 t^2 + 2.5 t - 14) seconds. Step = next arrival; tasks whose
-    time is over have left by then.
+    J providers have limited capacities. T tasks arrive one by one; each occupies its demand of the chosen provider's
+    capacity while it runs. Each provider's quality rises with the demand of the task, by a curve that is hidden where
+    all contexts share one fleet. The design is the whole sequence of T choices.
 
     | | |
     |---|---|
-    | observation | free share of each capacity (J), demand / 250 of the task to be assigned (0 after the last), |
-    | | capacities / largest (J), the fleet's curves where every context has its own (3 J), t/T |
-    | action | J scores, of which the largest chooses the provider |
-    | reward | with room: the utility of the task at that provider, at once; without: the provider crashes, the task |
-    | | and all that run there are lost, and the reward is -(2 + sum over those of 2 x the share still to run) |
-    | start | every provider idle, first task waiting |
-    | end | after T decisions |
+    | context | per provider: capacity c_j [1], curve (lower demand, upper demand, height) [1]; |
+    | | per task: arrival [s], demand d_i in 100, 110, ..., 250 [1]; C = 4J + 2T values |
+    | state | free share of each capacity (J) and demand / 250 of the task to be assigned (0 after the last); behind |
+    | | them, not generated: totals, number of tasks assigned, all choices |
+    | observation | the state; capacities / largest (J); the curves where each context has its own fleet (3J); t/T |
+    | action | J scores; the largest chooses the provider |
+    | reward | with room: u_j(d_i), at once; without: the provider crashes, the task and all that run there are lost, |
+    | | and the reward is -2 (1 + sum over the interrupted tasks of the share of their runtime left) |
+    | start | every provider idle, the first task waiting at time 0 |
+    | end | after T choices; one step is one arrival |
+    | design | the T choices; utility: the sum of rewards |
 
-    The utility of an episode is the sum of its rewards; that of a task lost later is kept. Totals are the sums that
-    the labels are made of, the work assigned to each provider (demand x runtime) and the number of the task that last
-    crashed each provider, from which together with the decisions all that runs follows.
+    **Equations.** Quality u_j(d) = height_j clip((d - lower_j) / (upper_j - lower_j), 0, 1). Runtime in seconds
+    60 (0.001 d^2 + 2.5 d - 14). Arrivals: a Poisson process of 0.001 tasks/s.
+
+    **Labels.** crashes; lost_tasks; finished_rate (share of tasks not lost); max_occupancy (largest share of a capacity
+    in use); jain_load (Jain's index of demand x runtime over providers); utility_per_task.
+
+    **Parameters.** providers J (20), tasks T (1000), capacities ("400-900" or "400-1500"), fleet (seed of the one fleet
+    of all contexts, or "drawn": one for each context).
+
+    **Certificate.** Upper bound by weak duality of the linear relaxation (fractional assignment, all arrivals known),
+    with an allowance for what crashes can gain: it holds under any constraints. Its prices come from HiGHS for small
+    networks and from descent on the dual for large ones. The design is the best of several assignments.
+
+    **Rules.** random, round_robin, crash_avoid (most capacity free; also the zero of the normalised return); with the
+    curves known: greedy (highest quality, room or not), prophet (highest quality with room), threshold (as prophet,
+    but a quarter of the capacity is kept free).
+
+    **Source.** Du et al., Diffusion-based reinforcement learning for edge-enabled AI-generated content services, 2024,
+    and the ranges of its published code.
     """
 
     name = "asp-selection"
@@ -104,12 +124,12 @@ class AspSelection(SequentialScenario[AspParameters]):
                                  Feature("arrival", "s", 0.0, 1e4 * tasks, tasks),
                                  Feature("demand", "1", *DEMANDS, tasks))
         self.state_features = (Feature("free_share", "1", 0.0, 1.0, size), Feature("demand", "1/250", 0.0, 1.0))
-        shown = tuple(Feature(name, "of largest", 0.0, 1.0, size) for name in CURVES) if self.drawn else ()
-        self.observation_features = (*self.state_features, Feature("capacity", "of largest", 0.0, 1.0, size), *shown,
-                                     Feature("time", "1", 0.0, 1.0))
-        self.rules = {name: self._rule(name) for name in RULES}
+        curves_observed = tuple(Feature(name, "of largest", 0.0, 1.0, size) for name in CURVES) if self.drawn else ()
+        self.observation_features = (*self.state_features, Feature("capacity", "of largest", 0.0, 1.0, size),
+                                     *curves_observed, Feature("time", "1", 0.0, 1.0))
+        self.rules = {name: self._rule(policy) for name, policy in RULES.items()}
         self.presets = {"first": self.draw_contexts(1, torch.Generator().manual_seed(0))[0]}
-        self._known = certificate.Known()
+        self._certifier = Certifier(size, self._simulate)
 
     @property
     def drawn(self) -> bool:
@@ -120,8 +140,8 @@ class AspSelection(SequentialScenario[AspParameters]):
     def draw_contexts(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw arrivals and demands, and fleets unless there is one for all."""
         if isinstance(self.parameters.fleet, int):
-            one = drawn_fleets(1, self.size, self.largest, torch.Generator().manual_seed(self.parameters.fleet))
-            fleet = one.rows().expand(count, -1)
+            common = drawn_fleets(1, self.size, self.largest, torch.Generator().manual_seed(self.parameters.fleet))
+            fleet = common.rows().expand(count, -1)
         else:
             fleet = drawn_fleets(count, self.size, self.largest, generator).rows()
         return torch.cat([fleet, *drawn_tasks(count, self.horizon, generator)], dim=1)
@@ -133,84 +153,74 @@ class AspSelection(SequentialScenario[AspParameters]):
             ContextError: naming the first value at fault, with what is allowed.
         """
         contexts = super().check_contexts(contexts)
-        early = self.tasks_of(contexts)[0].diff(dim=1) < 0
+        early = self.workload(contexts).arrivals.diff(dim=1) < 0
         if bool(early.any()):
             row, place = map(int, early.nonzero()[0])
             raise ContextError(f"Context {row}: arrival[{place + 1}] lies before arrival[{place}]; allowed: times [s] "
-                               "that never fall.")
+                               "that never decrease.")
         return contexts
 
     def perturbed_contexts(self, contexts: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:
-        """Return events with other demands and arrivals, which never fall, and other fleets where each context has its
-        own; see `Scenario`.
-        """
+        """Return contexts with other demands and ordered arrivals, and other fleets where each context has its own."""
         moved = super().perturbed_contexts(contexts, scale, generator)
-        arrivals, demands = self.tasks_of(moved)
-        fleet = (moved if self.drawn else contexts)[:, :4 * self.size]
-        return torch.cat([fleet, arrivals.sort(dim=1).values, demands], dim=1)
+        tasks, fleet = self.workload(moved), (moved if self.drawn else contexts)[:, :4 * self.size]
+        return torch.cat([fleet, tasks.arrivals.sort(dim=1).values, tasks.demands], dim=1)
 
-    def fleet_of(self, contexts: Tensor) -> Fleet:
-        """Return the providers of contexts (B, C), float64."""
-        return Fleet.of(contexts[:, :4 * self.size].double())
-
-    def tasks_of(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
-        """Return arrivals [s] and demands of contexts (B, C), each (B, T) float32."""
-        arrivals, demands = contexts[:, 4 * self.size:].chunk(2, dim=1)
-        return arrivals, demands
+    def workload(self, contexts: Tensor) -> Workload:
+        """Return providers and tasks of contexts (B, C)."""
+        return Workload.read(contexts, self.size)
 
     # --- dynamics ------------------------------------------------------------------------------------------------
     def start(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Return all capacity free and the first demand (B, S), and the first totals (B, K)."""
         idle = torch.ones(len(contexts), self.size, dtype=torch.float64, device=contexts.device)
-        first = self.tasks_of(contexts)[1][:, :1].double() / DEMANDS[1]
+        first = self.workload(contexts).demands[:, :1].double() / DEMANDS[1]
         nothing = idle.new_zeros(len(contexts), len(SUMS) + self.size)
         return torch.cat([idle, first], dim=1), torch.cat([nothing, -idle], dim=1)
 
     def decide(self, contexts: Tensor, observed: Tensor, totals: Tensor, time: Tensor, past: Tensor,
                decision: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Assign one task in each network; see the class and `SequentialScenario.decide`."""
-        (arrivals, demands), fleet, place = self.tasks_of(contexts), self.fleet_of(contexts), time[:, None]
+        workload, place = self.workload(contexts), time[:, None]
         provider = decision.long()
-        latest = Latest.of(arrivals, demands, past[:, :, 0].scatter(1, place, decision.to(past.dtype)), time + 1)
+        tasks = RecentTasks.of(workload, past[:, :, 0].scatter(1, place, decision.to(past.dtype)), time + 1)
         sums, work, crashed = totals.double().split([len(SUMS), self.size, self.size], dim=1)
-        before = latest.running(latest.start[:, 0], crashed, time)
-        demand, capacity = latest.demand[:, :1], fleet.capacity.gather(1, provider)
+        before = tasks.running(tasks.start[:, 0], crashed, time)
+        demand, capacity = tasks.demand[:, :1], workload.fleet.capacity.gather(1, provider)
         needed = before.used(self.size).gather(1, provider) + demand
         fits = needed <= capacity
         interrupted = before.runs & (before.provider == provider) & ~fits
-        rewards = torch.where(fits[:, 0], fleet.utility(demand[:, 0]).gather(1, provider)[:, 0],
+        rewards = torch.where(fits[:, 0], workload.fleet.utility(demand[:, 0]).gather(1, provider)[:, 0],
                               -loss(interrupted, before.left))
         sums = torch.cat([sums[:, :1] + rewards[:, None], sums[:, 1:2] + ~fits,
                           sums[:, 2:3] + ~fits + interrupted.sum(1, keepdim=True),
                           sums[:, 3:].maximum(fits * needed / capacity)], dim=1)
-        work = work.scatter_add(1, provider, fits * demand * latest.duration[:, :1])
+        work = work.scatter_add(1, provider, fits * demand * tasks.duration[:, :1])
         crashed = crashed.scatter(1, provider, torch.where(fits, crashed.gather(1, provider), place.double()))
-        observed = self._observed(contexts, latest, time + 1, crashed)
-        return observed, torch.cat([sums, work, crashed], dim=1), rewards
+        return self._observed(workload, tasks, time + 1, crashed), torch.cat([sums, work, crashed], dim=1), rewards
 
-    def _observed(self, contexts: Tensor, latest: Latest, count: Tensor, crashed: Tensor) -> Tensor:
+    def _observed(self, workload: Workload, tasks: RecentTasks, count: Tensor, crashed: Tensor) -> Tensor:
         """Return what is observed (B, S) when `count` tasks (B,) were assigned and the next one arrives.
 
         After the last task the clock stands still, and no capacity is asked for.
         """
-        arrivals, demands = self.tasks_of(contexts)
         place = count.clamp_max(self.horizon - 1)[:, None]
-        busy = latest.running(arrivals.gather(1, place)[:, 0].double(), crashed, count)
-        demand = (count[:, None] < self.horizon) * demands.gather(1, place).double() / DEMANDS[1]
-        return torch.cat([1.0 - busy.used(self.size) / self.fleet_of(contexts).capacity, demand], dim=1)
+        busy = tasks.running(workload.arrivals.gather(1, place)[:, 0].double(), crashed, count)
+        demand = (count[:, None] < self.horizon) * workload.demands.gather(1, place).double() / DEMANDS[1]
+        return torch.cat([1.0 - busy.used(self.size) / workload.fleet.capacity, demand], dim=1)
 
     def fixed_observation(self, contexts: Tensor) -> Tensor:
         """Return the capacities, and the curves where every context has its own, each relative to its largest."""
-        fleet = self.fleet_of(contexts)
+        fleet = self.workload(contexts).fleet
         curves = [fleet.lower / CURVE_BOUNDS[0][1], fleet.upper / CURVE_BOUNDS[1][1], fleet.height / CURVE_BOUNDS[2][1]]
         return torch.cat([fleet.capacity / self.largest, *(curves if self.drawn else [])], dim=1).float()
 
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
         """Return the observation, and where curves are observed the utility of the task at each provider."""
-        seen = super().agent_observations(contexts, states, time)
+        observations = super().agent_observations(contexts, states, time)
         if not self.drawn:
-            return seen
-        return torch.cat([seen, self.view(contexts, states).utility.float()[:, None]], dim=2)
+            return observations
+        return torch.cat([observations, self.view(contexts, states).utility.float()[:, None]], dim=2)
 
     # --- episodes ------------------------------------------------------------------------------------------------
     def result(self, contexts: Tensor, totals: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -228,29 +238,40 @@ class AspSelection(SequentialScenario[AspParameters]):
 
     def _free(self, contexts: Tensor, observed: Tensor) -> Tensor:
         """Return the capacity not in use (B, J), rounded so that no task is kept out by the last digit of a share."""
-        return (observed[:, :self.size].double() * self.fleet_of(contexts).capacity).round(decimals=3)
+        return (observed[:, :self.size].double() * self.workload(contexts).fleet.capacity).round(decimals=3)
 
     def view(self, contexts: Tensor, states: Tensor) -> View:
         """Return what rules look at in states (B, Z)."""
         observed, _, time, _ = self.parts(states)
-        fleet, (arrivals, demands) = self.fleet_of(contexts), self.tasks_of(contexts)
-        place = time.clamp_max(self.horizon - 1)[:, None]
-        demand = demands.gather(1, place)[:, 0].double()
-        return View(fleet.capacity, self._free(contexts, observed), demand, fleet.utility(demand), time,
-                    arrivals.gather(1, place)[:, 0])
+        workload, place = self.workload(contexts), time.clamp_max(self.horizon - 1)[:, None]
+        demand = workload.demands.gather(1, place)[:, 0].double()
+        return View(workload.fleet.capacity, self._free(contexts, observed), demand, workload.fleet.utility(demand),
+                    time, workload.arrivals.gather(1, place)[:, 0])
 
-    def _rule(self, name: str) -> Rule:
-        return lambda contexts, states: RULES[name](self.view(contexts, states))
+    def _rule(self, policy: Policy) -> Rule:
+        return lambda contexts, states: policy(self.view(contexts, states))
+
+    def _simulate(self, policy: Policy, contexts: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        states = self.rollout(self._rule(policy), contexts)
+        return self.design_of(states).float(), *self.outcome(contexts, states)
 
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the utility (B,) of choosing whoever has most capacity free."""
-        return self.outcome(contexts, self.played(self.rules["crash_avoid"], contexts))[0]
+        return self.outcome(contexts, self.rollout(self.rules["crash_avoid"], contexts))[0]
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the bound of the linear relaxation and the best of several assignments; see `certificate`."""
-        return certificate.certify(self, contexts, constraints, self._known)
+        return self._certifier.certify(contexts, constraints)
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw who ran what and how full each provider was; see `picture`."""
         from aign.scenarios.asp_selection.picture import draw
-        return draw(self, context, path, title)
+        return draw(self.schedule(context, path), title)
+
+    def schedule(self, context: Tensor, path: Tensor) -> Schedule:
+        """Return what states (t+1, Z), or only their observed part (t+1, S), tell of an episode in one context (C,)."""
+        context, path, decisions, crashed = context.cpu(), path.cpu(), None, None
+        if path.shape[1] > self.state_size:
+            _, totals, time, past = self.parts(path)
+            decisions, crashed = past[-1, :int(time[-1]), 0].long(), totals[:, -self.size:]
+        return Schedule(self.workload(context[None]), self.largest, path[:, :self.size], decisions, crashed)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.scenarios.asp_selection.providers import DEMANDS, runtime
+from aign.scenarios.asp_selection.providers import DEMANDS, Workload, runtime
 
 CRASH_PENALTY = 2.0
 """Lost by a crash, and by each task it interrupts in proportion to what was left of it."""
@@ -24,7 +24,7 @@ FEWEST = 48
 
 
 @dataclass(frozen=True, eq=False)
-class Running:
+class ActiveTasks:
     """Which of the latest tasks are being executed.
 
     Attributes:
@@ -45,7 +45,7 @@ class Running:
 
 
 @dataclass(frozen=True, eq=False)
-class Latest:
+class RecentTasks:
     """The latest tasks of each network, newest first; all that can still run are among them.
 
     Attributes:
@@ -63,15 +63,15 @@ class Latest:
     duration: Tensor
 
     @classmethod
-    def of(cls, arrivals: Tensor, demands: Tensor, decisions: Tensor, count: Tensor) -> Latest:
+    def of(cls, workload: Workload, decisions: Tensor, count: Tensor) -> RecentTasks:
         """Return the latest of the first `count` tasks.
 
         Args:
-            arrivals: (B, T) [s], rising.
-            demands: (B, T).
+            workload: of B networks.
             decisions: (B, T) providers chosen, of any type; read up to `count`.
             count: (B,) int64, at least 1.
         """
+        arrivals, demands = workload.arrivals, workload.demands
         size, now = FEWEST, arrivals.gather(1, count[:, None] - 1)
         while size < arrivals.shape[1] and bool(
                 (now - arrivals.gather(1, (count[:, None] - 1 - size).clamp_min(0)) < LONGEST)
@@ -83,7 +83,7 @@ class Latest:
         return cls(number, decisions.gather(1, place).long().clamp_min(0), demand, arrivals.gather(1, place).double(),
                    runtime(demand))
 
-    def running(self, now: Tensor, crashed: Tensor, count: Tensor) -> Running:
+    def running(self, now: Tensor, crashed: Tensor, count: Tensor) -> ActiveTasks:
         """Return the tasks being executed; those that end now have left.
 
         Args:
@@ -94,7 +94,26 @@ class Latest:
         left = 1.0 - (now[:, None] - self.start) / self.duration
         runs = (left > 0.0) & (self.number > crashed.gather(1, self.provider)) & (self.number < count[:, None])
         runs &= self.number >= 0
-        return Running(runs, self.provider, self.demand * runs, left * runs)
+        return ActiveTasks(runs, self.provider, self.demand * runs, left * runs)
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """What happened in one network until now.
+
+    Attributes:
+        workload: of the network, B = 1.
+        largest: largest capacity that a provider may have.
+        free: (t+1, J) share of each capacity not in use, after 0, 1, ..., t tasks.
+        decisions: (t,) int64, provider of each task; None where only observations are known.
+        crashed: (t+1, J) number of the task that last crashed each provider, -1 without any; None likewise.
+    """
+
+    workload: Workload
+    largest: float
+    free: Tensor
+    decisions: Tensor | None = None
+    crashed: Tensor | None = None
 
 
 def loss(interrupted: Tensor, left: Tensor) -> Tensor:

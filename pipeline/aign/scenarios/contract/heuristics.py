@@ -18,8 +18,8 @@ def blind_contract(market: Market) -> tuple[Tensor, Tensor]:
     """Return the single contract that asks for nothing (x = 1) and that every conceivable type accepts (f * 100): it
     needs no knowledge of the market.
     """
-    one = torch.ones_like(market.share)
-    return one, up(market.terms.f * MOST_COMPLEXITY * one)
+    speed = torch.ones_like(market.share)
+    return speed, up(market.terms.f * MOST_COMPLEXITY * speed)
 
 
 def efficient_speeds(market: Market) -> Tensor:

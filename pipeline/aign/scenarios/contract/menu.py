@@ -19,11 +19,11 @@ import torch
 from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 
-from aign.scenarios.core.scenario import ScenarioParameters
+from aign.scenarios.core import ScenarioParameters
 
 LEAST_COMPLEXITY, MOST_COMPLEXITY = 10.0, 100.0
 """Range of theta (section IV-E)."""
-COIN = 2.0**-16
+GRID = 2.0**-16
 """Speeds and rewards are whole multiples of this: exact in float32, so that storing a menu changes nobody's choice."""
 TOLERANCE = 1e-6
 """Providers count payoffs as equal that differ by less, and then sign the contract meant for them: the best menus make
@@ -55,9 +55,9 @@ class ContractParameters(ScenarioParameters):
 
     @field_validator("x_max", "reward_max")
     @classmethod
-    def on_the_grid(cls, given: float) -> float:
+    def on_the_grid(cls, bound: float) -> float:
         """Return the bound rounded down to the grid of menus."""
-        return math.floor(given / COIN) * COIN
+        return math.floor(bound / GRID) * GRID
 
     @model_validator(mode="after")
     def everybody_can_be_served(self) -> Self:
@@ -90,6 +90,11 @@ class Market:
         share, complexity, longest = contexts.double().split([terms.types, terms.types, 1], dim=1)
         return cls(share.contiguous(), complexity.contiguous(), longest[:, 0], terms)
 
+    def row(self, row: int) -> Market:
+        """Return the market of one network (B = 1), on the CPU."""
+        here = slice(row, row + 1)
+        return Market(self.share[here].cpu(), self.complexity[here].cpu(), self.longest[here].cpu(), self.terms)
+
     @property
     def cost(self) -> Tensor:
         """(B, Q) cost of one unit of speed, f theta_q."""
@@ -107,7 +112,7 @@ class Market:
 
 
 @dataclass(frozen=True, eq=False)
-class Signed:
+class MenuChoice:
     """What the types do with a menu.
 
     Attributes:
@@ -122,7 +127,7 @@ class Signed:
     payoffs: Tensor
 
 
-def sign(market: Market, speed: Tensor, reward: Tensor) -> Signed:
+def sign(market: Market, speed: Tensor, reward: Tensor) -> MenuChoice:
     """Let every type choose from the menu, speed and reward (B, K): the contract meant for it where none is better by
     more than `TOLERANCE`, else the first of the best; it signs where its best payoff is at least -`TOLERANCE`.
     """
@@ -130,31 +135,56 @@ def sign(market: Market, speed: Tensor, reward: Tensor) -> Signed:
     best, number = payoffs.amax(2), torch.arange(speed.shape[1], device=speed.device)
     first_best = torch.where(payoffs >= best[:, :, None], number, len(number)).amin(2)
     chosen = torch.where(payoffs.diagonal(dim1=1, dim2=2) >= best - TOLERANCE, number, first_best)
-    return Signed(speed.gather(1, chosen), reward.gather(1, chosen), best >= -TOLERANCE, payoffs)
+    return MenuChoice(speed.gather(1, chosen), reward.gather(1, chosen), best >= -TOLERANCE, payoffs)
 
 
 def slacks(payoffs: Tensor) -> tuple[Tensor, Tensor]:
     """Return individual rationality (B, Q) and incentive compatibility (B, Q, K) of payoffs (B, Q, K): what a type has
     from its own contract, and how much more than from each contract (0 from itself).
     """
-    own = payoffs.diagonal(dim1=1, dim2=2)
-    return own, own[:, :, None] - payoffs
+    rational = payoffs.diagonal(dim1=1, dim2=2)
+    return rational, rational[:, :, None] - payoffs
 
 
-def gain(market: Market, signed: Signed) -> Tensor:
+def gain(market: Market, choice: MenuChoice) -> Tensor:
     """Return the client's gain (B,) per provider over the blind contract (x = 1, reward f * 100).
 
     The difference cancels the revenue e1 theta^z1, which no menu changes as long as everybody signs and which is
     hundreds of times what the menu decides.
     """
-    price = market.terms.e2 * signed.speed**-market.terms.z2 + signed.reward
-    return (market.share * (market.blind - torch.where(signed.accepted, price, market.lost))).sum(1)
+    price = market.terms.e2 * choice.speed**-market.terms.z2 + choice.reward
+    return (market.share * (market.blind - torch.where(choice.accepted, price, market.lost))).sum(1)
 
 
 def penalised_gain(market: Market, speed: Tensor, reward: Tensor) -> Tensor:
     """Return the gain (B,) where every type takes its own contract, or minus the violations where a type would not."""
-    signed = sign(market, speed, reward)
-    rational, compatible = slacks(signed.payoffs)
+    choice = sign(market, speed, reward)
+    rational, compatible = slacks(choice.payoffs)
     valid = (rational >= -TOLERANCE).all(1) & (compatible >= -TOLERANCE).flatten(1).all(1)
     broken = rational.clamp_max(0).sum(1) + compatible.clamp_max(0).flatten(1).sum(1)
-    return torch.where(valid, gain(market, signed), broken)
+    return torch.where(valid, gain(market, choice), broken)
+
+
+def utility(market: Market, speed: Tensor, reward: Tensor) -> Tensor:
+    """Return the utility (B,) of menus (B, Q) under the market's terms: `gain` or `penalised_gain`."""
+    if market.terms.reward == "penalty":
+        return penalised_gain(market, speed, reward)
+    return gain(market, sign(market, speed, reward))
+
+
+def split(designs: Tensor, terms: ContractParameters) -> tuple[Tensor, Tensor]:
+    """Return speeds and rewards (B, Q) of designs (B, X), float64."""
+    speed, reward = designs.double().split(terms.types, 1)
+    return speed.contiguous(), reward.contiguous()
+
+
+def bounds(terms: ContractParameters, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the least and the largest design (X,)."""
+    low = torch.tensor([1.0] * terms.types + [0.0] * terms.types, device=device)
+    return low, torch.tensor([terms.x_max] * terms.types + [terms.reward_max] * terms.types, device=device)
+
+
+def admissible(designs: Tensor, terms: ContractParameters) -> Tensor:
+    """Return the nearest menu within bounds on the grid."""
+    low, high = bounds(terms, designs.device)
+    return ((designs / GRID).round() * GRID).clamp(low, high).to(designs.dtype)

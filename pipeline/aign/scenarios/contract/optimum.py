@@ -17,7 +17,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from aign.scenarios.contract.menu import COIN, TOLERANCE, Market, gain, sign, slacks
+from aign.scenarios.contract.menu import GRID, TOLERANCE, Market, gain, sign, slacks
+
+ROUNDING = 1e-12
+"""Largest error of a difference of payoffs in float64."""
 
 
 def virtual_cost(market: Market) -> Tensor:
@@ -25,9 +28,6 @@ def virtual_cost(market: Market) -> Tensor:
     below = market.share.cumsum(1) - market.share
     step = market.complexity.diff(dim=1, prepend=market.complexity[:, :1])
     return market.share * market.complexity + below * step
-
-ROUNDING = 1e-12
-"""Largest error of a difference of payoffs in float64."""
 
 
 def antitonic(share: Tensor, weight: Tensor) -> Tensor:
@@ -103,13 +103,13 @@ def indifference(market: Market) -> Tensor:
 
 def aligned(market: Market, served: Tensor, speed: Tensor, reward: Tensor, rational: float = 0.0,
             compatible: float = 0.0) -> tuple[Tensor, Tensor]:
-    """Return the menu on the grid of `COIN`, valid exactly: types 1..served (B,) sign their own contracts, with slacks
+    """Return the menu on the grid of `GRID`, valid exactly: types 1..served (B,) sign their own contracts, with slacks
     of at least `rational` and `compatible`; the others repeat the last of these.
 
     Speeds (falling) are rounded; rewards, from the last type to the first, are brought into the interval their
     neighbour leaves them. Two contracts so alike that the interval holds no multiple become one.
     """
-    x, r = (speed / COIN).round() * COIN, torch.zeros_like(reward)
+    x, r = (speed / GRID).round() * GRID, torch.zeros_like(reward)
     cost = market.cost
     for q in range(market.terms.types - 1, -1, -1):
         least = up(cost[:, q] * x[:, q] + rational)
@@ -130,7 +130,7 @@ def aligned(market: Market, served: Tensor, speed: Tensor, reward: Tensor, ratio
 
 def valid(market: Market, speed: Tensor, reward: Tensor) -> tuple[Tensor, Tensor]:
     """Return a menu near the given one, (B, Q) each on the grid, that is individually rational and incentive
-    compatible: the same where it is; else speeds are made to fall, then each reward is brought into the interval its
+    compatible: the same where it is; else speeds are made decreasing, then each reward is brought into the interval its
     neighbours leave it.
 
     Speeds too high to be paid for within the largest reward shrink towards 1, along with their rewards.
@@ -139,7 +139,7 @@ def valid(market: Market, speed: Tensor, reward: Tensor) -> tuple[Tensor, Tensor
     everybody = torch.full_like(market.longest, types, dtype=torch.int64)
     x = antitonic(speed, torch.ones_like(speed))
     dearest, cheapest = best_rewards(market, x, types)[:, 0], market.cost[:, -1]
-    spare = 2 * types * COIN * (1 + cheapest)  # what rounding may add
+    spare = 2 * types * GRID * (1 + cheapest)  # what rounding may add
     room = market.terms.reward_max - cheapest - 2 * spare
     shrink = (room / (dearest - cheapest).clamp_min(1e-12)).clamp(0.0, 1.0)
     shrink = shrink.where(dearest > market.terms.reward_max - spare, 1.0)
@@ -148,15 +148,15 @@ def valid(market: Market, speed: Tensor, reward: Tensor) -> tuple[Tensor, Tensor
     fits = (near[1] <= market.terms.reward_max).all(1, keepdim=True)
     rational, compatible = slacks(sign(market, speed, reward).payoffs)
     stays = ((rational >= 0).all(1) & (compatible >= -ROUNDING).flatten(1).all(1))[:, None]
-    x, r = (torch.where(fits, one, other) for one, other in zip(near, least, strict=True))
+    x, r = (torch.where(fits, wanted, lowest) for wanted, lowest in zip(near, least, strict=True))
     return torch.where(stays, speed, x), torch.where(stays, reward, r)
 
 
 def up(values: Tensor) -> Tensor:
-    """Return the next multiples of `COIN` above."""
-    return (values / COIN).ceil() * COIN
+    """Return the next multiples of `GRID` above."""
+    return (values / GRID).ceil() * GRID
 
 
 def down(values: Tensor) -> Tensor:
-    """Return the next multiples of `COIN` below."""
-    return (values / COIN).floor() * COIN
+    """Return the next multiples of `GRID` below."""
+    return (values / GRID).floor() * GRID

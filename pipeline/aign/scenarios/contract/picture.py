@@ -1,11 +1,9 @@
-"""Pictures of a menu: the contracts with indifference curves, who prefers what, and the way there.
+"""Pictures of a menu: the contracts with indifference curves, who prefers what, and the menu as a table.
 
 Axes: Q types, T steps.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
@@ -14,42 +12,41 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aign.scenarios.contract.menu import sign, slacks
+from aign.scenarios.contract.menu import Market, MenuChoice, sign, slacks, split
+from aign.scenarios.core.drawing import INK, panels
 
-if TYPE_CHECKING:
-    from aign.scenarios.contract.scenario import Contract
-
-INK, ACCENT = "#1f2a44", "#d1495b"
-SHOWN = 6
+MOST_TYPES = 6
 """Rows of the table and curves at most: more types than these are thinned out."""
 
 
-def draw(scenario: Contract, context: Tensor, path: Tensor, title: str) -> Figure:
-    """Return the figure for context (C,) and path (T+1, 2Q)."""
-    figure = Figure(figsize=(13, 4.2), layout="constrained")
-    plane, heat, table = figure.subplots(1, 3, width_ratios=(1.3, 1, 1))
-    market = scenario.market(context[None].cpu())
-    speed, reward = path[-1:].double().cpu().split(scenario.parameters.types, 1)
-    longest, cost = float(market.longest[0]), market.cost[0].numpy()
-    signed = sign(market, speed, reward)
-    contracts = longest / speed[0].numpy(), reward[0].numpy()
-    types = len(cost)
-    few = np.unique(np.linspace(0, types - 1, min(types, SHOWN)).round().astype(int))
-    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, types))
-    latency = np.geomspace(longest / scenario.parameters.x_max, longest, 200)
-    for q in few:
-        level = float(signed.payoffs[0, q].amax().clamp_min(0))
-        plane.plot(latency, level + cost[q] * longest / latency, color=colours[q], linewidth=1,
-                   label=f"type {q + 1}, payoff {level:.2f}")
-    plane.scatter(*contracts, c=colours, s=60, edgecolors=INK, zorder=3)
-    plane.set(xlabel="latency L [s]", ylabel="reward R [credit]", title="contracts and indifference curves",
-              ylim=(0, 1.3 * float(max(contracts[1].max(), cost.max()))))
-    plane.legend(fontsize=8)
-    _preferences(heat, slacks(signed.payoffs)[1][0])
+def draw(market: Market, path: Tensor, title: str) -> Figure:
+    """Return the figure of a path (T+1, 2Q) in one market (B = 1); its last state is the design."""
+    figure, (plane, heat, table) = panels(title, (13, 4.2), columns=3, width_ratios=(1.3, 1, 1))
+    speed, reward = split(path[-1:].cpu(), market.terms)
+    choice, types = sign(market, speed, reward), market.terms.types
+    contracts = float(market.longest[0]) / speed[0].numpy(), reward[0].numpy()
+    few = np.unique(np.linspace(0, types - 1, min(types, MOST_TYPES)).round().astype(int))
+    _contracts(plane, market, choice, contracts, few)
+    _preferences(heat, slacks(choice.payoffs)[1][0])
     _table(table, [[str(q + 1), f"{float(market.share[0, q]):.2f}", f"{contracts[0][q]:.1f}", f"{contracts[1][q]:.2f}",
-                    _choice(signed.payoffs[0, q], bool(signed.accepted[0, q]), q)] for q in few])
-    figure.suptitle(title)
+                    _signed(choice, q)] for q in few])
     return figure
+
+
+def _contracts(axes: Axes, market: Market, choice: MenuChoice, contracts: tuple[np.ndarray, np.ndarray],
+               few: np.ndarray) -> None:
+    """Draw latencies and rewards, and each type's indifference curve through the contract it signs."""
+    longest, cost = float(market.longest[0]), market.cost[0].numpy()
+    colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.85, len(cost)))
+    latency = np.geomspace(longest / market.terms.x_max, longest, 200)
+    for q in few:
+        level = float(choice.payoffs[0, q].amax().clamp_min(0))
+        axes.plot(latency, level + cost[q] * longest / latency, color=colours[q], linewidth=1,
+                  label=f"type {q + 1}, payoff {level:.2f}")
+    axes.scatter(*contracts, c=colours, s=60, edgecolors=INK, zorder=3)
+    axes.set(xlabel="latency L [s]", ylabel="reward R [credit]", title="contracts and indifference curves",
+             ylim=(0, 1.3 * float(max(contracts[1].max(), cost.max()))))
+    axes.legend(fontsize=8)
 
 
 def _preferences(axes: Axes, compatible: Tensor) -> None:
@@ -71,9 +68,10 @@ def _table(axes: Axes, rows: list[list[str]]) -> None:
     table.scale(1, 1.5)
 
 
-def _choice(payoffs: Tensor, accepted: bool, own: int) -> str:
+def _signed(choice: MenuChoice, type_: int) -> str:
     """Return the number of the contract a type signs, or "none"."""
-    if not accepted:
+    if not bool(choice.accepted[0, type_]):
         return "none"
+    payoffs = choice.payoffs[0, type_]
     best = int(torch.argmax(payoffs))
-    return str(own + 1 if float(payoffs[own]) >= float(payoffs[best]) - 1e-6 else best + 1)
+    return str(type_ + 1 if float(payoffs[type_]) >= float(payoffs[best]) - 1e-6 else best + 1)

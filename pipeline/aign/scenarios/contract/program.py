@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from aign.scenarios.contract.menu import COIN, TOLERANCE, ContractParameters
+from aign.scenarios.contract.menu import GRID, TOLERANCE, Market
 from aign.scenarios.core.constraints import Constraint, Side, tightest
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -43,7 +44,7 @@ class Menu:
 
 
 @dataclass(frozen=True)
-class Found:
+class ProgramResult:
     """What a program tells of the cheapest menu, where not that there is none.
 
     Attributes:
@@ -62,22 +63,32 @@ class Program:
     """The linear constraints on a menu that serves types 1..k in one market.
 
     Attributes:
-        share, unit_cost: (Q,) p_q and f theta_q.
-        longest: L_max [s].
-        terms: the scenario's parameters.
+        market: of one network, B = 1, on the CPU.
         constraints: the request.
         served: k.
         strict: whether the menu is to survive rounding to the grid and to be valid exactly; otherwise providers may err
             by the tolerance of their choice, in the client's favour, so that the optimum is a bound.
     """
 
-    share: Array
-    unit_cost: Array
-    longest: float
-    terms: ContractParameters
+    market: Market
     constraints: Sequence[Constraint]
     served: int
     strict: bool
+
+    @cached_property
+    def share(self) -> Array:
+        """(Q,) probability of each type."""
+        return self.market.share[0].numpy()
+
+    @cached_property
+    def unit_cost(self) -> Array:
+        """(Q,) cost of one unit of speed."""
+        return self.market.cost[0].numpy()
+
+    @cached_property
+    def longest(self) -> float:
+        """L_max [s]."""
+        return float(self.market.longest[0])
 
     def most(self, label: str, limit: float = np.inf) -> float:
         """Return the least upper threshold asked of a label, and at most the limit."""
@@ -93,13 +104,13 @@ class Program:
         slip = 0.0 if self.strict else -2 * TOLERANCE
         rational, compatible = self.least("ir_slack", 0.0), self.least("ic_slack", 0.0)
         # A contract may not become one with its neighbour where they have to be told apart.
-        room = 4 * COIN * (1 + float(self.unit_cost.max())) if self.strict and compatible else 0.0
+        room = 4 * GRID * (1 + float(self.unit_cost.max())) if self.strict and compatible else 0.0
         return rational or slip, compatible + room or slip
 
     @property
     def room(self) -> float:
-        """What rounding to the grid may move a reward: a coin for each contract below it, and what its speed moves."""
-        return 2 * COIN * (self.served + 1 + float(self.unit_cost.sum())) if self.strict else 0.0
+        """What rounding may move a reward: a grid step for each contract below it, and what its speed moves."""
+        return 2 * GRID * (self.served + 1 + float(self.unit_cost.sum())) if self.strict else 0.0
 
     def rows(self) -> tuple[Array, Array, list[Side]]:
         """Return A (M, 2k), b (M,) of A [x | R] <= b, and for each row what it bounds."""
@@ -111,14 +122,14 @@ class Program:
             apart = eye[q] - eye[q + 1]
             rows += [(cost[q] * apart, -apart, -compatible, ("ic_slack", ">=")),
                      (-cost[q + 1] * apart, apart, -compatible, ("ic_slack", ">="))]
-        room, asps = self.room, self.terms.asps
+        room, asps = self.room, self.market.terms.asps
         senses: tuple[tuple[Literal["<=", ">="], float], ...] = (("<=", 1.0), (">=", -1.0))
-        for name, one, other, scale in (("payment", none, share, asps),
-                                        ("provider_utility", -share * cost, share, 1.0)):
+        for name, of_speed, of_reward, scale in (("payment", none, share, asps),
+                                                 ("provider_utility", -share * cost, share, 1.0)):
             for sense, sign in senses:
                 limit = tightest(self.constraints, (name, sense))
                 if np.isfinite(limit):
-                    rows.append((sign * one, sign * other, sign * limit / scale - room, (name, sense)))
+                    rows.append((sign * of_speed, sign * of_reward, sign * limit / scale - room, (name, sense)))
         bottom, left = self.most("ir_slack"), self.least("latency")
         if np.isfinite(bottom):
             rows.append((-cost[-1] * eye[-1], eye[-1], bottom - room, ("ir_slack", "<=")))
@@ -127,7 +138,7 @@ class Program:
         apart_by = self.least("monotonicity")
         if np.isfinite(apart_by) and apart_by > 0:
             rows += [(eye[q + 1] - eye[q], none, -apart_by - room, ("monotonicity", ">=")) for q in range(k - 1)]
-        matrix = np.array([np.concatenate([one, other]) for one, other, _, _ in rows])
+        matrix = np.array([np.concatenate(row[:2]) for row in rows])
         return matrix, np.array([limit for _, _, limit, _ in rows]), [side for _, _, _, side in rows]
 
     @property
@@ -135,13 +146,13 @@ class Program:
         """Bounds of x; they cross where no contract is fast enough."""
         latency = self.most("latency")
         slowest = self.longest / latency if latency > 0 else np.inf
-        slowest = max(1.0, slowest + (2 * COIN if self.strict and slowest > 1 else 0.0))
-        return slowest, self.terms.x_max
+        slowest = max(1.0, slowest + (2 * GRID if self.strict and slowest > 1 else 0.0))
+        return slowest, self.market.terms.x_max
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
         """Bounds of x and R."""
-        return [self.speeds] * self.served + [(0.0, self.terms.reward_max - self.room)] * self.served
+        return [self.speeds] * self.served + [(0.0, self.market.terms.reward_max - self.room)] * self.served
 
     @property
     def possible(self) -> bool:
@@ -152,7 +163,7 @@ class Program:
         return (low <= high and signed >= self.least("served")
                 and not (all_must_sign and self.served < len(self.share)))
 
-    def solve(self) -> Found | None:
+    def solve(self) -> ProgramResult | None:
         """Return the cheapest menu, or None where it is proven that there is none.
 
         Where the solver gives up, the last round's menu stands, or no menu: the cost is too low then, never too high.
@@ -161,9 +172,9 @@ class Program:
             return None
         if self.served == 0:
             return self._nobody()
-        k, terms, share = self.served, self.terms, self.share[:self.served]
+        k, terms, share = self.served, self.market.terms, self.share[:self.served]
         matrix, limits, sides = self.rows()
-        found = Found(float(share.sum()) * terms.e2 * terms.x_max**-terms.z2, None, {})
+        result = ProgramResult(float(share.sum()) * terms.e2 * terms.x_max**-terms.z2, None, {})
         points = np.repeat(np.geomspace(*self.speeds, TANGENTS)[:, None], k, axis=1)
         padded = np.hstack([matrix, np.zeros((len(matrix), k))])
         weights = np.concatenate([np.zeros(k), share, share * terms.e2])
@@ -177,19 +188,21 @@ class Program:
                 break
             x, r, t = np.split(solved.x, 3)
             x = np.clip(x, *self.speeds)
-            found = Found(float(solved.fun), Menu(x, r), self._prices(solved.ineqlin.marginals[:len(sides)], sides))
+            prices = self._prices(solved.ineqlin.marginals[:len(sides)], sides)
+            result = ProgramResult(float(solved.fun), Menu(x, r), prices)
             if float(share @ (x**-terms.z2 - t)) <= CLOSE:
                 break
             points = np.vstack([points, x])
-        return found
+        return result
 
-    def _nobody(self) -> Found | None:
+    def _nobody(self) -> ProgramResult | None:
         kept = all(self.least(label) <= 0 <= self.most(label) for label in ("payment", "provider_utility"))
-        return Found(0.0, Menu(np.empty(0), np.empty(0)), dict.fromkeys(self.constraints, 0.0)) if kept else None
+        menu = Menu(np.empty(0), np.empty(0))
+        return ProgramResult(0.0, menu, dict.fromkeys(self.constraints, 0.0)) if kept else None
 
     def _tangents(self, points: Array) -> tuple[Array, Array]:
         """Return rows and limits of the tangents of x^-z2 at points (P, k): slope x - t <= slope x0 - x0^-z2."""
-        k, z = self.served, self.terms.z2
+        k, z = self.served, self.market.terms.z2
         slope, height = -z * points ** (-z - 1), points**-z
         rows = np.zeros((len(points), k, 3 * k))
         place = np.arange(k)
@@ -198,12 +211,13 @@ class Program:
 
     def _prices(self, marginals: Array, sides: Sequence[Side]) -> dict[Constraint, float]:
         """Return for each constraint what one more unit of its threshold adds to the gain."""
-        found = {}
-        for one in self.constraints:
-            scale = self.terms.asps if one.label == "payment" else 1.0
-            worth = sum(float(value) for value, side in zip(marginals, sides, strict=True) if side == one.side) / scale
-            found[one] = -worth if one.upper else worth
-        return found
+        prices = {}
+        for constraint in self.constraints:
+            scale = self.market.terms.asps if constraint.label == "payment" else 1.0
+            worth = sum(float(value) for value, side in zip(marginals, sides, strict=True)
+                        if side == constraint.side) / scale
+            prices[constraint] = -worth if constraint.upper else worth
+        return prices
 
     def nearest(self, speed: Array, reward: Array) -> Menu | None:
         """Return the menu that meets the constraints and is nearest to the given one, (k,) each, in the sum of absolute
@@ -215,10 +229,9 @@ class Program:
         if k == 0:
             return Menu(np.empty(0), np.empty(0)) if self._nobody() else None
         matrix, limits, _ = self.rows()
-        one = np.eye(2 * k)
+        eye = np.eye(2 * k)
         target = np.concatenate([speed[:k], reward[:k]])
-        rows = np.vstack([np.hstack([matrix, np.zeros((len(matrix), 2 * k))]), np.hstack([one, -one]),
-                          np.hstack([-one, -one])])
+        rows = np.block([[matrix, np.zeros((len(matrix), 2 * k))], [eye, -eye], [-eye, -eye]])
         solved = linprog(np.concatenate([np.zeros(2 * k), np.ones(2 * k)]), csr_matrix(rows),
                          np.concatenate([limits, target, -target]), bounds=[*self.bounds, *[(0, None)] * (2 * k)],
                          method="highs", options=OPTIONS)

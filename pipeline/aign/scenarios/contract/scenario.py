@@ -1,8 +1,5 @@
 """Contracts for mobile AI-generated content (Liu et al. 2023, section IV) as a decision process.
 
-The paper's utility of providers is shown in a picture only; ours is a proposal (see `menu`), so no figure of the paper
-is reproduced.
-
 Axes: B networks, Q types by rising complexity, C = 2Q + 1 context values, X = 2Q design values.
 """
 
@@ -17,21 +14,13 @@ from torch import Tensor
 
 from aign.errors import ContextError
 from aign.scenarios.contract import answers, heuristics, training
-from aign.scenarios.contract.menu import (
-    COIN,
-    LEAST_COMPLEXITY,
-    MOST_COMPLEXITY,
-    ContractParameters,
-    Market,
-    gain,
-    penalised_gain,
-    sign,
-    slacks,
-)
+from aign.scenarios.contract import menu as menus
+from aign.scenarios.contract.labels import LABELS, measure
+from aign.scenarios.contract.menu import LEAST_COMPLEXITY, MOST_COMPLEXITY, ContractParameters, Market
 from aign.scenarios.contract.optimum import log_rent
+from aign.scenarios.core import DesignScenario, Feature
 from aign.scenarios.core.certificate import Certificate
-from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import DesignScenario, Feature
+from aign.scenarios.core.constraints import Constraint
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,25 +34,46 @@ WHOLE = 1e-3
 
 
 class Contract(DesignScenario[ContractParameters]):
-    """Offer a menu of contracts (speed, reward), one meant for each hidden type of provider.
+    """Offer a menu of contracts (speed, reward) to providers of mobile AI-generated content whose types are hidden.
 
-    | observation | meaning | low | high | unit |
-    |---|---|---|---|---|
-    | 0..Q-1 | speed x_q = L_max / L_q of contract q | 1 | x_max | 1 |
-    | Q..2Q-1 | reward R_q of contract q | 0 | reward_max | credit |
-    | 2Q..3Q-1 | probability p_q of type q | 0 | 1 | 1 |
-    | 3Q..4Q-1 | complexity theta_q / 100 | 0 | 1 | 1 |
-    | 4Q..5Q-1 | ln of the virtual complexity over theta_q | 0 | 16 | 1 |
-    | 5Q | longest latency L_max / 60 s | 0 | 60 | 1 |
-    | last | time t/T | 0 | 1 | 1 |
+    A client wants content from n providers. Each has one of Q types, its model complexity, which the client does not
+    know; it only knows how likely each type is. It offers one menu of Q contracts, each a longest latency and a reward,
+    and every provider signs the contract that suits it best, or none.
 
-    An action in [-1, 1]^2Q changes each speed and reward by up to an eighth of the wider of their ranges; menus are on
-    a grid of 2^-16. Reward: gain in utility. Utility: what the client earns per provider, less what it earns with the
-    blind contract (x = 1, reward f * 100), which every type accepts whatever the market; see `menu.gain`. Start: x = 1,
-    R = 0, which nobody signs. Episodes end after T = 8 steps. Types are numbered by rising complexity.
+    | | |
+    |---|---|
+    | context | probabilities p_q (Q) [1], complexities theta_q (Q), rising, 1 to 100 [1], longest latency L_max [s] |
+    | state, design | speeds x_q = L_max / L_q (Q), 1 to x_max [1], then rewards R_q (Q), 0 to reward_max [credit], on |
+    | | a grid of 2^-16 |
+    | observation | the state; p_q (Q); theta_q / 100 (Q); ln(virtual complexity / theta_q) (Q); L_max / 60 s; t/T |
+    | action | 2Q values in [-1, 1]: each changes its speed or reward by up to an eighth of the wider of both ranges |
+    | reward | gain in utility |
+    | start | x = 1, R = 0, which nobody signs; or a random menu |
+    | end | after T = 8 steps |
 
-    The best menus leave the last type with nothing and its neighbours indifferent: a little less reward, and a type
-    signs another contract, or none, which costs the client hundreds of times what the menu decides.
+    **Equations.** A provider of type q that signs (x, R) has the payoff R - f theta_q x [credit]; it signs the contract
+    of largest payoff if that is not negative. The client earns e1 theta_q^z1 - e2 x^-z2 - R [credit] from it, and
+    nothing without a signature. Utility: expected earnings per provider less those of the blind contract (x = 1,
+    R = 100 f), which every type accepts in any market. In the best menu the last type has no payoff left and neighbours
+    are indifferent: with a little less reward a type signs otherwise, at hundreds of times the cost of what menus
+    decide.
+
+    **Labels.** ir_slack, ic_slack [credit] (least slack of individual rationality and of incentive compatibility);
+    monotonicity (least decrease of speed); payment [credit] (to all n); latency [s] (longest); served (share of
+    providers that sign); provider_utility [credit].
+
+    **Parameters.** types Q (2), asps n (50), f, e1, e2, z1, z2, x_max, reward_max; reward ("self-selection", or
+    "penalty": an invalid menu earns minus the sum of its violations).
+
+    **Certificate.** Optimum in closed form: virtual costs, then antitonic regression (ironing). Under constraints on
+    ir_slack, ic_slack, payment, provider_utility, latency and served, an upper bound by linear programs with tangents
+    of the convex cost (Kelley 1960). Other constraints, and any with penalties: best known.
+
+    **Rules.** blind_contract (also the zero of the normalised return), uniform_contract (best single contract),
+    first_best_menu (as if types could be told), efficient_menu (first-best speeds, least rewards that keep it valid).
+
+    **Source.** Liu et al. 2023, section IV. The providers' utility stands there in a picture only; the cost f theta x
+    is a proposal, so no figure of the paper is reproduced. Virtual costs: Myerson 1981.
     """
 
     name: ClassVar[str] = "contract"
@@ -76,16 +86,7 @@ class Contract(DesignScenario[ContractParameters]):
         "paper's.")
     Parameters: ClassVar[Any] = ContractParameters
     horizon = 8
-    labels = (
-        Label("ir_slack", "credit", "higher", "Least payoff of a type from its own contract: individual rationality."),
-        Label("ic_slack", "credit", "higher", "Least advantage of an own contract over another: incentive "
-                                              "compatibility."),
-        Label("monotonicity", "1", "higher", "Least fall in speed from one type's contract to the next one's."),
-        Label("payment", "credit", "lower", "Expected rewards paid to all providers."),
-        Label("latency", "s", "lower", "Longest latency among the contracts of the menu."),
-        Label("served", "1", "higher", "Share of providers that sign a contract."),
-        Label("provider_utility", "credit", "higher", "Expected payoff of a provider."),
-    )
+    labels = LABELS
 
     def __init__(self, parameters: ContractParameters) -> None:
         super().__init__(parameters)
@@ -166,15 +167,10 @@ class Contract(DesignScenario[ContractParameters]):
     # --- dynamics and what is seen -----------------------------------------------------------------------------------
     def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a menu that asks for and pays nothing, or a random one."""
-        low, high = self._bounds(contexts)
+        low, high = menus.bounds(self.parameters, contexts.device)
         share = torch.zeros(len(contexts), self.action_size) if generator is None else torch.rand(
             len(contexts), self.action_size, generator=generator)
         return self.admissible(low + share.to(contexts.device) * (high - low))
-
-    def _bounds(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        types, device = self.parameters.types, like.device
-        low = torch.cat([torch.ones(types, device=device), torch.zeros(types, device=device)])
-        return low, torch.tensor([self.parameters.x_max] * types + [self.parameters.reward_max] * types, device=device)
 
     def fixed_observation(self, contexts: Tensor) -> Tensor:
         """Return probabilities, complexities / 100, what rents add to them, and longest latency / 60 s.
@@ -187,8 +183,8 @@ class Contract(DesignScenario[ContractParameters]):
                           market.longest[:, None] / MOST_WAIT], 1).float()
 
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
-        """Return (B, 1, 8Q - 2) for the one client: menu, market and slacks, of order 1; see `training.seen`."""
-        return training.seen(self.market(contexts), *self._split(states))[:, None]
+        """Return (B, 1, 8Q - 2) for the client: menu, market and slacks, of order 1; see `training`."""
+        return training.observations(self.market(contexts), *self._split(states))[:, None]
 
     @property
     def learners_reward(self) -> str:  # type: ignore[override]
@@ -208,35 +204,19 @@ class Contract(DesignScenario[ContractParameters]):
 
     # --- designs -----------------------------------------------------------------------------------------------------
     def _split(self, designs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return speeds and rewards (B, Q) of designs, float64."""
-        speed, reward = designs.double().split(self.parameters.types, 1)
-        return speed.contiguous(), reward.contiguous()
+        return menus.split(designs, self.parameters)
 
     def admissible(self, designs: Tensor) -> Tensor:
         """Return the nearest menu within bounds on the grid."""
-        low, high = self._bounds(designs)
-        return ((designs / COIN).round() * COIN).clamp(low, high).to(designs.dtype)
+        return menus.admissible(designs, self.parameters)
 
     def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return the client's gain per provider over the blind contract, or the penalty; see `menu`."""
-        market, menu = self.market(contexts), self._split(designs)
-        if self.parameters.reward == "penalty":
-            return penalised_gain(market, *menu)
-        return gain(market, sign(market, *menu))
+        return menus.utility(self.market(contexts), *self._split(designs))
 
     def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
-        """Return the labels: payment, served and provider_utility of what is signed, the others of the menu."""
-        market, (speed, reward) = self.market(contexts), self._split(designs)
-        signed = sign(market, speed, reward)
-        rational, compatible = slacks(signed.payoffs)
-        itself = torch.eye(speed.shape[1], dtype=torch.bool, device=speed.device)
-        payoff = signed.reward - market.cost * signed.speed
-        return {"ir_slack": rational.amin(1), "ic_slack": compatible.masked_fill(itself, torch.inf).flatten(1).amin(1),
-                "monotonicity": -speed.diff(dim=1).amax(1),
-                "payment": self.parameters.asps * (market.share * signed.reward * signed.accepted).sum(1),
-                "latency": market.longest / speed.amin(1),
-                "served": (market.share * signed.accepted).sum(1) / market.share.sum(1),
-                "provider_utility": (market.share * payoff * signed.accepted).sum(1)}
+        """Return all labels; see `labels.LABELS`."""
+        return measure(self.market(contexts), *self._split(designs))
 
     def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return each type's contract as meant for it, and its payoff from it."""
@@ -254,7 +234,7 @@ class Contract(DesignScenario[ContractParameters]):
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the optimum in closed form, or by linear programs where it breaks a constraint; see `answers`."""
-        return answers.certify(self, contexts, constraints)
+        return answers.certify(self.market(contexts), constraints)
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         """Return valid menus: individually rational and incentive compatible, as the problem (section IV-C) has them.
@@ -263,9 +243,9 @@ class Contract(DesignScenario[ContractParameters]):
         the nearest valid menu (in the sum of absolute changes) that meets it, found by a linear program. Agents act
         on any menu, valid or not.
         """
-        return answers.project(self, contexts, self.admissible(designs), constraints)
+        return answers.project(self.market(contexts), self.admissible(designs), constraints)
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw the menu in the plane of latency and reward with indifference curves, and who prefers what."""
         from aign.scenarios.contract.picture import draw
-        return draw(self, context, path, title)
+        return draw(self.market(context[None].cpu()), path, title)

@@ -1,4 +1,4 @@
-"""What a learning client sees and is trained on. Axes: B networks, Q types."""
+"""What a learning client observes and is trained on. Axes: B networks, Q types."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from aign.scenarios.contract.menu import Market, sign, slacks
 from aign.scenarios.contract.optimum import log_rent
 
 FARTHEST = 2.0
-"""Slacks are shown up to this size: beyond it only the direction matters."""
+"""Slacks are observed up to this size: beyond it only the direction matters."""
 REFUSED = 2.0
 """Enough to keep clear of the edge, little enough for a critic to see the rest."""
 
 
-def seen(market: Market, speed: Tensor, reward: Tensor) -> Tensor:
+def observations(market: Market, speed: Tensor, reward: Tensor) -> Tensor:
     """Return (B, 8Q - 2), float32, of order 1: speeds, rewards, probabilities, complexities and the logarithm of what
     rents add to them, then payoffs of every type from its own contract, and its advantage over the next and the
     previous one.
@@ -31,7 +31,7 @@ def potential(market: Market, speed: Tensor, reward: Tensor) -> Tensor:
     what a menu decides, but `REFUSED` times the largest reward, and what it lacks to sign: there is a slope to climb.
     """
     terms = market.terms
-    signed = sign(market, speed, reward)
-    worth = market.blind - terms.e2 * signed.speed**-terms.z2 - signed.reward
-    refused = signed.payoffs.amax(2) - REFUSED * terms.reward_max
-    return (market.share * torch.where(signed.accepted, worth, refused)).sum(1)
+    choice = sign(market, speed, reward)
+    worth = market.blind - terms.e2 * choice.speed**-terms.z2 - choice.reward
+    refused = choice.payoffs.amax(2) - REFUSED * terms.reward_max
+    return (market.share * torch.where(choice.accepted, worth, refused)).sum(1)

@@ -113,7 +113,7 @@ def tightest(constraints: Iterable[Constraint], side: Side, limit: float | None 
     """
     upper = side[1] == "<="
     loosest = (math.inf if upper else -math.inf) if limit is None else limit
-    return (min if upper else max)([loosest, *(one.closed.threshold for one in constraints if one.side == side)])
+    return (min if upper else max)([loosest, *(bound.closed.threshold for bound in constraints if bound.side == side)])
 
 
 def parse(texts: Iterable[str], labels: Sequence[Label]) -> tuple[Constraint, ...]:
@@ -154,11 +154,11 @@ def _read(text: str, known: Sequence[str]) -> Constraint:
     negation, name, sense, threshold = match.group(1), match.group(2), SENSES[match.group(3)], float(match.group(4))
     if name not in known:
         raise ConstraintError(f"Constraint {text!r}: {unknown_name('label', name, known)}")
-    found = Constraint(name, sense, threshold)
-    found = found.negated if negation else found
-    if not math.isfinite(found.closed.threshold):
+    constraint = Constraint(name, sense, threshold)
+    constraint = constraint.negated if negation else constraint
+    if not math.isfinite(constraint.closed.threshold):
         raise ConstraintError(f"Constraint {text!r}: the threshold must be a finite number.")
-    return found
+    return constraint
 
 
 def satisfied(constraints: Iterable[Constraint], values: Mapping[str, Tensor], count: int) -> Tensor:
@@ -171,7 +171,7 @@ def satisfied(constraints: Iterable[Constraint], values: Mapping[str, Tensor], c
 
 def violation(constraints: Iterable[Constraint], values: Mapping[str, Tensor], count: int) -> Tensor:
     """Return the sum of all relative violations, float64 (count,); 0 exactly where all constraints hold."""
-    result = torch.zeros(count, dtype=torch.float64, device=next((one.device for one in values.values()), None))
+    result = torch.zeros(count, dtype=torch.float64, device=next((value.device for value in values.values()), None))
     for constraint in constraints:
         # A violation too small for the division must not vanish: what does not hold is never counted as held.
         broken = constraint.violation(values[constraint.label]).clamp_min(1e-300)

@@ -14,23 +14,20 @@ from typing import Any, ClassVar, cast
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.spaces import Box, Discrete, Space
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
-from torch import Tensor
 
-from aign.errors import ParameterError, unknown_name
-from aign.scenarios.core import registry
-from aign.scenarios.core.episode import Floats, Simulation, Values
-from aign.scenarios.core.reset_options import context_option, state_option
+from aign.errors import ParameterError
+from aign.scenarios.core.array_episode import RENDER_MODES, ArrayEpisode, Floats, Values
+from aign.scenarios.core.features import bounds
+from aign.scenarios.core.registry import names
 from aign.scenarios.core.scenario import Scenario
 
 Flags = NDArray[np.bool_]
 Info = dict[str, Any]
-RENDER_MODES = ("rgb_array",)
 
 
 def environment_id(name: str) -> str:
@@ -40,7 +37,7 @@ def environment_id(name: str) -> str:
 
 def register_all() -> None:
     """Register every scenario with Gymnasium, for `make` and `make_vec`; ids that exist already are left alone."""
-    for name in registry.names():
+    for name in names():
         if environment_id(name) not in gymnasium.registry:
             gymnasium.register(environment_id(name), entry_point=f"{__name__}:ScenarioEnv",
                                vector_entry_point=f"{__name__}:ScenarioVectorEnv", kwargs={"scenario": name})
@@ -91,16 +88,14 @@ class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
 
     def __init__(self, scenario: Scenario[Any] | str, num_envs: int = 1, render_mode: str | None = None,
                  **parameters: Any) -> None:
-        self.scenario = _scenario(scenario, parameters)
         if num_envs < 1:
             raise ParameterError(f"num_envs: given {num_envs}; at least 1 network is needed.")
-        self.num_envs = num_envs
-        self.render_mode = _render_mode(render_mode)
+        self._episode = ArrayEpisode(scenario, render_mode, parameters)
+        self.scenario, self.num_envs, self.render_mode = self._episode.scenario, num_envs, render_mode
         self.single_observation_space = observation_space(self.scenario)
         self.single_action_space = action_space(self.scenario)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._simulation = Simulation(self.scenario, draws=render_mode is not None)
         self._generators: list[np.random.Generator] = []
 
     def reset(self, *, seed: int | Sequence[int | None] | None = None,
@@ -122,10 +117,7 @@ class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
         seed = int(seed) if isinstance(seed, np.integer) else seed
         super().reset(seed=seed if isinstance(seed, int) else None)
         self._seed(seed)
-        contexts = context_option(self.scenario, options, self.num_envs)
-        contexts = self._draw() if contexts is None else contexts
-        self._simulation.start(contexts, state_option(self.scenario, options, contexts))
-        return self._simulation.observation(), self._info()
+        return self._episode.start(self._generators, options), self._info()
 
     def step(self, actions: NDArray[Any]) -> tuple[Floats, Values, Flags, Flags, Info]:
         """Apply actions (B, A), or choices (B,), to all networks, or start anew where the episode has ended.
@@ -134,19 +126,19 @@ class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
             gymnasium.error.ResetNeeded: before the first reset.
             ParameterError: actions of the wrong shape, not finite, or no choice.
         """
-        if self._simulation.ended:
-            self._simulation.start(self._draw())
+        if self._episode.ended:
+            self._episode.start(self._generators)
             rewards = np.zeros(self.num_envs)
         else:
-            rewards = self._simulation.advance(actions)
-        ended = np.full(self.num_envs, self._simulation.ended)
-        return self._simulation.observation(), rewards, ended, np.zeros_like(ended), self._info()
+            rewards = self._episode.advance(actions)
+        ended = np.full(self.num_envs, self._episode.ended)
+        return self._episode.observation(), rewards, ended, np.zeros_like(ended), self._info()
 
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:
         """Return a picture of each network, (height, width, 3), or None without a render mode."""
         if self.render_mode is None:
             return None
-        return tuple(self._simulation.picture(index) for index in range(self.num_envs))
+        return tuple(self._episode.picture(index) for index in range(self.num_envs))
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
         seeds = [seed + index for index in range(self.num_envs)] if isinstance(seed, int) else seed
@@ -156,15 +148,12 @@ class ScenarioVectorEnv(VectorEnv[Floats, NDArray[Any], NDArray[Any]]):
             raise ParameterError(f"seed: {len(seeds)} seeds for {self.num_envs} networks. Give one integer, or a seed "
                                  "for each network.")
         self._generators = self._generators or [seeding.np_random()[0] for _ in seeds]
-        self._generators = [old if one is None else seeding.np_random(one)[0]
-                            for one, old in zip(seeds, self._generators, strict=True)]
-
-    def _draw(self) -> Tensor:
-        return torch.cat([_draw_context(self.scenario, generator) for generator in self._generators])
+        self._generators = [current if seed is None else seeding.np_random(seed)[0]
+                            for seed, current in zip(seeds, self._generators, strict=True)]
 
     def _info(self) -> Info:
         info: Info = {}
-        for name, values in self._simulation.information().items():
+        for name, values in self._episode.information().items():
             info[name], info[f"_{name}"] = values, np.ones(self.num_envs, dtype=np.bool_)
         return info
 
@@ -180,11 +169,10 @@ class ScenarioEnv(gymnasium.Env[Floats, Any]):
     metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # type: ignore[misc]
 
     def __init__(self, scenario: Scenario[Any] | str, render_mode: str | None = None, **parameters: Any) -> None:
-        self.scenario = _scenario(scenario, parameters)
-        self.render_mode = _render_mode(render_mode)
+        self._episode = ArrayEpisode(scenario, render_mode, parameters)
+        self.scenario, self.render_mode = self._episode.scenario, render_mode
         self.observation_space = observation_space(self.scenario)
         self.action_space = action_space(self.scenario)
-        self._simulation = Simulation(self.scenario, draws=render_mode is not None)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, Info]:
         """Start an episode; of `options`, "context", array (C,), fixes its context and "state", array (S,), its first
@@ -195,10 +183,7 @@ class ScenarioEnv(gymnasium.Env[Floats, Any]):
             ParameterError: an unknown option, or a state that no episode in this context begins in.
         """
         super().reset(seed=seed)
-        contexts = context_option(self.scenario, options, 1)
-        contexts = _draw_context(self.scenario, self.np_random) if contexts is None else contexts
-        self._simulation.start(contexts, state_option(self.scenario, options, contexts))
-        return self._simulation.observation()[0], self._info()
+        return self._episode.start([self.np_random], options)[0], self._info()
 
     def step(self, action: Any) -> tuple[Floats, float, bool, bool, Info]:
         """Apply an action (A,), or the number of a choice.
@@ -207,39 +192,22 @@ class ScenarioEnv(gymnasium.Env[Floats, Any]):
             gymnasium.error.ResetNeeded: before the first reset, or after the end of the episode.
             ParameterError: an action of the wrong shape, or not finite.
         """
-        reward = float(self._simulation.advance(np.asarray(action)[None])[0])
-        return self._simulation.observation()[0], reward, self._simulation.ended, False, self._info()
+        reward = float(self._episode.advance(np.asarray(action)[None])[0])
+        return self._episode.observation()[0], reward, self._episode.ended, False, self._info()
 
     def render(self) -> NDArray[np.uint8] | None:
         """Return the picture of the design and the path to it, (height, width, 3), or None without a render mode."""
-        return None if self.render_mode is None else self._simulation.picture(0)
+        return None if self.render_mode is None else self._episode.picture(0)
 
     def _info(self) -> Info:
         return {name: float(values[0]) if values.ndim == 1 else values[0]
-                for name, values in self._simulation.information().items()}
-
-
-def _scenario(scenario: Scenario[Any] | str, parameters: dict[str, Any]) -> Scenario[Any]:
-    if isinstance(scenario, str):
-        return registry.create(scenario, **parameters)
-    if parameters:
-        raise ParameterError(f"Parameters {', '.join(parameters)} were given with a scenario that is built already. "
-                             "Give the scenario's name instead, or build it with them.")
-    return scenario
-
-
-def _render_mode(mode: str | None) -> str | None:
-    if mode is not None and mode not in RENDER_MODES:
-        raise ParameterError(unknown_name("render mode", mode, RENDER_MODES))
-    return mode
+                for name, values in self._episode.information().items()}
 
 
 def observation_space(scenario: Scenario[Any]) -> Space[Floats]:
     """Return the space of one network's observations, (D,)."""
-    features = scenario.observation_features
-    low = np.concatenate([np.full(feature.size, feature.low, np.float32) for feature in features])
-    high = np.concatenate([np.full(feature.size, feature.high, np.float32) for feature in features])
-    return cast("Space[Floats]", Box(low, high, dtype=np.float32))
+    low, high = bounds(scenario.observation_features)
+    return cast("Space[Floats]", Box(low.numpy(), high.numpy(), dtype=np.float32))
 
 
 def action_space(scenario: Scenario[Any]) -> Space[Any]:
@@ -247,8 +215,3 @@ def action_space(scenario: Scenario[Any]) -> Space[Any]:
     if scenario.choices is None:
         return Box(-1.0, 1.0, (scenario.action_size,), np.float32)
     return Discrete(scenario.choices)
-
-
-def _draw_context(scenario: Scenario[Any], generator: np.random.Generator) -> Tensor:
-    """Draw one context (1, C) from the environment's own generator, so that a seed fixes it."""
-    return scenario.draw_contexts(1, torch.Generator().manual_seed(int(generator.integers(2**63))))

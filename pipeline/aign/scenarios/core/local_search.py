@@ -11,15 +11,14 @@ Axes: B designs, X design values, M moves, Q combinations of moves, K steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from aign.scenarios.core.constraints import Constraint, violation
-from aign.scenarios.core.scenario import DesignScenario
 
 VALUES = 4_000_000
 """Design values simulated at once, to bound memory."""
@@ -33,6 +32,19 @@ LEAST_LOSS = 1e-7
 """Utility lost, relative, below which a move counts as free."""
 
 
+class DesignProblem(Protocol):
+    """What a search asks of a network; every `DesignScenario` answers it."""
+
+    def admissible(self, designs: Tensor) -> Tensor:
+        """Return the nearest designs within bounds."""
+
+    def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
+        """Return the utility (B,) of designs (B, X)."""
+
+    def measure(self, contexts: Tensor, designs: Tensor) -> Mapping[str, Tensor]:
+        """Return every label's value, each (B,)."""
+
+
 @dataclass(frozen=True)
 class LocalSearch:
     """A request and the moves it is answered with.
@@ -43,7 +55,7 @@ class LocalSearch:
         steps: sizes of a move, in the unit of a design value.
     """
 
-    scenario: DesignScenario[Any]
+    scenario: DesignProblem
     constraints: Sequence[Constraint]
     steps: Sequence[float]
 
@@ -74,10 +86,10 @@ class LocalSearch:
         left = torch.where(broken > 0, rounds, climb)
         while bool((left > 0).any()):
             row = (left > 0).nonzero()[:, 0]
-            found, new_broken, new_utility = self._round(contexts[row], designs[row], broken[row], utility[row])
-            moved = (found != designs[row]).any(dim=1)
+            changed, new_broken, new_utility = self._round(contexts[row], designs[row], broken[row], utility[row])
+            moved = (changed != designs[row]).any(dim=1)
             arrived = (broken[row] > 0) & (new_broken == 0)
-            designs[row], broken[row], utility[row] = found, new_broken, new_utility
+            designs[row], broken[row], utility[row] = changed, new_broken, new_utility
             left[row] = torch.where(moved, torch.where(arrived, climb, left[row] - 1), 0)
         return designs
 

@@ -18,7 +18,8 @@ from pydantic import ValidationError
 
 import aign.scenarios as room
 from aign.errors import ParameterError, unknown_name
-from aign.scenarios.core.scenario import Scenario, ScenarioParameters
+from aign.scenarios.core.parameters import ScenarioParameters
+from aign.scenarios.core.scenario import Scenario
 from aign.trust import Trust, named_code, refusal
 
 CORE = "core"
@@ -32,7 +33,7 @@ def names() -> list[str]:
 
 
 def canonical(name: str) -> str:
-    """Return the one spelling of a scenario's name that is stored and printed."""
+    """Return the canonical spelling of a scenario's name that is stored and printed."""
     return name.replace("_", "-")
 
 
@@ -120,13 +121,13 @@ def assigned(name: str, texts: Sequence[str]) -> dict[str, Any]:
     Raises:
         ParameterError: an unknown scenario or parameter, a value out of range, or no assignment.
     """
-    given: dict[str, str] = {}
+    values: dict[str, str] = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier() or key == "name" or key in given:
+        if not equals or not key.isidentifier() or key == "name" or key in values:
             raise ParameterError(f"--set {text}: give each parameter of the scenario once, as NAME=VALUE.")
-        given[key] = value
-    if not given:
+        values[key] = value
+    if not values:
         return {}
-    spec = create(name, **given).spec()
-    return {key: spec[key] for key in given}
+    spec = create(name, **values).spec()
+    return {key: spec[key] for key in values}

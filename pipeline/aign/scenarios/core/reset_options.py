@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError, unknown_name
-from aign.scenarios.core.scenario import Feature, Scenario
+from aign.scenarios.core.features import feature_at, listing
+from aign.scenarios.core.scenario import Scenario
 
 CONTEXT, STATE = "context", "state"
 TOLERANCE = 1e-6
@@ -58,9 +59,8 @@ def first_states(scenario: Scenario[Any], contexts: Tensor, observed: Tensor) ->
     observed = observed[None] if observed.ndim == 1 else observed
     shapes = {(1, scenario.state_size), (len(contexts), scenario.state_size)}
     if observed.shape not in shapes:
-        parts = ", ".join(f"{feature.size} x {feature.name} [{feature.unit}]" for feature in scenario.state_features)
         raise ParameterError(f"Option 'state': given shape {tuple(observed.shape)}; allowed: "
-                             f"{' or '.join(map(str, sorted(shapes)))} ({parts}).")
+                             f"{' or '.join(map(str, sorted(shapes)))} ({listing(scenario.state_features)}).")
     if not bool(observed.isfinite().all()):
         raise ParameterError("Option 'state': a value is infinite or no number; allowed: finite numbers.")
     observed = observed.expand(len(contexts), -1).clone()
@@ -68,11 +68,11 @@ def first_states(scenario: Scenario[Any], contexts: Tensor, observed: Tensor) ->
     possible = (observed - nearest).abs() <= TOLERANCE * (1.0 + nearest.abs())
     if not bool(possible.all()):
         row, column = map(int, (~possible).nonzero()[0])
-        feature, place = _feature_at(scenario, column)
+        feature, place = feature_at(scenario.state_features, column)
         raise ParameterError(f"Option 'state', network {row}: {feature.name}[{place}] = {observed[row, column]:g} "
                              f"{feature.unit}; the nearest first state has {nearest[row, column]:g} there. Give what "
                              "an episode in this context can begin with: the first values of a first observation.")
-    return scenario.resumed(contexts, observed)
+    return scenario.complete_state(contexts, observed)
 
 
 def _numbers(options: dict[str, Any], name: str, error: type[ContextError] | type[ParameterError]) -> Tensor:
@@ -80,12 +80,3 @@ def _numbers(options: dict[str, Any], name: str, error: type[ContextError] | typ
         return torch.as_tensor(np.array(options[name], dtype=np.float32))
     except (TypeError, ValueError):
         raise error(f"Option {name!r}: given {options[name]!r}; allowed: an array of numbers.") from None
-
-
-def _feature_at(scenario: Scenario[Any], column: int) -> tuple[Feature, int]:
-    """Return the feature that a value of the state belongs to, and the value's place in it."""
-    for feature in scenario.state_features:
-        if column < feature.size:
-            return feature, column
-        column -= feature.size
-    raise IndexError(column)

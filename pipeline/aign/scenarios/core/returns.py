@@ -15,7 +15,7 @@ is; a context without room counts by the utility lost in it. Clipping the normal
 mean from exploding, but a context without room would weigh as much as any other, and whether it counts as 1 or as the
 lower end would hang on last digits; how bad the worst designs are would be hidden, and depend on where one clips.
 
-Axes: B contexts, or episodes with the yardsticks of their contexts.
+Axes: B contexts, or episodes with the reference utilities of their contexts.
 """
 
 from __future__ import annotations
@@ -110,9 +110,9 @@ def summary(utility: Tensor, reference: Tensor, optimum: Tensor) -> Figures:
     """
     values = pooled_returns(utility, reference, optimum)
     ends = interval(utility.double() - reference.double(), room(reference, optimum))
-    found = {"mean": pooled_return(utility, reference, optimum), "mean_low": ends[0], "mean_high": ends[1],
+    figures = {"mean": pooled_return(utility, reference, optimum), "mean_low": ends[0], "mean_high": ends[1],
              "q05": float(values.quantile(0.05)), "worst": float(values.min())}
-    return {name: value if math.isfinite(value) else None for name, value in found.items()}
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
 def degenerate_contexts(reference: Tensor, optimum: Tensor) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def degenerate_contexts(reference: Tensor, optimum: Tensor) -> dict[str, Any]:
 
 
 def rank(figures: Mapping[str, Any]) -> float:
-    """Return by what methods of a report are ranked, from the figures of one: the mean pooled return, or, where no
+    """Return by what methods of a report are ranked, from the figures of a method: the mean pooled return, or, where no
     context has room, the mean U/U* if that tells.
     """
     pooled: float | None = figures["normalised_return_pooled"]["mean"]

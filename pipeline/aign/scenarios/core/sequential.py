@@ -1,8 +1,10 @@
-"""Networks in which decisions follow each other: assign each arriving task, serve each slot.
+"""Sequential networks: assign each arriving task, serve each slot.
 
-The answer is no last state but the whole sequence of decisions. A state therefore carries, behind the part that is
+The design is no last state but the whole sequence of decisions. A state therefore carries, behind the part that is
 observed and that the diffuser generates, what has added up so far and every decision taken: nothing is hidden from the
 simulator, and an episode's outcome can be read off its last state or gained anew by replaying its decisions.
+
+A network gives `totals`, `rules`, `start`, `decide` and `result`; everything else of an episode is done here.
 
 Axes: B networks, C context values, S observed state values, K totals, T steps (the horizon), W values of a decision,
 X = T W design values, Z = S + K + 1 + X state values, A action values.
@@ -12,18 +14,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeGuard
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.scenario import DesignDistance, Heuristic, ParametersT, Scenario
+from aign.scenarios.core.episode import Episode
+from aign.scenarios.core.exploration import Act, Heuristic, slipping
+from aign.scenarios.core.parameters import ParametersT
+from aign.scenarios.core.scenario import DesignDistance, Scenario
+from aign.scenarios.core.variation import replace
 
 OPEN = -2.0
 """Stands in the design where no decision has been taken yet."""
 Rule = Callable[[Tensor, Tensor], Tensor]
-"""A policy without learning: contexts (B, C), states (B, Z) -> actions (B, A)."""
+"""A policy that does not ask the time: contexts (B, C), states (B, Z) -> actions (B, A)."""
 
 
 class SequentialScenario(Scenario[ParametersT]):
@@ -44,6 +50,11 @@ class SequentialScenario(Scenario[ParametersT]):
     def decision_size(self) -> int:
         """W, the number of values of a decision."""
         return self.action_size if self.choices is None else 1
+
+    @property
+    def design_size(self) -> int:
+        """X, the number of values of all decisions."""
+        return self.horizon * self.decision_size
 
     @abstractmethod
     def start(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
@@ -70,13 +81,14 @@ class SequentialScenario(Scenario[ParametersT]):
     def result(self, contexts: Tensor, totals: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return utility (B,) and labels, each (B,), float64, of episodes with these totals (B, K)."""
 
+    # --- episodes ------------------------------------------------------------------------------------------------
     def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the first state (B, Z); there is one only, so a generator changes nothing."""
-        return self.resumed(contexts, self.start(contexts)[0])
+        return self.complete_state(contexts, self.start(contexts)[0])
 
-    def resumed(self, contexts: Tensor, observed: Tensor) -> Tensor:
+    def complete_state(self, contexts: Tensor, observed: Tensor) -> Tensor:
         """Return the first states (B, Z) around what is observed (B, S)."""
-        decisions = observed.new_full((len(observed), 1 + self.horizon * self.decision_size), OPEN)
+        decisions = observed.new_full((len(observed), 1 + self.design_size), OPEN)
         decisions[:, 0] = 0.0
         return torch.cat([observed, self.start(contexts)[1], decisions], dim=1)
 
@@ -86,29 +98,19 @@ class SequentialScenario(Scenario[ParametersT]):
 
     def parts(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return observed (B, S), totals (B, K), steps taken (B,) int64 and decisions (B, T, W) of states (B, Z)."""
-        sizes = [self.state_size, len(self.totals), 1, self.horizon * self.decision_size]
+        sizes = [self.state_size, len(self.totals), 1, self.design_size]
         observed, totals, time, decisions = states.split(sizes, dim=1)
         return observed, totals, time[:, 0].long(), decisions.unflatten(1, (self.horizon, self.decision_size))
 
     def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Apply actions (B, A), as `applied` reads them; the decision taken is kept in the state."""
+        """Apply actions (B, A), read as by `effective_actions`; the decision taken is kept in the state."""
         observed, totals, time, past = self.parts(states)
-        decision = self.decision(actions)
+        decision = self._decisions(self.effective_actions(actions))
         observed, totals, rewards = self.decide(contexts, observed, totals, time, past, decision)
         decisions = past.scatter(1, time[:, None, None].expand(-1, 1, self.decision_size),
                                  decision[:, None].to(past.dtype))
         following = torch.cat([observed, totals, (time + 1.0)[:, None].to(observed.dtype), decisions.flatten(1)], dim=1)
         return following, rewards
-
-    def decision(self, actions: Tensor) -> Tensor:
-        """Return the decisions (B, W) that actions (B, A) stand for."""
-        applied = self.applied(actions)
-        return applied if self.choices is None else applied.argmax(dim=1, keepdim=True).float()
-
-    def observe(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
-        """Return [observed state | fixed part | t/T], float32 (B, D)."""
-        clock = torch.full((len(states), 1), time / self.horizon, device=states.device)
-        return torch.cat([states[:, :self.state_size].float(), self.fixed_observation(contexts), clock], dim=1)
 
     def outcome(self, contexts: Tensor, states: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return utility (B,) and labels of episodes that ended in these states, read off their totals."""
@@ -116,7 +118,7 @@ class SequentialScenario(Scenario[ParametersT]):
 
     def design_of(self, states: Tensor) -> Tensor:
         """Return the decisions so far (B, X), `OPEN` where none was taken."""
-        return states[:, -self.horizon * self.decision_size:]
+        return states[:, -self.design_size:]
 
     def action_towards(self, states: Tensor, designs: Tensor) -> Tensor:
         """Return the action (B, A) that takes the next decision of the designs (B, X)."""
@@ -124,31 +126,39 @@ class SequentialScenario(Scenario[ParametersT]):
         decisions = designs.unflatten(1, (self.horizon, self.decision_size))
         following = decisions.gather(1, time[:, None, None].expand(-1, 1, self.decision_size))[:, 0].float()
         if self.choices is None:
-            clipped: Tensor = following.clamp(-1.0, 1.0)
-            return clipped
+            return torch.clamp(following, -1.0, 1.0)
         place = following.long().clamp(0, self.choices - 1)
-        one_hot: Tensor = torch.zeros(len(place), self.choices, device=place.device).scatter(1, place, 1.0)
-        return one_hot
+        return torch.zeros(len(place), self.choices, device=place.device).scatter(1, place, 1.0)
 
-    def replayed(self, contexts: Tensor, designs: Tensor) -> Tensor:
+    def rollout(self, rule: Rule, contexts: Tensor) -> Tensor:
+        """Return the states (B, Z) in which episodes end in which a rule decides."""
+        return Episode(self, contexts).run(lambda contexts, states, time: rule(contexts, states)).states
+
+    def replay(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return the states (B, Z) in which episodes end that take the decisions of designs (B, X)."""
-        return self.played(lambda _, states: self.action_towards(states, designs), contexts)
+        return self.rollout(lambda _, states: self.action_towards(states, designs), contexts)
 
-    @torch.no_grad()
     def path_of(self, context: Tensor, design: Tensor, planned: Tensor) -> Tensor:
         """Return the states (T+1, Z) that an episode in one context (C,) goes through by one design (X,).
 
         What was planned shows neither totals nor decisions, so the design is replayed: the path is what `picture`
         draws, and `outcome` of its last state is that of the design.
         """
-        states = [self.initial_state(context[None])]
-        for _ in range(self.horizon):
-            states.append(self.step(context[None], states[-1], self.action_towards(states[-1], design[None]))[0])
+        episode = Episode(self, context[None])
+        states = [episode.states]
+        while not episode.ended:
+            episode.advance(self.action_towards(episode.states, design[None]))
+            states.append(episode.states)
         return torch.cat(states)
 
+    # --- designs -------------------------------------------------------------------------------------------------
     def design_from_episode(self, observations: Tensor, actions: Tensor) -> Tensor:
-        """Return the decisions (E, X) that the actions (E, T, A), one-hot where chosen, took."""
-        return self.decisions_of(actions)
+        """Return the decisions (B, X) that the actions (B, T, A), one-hot where chosen, took."""
+        return self._decisions(actions).flatten(1)
+
+    def _decisions(self, actions: Tensor) -> Tensor:
+        """Return the decisions (..., W) that effective actions (..., A) stand for."""
+        return actions if self.choices is None else actions.argmax(dim=-1, keepdim=True).float()
 
     def recorded_utility(self, contexts: Tensor, last: Tensor) -> None:
         """Return None: it has added up over the episode."""
@@ -157,57 +167,45 @@ class SequentialScenario(Scenario[ParametersT]):
     def distance(self) -> DesignDistance:
         """How many choices differ, or the sum of differences of actions."""
         norm = 1.0 if self.choices is None else 0.0
-        spans = torch.full((self.horizon * self.decision_size,), 1.0 + norm).double()
+        spans = torch.full((self.design_size,), 1.0 + norm).double()
         return DesignDistance(norm, spans, "decisions")
 
-    def decisions_of(self, actions: Tensor) -> Tensor:
-        """Return the designs (B, X) of episodes in which these actions (B, T, A) were taken, one-hot where chosen."""
-        return (actions if self.choices is None else actions.argmax(dim=2, keepdim=True).float()).flatten(1)
-
-    @torch.no_grad()
-    def played(self, rule: Rule, contexts: Tensor) -> Tensor:
-        """Return the states (B, Z) in which episodes end in which a rule decides step by step."""
-        states = self.initial_state(contexts)
-        for _ in range(self.horizon):
-            states, _ = self.step(contexts, states, rule(contexts, states))
-        return states
-
-    def followed(self, rule: Rule, contexts: Tensor) -> Tensor:
-        """Return the designs (B, X) that a rule arrives at, deciding step by step."""
-        return self.design_of(self.played(rule, contexts))
+    def design_of_rule(self, rule: Rule, contexts: Tensor) -> Tensor:
+        """Return the designs (B, X) that a rule arrives at."""
+        return self.design_of(self.rollout(rule, contexts))
 
     @property
     def heuristics(self) -> Mapping[str, Heuristic]:  # type: ignore[override]  # here the rules are what is given
         """The rules as heuristics: context (B, C) -> decisions (B, X)."""
-        return {name: self._heuristic(rule) for name, rule in self.rules.items()}
-
-    def _heuristic(self, rule: Rule) -> Heuristic:
-        return lambda contexts: self.followed(rule, contexts)
+        return {name: partial(self.design_of_rule, rule) for name, rule in self.rules.items()}
 
     def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return the utility (B,) of designs (B, X), float64, by replaying them."""
-        return self.outcome(contexts, self.replayed(contexts, designs))[0]
+        return self.outcome(contexts, self.replay(contexts, designs))[0]
 
     def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return every label's value, each float64 (B,), by replaying the designs."""
-        return self.outcome(contexts, self.replayed(contexts, designs))[1]
+        return self.outcome(contexts, self.replay(contexts, designs))[1]
+
+    def admissible(self, designs: Tensor) -> Tensor:
+        """Return the nearest decisions that can be taken (B, X)."""
+        return designs.clamp(-1.0, 1.0) if self.choices is None else designs.round().clamp(0, self.choices - 1)
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         """Return decisions that can be taken (B, X); constraints on a whole episode have no projection."""
-        if self.choices is None:
-            return designs.clamp(-1.0, 1.0)
-        return designs.round().clamp(0, self.choices - 1)
-
-    def canonical_order(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
-        """Renumber nothing."""
-        index = torch.arange(self.horizon * self.decision_size, device=contexts.device)
-        return contexts, index.expand(len(contexts), -1)
+        return self.admissible(designs)
 
     def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return nothing: a decision belongs to its moment, not to a part of the network."""
         return {}
 
+    # --- demonstrations ------------------------------------------------------------------------------------------
+    def vary_designs(self, contexts: Tensor, certified: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the certified decisions (B, X), some of them replaced; see `variation`."""
+        return replace(certified, self.choices, generator)
 
-def is_sequential(scenario: Scenario[Any]) -> TypeGuard[SequentialScenario[Any]]:
-    """Return whether a scenario's design is its sequence of decisions, which no single observation shows."""
-    return isinstance(scenario, SequentialScenario)
+    def follow_heuristic(self, name: str, contexts: Tensor, generator: torch.Generator) -> Act:
+        """Return a policy that decides by a rule, and now and then at random."""
+        rule = self.rules[name]
+        return slipping(lambda contexts, states: self.effective_actions(rule(contexts, states)), len(contexts),
+                        generator)

@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.spaces import Box, Space
 
 from aign.errors import ParameterError
-from aign.scenarios.gymnasium.faults import Calling, brief, flag, number
+from aign.scenarios.gymnasium.faults import ForeignCall, brief, flag, number
 from aign.scenarios.gymnasium.making import Maker
 from aign.scenarios.gymnasium.observations import Flatten, OutsideSpaceError, Values, flattener
 
@@ -23,7 +23,7 @@ STEP = "step(self, action), which returns (observation, reward, terminated, trun
 OLD_ARGUMENTS = ("'seed'", "'options'")
 
 
-class Shown(NamedTuple):
+class StepResult(NamedTuple):
     """What came out of `reset` or `step`, checked.
 
     Attributes:
@@ -75,7 +75,7 @@ class Environment:
     def __init__(self, maker: Maker, seed: int) -> None:
         self.steps, self._name, self._seed, self._maker = 0, maker.environment, seed, maker
         self._method = ""
-        self._calling = Calling(self.place, _remedy)
+        self._foreign = ForeignCall(self.place, _remedy)
         self._env = maker.make(seed)
         self.spaces = self._space("observation_space"), self._space("action_space")
 
@@ -84,22 +84,22 @@ class Environment:
         method = f"step {self.steps}" if self._method == "step" else self._method
         return f"environment: {self._name}, {method} with seed {self._seed}"
 
-    def reset(self) -> Shown:
+    def reset(self) -> StepResult:
         """Start the episode of the seed."""
         self._flatten = self._known_spaces().flatten
         self._method = "reset"
-        with self._calling:
+        with self._foreign:
             answer: Any = self._env.reset(seed=self._seed)
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             came = f"{len(answer)} values" if isinstance(answer, tuple | list) else "an observation without info"
             self._refuse(f"returned {came}, {brief(answer)}, as older interfaces have it. Gymnasium asks for {RESET}")
         observation, info = answer
-        return Shown(self._observed(observation), 0.0, False, observation, self._info(info, RESET))
+        return StepResult(self._observed(observation), 0.0, False, observation, self._info(info, RESET))
 
-    def step(self, action: Any) -> Shown:
+    def step(self, action: Any) -> StepResult:
         """Take an action, which the environment may keep or change."""
         self.steps, self._method = self.steps + 1, "step"
-        with self._calling:
+        with self._foreign:
             answer: Any = self._env.step(action)
         if not isinstance(answer, tuple | list) or len(answer) != 5:
             came = f"{len(answer)} values" if isinstance(answer, tuple | list) else brief(answer)
@@ -112,12 +112,12 @@ class Environment:
         if None in ends:
             self._refuse(f"terminated is {brief(terminated)} and truncated {brief(truncated)}; allowed: True or False. "
                          f"Gymnasium asks for {STEP}")
-        return Shown(self._observed(observation), earned, any(ends), observation, self._info(info, STEP))
+        return StepResult(self._observed(observation), earned, any(ends), observation, self._info(info, STEP))
 
     def sample(self) -> Any:
         """Return an action drawn from the environment's space; the draws of an episode are the same for all seeds."""
         self._method = "action_space.sample"
-        with self._calling:
+        with self._foreign:
             if not self.steps:
                 self.spaces[1].seed(0)
             return self.spaces[1].sample()
@@ -125,12 +125,12 @@ class Environment:
     def close(self) -> None:
         """Let the environment go."""
         self._method = "close"
-        with self._calling:
+        with self._foreign:
             self._env.close()
 
     def _space(self, name: str) -> Space[Any]:
         self._method = name
-        with self._calling:
+        with self._foreign:
             space = getattr(self._env, name)
         if not isinstance(space, Space):
             self._refuse(f"is {brief(space)} of type {type(space).__module__}.{type(space).__name__}; Gymnasium asks "
@@ -143,7 +143,7 @@ class Environment:
         for name, space, expected in (("observation_space", self.spaces[0], known.observation),
                                       ("action_space", self.spaces[1], known.action)):
             self._method = name
-            with self._calling:
+            with self._foreign:
                 same = equal(space, expected)
             if not same:
                 self._refuse(f"is {brief(space)}, with seed 0 {brief(expected)}; allowed: one space for all seeds")

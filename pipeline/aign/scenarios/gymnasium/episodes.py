@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aign.errors import ParameterError
-from aign.scenarios.gymnasium.environment import Environment, Shown
-from aign.scenarios.gymnasium.faults import Calling
-from aign.scenarios.gymnasium.labels import LabelParameters, Measured, Record
+from aign.scenarios.gymnasium.environment import Environment, StepResult
+from aign.scenarios.gymnasium.faults import ForeignCall
+from aign.scenarios.gymnasium.labels import LabelParameters, LabelTracker, Record
 from aign.scenarios.gymnasium.making import Maker
 from aign.scenarios.gymnasium.spaces import Actions
 
 Floats = NDArray[np.float32]
 Totals = NDArray[np.float64]
-OWN_TOTALS = ("ended", "steps", "return")
+BASE_TOTALS = ("ended", "steps", "return")
 """The first totals; the labels follow."""
 ENDED, STEPS, RETURN = range(3)
 LIVE = 4_096
@@ -52,12 +52,12 @@ class Episode:
     def __init__(self, maker: Maker, actions: Actions, labels: Mapping[str, LabelParameters], seed: int) -> None:
         self._actions, self._return, self.ended = actions, 0.0, False
         self._env = Environment(maker, seed)
-        self._measured = [Measured(name, asked) for name, asked in labels.items()]
-        self._keeps_all = any(asked.function for asked in labels.values())
+        self._measured = [LabelTracker(name, label) for name, label in labels.items()]
+        self._keeps_all = any(label.function for label in labels.values())
         self._record = Record()
-        shown = self._env.reset()
-        self._note(shown)
-        self.moment = self._now(shown)
+        result = self._env.reset()
+        self._note(result)
+        self.moment = self._now(result)
 
     def take(self, decision: Floats) -> None:
         """Carry out a decision (W,); nothing happens after the end.
@@ -69,42 +69,42 @@ class Episode:
             return
         action = self._actions.decode(decision)
         taken = self._copy(action, "the action") if self._keeps_all else None  # before anybody can change it
-        shown = self._env.step(action)
-        self.ended = shown.ended
-        self._return += shown.reward
-        self._note(shown)
+        result = self._env.step(action)
+        self.ended = result.ended
+        self._return += result.reward
+        self._note(result)
         if self._keeps_all:
             self._record.actions.append(taken)
-            self._record.rewards.append(shown.reward)
+            self._record.rewards.append(result.reward)
         try:
             for label in self._measured:
                 label.add(self._record)
         except ParameterError as error:
             raise ParameterError(f"{self._env.place()}: {error}") from error
-        self.moment = self._now(shown)
+        self.moment = self._now(result)
 
     def close(self) -> None:
         """Let the environment go."""
         self._env.close()
 
-    def _note(self, shown: Shown) -> None:
+    def _note(self, result: StepResult) -> None:
         """Keep what labels read: copies of all there was where a function reads it, else the last info alone."""
         if self._keeps_all:
-            self._record.observations.append(self._copy(shown.observation, "the observation"))
-            self._record.infos.append(self._copy(shown.info, "info"))
+            self._record.observations.append(self._copy(result.observation, "the observation"))
+            self._record.infos.append(self._copy(result.info, "info"))
         else:
-            self._record.infos[:] = [shown.info]
+            self._record.infos[:] = [result.info]
 
     def _copy(self, value: Any, what: str) -> Any:
         if type(value) is np.ndarray and value.dtype.kind != "O":
             return value.copy()
-        with Calling(lambda: f"{self._env.place()}: {what} is kept for the functions of labels, but copying it",
+        with ForeignCall(lambda: f"{self._env.place()}: {what} is kept for the functions of labels, but copying it",
                      lambda error: " Wrap the environment so that it shows plain values."):
             return deepcopy(value)
 
-    def _now(self, shown: Shown) -> Moment:
+    def _now(self, result: StepResult) -> Moment:
         totals = [float(self.ended), float(self._env.steps), self._return, *(label.value for label in self._measured)]
-        return Moment(shown.observed.astype(np.float32), np.array(totals, np.float64), shown.reward)
+        return Moment(result.observed.astype(np.float32), np.array(totals, np.float64), result.reward)
 
 
 class Episodes:
@@ -118,10 +118,9 @@ class Episodes:
     def after(self, seed: int, decisions: Floats) -> Moment:
         """Return what is known after decisions (t, W) in the episode of a seed."""
         key = _key(seed, decisions)
-        found = self._passed.get(key)
-        if found is not None:
+        if key in self._passed:
             self._passed.move_to_end(key)
-            return found
+            return self._passed[key]
         episode = self._arrived(seed, decisions)
         self._remember(key, episode.moment)
         if len(decisions) < self._horizon and not episode.ended:

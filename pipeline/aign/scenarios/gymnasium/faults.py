@@ -13,16 +13,16 @@ import numpy as np
 from aign.errors import ParameterError, out_of_memory
 
 LONGEST = 160
-"""Most characters shown of a value or a message."""
+"""Most characters of a value or a message in an error."""
 LIBRARIES = ("aign", "gymnasium", "numpy")
 """Packages whose lines are not named as the place of a fault: it lies in code that they call, or that calls them."""
 BOOLEANS = (bool, np.bool_)
 
 
-class Calling:
+class ForeignCall:
     """A block in which other people's code runs: what it raises becomes one `ParameterError`.
 
-    Running out of memory and interrupts pass as they are. An attempt to end the process counts as an exception.
+    `MemoryError` and interrupts pass unchanged. An attempt to end the process counts as an exception.
     """
 
     __slots__ = ("_remedy", "_where")

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from aign.errors import ParameterError
-from aign.scenarios.core.scenario import ScenarioParameters
-from aign.scenarios.gymnasium.faults import Calling, brief, number
+from aign.scenarios.core import ScenarioParameters
+from aign.scenarios.gymnasium.faults import ForeignCall, brief, number
 from aign.scenarios.gymnasium.making import function
 from aign.trust import NamesCode
 
@@ -19,7 +19,7 @@ How = Literal["last", "mean", "sum", "min", "max"]
 FUNCTION = r"^\w+(\.\w+)*:\w+$"
 """package.module:function"""
 MISSING = object()
-"""What is found where there is no such key; None is a value."""
+"""What `looked_up` returns where there is no such key; None is a value."""
 
 
 class LabelParameters(ScenarioParameters):
@@ -61,20 +61,20 @@ class Record:
     infos: list[Mapping[str, Any]] = field(default_factory=list)
 
 
-class Measured:
+class LabelTracker:
     """One label while an episode goes on.
 
     Attributes:
         value: so far; NaN before the first step, but 0 for a sum.
     """
 
-    def __init__(self, name: str, asked: LabelParameters) -> None:
-        self._name, self._asked = name, asked
+    def __init__(self, name: str, label: LabelParameters) -> None:
+        self._name, self._label = name, label
         self._function: Callable[[Record], Any] | None = None
-        if asked.function:
-            self._function = function(asked.function, f"labels.{name}.function")
+        if label.function:
+            self._function = function(label.function, f"labels.{name}.function")
         self._sum, self._steps = 0.0, 0
-        self.value = 0.0 if asked.how == "sum" else math.nan
+        self.value = 0.0 if label.how == "sum" else math.nan
 
     def add(self, record: Record) -> None:
         """Take in the last step of a record.
@@ -87,18 +87,18 @@ class Measured:
         first = self._steps == 1
         self.value = {"last": new, "sum": self._sum, "mean": self._sum / self._steps,
                       "min": new if first else min(self.value, new),
-                      "max": new if first else max(self.value, new)}[self._asked.how]
+                      "max": new if first else max(self.value, new)}[self._label.how]
 
     def _number(self, record: Record) -> float:
         if self._function is not None:
-            source = f"function {self._asked.function}"
-            with Calling(lambda: f"labels.{self._name}: {source}"):
+            source = f"function {self._label.function}"
+            with ForeignCall(lambda: f"labels.{self._name}: {source}"):
                 value = self._function(record)
         else:
-            value, source = looked_up(record.infos[-1], self._asked.info), f"info {self._asked.info!r}"
+            value, source = looked_up(record.infos[-1], self._label.info), f"info {self._label.info!r}"
             if value is MISSING:
                 keys = ", ".join(map(repr, record.infos[-1])) or "nothing"
-                raise ParameterError(f"labels.{self._name}: a step's info holds no {self._asked.info!r}; it holds "
+                raise ParameterError(f"labels.{self._name}: a step's info holds no {self._label.info!r}; it holds "
                                      f"{keys}.")
         measured = number(value)
         if measured is None:

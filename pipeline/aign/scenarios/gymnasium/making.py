@@ -14,7 +14,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import DependencyNotInstalled
 
 from aign.errors import ParameterError
-from aign.scenarios.gymnasium.faults import Calling
+from aign.scenarios.gymnasium.faults import ForeignCall
 
 AnyEnv = gymnasium.Env[Any, Any]
 
@@ -63,7 +63,7 @@ class Maker:
         if self.seed_option:
             place(options, self.seed_option.split("."), seed)
         merged = {name: merge(spec.kwargs.get(name), value) for name, value in options.items()}
-        with Calling(lambda: f"environment: {self.environment} cannot be made with options {options}", _missing):
+        with ForeignCall(lambda: f"environment: {self.environment} cannot be made with options {options}", _missing):
             return gymnasium.make(self.environment, max_episode_steps=-1, disable_env_checker=True, **merged)
 
 
@@ -84,7 +84,7 @@ def imported(name: str, parameter: str) -> Any:
     Raises:
         ParameterError: it is not there, or raises something while it is imported.
     """
-    with Calling(lambda: f"{parameter}: {name!r} cannot be imported", _not_there):
+    with ForeignCall(lambda: f"{parameter}: {name!r} cannot be imported", _not_there):
         return importlib.import_module(name)
 
 
@@ -101,17 +101,17 @@ def function(path: str, parameter: str) -> Callable[..., Any]:
         ParameterError: there is no such function.
     """
     module, _, name = path.partition(":")
-    found = getattr(imported(module, parameter), name, None)
-    if not callable(found):
+    value = getattr(imported(module, parameter), name, None)
+    if not callable(value):
         raise ParameterError(f"{parameter}: module {module!r} holds no function {name!r}.")
-    return found  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return]
 
 
-def merge(registered: Any, given: Any) -> Any:
-    """Return the value given, with what was registered added where both are mappings; neither is changed."""
-    if not (isinstance(registered, Mapping) and isinstance(given, Mapping)):
-        return given
-    return {**registered, **{name: merge(registered.get(name), value) for name, value in given.items()}}
+def merge(registered: Any, new: Any) -> Any:
+    """Return the new value, with what was registered added where both are mappings; neither is changed."""
+    if not (isinstance(registered, Mapping) and isinstance(new, Mapping)):
+        return new
+    return {**registered, **{name: merge(registered.get(name), value) for name, value in new.items()}}
 
 
 def place(options: dict[str, Any], path: list[str], value: int) -> None:
@@ -120,5 +120,5 @@ def place(options: dict[str, Any], path: list[str], value: int) -> None:
     for name in way:
         options = options.setdefault(name, {})
         if not isinstance(options, dict):
-            raise ParameterError(f"seed_option: {name!r} in the options is no mapping, so no seed can stand in it.")
+            raise ParameterError(f"seed_option: {name!r} in the options is no mapping, so it cannot hold a seed.")
     options[last] = value

@@ -8,27 +8,27 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from torch import Tensor
 
-LINES = 12
+from aign.scenarios.core.drawing import INK, SOFT, panels
+
+MOST_LINES = 12
 """Most observed values drawn as lines; more become a map."""
 
 
-def picture(observed: Tensor, decisions: Tensor, earned: Tensor, unit: str, title: str) -> Figure:
+def draw(observed: Tensor, decisions: Tensor, earned: Tensor, unit: str, title: str) -> Figure:
     """Draw observed values (T+1, S), decisions (T, W), and the return so far (T+1,)."""
-    figure = Figure(figsize=(7, 7), layout="constrained")
-    seen, done, got = figure.subplots(3, sharex=True)
-    if observed.shape[1] <= LINES:
-        seen.plot(observed.cpu().numpy(), drawstyle="steps-post")
-        seen.set_ylabel("observed")
+    figure, (state, action, total) = panels(title, (7, 7), rows=3, sharex=True)
+    if observed.shape[1] <= MOST_LINES:
+        state.plot(observed.cpu().numpy(), drawstyle="steps-post")
+        state.set_ylabel("observed")
     else:
-        seen.imshow(observed.T.cpu().numpy(), aspect="auto", interpolation="nearest")
-        seen.set_ylabel("observed value")
+        state.imshow(observed.T.cpu().numpy(), aspect="auto", interpolation="nearest")
+        state.set_ylabel("observed value")
     if decisions.shape[1] == 1:
-        done.plot(decisions[:, 0].cpu().numpy(), drawstyle="steps-post", color="#1f2a44")
-        done.set_ylabel(unit)
+        action.plot(decisions[:, 0].cpu().numpy(), drawstyle="steps-post", color=INK)
+        action.set_ylabel(unit)
     else:
-        done.imshow(decisions.T.cpu().numpy(), aspect="auto", interpolation="nearest", vmin=-1, vmax=1, cmap="Blues")
-        done.set_ylabel("action value")
-    got.plot(earned.cpu().numpy(), color="#7a9cc6")
-    got.set(xlabel="step", ylabel="return so far")
-    seen.set_title(title)
+        action.imshow(decisions.T.cpu().numpy(), aspect="auto", interpolation="nearest", vmin=-1, vmax=1, cmap="Blues")
+        action.set_ylabel("action value")
+    total.plot(earned.cpu().numpy(), color=SOFT)
+    total.set(xlabel="step", ylabel="return so far")
     return figure

@@ -17,17 +17,17 @@ from pydantic import Field, JsonValue, StringConstraints, field_validator
 from torch import Tensor
 
 from aign.errors import ContextError, ParameterError
+from aign.scenarios.core import Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, Label
-from aign.scenarios.core.scenario import Feature, ScenarioParameters
 from aign.scenarios.core.sequential import Rule, SequentialScenario
 from aign.scenarios.gymnasium import rules, trial
-from aign.scenarios.gymnasium.best_known import best_known
+from aign.scenarios.gymnasium.best_known import Outcome, Simulator, best_known
 from aign.scenarios.gymnasium.environment import spaces_of
-from aign.scenarios.gymnasium.episodes import ENDED, OWN_TOTALS, RETURN, STEPS, Episodes
+from aign.scenarios.gymnasium.episodes import BASE_TOTALS, ENDED, RETURN, STEPS, Episodes
 from aign.scenarios.gymnasium.labels import FUNCTION, LabelParameters
 from aign.scenarios.gymnasium.making import Maker, module_of_id
-from aign.scenarios.gymnasium.picture import picture
+from aign.scenarios.gymnasium.picture import draw
 from aign.scenarios.gymnasium.spaces import actions_of
 from aign.trust import NamesCode
 
@@ -35,8 +35,8 @@ SEEDS = 1 << 24
 """Seeds are whole numbers below this: float32 holds each of them exactly."""
 DURATION = Label("duration", "steps", "higher", "Steps until the environment ended the episode.")
 """The label where the user names none."""
-TAKEN = frozenset({
-    *OWN_TOTALS, DURATION.name, "episode_id", "observations", "actions", "rewards", "utility", "return_raw",
+RESERVED = frozenset({
+    *BASE_TOTALS, DURATION.name, "episode_id", "observations", "actions", "rewards", "utility", "return_raw",
     "return_normalised", "length", "terminated", "truncated", "behaviour", "agent_step", "agent_seed", "env_seed",
     "context_id", "context", "split", "source"})
 """Names that labels cannot have: those of our own totals, and of the other columns of a dataset."""
@@ -68,34 +68,48 @@ class GymnasiumParameters(ScenarioParameters):
 
     @field_validator("labels", "rules")
     @classmethod
-    def in_order(cls, given: dict[str, Any]) -> dict[str, Any]:
+    def in_order(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Order by name: the order in which a file lists them may not decide the columns of a dataset."""
-        return dict(sorted(given.items()))
+        return dict(sorted(values.items()))
 
 
 class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
-    """One environment, its episodes told apart by their seed.
+    """Any Gymnasium environment by its id, its episodes told apart by their seed.
 
-    | part | meaning |
+    An environment that someone else wrote becomes a scenario: datasets, agents, generator and reports work with it as
+    with any other. Nothing is known of its inside, so its code runs for every step, and a context is only a seed. The
+    design is the whole sequence of decisions.
+
+    | | |
     |---|---|
     | context | the seed, a whole number below 2^24; nothing else of an episode is known beforehand |
-    | observation | what the environment shows, flattened and within bounds (S), then t/T |
-    | action | by its space, see below |
+    | state | what the environment returns, flattened and within bounds (S); behind it, not generated: totals, steps |
+    | | taken, all decisions |
+    | observation | the S values, then t/T |
+    | action | `Discrete`: a score of each choice, the largest decides; `Box` with bounds: values in [-1, 1], |
+    | | stretched over the bounds; `MultiDiscrete`, `MultiBinary`: scores of each part's alternatives, stored as 1 for |
+    | | the largest and -1 for the others |
     | reward | the environment's |
     | start | a new environment, reset with the seed |
     | end | after T steps; where the environment ends earlier, everything stays as it is, with rewards 0 |
     | design | the decisions of the episode; utility: the sum of rewards |
 
-    | action space | action |
-    |---|---|
-    | `Discrete` | scores of the choices |
-    | `Box` with bounds | values from -1 to 1, stretched over the bounds |
-    | `MultiDiscrete`, `MultiBinary` | scores of each part's alternatives; the largest decides: stored as 1, others -1 |
+    **Bounds** of observed values are those of the environment's space; where it has none they are measured in 16
+    episodes of uniform actions and widened by half of the range on each side, and values beyond them are clipped. A
+    value outside the environment's own space is an error, like everything else it does against Gymnasium's interface.
 
-    Bounds of observed values are those of the environment's space; where that has none they are measured in 16
-    episodes of uniform actions and widened by half of the range on each side. What lies beyond measured bounds is shown
-    as the bound; the environment itself knows nothing of that. What lies outside the environment's own space is refused
-    at the step at which it comes, like everything else it does against Gymnasium's interface.
+    **Labels.** As the parameters say: a number in a step's info, or what a named function makes of the episode so far;
+    without any, duration [steps].
+
+    **Parameters.** environment, module (imported first), options (of `gymnasium.make`), seed_option, horizon T, agents,
+    labels, rules, optimum (an upper bound on the return, where one is known), rollouts (4), repeats (4).
+
+    **Certificate.** Best known: a search over rules, random actions and random changes; nothing is proven. With the
+    parameter optimum an upper bound, which is taken on trust.
+
+    **Rules.** random (mean of several: the zero of the normalised return), constant, and functions the parameters name.
+
+    **Source.** Towers et al., Gymnasium: a standard interface for reinforcement learning environments, 2024.
     """
 
     name, summary = "gymnasium", "Any Gymnasium environment by its id, with labels from its info"
@@ -118,17 +132,32 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         self.agents = _agents(parameters, len(self._low), self.actions.size, self.choices)
         self.labels = _labels(parameters)
         self.integer_labels = frozenset() if parameters.labels else frozenset({DURATION.name})
-        self.totals = (*OWN_TOTALS, *parameters.labels)
-        self.rules = self._rules()
+        self.totals = (*BASE_TOTALS, *parameters.labels)
+        policies = self._policies()
+        self.rules = {name: self._rule(policy) for name, policy in policies.items()}
+        self._simulator = Simulator(
+            tuple(policies.values()), self.action_size, self.choices,
+            lambda policy, contexts: self._outcome(contexts, self.rollout(self._rule(policy), contexts)),
+            lambda designs, contexts: self._outcome(contexts, self.replay(contexts, designs)))
         self._episodes = Episodes(maker, self.actions, parameters.labels, self.horizon)
         trial.check_reproducible(maker, self.horizon, tuple(parameters.labels.items()))
 
-    def _rules(self) -> dict[str, Rule]:
-        own = {"random": rules.chance(self), "constant": rules.constant(self)}
-        for name in self.parameters.rules:
-            if name in own:
-                raise ParameterError(f"rules: {name!r} is there already; give yours another name.")
-        return {**own, **{name: rules.named(self, path, name) for name, path in self.parameters.rules.items()}}
+    def _policies(self) -> dict[str, rules.Policy]:
+        policies = {"random": rules.chance(self.action_size), "constant": rules.constant(self.action_size)}
+        for name, path in self.parameters.rules.items():
+            if name in policies:
+                raise ParameterError(f"rules: {name!r} exists already; choose another name.")
+            policies[name] = rules.named(path, name, self.action_space, self.actions)
+        return policies
+
+    def _rule(self, policy: rules.Policy) -> Rule:
+        def rule(contexts: Tensor, states: Tensor) -> Tensor:
+            observed, _, time, _ = self.parts(states)
+            return policy(contexts, time, observed)
+        return rule
+
+    def _outcome(self, contexts: Tensor, states: Tensor) -> Outcome:
+        return self.design_of(states), *self.outcome(contexts, states)
 
     def draw_contexts(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw seeds, all equally likely."""
@@ -154,7 +183,7 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         nothing = np.empty((0, self.decision_size), np.float32)
         moments = [self._episodes.after(int(seed), nothing) for seed in contexts[:, 0].tolist()]
         totals = [moment.totals for moment in moments]
-        return self._shown([moment.observed for moment in moments], contexts), _stacked(totals, contexts.double())
+        return self._clipped([moment.observed for moment in moments], contexts), _stacked(totals, contexts.double())
 
     def decide(self, contexts: Tensor, observed: Tensor, totals: Tensor, time: Tensor, past: Tensor,
                decision: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -167,24 +196,24 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
         observed, totals = observed.clone(), totals.clone()
         rewards = torch.zeros(len(observed), dtype=torch.float64, device=observed.device)
         if rows:
-            observed[rows] = self._shown([moment.observed for moment in moments], observed)
+            observed[rows] = self._clipped([moment.observed for moment in moments], observed)
             totals[rows] = _stacked([moment.totals for moment in moments], totals)
             rewards[rows] = torch.tensor([moment.reward for moment in moments], dtype=torch.float64).to(rewards)
         return observed, totals, rewards
 
-    def _shown(self, observed: list[Any], like: Tensor) -> Tensor:
+    def _clipped(self, observed: list[Any], like: Tensor) -> Tensor:
         """Return observations (B, S) within the bounds."""
         return _stacked(observed, like).clamp(self._low.to(like.device), self._high.to(like.device))
 
-    def applied(self, actions: Tensor) -> Tensor:
+    def effective_actions(self, actions: Tensor) -> Tensor:
         """Return actions (B, A) as they take effect: clipped, or what the scores decide."""
-        clipped = super().applied(actions)
+        clipped = super().effective_actions(actions)
         return clipped if self.choices is not None else self.actions.applied(clipped)
 
     def result(self, contexts: Tensor, totals: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the sum of rewards and the labels."""
         values = totals.double()
-        labels = {name: values[:, len(OWN_TOTALS) + place] for place, name in enumerate(self.parameters.labels)}
+        labels = {name: values[:, len(BASE_TOTALS) + place] for place, name in enumerate(self.parameters.labels)}
         return values[:, RETURN], labels or {DURATION.name: values[:, STEPS]}
 
     def fixed_observation(self, contexts: Tensor) -> Tensor:
@@ -193,12 +222,12 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
 
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
         """Return what each decision maker sees (B, N, F): all; or its own run, the mean of all runs, and the time."""
-        seen = self.observe(contexts, states, time)
+        observations = self.observe(contexts, states, time)
         if self.agents == 1:
-            return seen[:, None]
-        own = seen[:, :-1].unflatten(1, (self.agents, -1))
-        common = torch.cat([own.mean(1), seen[:, -1:]], dim=1)
-        return torch.cat([own, common[:, None].expand(-1, self.agents, -1)], dim=2)
+            return observations[:, None]
+        runs = observations[:, :-1].unflatten(1, (self.agents, -1))
+        common = torch.cat([runs.mean(1), observations[:, -1:]], dim=1)
+        return torch.cat([runs, common[:, None].expand(-1, self.agents, -1)], dim=2)
 
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return the reward, the same for each decision maker, float32 (B, N)."""
@@ -206,29 +235,29 @@ class GymnasiumScenario(SequentialScenario[GymnasiumParameters]):
 
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the mean return of a few episodes by chance."""
-        several = [self.outcome(contexts, self.played(rules.chance(self, repeat), contexts))[0]
+        several = [self._simulator.simulate(rules.chance(self.action_size, repeat), contexts)[1]
                    for repeat in range(self.parameters.repeats)]
         return torch.stack(several).mean(0)
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the best decisions a search finds; the bound the user has stated, where one is."""
-        design, utility, broken = best_known(self, contexts, constraints, self.parameters.rollouts)
+        design, utility, broken = best_known(self._simulator, contexts, constraints, self.parameters.rollouts)
         feasible, optimum = broken == 0, self.parameters.optimum
-        found = f"the best of every rule, {self.parameters.rollouts} random and as many changed sequences of decisions"
+        search = f"the best of every rule, {self.parameters.rollouts} random and as many changed sequences of decisions"
         if optimum is None:
             return Certificate(utility.where(feasible, torch.nan), design, feasible,
                                CertificateKind.BEST_KNOWN,
-                               f"No bound is known; the best known design is {found}.")
+                               f"No bound is known; the best known design is {search}.")
         return Certificate(torch.full_like(utility, optimum), design, feasible,
                            CertificateKind.UPPER_BOUND,
-                           f"The bound is stated in the parameters and not proven here; the design is {found}.",
+                           f"The bound is stated in the parameters and not proven here; the design is {search}.",
                            impossible=torch.zeros_like(feasible))
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw what is observed, decided and earned, step by step."""
         observed, totals, time, decisions = self.parts(path)
         taken = decisions[-1, :int(time[-1])]
-        return picture(observed, taken, totals[:, RETURN], "choice" if self.choices else "action", title)
+        return draw(observed, taken, totals[:, RETURN], "choice" if self.choices else "action", title)
 
 
 def features(low: Tensor, high: Tensor) -> tuple[Feature, ...]:
@@ -240,10 +269,10 @@ def features(low: Tensor, high: Tensor) -> tuple[Feature, ...]:
 
 
 def _horizon(parameters: GymnasiumParameters, maker: Maker) -> int:
-    found = parameters.horizon or maker.spec().max_episode_steps
-    if found is None:
-        raise ParameterError(f"horizon: {parameters.environment} is registered without a limit of steps; state one.")
-    return found
+    horizon = parameters.horizon or maker.spec().max_episode_steps
+    if horizon is None:
+        raise ParameterError(f"horizon: {parameters.environment} is registered without a limit of steps; give one.")
+    return horizon
 
 
 def _agents(parameters: GymnasiumParameters, observed: int, actions: int, choices: int | None) -> int:
@@ -256,11 +285,11 @@ def _agents(parameters: GymnasiumParameters, observed: int, actions: int, choice
 
 def _labels(parameters: GymnasiumParameters) -> tuple[Label, ...]:
     for name in parameters.labels:
-        if name in TAKEN:
-            raise ParameterError(f"labels: {name!r} means something else; give yours another name.")
-    return tuple(Label(name, asked.unit, asked.better, asked.description or
-                       f"{asked.how} of {asked.info or asked.function}, as the environment reports it.")
-                 for name, asked in parameters.labels.items()) or (DURATION,)
+        if name in RESERVED:
+            raise ParameterError(f"labels: {name!r} is the name of another column; choose another name.")
+    return tuple(Label(name, label.unit, label.better, label.description or
+                       f"{label.how} of {label.info or label.function}, as the environment reports it.")
+                 for name, label in parameters.labels.items()) or (DURATION,)
 
 
 def _stacked(values: list[Any], like: Tensor) -> Tensor:

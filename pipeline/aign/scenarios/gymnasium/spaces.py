@@ -136,18 +136,18 @@ def actions_of(space: spaces.Space[Any], environment: str) -> Actions:
     Raises:
         ParameterError: a space of another kind, without bounds, or too large.
     """
-    found: Actions | None = None
+    actions: Actions | None = None
     if isinstance(space, spaces.Discrete):
-        found = Choice(space)
+        actions = Choice(space)
     elif isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
-        found = Scores(space)
+        actions = Scores(space)
     elif isinstance(space, spaces.Box) and bool((np.abs([space.low, space.high]) < BOUNDED).all()):
-        found = Range(space)
-    if found is None or not 1 <= found.size <= LARGEST:
+        actions = Range(space)
+    if actions is None or not 1 <= actions.size <= LARGEST:
         raise ParameterError(f"environment: actions of {environment} are {space}. Allowed: Discrete, MultiDiscrete, "
                              f"MultiBinary, and Box with finite bounds, of at most {LARGEST} values. Wrap the "
                              "environment so that it takes such actions.")
-    return found
+    return actions
 
 
 def observed_bounds(space: spaces.Space[Any], environment: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

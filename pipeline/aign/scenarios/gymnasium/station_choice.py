@@ -24,7 +24,7 @@ def strongest_station(observation: NDArray[np.float32], actions: Any) -> NDArray
 def changed_connections(record: Record) -> float:
     """Return how many connections were made, left or lost in the last step."""
     users = len(record.actions[-1])
-    before, after = (_runs(seen, users)[0] for seen in record.observations[-2:])
+    before, after = (_runs(observation, users)[0] for observation in record.observations[-2:])
     return float((before != after).sum())
 
 

@@ -24,7 +24,7 @@ MEASURED_SEEDS = 16
 """Episodes from which bounds are taken."""
 ROUNDING = 1e-12
 """Relative difference of rewards and labels that is no difference: an environment may add up the members of a set, and
-their order, so the last digits of the sum, depends on where they lie in memory."""
+their order, so the last digits of the sum, depends on where these are stored."""
 MARGIN = 0.5
 """What measured bounds are widened by on each side, as a share of the range."""
 
@@ -37,8 +37,8 @@ def bounds(maker: Maker, horizon: int) -> tuple[tuple[float, ...], tuple[float, 
     low, high = observed_bounds(spaces_of(maker).observation, maker.environment)
     open_ended = ~(np.isfinite(low) & np.isfinite(high))
     if bool(open_ended.any()):
-        seen = np.concatenate([played(maker, seed, horizon) for seed in range(MEASURED_SEEDS)])
-        least, most = seen.min(0), seen.max(0)
+        observed = np.concatenate([random_observations(maker, seed, horizon) for seed in range(MEASURED_SEEDS)])
+        least, most = observed.min(0), observed.max(0)
         margin = MARGIN * (most - least)
         low, high = np.where(open_ended, least - margin, low), np.where(open_ended, most + margin, high)
     flat_line = high <= low
@@ -111,13 +111,13 @@ def _courses(maker: Maker, labels: tuple[tuple[str, LabelParameters], ...], hori
     return courses
 
 
-def played(maker: Maker, seed: int, steps: int) -> Values:
+def random_observations(maker: Maker, seed: int, steps: int) -> Values:
     """Return the observations (t+1, S) of an episode of uniform actions, the same for all seeds."""
     env = Environment(maker, seed)
-    shown = env.reset()
-    observations = [shown.observed]
-    while not shown.ended and env.steps < steps:
-        shown = env.step(env.sample())
-        observations.append(shown.observed)
+    result = env.reset()
+    observations = [result.observed]
+    while not result.ended and env.steps < steps:
+        result = env.step(env.sample())
+        observations.append(result.observed)
     env.close()
     return np.stack(observations)

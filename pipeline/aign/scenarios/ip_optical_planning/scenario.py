@@ -17,9 +17,9 @@ from pydantic import Field
 from torch import Tensor
 
 from aign.errors import ParameterError
+from aign.scenarios.core import DesignScenario, Feature, Heuristic, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, Label, satisfied
-from aign.scenarios.core.scenario import DesignScenario, Feature, Heuristic, ScenarioParameters
 from aign.scenarios.ip_optical_planning.certificate import Plan, Planner
 from aign.scenarios.ip_optical_planning.economics import Economics
 from aign.scenarios.ip_optical_planning.heuristics import Rules

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.scenarios.power_allocation.best_response import best_response, whole_levels
+from aign.scenarios.power_allocation.multi_start import best_response, whole_levels
 from aign.scenarios.power_allocation.physics import P_MAX, POWER_PRICE, cross_gains
 from aign.scenarios.power_allocation.rate_problem import PRICE, SLOPE, RateProblem
 
@@ -25,7 +25,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Searched:
+class SearchResult:
     """What branch and bound found in one network.
 
     Attributes:
@@ -55,8 +55,7 @@ class Boxes:
 
     def interference(self, powers: Tensor) -> Tensor:
         """Return noise and interference (Q, N) under powers (Q, N)."""
-        own = torch.diagonal(self.cross)
-        return 1.0 + powers @ self.cross.T - own * powers
+        return 1.0 + powers @ self.cross.T - torch.diagonal(self.cross) * powers
 
     def bound(self, low: Tensor, high: Tensor) -> Tensor:
         """Return the upper bound (Q,) on the utility of any design in each box."""
@@ -66,37 +65,38 @@ class Boxes:
 
     def slopes(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
         """Return bounds (Q, N) on dU/dp / SLOPE over each box."""
-        own = torch.diagonal(self.cross)
+        gain = torch.diagonal(self.cross)
         quiet, loud = self.interference(low), self.interference(high)
-        least = own * low / (loud * (loud + own * low))
-        most = own * high / (quiet * (quiet + own * high))
-        apart = self.cross - torch.diag(own)
-        return (own / (loud + own * high) - most @ apart - PRICE,
-                own / (quiet + own * low) - least @ apart - PRICE)
+        least = gain * low / (loud * (loud + gain * low))
+        most = gain * high / (quiet * (quiet + gain * high))
+        apart = self.cross - torch.diag(gain)
+        return (gain / (loud + gain * high) - most @ apart - PRICE,
+                gain / (quiet + gain * low) - least @ apart - PRICE)
 
     def tighten(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return boxes without what the request or the slopes exclude, and which of them are not empty (Q,)."""
-        needs, own = self.problem.needs, torch.diagonal(self.cross)
+        needs, gain = self.problem.needs, torch.diagonal(self.cross)
         if needs.target > 0:
-            low = torch.maximum(low, (needs.target * self.interference(low) / own * (1 - 1e-9)).ceil())
+            low = torch.maximum(low, (needs.target * self.interference(low) / gain * (1 - 1e-9)).ceil())
         if needs.budget < P_MAX * low.shape[1]:
             high = torch.minimum(high, needs.budget - low.sum(dim=1, keepdim=True) + low)
-        else:
+        elif needs.target <= 0:
             # Ends may be taken for granted only where no constraint ties users together.
-            if needs.target <= 0:
-                least, most = self.slopes(low, high)
-                low, high = torch.where(least > 0, high, low), torch.where(most < 0, low, high)
+            least, most = self.slopes(low, high)
+            low, high = torch.where(least > 0, high, low), torch.where(most < 0, low, high)
         return low, high, (low <= high).all(dim=1)
 
 
-def branch_and_bound(problem: RateProblem, most_boxes: int = 2_000_000) -> Searched:
+def branch_and_bound(problem: RateProblem, most_boxes: int = 2_000_000) -> SearchResult:
     """Find the best whole-level design of one network (B = 1) that meets the problem's needs, with proof.
 
     Where `most_boxes` is reached first, the bound stays above the utility.
     """
-    users = problem.own.shape[1]
+    users = problem.serving_gain.shape[1]
     boxes = Boxes(cross_gains(problem.gains)[0], problem)
-    best, design = _incumbent(problem, problem.starts(32, torch.Generator().manual_seed(0))[0])
+    starts = whole_levels(problem, problem.starts(32, torch.Generator().manual_seed(0)))
+    climbed = best_response(problem, starts)[0]
+    best, design = _ends(problem, climbed, climbed)
     low = torch.zeros(1, users, dtype=torch.float64)
     high = torch.full((1, users), float(max(problem.needs.cap, 0)), dtype=torch.float64)
     bound, examined = boxes.bound(low, high), 0
@@ -107,16 +107,16 @@ def branch_and_bound(problem: RateProblem, most_boxes: int = 2_000_000) -> Searc
         children = _halves(low[now], high[now])
         new_low, new_high, alive = boxes.tighten(*children)
         new_low, new_high = new_low[alive], new_high[alive]
-        value, found = _ends(problem, new_low, new_high)
+        value, end = _ends(problem, new_low, new_high)
         if value > best:
-            best, design = value, found
+            best, design = value, end
         low, high = torch.cat([low[later], new_low]), torch.cat([high[later], new_high])
         bound = torch.cat([bound[later], boxes.bound(new_low, new_high)])
         # A box of one design has been examined as an end.
         keep = (bound > best + ROUNDING * abs(best)) & (high > low).any(dim=1)
         low, high, bound = low[keep], high[keep], bound[keep]
     proven = best if not len(low) else float(bound.max())
-    return Searched(best, design, proven, examined)
+    return SearchResult(best, design, proven, examined)
 
 
 def _halves(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,18 +131,5 @@ def _ends(problem: RateProblem, low: Tensor, high: Tensor) -> tuple[float, Tenso
     ends = torch.cat([low, high])
     if not len(ends):
         return -torch.inf, low.new_zeros(low.shape[1])
-    value = torch.where(admissible(problem, ends[None])[0], problem.utility(ends[None])[0], -torch.inf)
+    value = problem.valued(ends[None])[0]
     return float(value.max()), ends[value.argmax()]
-
-
-def _incumbent(problem: RateProblem, starts: Tensor) -> tuple[float, Tensor]:
-    climbed = best_response(problem, whole_levels(problem, starts[None]))[0]
-    return _ends(problem, climbed, climbed)
-
-
-def admissible(problem: RateProblem, levels: Tensor) -> Tensor:
-    """Return which designs (B, K, N) meet cap, budget and SINR target, (B, K)."""
-    needs = problem.needs
-    signal, total = problem.received(levels)
-    fits = (levels <= needs.cap).all(dim=2) & (levels.sum(dim=2) <= needs.budget)
-    return fits & (signal >= needs.target * (total - signal)).all(dim=2)

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,11 +27,11 @@ from torch import Tensor
 
 from aign.scenarios.core.certificate import Feasibility
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.scenario import DesignScenario
 from aign.scenarios.power_allocation.heuristics import fractional_control
-from aign.scenarios.power_allocation.local_repair import witness
 from aign.scenarios.power_allocation.physics import P_MAX, SILENT_DB, cross_gains, gain_matrix, shannon, sinr_target
 from aign.scenarios.power_allocation.requirements import Requirements, feasible, least_powers, repair, requirements
+from aign.scenarios.power_allocation.uplink import Uplink
+from aign.scenarios.power_allocation.witness import witness
 
 MARGIN = 1e-9
 """Relative room left for rounding in every proof that uses floating-point bounds."""
@@ -41,9 +40,9 @@ LINEAR_MARGIN = 1e-3
 DINKELBACH_STEPS = 30
 
 
-def feasibility(scenario: DesignScenario[Any], contexts: Tensor, constraints: Sequence[Constraint]) -> Feasibility:
+def feasibility(uplink: Uplink, contexts: Tensor, constraints: Sequence[Constraint]) -> Feasibility:
     """Return what is known about the request for each context; see `Feasibility`."""
-    users = scenario.parameters.users
+    users = uplink.users
     needs = requirements(constraints, users)
     start = fractional_control(contexts, users)
     design = repair(contexts, start, needs)
@@ -53,8 +52,8 @@ def feasibility(scenario: DesignScenario[Any], contexts: Tensor, constraints: Se
     impossible = proven_impossible(contexts, constraints, users)
     known, open_ = torch.zeros_like(impossible), ~impossible
     if bool(open_.any()):
-        known[open_], found = witness(scenario, contexts[open_], constraints)
-        design[open_] = found.to(design.dtype)
+        known[open_], designs = witness(uplink, contexts[open_], constraints)
+        design[open_] = designs.to(design.dtype)
     return Feasibility(known, impossible, design)
 
 
@@ -118,11 +117,11 @@ def most_total(context: Tensor, needs: Requirements, users: int) -> float:
     (1 + sum G_ik p_k) is linear in p.
     """
     gain = cross_gains(gain_matrix(context[None].cpu(), users))[0].numpy()
-    own = np.diag(gain).copy()
-    # Divided by the own gain, so that the solver's tolerance means levels.
-    matrix = needs.target * gain / own[:, None]
+    direct = np.diag(gain).copy()
+    # Divided by the direct gain, so that the solver's tolerance means levels.
+    matrix = needs.target * gain / direct[:, None]
     np.fill_diagonal(matrix, -1.0)
-    solved = linprog(-np.ones(users), A_ub=matrix, b_ub=-needs.target / own + LINEAR_MARGIN / users,
+    solved = linprog(-np.ones(users), A_ub=matrix, b_ub=-needs.target / direct + LINEAR_MARGIN / users,
                      bounds=(0.0, float(needs.cap)), method="highs")
     return math.inf if solved.status != 0 else -float(solved.fun) + LINEAR_MARGIN
 
@@ -141,11 +140,11 @@ def most_efficiency(contexts: Tensor, needs: Requirements, least: Tensor) -> Ten
     """Return an upper bound (B,) on energy efficiency given least powers (B, N); see the head of this file."""
     users = least.shape[1]
     gain = cross_gains(gain_matrix(contexts, users))
-    own = torch.diagonal(gain, dim1=1, dim2=2)
+    direct = torch.diagonal(gain, dim1=1, dim2=2)
     floor = least.clamp(max=P_MAX)
-    heard = torch.einsum("bik,bk->bi", gain, floor) - own * floor
+    heard = torch.einsum("bik,bk->bi", gain, floor) - direct * floor
     level = torch.arange(P_MAX + 1, dtype=torch.float64, device=contexts.device)
-    value_BNP = shannon((own / (1 + heard))[:, :, None] * level)
+    value_BNP = shannon((direct / (1 + heard))[:, :, None] * level)
     allowed = (level >= floor[:, :, None]) & (level <= max(needs.cap, 0))
     ratio = torch.zeros(len(contexts), dtype=torch.float64, device=contexts.device)
     for _ in range(DINKELBACH_STEPS):

@@ -86,7 +86,11 @@ def utility(contexts: Tensor, powers: Tensor, kind: Utility) -> Tensor:
     log:  sum_i alpha ln(max(R_i, R_f)) - c p_i   (the paper's "logarithmic revenue", sum-proportional fairness)
     rate: sum_i alpha R_i - c p_i                 (alpha-fairness 0, NP-hard with interference)
     """
-    rate = rates(contexts, powers)
+    return worth(rates(contexts, powers), powers, kind)
+
+
+def worth(rate: Tensor, powers: Tensor, kind: Utility) -> Tensor:
+    """Return the utility (B,) of powers at rates (B, N), which are overwritten."""
     revenue = rate.clamp_min_(RATE_FLOOR).log_().sum(dim=1) if kind == "log" else rate.sum(dim=1)
     return REVENUE * revenue - POWER_PRICE * powers.double().sum(dim=1)
 
@@ -95,7 +99,7 @@ def sinr_target(constraint_label: str, threshold: float) -> float:
     """Return the least SINR at which `min_rate` (Mbit/s) or `min_sinr_db` (dB) reaches a threshold.
 
     Least to the last bit of the label's own formula, so that asking this SINR of every user accepts exactly the designs
-    whose label, as `PowerAllocation.measure` computes it, meets the threshold. 0 where silence meets it, infinite where
+    whose label, as `Uplink.measure` computes it, meets the threshold. 0 where silence meets it, infinite where
     no float does.
     """
     by_rate = constraint_label == "min_rate"

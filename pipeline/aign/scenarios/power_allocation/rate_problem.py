@@ -31,14 +31,15 @@ class RateProblem:
 
     Attributes:
         contexts: (B, C) as the scenario gives them.
-        gains: (B, N, M) float64; own: (B, N) gain at the serving base station; serving: (B, N) its index.
+        gains: (B, N, M) float64.
+        serving_gain, serving: (B, N) gain at the base station that serves each user, and its index.
         served: (B, N, M) one-hot form of `serving`, float64.
         needs: cap and budget bound the continuous search; the SINR target only the rounding and the polishing.
     """
 
     contexts: Tensor
     gains: Tensor
-    own: Tensor
+    serving_gain: Tensor
     serving: Tensor
     served: Tensor
     needs: Requirements
@@ -47,16 +48,16 @@ class RateProblem:
     def of(cls, contexts: Tensor, users: int, needs: Requirements | None = None) -> RateProblem:
         """Build the problem for contexts (B, N*M)."""
         gains = gain_matrix(contexts, users)
-        own, serving = gains.max(dim=2)
+        serving_gain, serving = gains.max(dim=2)
         served = torch.nn.functional.one_hot(serving, gains.shape[2]).to(gains.dtype)
-        return cls(contexts, gains, own, serving, served, needs or requirements((), users))
+        return cls(contexts, gains, serving_gain, serving, served, needs or requirements((), users))
 
     def __len__(self) -> int:
         return len(self.gains)
 
     def take(self, rows: Tensor) -> RateProblem:
         """Return the networks at the given rows."""
-        return RateProblem(self.contexts[rows], self.gains[rows], self.own[rows], self.serving[rows],
+        return RateProblem(self.contexts[rows], self.gains[rows], self.serving_gain[rows], self.serving[rows],
                            self.served[rows], self.needs)
 
     def at_stations(self, values: Tensor) -> Tensor:
@@ -65,7 +66,7 @@ class RateProblem:
 
     def received(self, powers: Tensor) -> tuple[Tensor, Tensor]:
         """Return each user's signal and all its base station receives, noise included, both (B, K, N)."""
-        return self.own[:, None] * powers, self.at_stations(powers @ self.gains) + 1.0
+        return self.serving_gain[:, None] * powers, self.at_stations(powers @ self.gains) + 1.0
 
     def utility(self, powers: Tensor) -> Tensor:
         """Return U (B, K) of powers (B, K, N) >= 0."""
@@ -73,12 +74,19 @@ class RateProblem:
         return SLOPE * (total / (total - signal)).log().sum(dim=2) - POWER_PRICE * powers.sum(dim=2)
 
     def gradient(self, powers: Tensor) -> Tensor:
-        """Return dU/dp (B, K, N): own_k / T_k - sum_{j != k} g_{k, b(j)} (1 / I_j - 1 / T_j) - c."""
+        """Return dU/dp (B, K, N): g_k / T_k - sum_{j != k} g_{k, b(j)} (1 / I_j - 1 / T_j) - c."""
         signal, total = self.received(powers)
         interference = total - signal
         harm = (1.0 / interference - 1.0 / total) @ self.served
-        # The sum over j takes in user k itself, whose own term turns own / I into the true own / T.
-        return SLOPE * (self.own[:, None] / interference - harm @ self.gains.transpose(1, 2) - PRICE)
+        # The sum over j takes in user k itself, whose own term turns g / I into the true g / T.
+        return SLOPE * (self.serving_gain[:, None] / interference - harm @ self.gains.transpose(1, 2) - PRICE)
+
+    def valued(self, levels: Tensor) -> Tensor:
+        """Return the utility (B, K) of whole levels (B, K, N); -inf where they do not meet cap, budget and target."""
+        signal, total = self.received(levels)
+        fits = (levels <= self.needs.cap).all(dim=2) & (levels.sum(dim=2) <= self.needs.budget)
+        fits &= (signal >= self.needs.target * (total - signal)).all(dim=2)
+        return torch.where(fits, self.utility(levels), -torch.inf)
 
     def within(self, powers: Tensor) -> Tensor:
         """Return the nearest powers (B, K, N) within cap and budget."""
@@ -96,7 +104,7 @@ class RateProblem:
 
         On/off because optima of rate utility mostly are (binary power control, Gjendemsjo et al. 2008).
         """
-        shape = (len(self), count, self.own.shape[1])
+        shape = (len(self), count, self.serving_gain.shape[1])
         uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
         share = torch.rand(*shape[:2], 1, generator=generator, dtype=torch.float64)
         switched = (torch.rand(shape, generator=generator, dtype=torch.float64) < share).double()

@@ -1,8 +1,5 @@
 """Uplink power allocation: the case study of the AIGN paper (Huang et al., section IV) as a decision process.
 
-The paper publishes utilities and the two-user optimum (28, 31), but neither gains nor constants. The constants here are
-fitted to those published numbers (see `physics`), so agreement with them is calibration, not evidence.
-
 Axes: B networks, N users, M base stations, C = N*M gains.
 """
 
@@ -16,16 +13,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario, Feature, Heuristic, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, Feasibility
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.scenario import DesignScenario, Feature, Heuristic, ScenarioParameters
 from aign.scenarios.power_allocation import heuristics, local_repair, physics
-from aign.scenarios.power_allocation import labels as label_values
-from aign.scenarios.power_allocation.cell_view import seen_in_cells
 from aign.scenarios.power_allocation.certify import certify
 from aign.scenarios.power_allocation.feasibility import feasibility
-from aign.scenarios.power_allocation.labels import LABELS
 from aign.scenarios.power_allocation.physics import MEAN_GAIN, P_MAX
+from aign.scenarios.power_allocation.uplink import LABELS, WHOLE, Uplink
+from aign.scenarios.power_allocation.user_view import user_observations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,15 +48,41 @@ class PowerAllocationParameters(ScenarioParameters):
 class PowerAllocation(DesignScenario[PowerAllocationParameters]):
     """Choose whole power levels for N uplink users who interfere with each other.
 
-    | observation | meaning | low | high | unit |
-    |---|---|---|---|---|
-    | 0..N-1 | power of user i | 0 | 40 | level |
-    | N..N+NM-1 | log10(gain / mean gain), user by user | -4 | 4 | decade |
-    | last | time t/T | 0 | 1 | 1 |
+    N users send to M base stations in one band; each is served by the base station it reaches best. More power raises a
+    user's rate, but also its cost and everybody else's interference. A design is one power level per user; users are
+    numbered by falling serving gain, which loses nothing because they are exchangeable.
 
-    Action i in [-1, 1] changes user i's power by round(4 a_i) levels, within 0..40. Reward: gain in utility. Start: all
-    powers 0. Episodes end after T = 16 steps. Users are numbered by falling serving gain, which loses nothing because
-    they are exchangeable.
+    | | |
+    |---|---|
+    | context | gains g_{i,b} over noise power (N M, user by user) [1/level], 1e-6 to 1 (100 times that where strong) |
+    | state, design | power p_i (N), whole levels 0..40 |
+    | observation | the state; log10(gain / mean gain) (N M) [decade]; t/T |
+    | action | N values a_i in [-1, 1]: each changes its power by round(4 a_i) levels |
+    | reward | gain in utility |
+    | start | all powers 0; or random levels |
+    | end | after T = 16 steps |
+
+    **Equations.** SINR_i = g_i p_i / (1 + interference at user i's base station). Rate R_i = 423.1 log2(1 + SINR_i)
+    Mbit/s. Utility log: sum_i 6.948 ln(max(R_i, 0.01)) - 0.2206 p_i. Utility rate: sum_i 6.948 R_i - 0.2206 p_i, which
+    is NP-hard to maximise.
+
+    **Labels.** total_power, max_power [level]; min_rate [Mbit/s], min_sinr_db [dB] (of the worst user); jain_fairness
+    (of rates); energy_efficiency [Mbit/s/level].
+
+    **Parameters.** users N (20), base_stations M (1), utility ("log" or "rate"), gains ("preset": spread 0.1 nepers;
+    "general": spread drawn from U(0.1, 1); "strong": as general, but 20 dB higher).
+
+    **Certificate.** Two users: exhaustive search over all 41 x 41 designs, under any constraints. Log utility: an upper
+    bound by a Lagrangian tangent, from concavity in log power (interior-point method), for designs that keep every user
+    at level 1 or more, and for all where the gains prove that silence never pays; feasibility is exact for upper limits
+    on power and lower limits on rate and SINR. Rate utility: best known of many searches.
+
+    **Rules.** full_power and noise_limited (the better of both is the zero of the normalised return),
+    channel_inversion, fractional_control (3GPP), coordinate_ascent.
+
+    **Source.** Huang et al., AIGN paper, section IV. It publishes utilities and the two-user optimum (28, 31), but
+    neither gains nor constants; the constants are fitted to these numbers, so agreement with them is calibration, not
+    evidence. Gains for several base stations (path loss, shadowing) are a proposal.
     """
 
     name: ClassVar[str] = "power-allocation"
@@ -71,11 +93,12 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
     step_size = 4.0
     integer_actions = True
     labels = LABELS
-    integer_labels = label_values.WHOLE
+    integer_labels = WHOLE
 
     def __init__(self, parameters: PowerAllocationParameters) -> None:
         super().__init__(parameters)
         users, links = parameters.users, parameters.users * parameters.base_stations
+        self.uplink = Uplink(users, parameters.utility)
         self.gain_scale = STRONG if parameters.gains == "strong" else 1.0
         self.mean_gain = MEAN_GAIN * self.gain_scale
         self.context_features = (Feature("gain", "1/level", GAIN_LOW * self.gain_scale, GAIN_HIGH * self.gain_scale,
@@ -139,10 +162,10 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
         """Return (B, N, 5): own log gain, own power, its logarithm, total received power, total gain.
 
-        With several base stations (B, N, 12), see `cell_view.seen_in_cells`.
+        With several base stations (B, N, 12), see `user_view`.
         """
         if self.parameters.base_stations > 1:
-            return seen_in_cells(contexts, states, self.mean_gain)
+            return user_observations(contexts, states, self.mean_gain)
         gain = heuristics.serving_gain(contexts, self.parameters.users)
         heard = torch.log1p((gain * states).sum(dim=1, keepdim=True)).expand_as(gain)
         crowd = torch.log1p(15.0 * gain.sum(dim=1, keepdim=True)).expand_as(gain)
@@ -162,11 +185,11 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         users = self.parameters.users
         stayed = torch.where(torch.eye(users, dtype=torch.bool, device=states.device), states[:, None],
                              next_states[:, None]).flatten(0, 1)
-        without = self._training_utility(contexts.repeat_interleave(users, dim=0), stayed).reshape(-1, users)
-        gain = 0.25 * (self._training_utility(contexts, next_states)[:, None] - without)
+        without = self.training_utility(contexts.repeat_interleave(users, dim=0), stayed).reshape(-1, users)
+        gain = 0.25 * (self.training_utility(contexts, next_states)[:, None] - without)
         return (gain.sign() * gain.abs().log1p()).clamp(-10, 10).float()
 
-    def _training_utility(self, contexts: Tensor, powers: Tensor) -> Tensor:
+    def training_utility(self, contexts: Tensor, powers: Tensor) -> Tensor:
         """Return the utility with silent users credited ten times the floor: milder cliffs for learners only."""
         if self.parameters.utility == "rate":
             return self.utility(contexts, powers)
@@ -176,15 +199,15 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
     # --- designs ---------------------------------------------------------------------------------------------------
     def admissible(self, designs: Tensor) -> Tensor:
         """Return whole levels within 0..40."""
-        return designs.round().clamp(0, P_MAX)
+        return self.uplink.admissible(designs)
 
     def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return the utility (B,) of powers (B, N); see `physics.utility`."""
-        return physics.utility(contexts, designs, self.parameters.utility)
+        return self.uplink.utility(contexts, designs)
 
     def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
-        """Return all labels; see `labels.LABELS` for meaning and units."""
-        return label_values.measure(contexts, designs)
+        """Return all labels; see `uplink.LABELS` for meaning and units."""
+        return self.uplink.measure(contexts, designs)
 
     def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return each user's power and rate."""
@@ -197,13 +220,13 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the exhaustive optimum for two users, the concave bound for log utility, else the best known."""
-        return certify(self, contexts, constraints)
+        return certify(self.uplink, contexts, constraints)
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         """Return whole levels that meet total_power<=, max_power<=, min_rate>= and min_sinr_db>= exactly, and every
         other bound wherever a local search finds levels that do.
         """
-        return local_repair.project(self, contexts, designs, constraints).to(designs.dtype)
+        return local_repair.project(self.uplink, contexts, designs, constraints).to(designs.dtype)
 
     def feasible(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Feasibility:
         """Return what is known about the request: decided by trying every design of two users, exactly by least powers
@@ -212,7 +235,7 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         if self.parameters.users == 2:
             certificate = self.certify(contexts, constraints)
             return Feasibility(certificate.feasible, ~certificate.feasible, certificate.design)
-        return feasibility(self, contexts, constraints)
+        return feasibility(self.uplink, contexts, constraints)
 
     def _coordinate_ascent(self, contexts: Tensor) -> Tensor:
         start = heuristics.fractional_control(contexts, self.parameters.users)
@@ -221,7 +244,7 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw contours with the path for two users, powers and rates otherwise."""
         from aign.scenarios.power_allocation.picture import draw
-        return draw(self, context, path, title)
+        return draw(self.uplink, context, self.certify(context[None]), path, title)
 
 
 def _closed_form(contexts: Tensor, rule: Callable[[Tensor, int], Tensor], users: int) -> Tensor:

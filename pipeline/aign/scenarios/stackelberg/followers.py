@@ -41,7 +41,7 @@ class Devices:
 
     @property
     def capacity(self) -> Tensor:
-        """(B, N) K, the layers at which satisfaction would fall without bound; positive."""
+        """(B, N) K, the layers at which satisfaction would decrease without bound; positive."""
         return (1.0 + self.power - EMBEDDING_COST) / LAYER_COST
 
     def respond(self, prices: Tensor) -> Tensor:

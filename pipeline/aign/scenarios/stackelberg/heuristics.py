@@ -50,7 +50,7 @@ def golden_section(game: Game, evaluations: int = 24) -> Tensor:
     low, high = torch.full_like(game.cost, PRICE_LOW), torch.full_like(game.cost, PRICE_HIGH)
     for _ in range(evaluations // 2):
         left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
-        values = [game.profit(one[:, None], game.devices.respond(one[:, None])) for one in (left, right)]
+        values = [game.profit(price[:, None], game.devices.respond(price[:, None])) for price in (left, right)]
         rising = values[0] < values[1]
         low, high = torch.where(rising, left, low), torch.where(rising, high, right)
     return (low + high) / 2

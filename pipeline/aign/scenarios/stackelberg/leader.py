@@ -10,7 +10,7 @@ Axes: B networks, N devices, M prices tried at once; see `followers`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -46,6 +46,26 @@ class Game:
     cost: Tensor
     budget: Tensor
     revenue: float
+
+    def repeated(self, count: int) -> Game:
+        """Return the game of one network (B = 1) `count` times."""
+        devices = self.devices
+        return replace(self, cost=self.cost.expand(count, -1), budget=self.budget.expand(count, -1), devices=replace(
+            devices, power=devices.power.expand(count, -1), taste=devices.taste.expand(count, -1)))
+
+    def played(self, prices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return prices (B, X) as settled, (B, X, 1), and the layers (B, N, 1) that answer them."""
+        offered = self.settle(prices).double()[:, :, None]
+        return offered, self.devices.respond(offered)
+
+    def answered(self, prices: Tensor) -> Tensor:
+        """Return the state (B, X + N), float32: prices within bounds and budget, and the devices' answers."""
+        offered, layers = self.played(prices)
+        return torch.cat([offered, layers / L_MAX], 1)[:, :, 0].float()
+
+    def utility(self, prices: Tensor) -> Tensor:
+        """Return the leader's utility (B,) at prices (B, X), settled and answered."""
+        return self.profit(*self.played(prices))[:, 0]
 
     def profit(self, prices: Tensor, layers: Tensor) -> Tensor:
         """Return the leader's utility (B, M)."""

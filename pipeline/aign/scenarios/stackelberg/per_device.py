@@ -119,13 +119,13 @@ def nearest(game: Game, prices: Tensor, constraints: Sequence[Constraint]) -> Te
     held = game.scaled(prices.double().clamp(PRICE_LOW, max(cap, PRICE_LOW)), most, 1.0)
     if not constraints:
         return held
-    anchor, found = certify(game, constraints)[1], held
+    anchor, prices = certify(game, constraints)[1], held
     met = ~_profit_where_met(game, held, constraints).isinf()
     for share in torch.arange(1, MOVES + 1) / MOVES:
         moved = game.settle(torch.lerp(held, anchor, float(share)))
         now = ~_profit_where_met(game, moved, constraints).isinf() & ~met
-        found, met = torch.where(now[:, None], moved, found), met | now
-    return found
+        prices, met = torch.where(now[:, None], moved, prices), met | now
+    return prices
 
 
 def _profit_where_met(game: Game, prices: Tensor, constraints: Sequence[Constraint]) -> Tensor:

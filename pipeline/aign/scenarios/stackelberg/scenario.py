@@ -16,9 +16,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.scenario import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.stackelberg import heuristics, per_device, uniform
 from aign.scenarios.stackelberg.followers import L_MAX, Devices
 from aign.scenarios.stackelberg.leader import LABELS, PRICE_HIGH, PRICE_LOW, Game
@@ -31,8 +31,8 @@ FIRST_PROBE = 0.1
 POWERS, TASTES, COSTS, BUDGETS = (2.0, 5.0), (0.5, 1.5), (2.0, 6.0), (1.5, 3.0)
 """Uniform draws: W [GMAC], alpha, beta [1/GMAC], budget for each device: it binds in four networks of five."""
 BUDGET_SCALE = 2.0
-CELLS = 1 << 22
-"""Devices times candidate prices handled at once: bounds memory."""
+VALUES = 1 << 22
+"""Devices times candidate prices handled at once, so that large batches fit."""
 BINDING = 0.97
 """A budget of which more than this is spent counts as binding in the learners' reward."""
 
@@ -60,24 +60,43 @@ class StackelbergParameters(ScenarioParameters):
 class Stackelberg(DesignScenario[StackelbergParameters]):
     """Set the price per transformer layer at which edge devices take layers off an edge server.
 
-    | observation | meaning | low | high | unit |
-    |---|---|---|---|---|
-    | X prices | price in force; X = 1, or N per device | 0.01 | 2 | 1/layer |
-    | N shares | layers the devices answered with, over 12 | 0 | 1 | 1 |
-    | K * N probes | answers to the probing prices 0.1, 0.2, 0.4 ..., over 12; fixed | 0 | 1 | 1 |
-    | 2 N types | full information only: W / 5 and alpha; fixed | 0 | 3 | 1 |
-    | X costs | beta / 4, the leader's own; fixed | 0.1 | 2.5 | 1 |
-    | N budgets | per device only: payment budget / (2 N); fixed | 0 | 5 | 1 |
-    | time | t/T | 0 | 1 | 1 |
+    An edge server runs an image encoder of 12 layers for N devices. It offers them a price per layer, and each device
+    computes as many layers as pay for it. The server (leader) knows its own cost but not the devices' types; what it
+    knows of them are their answers to a few probing prices. The outcome of the game, prices and answers, is the design.
 
-    An action in [-1, 1] for every price changes it by up to 0.1; devices then answer with their best response. Start:
-    price 0.1, or random. Episodes end after T = 16 steps. Reward: gain in the leader's utility, or the paper's binary
-    one. What a dataset says of an episode (utility, normalised return, labels) never depends on the reward.
+    | | |
+    |---|---|
+    | context | per device: spare computing power W_n [GMAC] and taste alpha_n [1]; beta [1/GMAC], the leader's cost |
+    | | of computing; with prices per device also its payment budget [1] |
+    | state, design | X prices [1/layer], 0.01 to 2; X = 1, or N with prices per device; N answers (layers / 12) |
+    | observation | the state; answers to the K probing prices 0.1, 0.2, 0.4, ... (KN); with full information |
+    | | W / 5 and alpha (2N); beta / 4 (X); with prices per device budget / (2N) (N); t/T |
+    | action | X values in [-1, 1]: each changes its price by up to 0.1; the devices then give their best response |
+    | reward | gain in the leader's utility; or, as in the paper, 1 where it rose and 0 otherwise |
+    | start | price 0.1; or random |
+    | end | after T = 16 steps |
 
-    The paper's state {P, L_1 .. L_N} is the state here, and the outcome of the game, price and answers, the design.
-    Types are hidden: what tells the leader (or a generator) of them are the answers of the first state and those to the
-    probes. beta is the leader's own cost and known to it. Devices are numbered by falling answers to the probes, which
-    loses nothing, as they are exchangeable, and tells nothing that is hidden.
+    **Equations.** A = 0.358 GMAC per layer, B = 0.116 GMAC for the embedding. Device n computes the L_n in 0..12 that
+    maximise P_n L_n + alpha_n ln(1 + W_n - (A L_n + B)). Leader: U = F - sum_n P_n L_n - beta sum_n A (12 - L_n).
+    Prices that would exceed the budget are lowered by one common factor. Utility, return and labels in a dataset never
+    depend on the choice of reward.
+
+    **Labels.** payment [1]; offload_ratio; max_price [1/layer]; fairness (Jain's index of layers); profit [1] (U);
+    participation (share of devices that compute any layer).
+
+    **Parameters.** devices N (10), layers ("integer" or "continuous"), information ("hidden" or "full"), prices
+    ("uniform" or "per-device"), reward ("utility" or "binary"), probes K (3), revenue (F per device, 30).
+
+    **Certificate.** One price: the exact optimum under any constraints, since utility and labels are monotone between
+    finitely many prices. Prices per device: exact under payment<=, max_price<=, offload_ratio>=, profit>= (cheapest
+    increments first, or Karush-Kuhn-Tucker conditions); other constraints are only checked on that optimum.
+
+    **Rules.** fixed_price, cost_plus (a share of what a layer saves), random_price, golden_section (knows the types),
+    inferred_types (best prices for the types that the probes suggest). Zero of the normalised return: the mean utility
+    of the constant prices 0.2, 0.25, ..., 0.5.
+
+    **Source.** Lai et al., Resource-efficient Generative Mobile Edge Networks in 6G Era, section IV. Players, state and
+    binary reward are the paper's; it prints the utilities only in a figure and no constants, so both are a reading.
     """
 
     name: ClassVar[str] = "stackelberg"
@@ -110,7 +129,7 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
                                Feature("share", "1", 0.0, 1.0, devices, "layers answered, over 12"))
         self.observation_features = (*self.state_features, *self._fixed_features(), Feature("time", "1", 0.0, 1.0))
         self.heuristics = {name: partial(self._rule, rule) for name, rule in self._rules().items()}
-        self.presets = {"ladder": self._preset()}
+        self.presets = {"spread": self._preset()}
 
     def _fixed_features(self) -> tuple[Feature, ...]:
         devices, full = self.parameters.devices, self.parameters.information == "full"
@@ -127,13 +146,15 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
 
     def _rule(self, rule: Callable[[Game], Tensor], contexts: Tensor) -> Tensor:
         """Return the design (B, X + N) a pricing rule leads to."""
-        return self.answered(self.game(contexts), rule(self.game(contexts)).expand(-1, self.prices))
+        game = self.game(contexts)
+        return game.answered(rule(game).expand(-1, self.prices))
 
     def _preset(self) -> Tensor:
         """Return a context of evenly spread types: the more powerful, the less a device values what it keeps."""
         devices = self.parameters.devices
-        given = [torch.linspace(POWERS[1], POWERS[0], devices), torch.linspace(*TASTES, devices), torch.tensor([4.0])]
-        return torch.cat([*given, *([] if self.one_price else [torch.tensor([BUDGET_SCALE * devices])])])
+        common = [4.0] if self.one_price else [4.0, BUDGET_SCALE * devices]
+        return torch.cat([torch.linspace(POWERS[1], POWERS[0], devices), torch.linspace(*TASTES, devices),
+                          torch.tensor(common)])
 
     # --- contexts --------------------------------------------------------------------------------------------------
     def game(self, contexts: Tensor) -> Game:
@@ -176,22 +197,16 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         return torch.cat([part.float() for part in parts], 1)
 
     # --- dynamics --------------------------------------------------------------------------------------------------
-    def answered(self, game: Game, prices: Tensor) -> Tensor:
-        """Return the state (B, X + N), float32: prices within bounds and budget, and the devices' answers."""
-        settled = game.settle(prices)
-        shares = game.devices.respond(settled.double()[:, :, None])[:, :, 0] / L_MAX
-        return torch.cat([settled, shares.float()], 1)
-
     def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return the lowest probing price and its answers, or random prices between 0.01 and 1."""
         prices = torch.full((len(contexts), self.prices), FIRST_PROBE)
         if generator is not None:
             prices = PRICE_LOW + (1.0 - PRICE_LOW) * torch.rand(prices.shape, generator=generator)
-        return self.answered(self.game(contexts), prices.to(contexts.device))
+        return self.game(contexts).answered(prices.to(contexts.device))
 
     def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
         """Return the prices within bounds and budget, and the devices' answers to them."""
-        return self.answered(self.game(contexts), observed[:, :self.prices])
+        return self.game(contexts).answered(observed[:, :self.prices])
 
     def admissible(self, designs: Tensor) -> Tensor:
         """Return designs (B, X + N) within bounds; which answers belong to a price only a context tells."""
@@ -202,7 +217,7 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
     def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Change the prices by 0.1 times actions (B, X), clipped to [-1, 1], and let the devices answer."""
         offered = states[:, :self.prices] + self.step_size * actions.clamp(-1.0, 1.0)
-        following = self.answered(self.game(contexts), offered)
+        following = self.game(contexts).answered(offered)
         gain = self.utility(contexts, following) - self.utility(contexts, states)
         return following, (gain > 0).to(gain.dtype) if self.parameters.reward == "binary" else gain
 
@@ -218,10 +233,10 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         if self.one_price:
             return super().agent_observations(contexts, states, time)
         n = self.parameters.devices
-        own = torch.cat([states.float(), self.fixed_observation(contexts)], 1).unflatten(1, (-1, n)).transpose(1, 2)
+        parts = torch.cat([states.float(), self.fixed_observation(contexts)], 1).unflatten(1, (-1, n)).transpose(1, 2)
         spent = (states[:, :n] * states[:, n:] * L_MAX).sum(1, keepdim=True) / contexts[:, 2 * n + 1:]
         common = torch.cat([states[:, :n].mean(1, True), states[:, n:].mean(1, True), spent], 1).float()
-        return torch.cat([own, common[:, None].expand(-1, n, -1)], 2)
+        return torch.cat([parts, common[:, None].expand(-1, n, -1)], 2)
 
     @property
     def learners_reward(self) -> str:  # type: ignore[override]
@@ -261,19 +276,17 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
     # --- designs ---------------------------------------------------------------------------------------------------
     def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return the leader's utility (B,) at the prices of designs (B, X + N), settled and answered."""
-        return self.measure(contexts, designs)["profit"]
+        return self.game(contexts).utility(designs[:, :self.prices])
 
     def measure(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return all labels; see `leader.LABELS`."""
         game = self.game(contexts)
-        prices = game.settle(designs[:, :self.prices]).double()[:, :, None]
-        return {name: value[:, 0] for name, value in game.measure(prices, game.devices.respond(prices)).items()}
+        values = game.measure(*game.played(designs[:, :self.prices]))
+        return {name: value[:, 0] for name, value in values.items()}
 
     def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return what each device is paid and the layers it computes."""
-        game = self.game(contexts)
-        prices = game.settle(designs[:, :self.prices]).double()[:, :, None]
-        layers = game.devices.respond(prices)
+        prices, layers = self.game(contexts).played(designs[:, :self.prices])
         return {"payment [1]": (prices * layers)[:, :, 0], "layers [layer]": layers[:, :, 0]}
 
     def reference_utility(self, contexts: Tensor) -> Tensor:
@@ -282,7 +295,7 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         No single price will do: it would be optimal by luck in some networks, which leaves nothing to normalise by.
         """
         game = self.game(contexts)
-        earned = [self.utility(contexts, self.answered(game, torch.full_like(game.cost, price).expand(-1, self.prices)))
+        earned = [game.utility(torch.full_like(game.cost, price).expand(-1, self.prices))
                   for price in heuristics.BLIND_PRICES]
         return torch.stack(earned).mean(0)
 
@@ -295,7 +308,7 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
             return Certificate(utility, design, feasible, CertificateKind.EXHAUSTIVE,
                                "Every price at which the utility or a constraint can turn was tried: the optimum over "
                                "all prices that float32 numbers can express.")
-        solved = all(one.side in per_device.SOLVED for one in constraints)
+        solved = all(constraint.side in per_device.SOLVED for constraint in constraints)
         exact = ("Exact: layers are bought in the order of what each costs, of which any optimum takes the cheapest."
                  if self.whole else "Exact by convexity (Karush-Kuhn-Tucker conditions, one multiplier by bisection).")
         kind = CertificateKind.EXHAUSTIVE if solved and self.whole else CertificateKind.UPPER_BOUND
@@ -307,9 +320,9 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         game = self.game(contexts)
         if self.one_price:
             utility, prices, feasible = uniform.solve(game, constraints)
-            return utility, self.answered(game, prices), feasible, ~feasible
+            return utility, game.answered(prices), feasible, ~feasible
         bound, prices, feasible, impossible = per_device.certify(game, constraints)
-        return bound, self.answered(game, prices), feasible, impossible
+        return bound, game.answered(prices), feasible, impossible
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         """Return prices within bounds, budget and constraints near the given ones, with the devices' answers.
@@ -318,17 +331,18 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
         towards the certified prices until all constraints are met.
         """
         nearest = uniform.nearest if self.one_price else per_device.nearest
-        games = zip(self._chunks(contexts), self._chunks(designs), strict=True)
-        found = [self.answered(game, nearest(game, given[:, :self.prices], constraints))
-                 for game, given in ((self.game(part), given) for part, given in games)]
-        return torch.cat(found)
+        projected = []
+        for part, wishes in zip(self._chunks(contexts), self._chunks(designs), strict=True):
+            game = self.game(part)
+            projected.append(game.answered(nearest(game, wishes[:, :self.prices], constraints)))
+        return torch.cat(projected)
 
     def _chunks(self, values: Tensor) -> Sequence[Tensor]:
-        """Split (B, ...) so that every device at every candidate price fits into memory."""
-        return list(torch.split(values, max(1, CELLS // (50 * self.parameters.devices**2))))
+        """Split (B, ...) so that every device can be tried at every candidate price at once."""
+        return list(torch.split(values, max(1, VALUES // (50 * self.parameters.devices**2))))
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw utility over price, the answers and the way there; see `picture.draw`."""
         from aign.scenarios.stackelberg.picture import draw
-
-        return draw(self, context, path, title)
+        context = context[None].cpu()
+        return draw(self.game(context), self.certify(context), path.cpu(), title)

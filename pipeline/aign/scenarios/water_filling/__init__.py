@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from torch import Tensor
 
+from aign.scenarios.core import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.core.capped_simplex import nearest_within
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, Label, Side, satisfied, tightest
-from aign.scenarios.core.scenario import DesignScenario, Feature, ScenarioParameters
 
 
 class WaterFillingParameters(ScenarioParameters):

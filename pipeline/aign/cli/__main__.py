@@ -1,0 +1,5 @@
+"""`python -m aign.cli`."""
+
+from aign.cli import main
+
+main()

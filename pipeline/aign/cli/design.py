@@ -1,0 +1,69 @@
+"""The command `aign design`: one request, answered, shown and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aign.cli.options import DEFAULT, ScenarioParameters, TrustCode
+from aign.engines import messages
+from aign.errors import AignError, StorageError
+
+
+def design(
+    scenario: Annotated[str, typer.Argument(help="A scenario, such as power-allocation.")],
+    where: Annotated[list[str] | None, typer.Option(help='A constraint: "total_power<=300", also with >=, < or >, or '
+                                                        '"not min_rate>=8"; repeatable.')] = None,
+    count: Annotated[int, typer.Option(help="Designs to generate.")] = 16,
+    set_: ScenarioParameters = None,
+    users: Annotated[int | None, typer.Option(help="Short for --set users=NUMBER.")] = None,
+    model: Annotated[Path | None, typer.Option(help="A model folder; found under models/ by default.")] = None,
+    context: Annotated[Path | None, typer.Option(help="JSON or YAML file with the context.")] = None,
+    preset: Annotated[str | None, typer.Option(help="A context the scenario knows by name.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of a drawn context and of the generator.", min=0,
+                                      max=2**31 - 1)] = 0,
+    spread: Annotated[int | None, typer.Option(help="Show only this many good designs, as different as can be.",
+                                               min=1)] = None,
+    save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png and PATH-why.png.")] = None,
+    trust_code: TrustCode = False,
+) -> None:
+    """Generate, verify, rank and explain designs for one request; say why where none can be."""
+    from aign.designs.answer import answer
+    from aign.designs.baselines import training_designs
+    from aign.designs.requests import Request
+    from aign.diffusion import store
+    from aign.scenarios.core.registry import assigned
+
+    if save is not None and not save.name:
+        raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
+    parameters = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
+    pipeline = store.serving(store.load(model, trust_code), parameters) if model is not None else \
+        store.find(Path("models"), scenario, parameters, trust_code, lambda: how_to_train(scenario, parameters))
+    request = Request(where or [], preset, context, seed, count).resolve(pipeline.scenario)
+    recorded = training_designs(Path("data/trajectories"), pipeline.scenario,
+                                lambda error: messages.warn(f"warning: left out of the novelty: {error}"))
+    designs = answer(pipeline, request, None, seed, recorded)
+    if spread is not None:
+        designs = designs.spread(spread)
+    messages.console.print(designs)
+    if save is not None:
+        for path in designs.save_all(save):
+            messages.made("design", path)
+
+
+def how_to_train(scenario: str, parameters: Mapping[str, Any]) -> str:
+    """Return in words how to come by a model for a scenario with these parameters."""
+    from aign import checkout, params
+
+    try:
+        known = params.load(DEFAULT)
+        variant = known.matching(scenario, parameters)
+    except AignError:
+        variant = None
+    if variant is None:
+        return f" Or add that network to {DEFAULT} and train it."
+    command = known.command("train", variant) if checkout.here() else f"aign collect {variant} && aign train {variant}"
+    return f" Or train one: `{command}`."

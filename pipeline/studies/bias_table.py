@@ -1,0 +1,93 @@
+"""From the runs on biased and small datasets to bias.json and bias.png."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from aign.engines import messages
+from aign.files.writing import write_json
+from studies.bias import UNCONDITIONED
+from studies.comparison import over_seeds
+from studies.figures import Interval, interval, mean, save
+from studies.params import StudyParams
+from studies.runs import PAGES, Key, results
+from studies.subsets import SUBSETS
+
+Row = Mapping[str, Any]
+
+
+def write(params: StudyParams, seed: int, case: str) -> None:
+    """Write bias.json and bias.png."""
+    table = rows(results("bias"))
+    write_json(PAGES / "bias.json", table)
+    save(picture(table), PAGES / "bias.png")
+    messages.made("study bias", PAGES / "bias.json")
+
+
+def rows(runs: Mapping[Key, Row]) -> list[dict[str, Any]]:
+    """Return a row for each subset and method: means over seeds with 95 % intervals.
+
+    `gain_of_showing_the_return` is the pooled return of a diffuser asked for high returns minus that of the same
+    diffuser not told which return is wanted, paired by seed; None for other methods.
+    """
+    table = []
+    for subset in SUBSETS:
+        seeds = [values for (_, name), values in runs.items() if name == subset]
+        parts = [values["subset"] for values in seeds]
+        about = {name: interval([part[name] for part in parts])
+                 for name in ("trajectory_quality", "state_action_coverage")}
+        for method in seeds[0]["methods"]:
+            figures = [values["methods"][method] for values in seeds]
+            table.append({
+                "users": seeds[0]["users"], "subset": subset,
+                "episodes": round(mean(part["episodes"] for part in parts)), **about, "method": method,
+                **over_seeds(figures), "gradient_steps": figures[0]["gradient_steps"],
+                "gain_of_showing_the_return": gain(seeds, method),
+                "training_seconds": mean(values["training_seconds"] for values in figures),
+                "milliseconds_per_design": mean(values["milliseconds_per_design"] for values in figures)})
+    return table
+
+
+def gain(seeds: Sequence[Row], method: str) -> Interval | None:
+    """Return what showing the return gains a method; None where there is nothing to compare."""
+    if f"{method}{UNCONDITIONED}" not in seeds[0]["methods"]:
+        return None
+    pairs = [(values["methods"][method], values["methods"][f"{method}{UNCONDITIONED}"]) for values in seeds]
+    return interval([told["normalised_return_pooled"]["mean"] - untold["normalised_return_pooled"]["mean"]
+                     for told, untold in pairs])
+
+
+def picture(table: Sequence[Row]) -> Figure:
+    """Draw 1 - pooled return of every method on every subset, and what showing the return gains."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    gaps, gains = figure.subplots(1, 2, width_ratios=(3, 2))
+    bars(gaps, table, lambda row: (max(1e-4, 1 - row["normalised_return_pooled"]["mean"]), 0.0))
+    gaps.set(yscale="log", ylabel="1 - pooled return (mean over seeds)", title="gap to the certified optimum")
+
+    def gained(row: Row) -> tuple[float, float]:
+        value = row["gain_of_showing_the_return"]
+        return value["mean"], (value["high"] or value["mean"]) - value["mean"]
+
+    bars(gains, [row for row in table if row["gain_of_showing_the_return"]], gained)
+    gains.set(title="gained by asking for high returns")
+    gains.set_yscale("symlog", linthresh=0.01)
+    return figure
+
+
+def bars(axes: Axes, table: Sequence[Row], height: Callable[[Row], tuple[float, float]]) -> None:
+    """Draw a group of bars for each subset, a bar for each method; `height` returns a bar and half its interval."""
+    subsets, methods = (list(dict.fromkeys(row[name] for row in table)) for name in ("subset", "method"))
+    width = 0.8 / len(methods)
+    for number, method in enumerate(methods):
+        values = [height(row) for row in table if row["method"] == method]
+        centres = [index + width * (number + 0.5) - 0.4 for index in range(len(subsets))]
+        halves = [half for _, half in values]
+        axes.bar(centres, [value for value, _ in values], width, yerr=halves if any(halves) else None, capsize=2,
+                 label=method.replace("_", " "))
+    axes.set_xticks(range(len(subsets)), [name.replace("_", " ") for name in subsets], rotation=25, ha="right")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(fontsize=7)

@@ -1,0 +1,145 @@
+"""Tasks that compare: every method on the same unseen contexts of one seed, against the certificate.
+
+Axes: B contexts, C context values, X design values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from aign.agents.bcq import BCQPolicy
+from aign.agents.rollout import rollout
+from aign.agents.settings import LEARNERS
+from aign.designs.settings import SamplingSettings
+from aign.diffusion import store
+from aign.engines.jobs import Report
+from aign.scenarios.core.exploration import Act
+from aign.scenarios.core.registry import create
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_seed
+from aign.stages.evaluate import judge, methods, unseen
+from aign.stages.evaluate.methods import Method
+from aign.stages.evaluate.score import Score
+from aign.trajectories.contexts import ContextPool, Contexts
+from aign.trajectories.reader import TrajectoryStore
+from studies.figures import interval, mean
+
+ROUNDED, CERTIFIED = "rounded_optimum", "certified_optimum"
+
+
+def at_trained_size(report: Report, folder: Path, dataset: Path, agents: Path, unet: Path, sets: Path, bcq: Path,
+                    gains: str, count: int, seed: int, candidates: int, sampling: SamplingSettings) -> dict[str, Any]:
+    """Compare every method at a dataset's number of users, on general or on preset gains.
+
+    Args:
+        report: is told how many methods are done.
+        folder: of the task.
+        dataset: what was collected.
+        agents: who explored.
+        unet: the temporal U-Net's folder.
+        sets: the set diffuser's folder.
+        bcq: stem of the files of batch-constrained Q-learning.
+        gains: "general" or "preset".
+        count: contexts, at most.
+        seed: of contexts and sampling.
+        candidates: designs generated where the best one counts.
+        sampling: how designs are generated.
+    """
+    stored = TrajectoryStore.open(dataset, deep=False)
+    scenario, contexts = stored.scenario, unseen(stored, count)
+    if gains != scenario.spec()["gains"]:
+        scenario = create(**{**scenario.spec(), "gains": gains})
+        contexts = fresh(scenario, count, seed)
+    entrants: dict[str, Method] = {kind: methods.policy(scenario, agents, kind) for kind in LEARNERS}
+    entrants["bcq"] = q_policy(scenario, bcq)
+    for kind, path in (("unet", unet), ("set", sets)):
+        entrants |= generators(f"diffuser_{kind}", scenario, path, candidates, sampling, seed)
+    entrants |= without_training(scenario, candidates)
+    return compared(report, scenario, contexts, {**entrants, "best_training_design": methods.memory(stored)})
+
+
+def at_new_size(report: Report, folder: Path, users: int, count: int, seed: int, sets: Path,
+                policies: Mapping[str, Path], candidates: int, sampling: SamplingSettings) -> dict[str, Any]:
+    """Compare at a number of users nobody trained on: the set diffuser, shared policies, and what needs no training.
+
+    Args:
+        report: is told how many methods are done.
+        folder: of the task.
+        users: the number of users.
+        count: contexts, drawn and certified here.
+        seed: of contexts and sampling.
+        sets: the set diffuser's folder.
+        policies: learned policies by the name they get, such as sac_trained_on_20: stems of their files.
+        candidates: designs generated where the best one counts.
+        sampling: how designs are generated.
+    """
+    scenario = create(**{**store.load(sets).scenario.spec(), "users": users})
+    entrants = generators("diffuser_set", scenario, sets, candidates, sampling, seed)
+    for name, path in policies.items():
+        entrants[name] = q_policy(scenario, path) if name.startswith("bcq") else \
+            methods.policy(scenario, path.parent, path.name)
+    entrants |= without_training(scenario, candidates)
+    return compared(report, scenario, fresh(scenario, count, seed), entrants)
+
+
+def fresh(scenario: Scenario[Any], count: int, seed: int) -> Contexts:
+    """Draw and certify contexts that no dataset holds: from a stream of their own."""
+    return ContextPool.draw(scenario, {"test": count}, derived_seed(seed, "study", str(scenario.spec())))["test"]
+
+
+def generators(name: str, scenario: Scenario[Any], model: Path, candidates: int, sampling: SamplingSettings,
+               seed: int) -> dict[str, Method]:
+    """Return a diffuser's single design and its best of many as methods, at the scenario's number of users."""
+    pipeline = store.load(model)
+    if pipeline.scenario.spec()["users"] != scenario.spec()["users"]:
+        pipeline = pipeline.at(create(**{**pipeline.scenario.spec(), "users": scenario.spec()["users"]}))
+    return {f"{name}_single": methods.diffuser(pipeline, 1, sampling, seed),
+            f"{name}_best_of_{candidates}": methods.diffuser(pipeline, candidates, sampling, seed)}
+
+
+def without_training(scenario: Scenario[Any], candidates: int) -> dict[str, Method]:
+    """Return the methods that need no training: heuristics, even designs, the certificate's own design."""
+    return {**scenario.heuristics, f"no_learning_best_of_{candidates}": methods.without_learning(scenario, candidates),
+            ROUNDED: lambda contexts: scenario.certify(contexts).design}
+
+
+def q_policy(scenario: Scenario[Any], path: Path) -> Method:
+    """Return a stored batch-constrained Q-learning policy, acting greedily from the usual start."""
+    policy = BCQPolicy.load(path)
+    return acting(scenario, lambda contexts, states, time: policy.act(scenario, contexts, states, time))
+
+
+def acting(scenario: Scenario[Any], act: Act) -> Method:
+    """Return a policy as a method: the design it has reached at the horizon."""
+    def design(contexts: Tensor) -> Tensor:
+        return scenario.design_of(rollout(scenario, contexts, act, scenario.initial_state(contexts)).final)
+    return design
+
+
+def compared(report: Report, scenario: Scenario[Any], contexts: Contexts,
+             entrants: Mapping[str, Method]) -> dict[str, Any]:
+    """Return every method's figures on these contexts, and what the certificate says."""
+    figures: dict[str, Any] = {}
+    for done, (name, method) in enumerate(entrants.items(), start=1):
+        figures[name] = described(judge(scenario, contexts, method))
+        report(done)
+    figures[CERTIFIED] = described(Score(contexts, contexts.optimum, figures[ROUNDED]["milliseconds_per_design"]))
+    certificate = scenario.certify(contexts.values[:1])
+    return {"methods": figures, "contexts": len(contexts), "certificate": str(certificate.kind),
+            "statement": certificate.statement, "scenario": scenario.spec()}
+
+
+def described(score: Score) -> dict[str, Any]:
+    """Return one method's figures as JSON values."""
+    return {**score.timed(), "utility": float(score.utility.mean())}
+
+
+def over_seeds(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a method's figures, one mapping a seed, are together: means with intervals."""
+    return {"seeds": len(figures), "utility": mean(values["utility"] for values in figures),
+            **{name: interval([values[name]["mean"] for values in figures])
+               for name in ("utility_ratio", "normalised_return_pooled")}}

@@ -1,0 +1,202 @@
+"""Tasks of the study of constraints: requests drawn, ways of sampling compared, methods' answers judged.
+
+Axes: K designs of an answer, N users, E training designs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.agents.settings import Kind
+from aign.designs.answer import Answer
+from aign.designs.answer import answer as answer_request
+from aign.designs.baselines import no_learning, recorded
+from aign.designs.diversity import spread
+from aign.designs.requests import ResolvedRequest
+from aign.designs.settings import SamplingSettings
+from aign.diffusion import store
+from aign.engines.jobs import Report
+from aign.errors import DatasetError
+from aign.files.writing import read_json
+from aign.scenarios.core import registry
+from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_generator
+from aign.trajectories.contexts import ContextPool
+from aign.trajectories.reader import TrajectoryStore
+from studies import request_drawing, request_sets
+from studies.constrained_agents import retrain
+from studies.constraint_scores import Row, by_family, judged, mean_over, projected
+from studies.raw_samples import raw_designs
+from studies.request_sets import FAMILIES, INFEASIBLE, SIZES, StudyRequest
+from studies.runs import RESULT
+from studies.settings import RetrainingSettings
+
+BATCH = 64
+"""Contexts that the solver answers in one call where its time in batches is measured."""
+EXAMPLE, EXAMPLE_DESIGNS = "triple", 6
+"""Family whose request with the most good answers is the worked example, and how many of its designs are shown."""
+DECIDING = ("satisfied_raw", "satisfied_raw_single", "raw_violation", "utility_ratio_mean")
+"""Figures by which ways of sampling are compared."""
+
+
+def draw(report: Report, folder: Path, dataset: Path, split: str, family: str, count: int, seed: int) -> dict[str, Any]:
+    """Draw the requests of one family on a split's contexts."""
+    stored = TrajectoryStore.open(dataset, deep=False)
+    contexts = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)[split]
+    generator = derived_generator(seed, "requests", split, family)
+    if family == INFEASIBLE:
+        requests, draws = request_drawing.draw_infeasible(stored.scenario, contexts, count, generator, report)
+    else:
+        requests, draws = request_drawing.draw(stored.scenario, contexts, family, count, generator, report)
+    return {"scenario": stored.scenario.spec(), "requests": [request.to_json() for request in requests],
+            "statistics": request_sets.statistics(requests, draws)}
+
+
+def drawn(run: Path, split: str, families: Sequence[str],
+          limit: int | None = None) -> tuple[Scenario[Any], list[StudyRequest]]:
+    """Return the scenario and the requests that a run has drawn; at most `limit` of each family."""
+    requests: list[StudyRequest] = []
+    for family in families:
+        values = read_json(run / f"{split}-{family}" / RESULT, DatasetError)
+        scenario = registry.create(**values["scenario"])
+        requests += [StudyRequest.from_json(request, scenario) for request in values["requests"][:limit]]
+    return scenario, requests
+
+
+def compare(report: Report, folder: Path, model: Path, requests: Path, candidates: int,
+            options: Sequence[SamplingSettings], seed: int) -> dict[str, Any]:
+    """Judge ways of sampling from one model on validation requests, before and after projection.
+
+    Means are over single, pair and triple; pairs held out of training decide nothing.
+    """
+    pipeline = store.load(model)
+    scenario, wanted = drawn(requests, "validation", [*SIZES])
+    rows = []
+    for done, option in enumerate(options):
+        report(done)
+        raw = raw_designs(pipeline, wanted, candidates, option, seed)
+        families = by_family([projected(scenario, request, designs)
+                              for request, designs in zip(wanted, raw, strict=True)])
+        rows.append({"guidance": option.guidance, "composed": option.compositional_guidance,
+                     "target_returns": list(option.constrained_target_returns), "margins": list(option.margins),
+                     **{figure: mean_over(families, SIZES, figure) for figure in DECIDING}, "families": families})
+    return {"choices": rows}
+
+
+def answer(report: Report, folder: Path, model: Path, dataset: Path, requests: Path, candidates: int,
+           sampling: SamplingSettings, seed: int) -> dict[str, Any]:
+    """Answer every request the way a user is answered: generate, certify, rank; feasible and infeasible ones."""
+    pipeline, designs = store.load(model), training_designs(dataset)
+    scenario, wanted = drawn(requests, "test", [*FAMILIES, INFEASIBLE])
+    rows: list[Row] = []
+    example, most = dict[str, Any](), 0
+    for number, request in enumerate(wanted):
+        report(number)
+        began = time.perf_counter()
+        made = answer_request(pipeline, ResolvedRequest(request.context, request.family, request.constraints,
+                                                       candidates),
+                              sampling, seed + number)
+        seconds = time.perf_counter() - began
+        row: Row = {"family": request.family, "called_infeasible": not made.feasible, "milliseconds": 1000 * seconds}
+        if request.family != INFEASIBLE:
+            row |= judged(scenario, request, made.candidates.designs[0], made.candidates.raw_feasible[0], designs)
+        if request.family == EXAMPLE and row["good"] > most:
+            example, most = worked_example(scenario, request, made), row["good"]
+        rows.append(row)
+    return {"rows": rows, "milliseconds": median(row["milliseconds"] for row in rows), "example": example}
+
+
+def worked_example(scenario: Scenario[Any], request: StudyRequest, made: Answer) -> dict[str, Any]:
+    """Return a few of an answer's good designs that differ most, for a picture."""
+    candidates = made.candidates
+    places = spread(candidates.designs[0], candidates.utility[0], candidates.feasible[0], EXAMPLE_DESIGNS)
+    designs = candidates.designs[0][places]
+    values = scenario.measure(request.context.expand(len(places), -1), designs)
+    return {"where": list(map(str, request.constraints)), "context": request.context.tolist(),
+            "optimum": request.optimum, "certified": request.certified,
+            "designs": [{"design": design.tolist(), "utility": float(candidates.utility[0, place]),
+                         "feasible": bool(candidates.feasible[0, place]),
+                         "labels": {name: float(value[row]) for name, value in values.items()}}
+                        for row, (place, design) in enumerate(zip(places, designs, strict=True))]}
+
+
+def training_designs(dataset: Path) -> Tensor:
+    """Return the different final designs (E, N) of the training trajectories."""
+    stored = TrajectoryStore.open(dataset, deep=False)
+    designs: Tensor = torch.unique(recorded(stored, stored.rows("train")), dim=0)
+    return designs
+
+
+def control(report: Report, folder: Path, method: str, model: Path | None, dataset: Path, requests: Path, limit: int,
+            candidates: int, sampling: SamplingSettings, seed: int) -> dict[str, Any]:
+    """Judge a control's designs, which get the same projection as the generator's.
+
+    Args:
+        report: progress.
+        folder: of the task.
+        method: "model" (given the constraints), "masked" (not given), "no_learning" or "random_training_designs".
+        model: of the first two.
+        dataset: whose final designs the last draws from.
+        requests: the run that drew them.
+        limit: requests of each family, at most.
+        candidates: K.
+        sampling: how the models sample.
+        seed: of everything random.
+    """
+    scenario, wanted = drawn(requests, "test", FAMILIES, limit)
+    if model is not None:
+        raw = raw_designs(store.load(model), wanted, candidates, sampling, seed, conditioned=method != "masked")
+    elif method == "no_learning":
+        raw = no_learning(scenario, torch.stack([request.context for request in wanted]), candidates)
+    else:
+        designs = training_designs(dataset)
+        raw = designs[torch.randint(len(designs), (len(wanted), candidates),
+                                    generator=derived_generator(seed, "random training designs"))]
+    rows = []
+    for number, (request, made) in enumerate(zip(wanted, raw, strict=True)):
+        report(number)
+        rows.append(projected(scenario, request, made))
+    return {"rows": rows}
+
+
+def solve(report: Report, folder: Path, requests: Path) -> dict[str, Any]:
+    """Judge the convex solver's rounded designs, and time it: request by request, and many contexts in one call."""
+    scenario, wanted = drawn(requests, "test", FAMILIES)
+    rows = []
+    for number, request in enumerate(wanted):
+        report(number)
+        began = time.perf_counter()
+        certificate = scenario.certify(request.context[None], request.constraints)
+        seconds = time.perf_counter() - began
+        row = judged(scenario, request, certificate.design, certificate.feasible)
+        rows.append({**row, "milliseconds": 1000 * seconds})
+    return {"rows": rows, "batched_milliseconds": batched(scenario, wanted)}
+
+
+def batched(scenario: Scenario[Any], requests: Sequence[StudyRequest]) -> dict[str, float]:
+    """Return milliseconds a context, by family, of the first request's constraints on BATCH contexts in one call."""
+    milliseconds = {}
+    for family in FAMILIES:
+        alike = [request for request in requests if request.family == family]
+        if alike:
+            contexts = torch.stack([request.context for request in alike] * BATCH)[:BATCH]
+            began = time.perf_counter()
+            scenario.certify(contexts, alike[0].constraints)
+            milliseconds[family] = 1000 * (time.perf_counter() - began) / BATCH
+    return milliseconds
+
+
+def retrain_agent(report: Report, folder: Path, kind: Kind, requests: Path, family: str, number: int,
+                  settings: RetrainingSettings, seed: int) -> dict[str, Any]:
+    """Train an agent for one request, given by family and place in it, and judge its final design."""
+    scenario, wanted = drawn(requests, "test", [family])
+    trained = retrain(kind, scenario.parameters, wanted[number], settings, seed)
+    row = projected(scenario, wanted[number], trained.design[None])
+    return {"rows": [{**row, "training_seconds": trained.seconds, "environment_steps": trained.environment_steps}]}

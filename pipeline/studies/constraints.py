@@ -1,0 +1,219 @@
+"""The runs of the study "constraints that combine".
+
+Models and requests first; then, on validation contexts, which way of training and of sampling is best, in three
+rounds; then the winner's answers on test contexts beside every control. The winner of a round is what the results of
+all its seeds say, so that each run of the next round decides it anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aign.agents.settings import LEARNERS
+from aign.designs.settings import SamplingSettings
+from aign.diffusion.settings import TrainSettings
+from aign.scenarios.core.registry import create
+from studies import constraint_answers, runs, training
+from studies.constraint_scores import share
+from studies.params import StudyParams
+from studies.request_sets import FAMILIES, HELD_OUT_PAIRS, INFEASIBLE, SIZES
+from studies.runs import Task, place
+from studies.settings import ConstraintsSettings
+
+CONDITIONED: dict[str, dict[str, Any]] = {
+    "achieved": {},
+    "hindsight": {"condition": "hindsight"},
+    "one_hot": {"condition": "one_hot"},
+    "one_at_a_time": {"one_at_a_time": True},
+}
+"""Models that differ only in how training shows them labels, with what that changes in the first."""
+PLANNERS = ("final_design_only", "temporal_unet")
+"""Models that differ from the first in what they plan, or with which network."""
+EXPECTED = "achieved"
+"""The way of showing labels that is expected to win: it is always trained in full and compared with the winner of the
+short trainings, which may grow differently; so may the best way of guidance, which is chosen again."""
+UNET_RATE = 1e-3
+"""Learning rate of the temporal U-Net, at which it was tuned; the set network takes twice that."""
+DECIDING = ("satisfied_raw", "satisfied_raw_single")
+AVERAGED = (*DECIDING, "raw_violation", "utility_ratio_mean")
+WAY = ("guidance", "composed", "target_returns", "margins")
+"""What tells one way of sampling from another."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What won on validation contexts: how training shows labels, and how to sample."""
+
+    model: str
+    sampling: SamplingSettings
+
+
+def collect(params: StudyParams, seed: int, case: str) -> None:
+    """Collect a seed's dataset."""
+    settings = params.studies.constraints
+    runs.collect(params, "collect-constraints", seed, case,
+                 {"name": "power-allocation", "users": settings.users, "gains": "general"}, settings.collect)
+
+
+def draw_requests(params: StudyParams, seed: int, case: str) -> None:
+    """Draw the requests of every family on test contexts, and those that decide on validation contexts."""
+    settings = params.studies.constraints
+    counts = {("test", family): getattr(settings.requests, family) for family in (*FAMILIES, INFEASIBLE)}
+    counts |= {("validation", family): settings.choice_requests for family in SIZES}
+    tasks = [Task(f"{split}-{family}", count, constraint_answers.draw,
+                  {"dataset": dataset(seed), "split": split, "family": family, "count": count, "seed": seed})
+             for (split, family), count in counts.items()]
+    runs.compute(params, "draw-requests", seed, case, tasks, [dataset(seed)])
+
+
+# --- models ----------------------------------------------------------------------------------------------------------
+
+def train(params: StudyParams, seed: int, case: str) -> None:
+    """Train, with few steps, every model that is compared with others."""
+    _train(params, "train-constraints", seed, [*CONDITIONED, *PLANNERS], params.studies.constraints.variant_steps)
+
+
+def train_final(params: StudyParams, seed: int, case: str) -> None:
+    """Train in full the model expected to win, and the winner of the short trainings."""
+    _train(params, "train-final", seed, finalists(params), params.studies.constraints.train.steps)
+
+
+def finalists(params: StudyParams) -> list[str]:
+    """Return the models that are trained in full."""
+    return list(dict.fromkeys([chosen(params, "choose-guidance").model, EXPECTED]))
+
+
+def _train(params: StudyParams, stage: str, seed: int, models: Sequence[str], steps: int) -> None:
+    settings, horizon = params.studies.constraints, create("power-allocation", users=2).horizon
+    tasks = [Task(name, steps, training.diffuser,
+                  {"datasets": [dataset(seed)], "settings": recipe(name, settings, steps, horizon),
+                   "run": params.run(seed)}) for name in models]
+    runs.compute(params, stage, seed, "", tasks, [dataset(seed)], training=True)
+
+
+def recipe(name: str, settings: ConstraintsSettings, steps: int, horizon: int) -> TrainSettings:
+    """Return how a model is trained; one of the final design only plans in a single stride, the whole horizon."""
+    values = settings.train.model_dump() | {"condition": "achieved", "never_together": HELD_OUT_PAIRS, "steps": steps}
+    values["network"] |= {"kind": "set"}
+    if name == "temporal_unet":
+        values |= {"network": settings.unet.model_dump() | {"kind": "temporal"}, "learning_rate": UNET_RATE}
+    elif name == "final_design_only":
+        values["stride"] = horizon
+    return TrainSettings.model_validate(values | CONDITIONED.get(name, {}))
+
+
+# --- choices ---------------------------------------------------------------------------------------------------------
+
+def choose_guidance(params: StudyParams, seed: int, case: str) -> None:
+    """Compare ways of showing labels and of guidance."""
+    _compare(params, "choose-guidance", seed, "train-constraints", [*CONDITIONED], ways(params.studies.constraints))
+
+
+def choose_final(params: StudyParams, seed: int, case: str) -> None:
+    """Compare ways of guidance after full training."""
+    _compare(params, "choose-final", seed, "train-final", finalists(params), ways(params.studies.constraints))
+
+
+def choose_targets(params: StudyParams, seed: int, case: str) -> None:
+    """Compare target returns and margins, for the winner of the round before."""
+    winner, settings = chosen(params, "choose-final"), params.studies.constraints
+    options = [winner.sampling.model_copy(update={"constrained_ladder": targets, "margins": margins})
+               for targets in settings.target_returns for margins in settings.margins]
+    _compare(params, "choose-targets", seed, "train-final", [winner.model], options)
+
+
+def _compare(params: StudyParams, stage: str, seed: int, trained: str, models: Sequence[str],
+             options: Sequence[SamplingSettings]) -> None:
+    common = {"requests": place("draw-requests", seed), "candidates": params.studies.constraints.candidates,
+              "options": list(options), "seed": seed}
+    tasks = [Task(name, len(options), constraint_answers.compare,
+                  {"model": place(trained, seed) / name / training.MODEL, **common}) for name in models]
+    runs.compute(params, stage, seed, "", tasks, [place(trained, seed), place("draw-requests", seed)])
+
+
+def ways(settings: ConstraintsSettings) -> list[SamplingSettings]:
+    """Return the ways of guidance that are compared, with the first target returns and the middle margins: what has no
+    use for margins, such as the one-hot, meets what has.
+    """
+    middle = settings.margins[len(settings.margins) // 2]
+    plain = {"constrained_ladder": settings.target_returns[0], "margins": middle, "composed": False}
+    guided = [SamplingSettings(**plain, guidance=weight) for weight in settings.guidance]
+    return [*guided, *(way.model_copy(update={"composed": True}) for way in guided)]
+
+
+def choices(stage: str) -> list[dict[str, Any]]:
+    """Return one row for each model and way of sampling that a round has compared, averaged over seeds."""
+    alike: dict[str, list[dict[str, Any]]] = {}
+    for (_, model), values in runs.results(stage).items():
+        for row in values["choices"]:
+            alike.setdefault(f"{model} {[row[name] for name in WAY]}", []).append({"model": model, **row})
+    return [{**same[0], **{name: average(row[name] for row in same) for name in AVERAGED}, "families": {
+        family: {name: average(row["families"][family][name] for row in same) for name in DECIDING}
+        for family in same[0]["families"]}} for same in alike.values()]
+
+
+def average(values: Iterable[float | None]) -> float | None:
+    """Return the mean; None where one is missing."""
+    known = list(values)
+    return None if None in known else share(value for value in known if value is not None)
+
+
+def best(rows: Sequence[Mapping[str, Any]], least_ratio: float) -> Mapping[str, Any]:
+    """Return the row of the highest raw satisfaction, best of K first, single designs next, among those that keep the
+    least mean utility ratio; among all where none keeps it.
+    """
+    kept = [row for row in rows if (row["utility_ratio_mean"] or 0.0) >= least_ratio] or list(rows)
+    return max(kept, key=lambda row: tuple(row[name] or 0.0 for name in DECIDING))
+
+
+def chosen(params: StudyParams, stage: str) -> Choice:
+    """Return the winner of a round."""
+    row = best(choices(stage), params.studies.constraints.least_ratio)
+    return Choice(str(row["model"]), SamplingSettings(
+        guidance=row["guidance"], compositional_guidance=row["composed"],
+        constrained_target_returns=tuple(row["target_returns"]),
+        margins=tuple(row["margins"]), projected_steps=0))
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+def answer(params: StudyParams, seed: int, case: str) -> None:
+    """Answer a seed's requests with the winner, with every control, and with agents trained for one request each."""
+    settings, winner, drawn = params.studies.constraints, chosen(params, "choose-targets"), place("draw-requests", seed)
+    final, limit = place("train-final", seed) / winner.model / training.MODEL, settings.control_requests
+    asked = sum(runs.result("draw-requests", seed, "", f"test-{family}")["statistics"]["requests"]
+                for family in FAMILIES)
+    common = {"dataset": dataset(seed), "requests": drawn, "candidates": settings.candidates,
+              "sampling": winner.sampling, "seed": seed}
+    controls: dict[str, tuple[str, Any]] = {"masked": ("masked", final)}
+    controls |= {name: ("model", place("train-constraints", seed) / name / training.MODEL)
+                 for name in (*CONDITIONED, *PLANNERS)}
+    controls |= {name: (name, None) for name in ("no_learning", "random_training_designs")}
+    tasks = [Task("main", asked + settings.requests.infeasible, constraint_answers.answer, {"model": final, **common}),
+             *(Task(name, min(asked, limit * len(FAMILIES)), constraint_answers.control,
+                    {"method": method, "model": model, "limit": limit, **common})
+               for name, (method, model) in controls.items()),
+             Task("convex_solver", asked, constraint_answers.solve, {"requests": drawn}), *retrainings(params, seed)]
+    runs.compute(params, "answer", seed, case, tasks,
+                 [dataset(seed), drawn, place("train-final", seed), place("train-constraints", seed)])
+
+
+def retrainings(params: StudyParams, seed: int) -> list[Task]:
+    """Return one task an agent and sampled request; requests are taken from the families in turn."""
+    settings = params.studies.constraints.retraining
+    counts = {family: runs.result("draw-requests", seed, "", f"test-{family}")["statistics"]["requests"]
+              for family in FAMILIES}
+    turns = [(family, number) for number in range(max(counts.values())) for family in FAMILIES
+             if number < counts[family]]
+    return [Task(f"{kind}_retrained-{number}", 1, constraint_answers.retrain_agent,
+                 {"kind": kind, "requests": place("draw-requests", seed), "family": family, "number": row,
+                  "settings": settings, "seed": seed})
+            for number, (family, row) in enumerate(turns[:settings.requests]) for kind in LEARNERS]
+
+
+def dataset(seed: int) -> Path:
+    """Return the folder of a seed's dataset."""
+    return place("collect-constraints", seed) / "trajectories"

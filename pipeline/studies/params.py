@@ -1,0 +1,72 @@
+"""params.yaml as the studies read it: what aign reads, and the block `studies`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aign import checked_yaml
+from aign import params as aign_params
+from aign.errors import AignError, ParameterError, unknown_name
+from aign.params import FILE as FILE
+from aign.settings import RunSettings
+from studies.settings import StudySettings
+
+
+class StudyParams(aign_params.Params):
+    """The whole of params.yaml, the block `studies` included."""
+
+    studies: StudySettings = StudySettings()
+
+    def run(self, seed: int) -> RunSettings:
+        """Return what a run is told of `base`, with the run's own seed; the number of workers changes no result."""
+        return self.base.model_copy(update={"seed": seed, "workers": 1})
+
+
+def load(path: Path = FILE) -> StudyParams:
+    """Read and check a parameter file.
+
+    Raises:
+        ParameterError: with the file, the dotted path of each value at fault, the value, and what is allowed.
+    """
+    return checked_yaml.load(path, StudyParams, ParameterError)
+
+
+def check(params: StudyParams, path: Path) -> None:
+    """Check the agents, sizes and requests that the block `studies` names; loads torch.
+
+    Raises:
+        ParameterError: the dotted place of each value at fault, the value, and what is allowed.
+    """
+    from aign.agents.fit import check_fit
+    from aign.scenarios.core.constraints import parse
+    from aign.scenarios.core.registry import create
+
+    problems = []
+
+    def add(place: str, error: AignError | str) -> None:
+        problems.append(f"studies.{place}: {error}")
+
+    known = params.variants | params.further
+    for name, kinds in params.studies.agents.variants.items():
+        if name not in known:
+            add(f"agents.variants.{name}", unknown_name("variant", name, known))
+            continue
+        for number, kind in enumerate(kinds):
+            try:
+                check_fit(kind, known[name].create_scenario())
+            except AignError as error:
+                add(f"agents.variants.{name}[{number}]", error)
+    if "users" in params.studies.bias.model_fields_set:  # the default belongs to the default sizes
+        try:
+            params.studies.tables.collecting(params.studies.bias.users)
+        except AignError as error:
+            add("bias.users", error)
+    labels = create("power-allocation", users=2).labels
+    for place, case in enumerate(params.studies.rate.cases):
+        for number, request in enumerate(case.constraints):
+            try:
+                parse(request, labels)
+            except AignError as error:
+                add(f"rate.cases[{place}].constraints[{number}]", error)
+    if problems:
+        raise ParameterError(checked_yaml.listed(path, problems))

@@ -1,0 +1,60 @@
+"""Designs as the network makes them, for many requests at once and before any projection.
+
+Requests differ in their labels and thresholds; one batch serves them all, because which constraints a row is
+conditioned on is a mask.
+
+Axes: R requests, K candidates of each, N users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from aign.designs.generation import candidate_masks, cycled, sampling_of
+from aign.designs.settings import SamplingSettings
+from aign.diffusion.pipeline import DesignPipeline
+from studies.request_sets import StudyRequest
+
+ROWS = 1_024
+"""Plans denoised at once, about."""
+
+
+def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], count: int, settings: SamplingSettings,
+                seed: int, conditioned: bool = True) -> Tensor:
+    """Return the designs (R, K, N) of requests before any projection, only rounded to whole levels.
+
+    Args:
+        pipeline: a model of power allocation.
+        requests: R of them.
+        count: K.
+        settings: how to sample; target returns and margins are cycled over the candidates as in `generate`.
+        seed: of the noise.
+        conditioned: whether the network is given the constraints; if not, it is the same model without them.
+    """
+    generator = torch.Generator(pipeline.device).manual_seed(seed)
+    sampling = replace(sampling_of(settings), projected_steps=0)
+    returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
+    parts = []
+    for part in batches(requests, max(1, ROWS // count)):
+        contexts = torch.stack([request.context for request in part]).repeat_interleave(count, dim=0)
+        constraints = [constraint for request in part for constraint in request.constraints]
+        mask = candidate_masks(condition_mask(part) & conditioned, count, settings)
+        plans = pipeline(contexts, returns.repeat(len(part)), constraints, mask, sampling, generator,
+                         margins.repeat(len(part)), project=False)
+        parts.append(plans.designs.cpu().unflatten(0, (len(part), count)))
+    return torch.cat(parts)
+
+
+def batches(requests: Sequence[StudyRequest], size: int) -> list[Sequence[StudyRequest]]:
+    """Return requests in parts of at most `size`."""
+    return [requests[start:start + size] for start in range(0, len(requests), size)]
+
+
+def condition_mask(requests: Sequence[StudyRequest]) -> Tensor:
+    """Return which of all constraints, request by request, belong to each request; (R, all constraints) bool."""
+    owners = [row for row, request in enumerate(requests) for _ in request.constraints]
+    return torch.arange(len(requests))[:, None] == torch.tensor(owners)[None]

@@ -1,0 +1,149 @@
+"""From runs to files: table1.json, its details, transfer.json, convergence.json and its plot, tables.json."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from aign.agents.settings import LEARNERS, AgentSettings, BCQSettings
+from aign.engines import messages
+from aign.errors import DatasetError
+from aign.files.writing import read_json, write_json
+from aign.scenarios.core.registry import create
+from aign.scenarios.core.scenario import Scenario
+from aign.stages.evaluate import methods
+from studies import convergence, table_one, tables
+from studies.comparison import over_seeds
+from studies.figures import mean
+from studies.params import StudyParams
+from studies.runs import PAGES, Key, results, seeds_of
+
+Runs = Mapping[Key, Mapping[str, Any]]
+
+
+def write(params: StudyParams, seed: int, case: str) -> None:
+    """Write every file of the tables; nothing in them is typed by hand."""
+    seeds, learned = seeds_of("compare"), trainings()
+    users = sorted({int(key[1]) for key in results("compare")})
+    comparisons = results("compare")
+    compared = {(size, gains): [comparisons[str(seed), str(size), gains] for seed in seeds]
+                for size in users for gains in tables.GAINS}
+    table, curves = table_one.rows(compared, costs(learned, users)), learning_curves(learned, seeds, users)
+    files = {"table1.json": table, "table1_details.json": table_one.details(compared),
+             "transfer.json": transfer_rows(results("transfer")),
+             "convergence.json": convergence.summary(curves),
+             "tables.json": about(params, learned, compared, seeds)}
+    for name, content in files.items():
+        write_json(PAGES / name, content)
+        messages.made("study tables", PAGES / name)
+    convergence.draw(curves, users, PAGES / "convergence.png")
+    for size, gains in compared:
+        best = table_one.competing(table_one.block(table, size, gains))[0]
+        messages.measured("study tables", users=size, gains=gains, best=best["method"],
+                          pooled_return=best[table_one.RETURN]["mean"], utility_ratio=best["utility_ratio"]["mean"])
+
+
+def trainings() -> dict[Key, dict[str, Any]]:
+    """Return what all trainings found, by (seed, users, what was trained); users "" for the set network."""
+    sets: dict[Key, dict[str, Any]] = {(seed, "", task): values
+                                       for (seed, task), values in results("train-set").items()}
+    return {**results("train-tables"), **sets, **results("time-agents")}
+
+
+def of_kind(learned: Runs, kind: str, users: int) -> list[Mapping[str, Any]]:
+    """Return what the trainings of a kind that serve a number of users found, by seed."""
+    return [values for (_, size, task), values in learned.items() if task == kind and size in ("", str(users))]
+
+
+def costs(learned: Runs, sizes: Sequence[int]) -> dict[tuple[str, int], dict[str, float | None]]:
+    """Return what each method's training took, by what was trained and the number of users."""
+    spent: dict[tuple[str, int], dict[str, float | None]] = {}
+    for users in sizes:
+        for kind in convergence.NAMES:
+            trained = of_kind(learned, kind, users)
+            spent[kind, users] = {"training_seconds": mean(values["training_seconds"] for values in trained),
+                                  "environment_steps": round(mean(values["environment_steps"] for values in trained))}
+        spent["training_designs", users] = {**spent["bcq", users], "training_seconds": 0.0}
+    return spent
+
+
+def transfer_rows(runs: Runs) -> list[dict[str, Any]]:
+    """Return the rows of transfer.json: every method at numbers of users nobody trained on."""
+    rows = []
+    for users in sorted({int(key[1]) for key in runs}):
+        seeds = [values["methods"] for key, values in runs.items() if key[1] == str(users)]
+        for method in seeds[0]:
+            figures = [values[method] for values in seeds]
+            rows.append({"users": users, "method": method, **over_seeds(figures),
+                         "worst_ratio": min(values["utility_ratio"]["worst"] for values in figures),
+                         "milliseconds_per_design": table_one.milliseconds(figures)})
+    return rows
+
+
+def learning_curves(learned: Runs, seeds: Sequence[int],
+                    sizes: Sequence[int]) -> dict[str, dict[int, list[list[dict[str, Any]]]]]:
+    """Return every learning curve: method -> number of users -> one curve a seed, with all three axes.
+
+    An agent's seconds are those of its timed repetition, the first seed's: its steps are the same for all seeds.
+    """
+    curves: dict[str, dict[int, list[list[dict[str, Any]]]]] = {name: {} for name in convergence.NAMES}
+    for users in sizes:
+        stored = [read_json(tables.agents(seed, users) / "curves.json", DatasetError) for seed in seeds]
+        for kind in curves:
+            trained = of_kind(learned, kind, users)
+            curves[kind][users] = [[{**point, "seconds": timed["seconds"]} for point, timed in
+                                    zip(curve[kind], trained[0]["curve"], strict=True)] for curve in stored] \
+                if kind in LEARNERS else [[{**point, "environment_steps": values["environment_steps"]}
+                                           for point in values["curve"]] for values in trained]
+    return curves
+
+
+def about(params: StudyParams, learned: Runs, compared: table_one.Compared, seeds: Sequence[int]) -> dict[str, Any]:
+    """Return how the tables were computed: seeds, budgets, sizes of models, machine."""
+    settings, example = params.studies.tables, next(iter(compared.values()))[0]
+
+    def sized(kind: str, figure: str) -> dict[str, Any]:
+        return {users: values[figure] for (_, users, task), values in learned.items() if task == kind}
+
+    return {
+        "seeds": list(seeds), "contexts": example["contexts"], "candidates": settings.candidates,
+        "certificate": example["certificate"], "statement": example["statement"],
+        "trained_on": trained_on(params, create(**example["scenario"])),
+        "gradient_steps": {"unet": settings.unet.steps, "set": settings.set_diffuser.steps,
+                           "bcq": settings.bcq.gradient_steps},
+        "parameters": {"unet": sized("unet", "parameters"), "bcq": sized("bcq", "parameters"),
+                       "set": sized("set", "parameters")[""]},
+        "bcq_steps_drawn": sized("bcq", "steps_drawn"),
+        "same_policy_again": {f"{task}-{users}": values["same_policy"] for (_, users, task), values in learned.items()
+                              if "same_policy" in values},
+        "preparation_seconds": {"-".join(filter(None, (task, users, seed))): values["preparation_seconds"]
+                                for (seed, users, task), values in learned.items()},
+        "machine": {"processor": processor(), "cores": os.cpu_count(), "workers": params.base.workers,
+                    "threads": params.base.threads, "device": params.base.device,
+                    "python": platform.python_version(), "torch": torch.__version__},
+    }
+
+
+def trained_on(params: StudyParams, scenario: Scenario[Any]) -> list[dict[str, Any]]:
+    """Return what each learning agent was trained on, and at which numbers of users."""
+    alike: dict[tuple[str, str], list[int]] = {}
+    for users, collect in params.studies.tables.sizes.items():
+        agents: dict[str, AgentSettings | BCQSettings] = {"bcq": params.studies.tables.bcq}
+        agents |= {kind: collect.of(kind) for kind in LEARNERS}
+        for name, text in methods.trained_on(scenario, agents).items():
+            alike.setdefault((name, text), []).append(users)
+    return [{"agent": name, "users": users, "trained_on": text} for (name, text), users in alike.items()]
+
+
+def processor() -> str:
+    """Return what the system calls its processor."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    except OSError:
+        named = ""
+    return named or platform.processor() or platform.machine()

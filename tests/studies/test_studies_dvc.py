@@ -1,0 +1,136 @@
+"""The tables as the real dvc makes them: in a clone, at smoke size; and what dvc.yaml watches."""
+
+import shutil
+
+import pytest
+import yaml
+from clones import ROOT, make_clone
+from imports import closure, is_empty, modules_of
+from miniature import GRID, PARAMS, STAGES_FILE
+from test_dvc import CHANGES_NO_RESULT
+
+from aign import params
+from studies import command, runs
+from studies.settings import StudySettings
+
+TABLES = "pipeline/studies/dvc.yaml:tables"
+NO_RESULT = {**CHANGES_NO_RESULT, "aign.checkout": "refuses to run another folder's code"}
+
+
+@pytest.fixture(scope="module")
+def content():
+    return yaml.safe_load((ROOT / STAGES_FILE).read_text())
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A clone in which the stages up to the tables have run, over two seeds and two numbers of users."""
+    if shutil.which("git") is None:
+        pytest.skip("git is not installed")
+    sizes = {users: {**collect, "sources": {"random": 20, "heuristics": 0, "solver_guided": 0, "snapshots": 1}}
+             for users, collect in PARAMS["studies"]["tables"]["sizes"].items()}  # every source is a process
+    tables = {**PARAMS["studies"]["tables"], "sizes": sizes}
+    clone = make_clone(tmp_path_factory.mktemp("studies"),
+                       {**PARAMS, "studies": {**PARAMS["studies"], "tables": tables}})
+    path = clone.folder / STAGES_FILE
+    stages = yaml.safe_load(path.read_text())
+    stages["vars"] = [stages["vars"][0], GRID]
+    path.write_text(yaml.safe_dump(stages, sort_keys=False))
+    clone.commit("Miniature")
+    said = clone.dvc("repro", TABLES)
+    return clone, said
+
+
+@pytest.mark.slow
+def test_dvc_rebuilds_the_tables_over_seeds_and_sizes(made):
+    clone, said = made
+    ran = {f"{stage}@{users}-{seed}" for stage in ("collect-tables", "train-tables", "compare")
+           for users in GRID["users"] for seed in GRID["seeds"]} | {"train-set@0", "train-set@1", "code", "tables"}
+    assert all(f"Running stage '{STAGES_FILE}:{stage}'" in said for stage in ran)
+    rows = yaml.safe_load((clone.folder / "data/reports/tables/table1.json").read_text())
+    assert {(row["users"], row["gains"]) for row in rows} == {(users, gains) for users in GRID["users"]
+                                                              for gains in ("preset", "general")}
+    assert {row["seeds"] for row in rows} == {len(GRID["seeds"])}
+
+
+@pytest.mark.slow
+def test_a_second_run_has_nothing_to_do(made):
+    clone, _ = made
+    assert "Running stage" not in clone.dvc("repro", TABLES)
+
+
+@pytest.mark.slow
+def test_a_stage_whose_output_was_lost_runs_alone(made):
+    clone, _ = made
+    (clone.folder / "data/reports/tables/table1.json").unlink()
+    said = clone.dvc("repro", TABLES)
+    assert said.count("Running stage") <= 1  # none where DVC's run cache still has it
+    assert (clone.folder / "data/reports/tables/table1.json").exists()
+
+
+@pytest.mark.slow
+def test_the_pipeline_neither_runs_nor_needs_the_studies(tmp_path):
+    clone = make_clone(tmp_path, {name: block for name, block in PARAMS.items() if name != "studies"})
+    assert "collect@power-2" in clone.dvc("status", "dvc.yaml")
+    said = clone.dvc("repro", "--dry", "dvc.yaml", fails=True)  # what it would run is not there yet
+    assert "pipeline/studies" not in said
+
+
+def test_every_stage_has_a_command_of_this_program(content):
+    assert set(content["stages"]) == set(command.STAGES)
+    for name, stage in content["stages"].items():
+        block = stage.get("do", stage)
+        assert block["wdir"] == "../.."
+        assert block["cmd"].split()[:3] == ["python", "pipeline/studies", name]
+
+
+def test_a_stage_writes_where_its_command_does(content):
+    for name, stage in content["stages"].items():
+        for out in stage.get("do", stage)["outs"]:
+            path = out if isinstance(out, str) else next(iter(out))
+            assert path.startswith((f"data/studies/{name}/", "data/reports/")) or path == f"data/studies/{name}.json"
+
+
+def test_headline_files_are_committed_outputs(content):
+    outs = [next(iter(out)) for stage in content["stages"].values() for out in stage.get("do", stage)["outs"]
+            if isinstance(out, dict) and next(iter(out.values())) == {"cache": False}]
+    for folder in ("tables", "agents"):
+        tracked = [path for path in (ROOT / "data/reports" / folder).rglob("*") if path.is_file()]
+        for path in tracked:
+            place = path.relative_to(ROOT).as_posix()
+            assert any(place == out or place.startswith(f"{out}/") for out in outs), place
+
+
+def test_the_grid_is_what_the_settings_are_for(content):
+    grid, known = content["vars"][1], params.load(ROOT / "params.yaml")
+    assert set(grid["users"]) == set(StudySettings().tables.sizes)
+    assert set(grid["rate_cases"]) == {case.name for case in StudySettings().rate.cases}
+    blocks = yaml.safe_load((ROOT / "params.yaml").read_text())["studies"]
+    assert set(grid["agent_variants"]) == set(blocks["agents"]["variants"])
+    assert all(known.variant(name) for name in grid["agent_variants"])
+
+
+def test_parameters_tracked_are_written_out(content):
+    blocks = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for stage in content["stages"].values():
+        for path in stage.get("do", stage).get("params", []):
+            value = blocks
+            for part in path.split("."):
+                value = value[part]
+
+
+def test_all_code_that_the_stages_import_is_watched(content):
+    deps = content["stages"]["code"]["deps"]
+    watched = [dep.removeprefix("${package}/") for dep in deps if dep.startswith("${package}")]
+    assert [f"aign/{place}" for place in watched] + ["studies"] == list(runs.SOURCES)
+    names = [f"studies.{path.stem}" for path in (ROOT / "pipeline/studies").glob("*.py")]
+    loaded = {name for name, file in closure(names, beyond=["aign.params"]).items()
+              if name.split(".")[0] == "aign" and not is_empty(file)}
+    assert loaded - NO_RESULT.keys() - set().union(*map(modules_of, watched)) == set()
+
+
+def test_every_run_rests_on_the_code(content):
+    for name, stage in content["stages"].items():
+        block = stage.get("do", stage)
+        if any(isinstance(out, str) and out != "data/studies/code.json" for out in block["outs"]):
+            assert "data/studies/code.json" in block["deps"], name
