@@ -1,4 +1,4 @@
-"""Orbits against textbook figures and an independent formula; a plan that survives all slots against one that does not."""
+"""Orbits against textbook figures and an independent formula; a plan that survives all slots, and one that does not."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 from aign.scenarios.ip_optical_planning.topology import Topology
 
-LINE = Topology("line", ("A", "B", "C"), np.array([[0.0, 45.0], [10.0, 45.0], [20.0, 45.0]]), np.array([[0, 1], [1, 2]]),
-                np.array([78_000.0, 78_000.0]), np.array([[0, 2]]), np.array([2.0]))
+LINE = Topology("line", ("A", "B", "C"), np.array([[0.0, 45.0], [10.0, 45.0], [20.0, 45.0]]),
+                np.array([[0, 1], [1, 2]]), np.array([78_000.0, 78_000.0]), np.array([[0, 2]]), np.array([2.0]))
 DEMAND = np.array([[0.0, 0, 2], [0, 0, 0], [2, 0, 0]])
 
 

@@ -136,8 +136,8 @@ def steps(instance: Instance, installed: Floats, plan: Floats, earned: float = 0
     carries = growth(instance, current)
     while (left > 0).any():
         tight = (left > 0) & (_overloaded(instance, current, min(1.0, carries + 2 * PRECISION)) > 0)
-        tried = [(growth(instance, _with(current, link, left[link]), known=carries), int(link))
-                 for link in np.flatnonzero(tight if tight.any() else left > 0)]
+        tried = [(growth(instance, _with(current, link, left[link]), known=carries), link)
+                 for link in np.flatnonzero(tight if tight.any() else left > 0).tolist()]
         carries, link = max(tried, key=lambda pair: ((pair[0] - carries) / (left[pair[1]] * instance.price[pair[1]]),
                                                      -left[pair[1]] * instance.price[pair[1]]))
         ordered.append(Step(link, int(left[link]), float(left[link] * instance.price[link]), carries))

@@ -71,9 +71,11 @@ class Shell:
         node = 2 * np.pi * (plane / self.planes - seconds / DAY)
         tilt = math.radians(self.inclination)
         radius = EARTH_RADIUS + self.altitude
-        return radius * np.stack([np.cos(node) * np.cos(along) - np.sin(node) * np.sin(along) * math.cos(tilt),
-                                  np.sin(node) * np.cos(along) + np.cos(node) * np.sin(along) * math.cos(tilt),
-                                  np.sin(along) * math.sin(tilt)], axis=1)
+        unit = np.stack([np.cos(node) * np.cos(along) - np.sin(node) * np.sin(along) * math.cos(tilt),
+                         np.sin(node) * np.cos(along) + np.cos(node) * np.sin(along) * math.cos(tilt),
+                         np.sin(along) * math.sin(tilt)], axis=1)
+        places: Floats = radius * unit
+        return places
 
     def links(self) -> list[tuple[int, int]]:
         """Return the links between satellites: along each plane, and to the next plane."""

@@ -68,7 +68,8 @@ class Candidates:
     @property
     def direct(self) -> Flags:
         """(L,) which run over one fibre route only."""
-        return self.over.sum(0) == 1
+        alone: Flags = self.over.sum(0) == 1
+        return alone
 
 
 def candidates(topology: Topology, paths: int = 2, hops: int | None = None) -> Candidates:
