@@ -95,7 +95,8 @@ def elevations(places: Floats, satellites: Floats) -> Floats:
     up = np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=1)
     sight = satellites[None] - EARTH_RADIUS * up[:, None]
     sine = (sight * up[:, None]).sum(2) / np.linalg.norm(sight, axis=2)
-    return np.degrees(np.arcsin(sine))
+    angles: Floats = np.degrees(np.arcsin(sine))
+    return angles
 
 
 def visible(topology: Topology, shell: Shell, gateways: list[int], slots: int) -> Flags:
