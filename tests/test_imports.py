@@ -33,13 +33,7 @@ def test_every_kind_of_import_is_seen():
     assert not graph().has_edge("aign.scenarios.contract.scenario", "aign.scenarios.contract")
 
 
-def cases():
-    for network in ["core", *NETWORKS]:
-        marks = [pytest.mark.xfail(reason="solver and requirements take the scenario", strict=True)]
-        yield pytest.param(network, marks=marks if network == "ip_optical_planning" else [])
-
-
-@pytest.mark.parametrize("network", cases())
+@pytest.mark.parametrize("network", ["core", *NETWORKS])
 def test_no_module_imports_itself_through_others(network):
     inside = graph().subgraph(modules_of(f"scenarios/{network}"))
     assert list(networkx.simple_cycles(inside)) == []

@@ -22,6 +22,7 @@ from aign.scenarios.ip_optical_planning.economics import FAILURE, LOST, MISSING,
 from aign.scenarios.ip_optical_planning.integer_program import INFINITE, Columns, Floats, IntegerProgram
 from aign.scenarios.ip_optical_planning.limits import Limits
 from aign.scenarios.ip_optical_planning.routing import TOLERANCE
+from aign.scenarios.ip_optical_planning.solver.routing_check import whole_lengths
 from aign.scenarios.ip_optical_planning.survivability import Survivability
 
 EXACT_UP_TO, LARGE_GAP = 30, 0.02
@@ -34,8 +35,6 @@ FEW_LINKS = 4
 """Links of the cuts that stand in the program from the start, a failed one not counted."""
 REMEMBERED = 20_000
 """Plans remembered, the oldest forgotten."""
-LARGEST_FACTOR = 60
-"""Metrics that become whole when multiplied by up to this are rounded up."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +73,10 @@ class Planner:
 
     def _search(self, context: Tensor, limits: Limits) -> Plan:
         reference = float(self.economics.reference(context[None])[0])
-        found = self.survivable(context, limits, reference)
+        survivable = self.survivable(context, limits, reference)
         # A survivable plan that costs more than the reference might be beaten by one that fails, which stays below 1.
-        if found.modules is not None or found.bound > -np.inf:
-            return Plan(max(found.bound, WORTH - FAILURE), found.modules)
+        if survivable.modules is not None or survivable.bound > -np.inf:
+            return Plan(max(survivable.bound, WORTH - FAILURE), survivable.modules)
         return self.partial(context, limits, reference)
 
     def survivable(self, context: Tensor, limits: Limits, reference: float) -> Plan:
@@ -179,7 +178,7 @@ class Planner:
     def _metric(self, demand: Floats, plan: Floats, scenario: int) -> tuple[Floats, float, int]:
         """Return the metric inequality that a plan breaks most in a scenario it cannot carry."""
         prices = self.survivability.route(demand, plan, scenario).prices
-        metric, whole = _whole(prices)
+        metric, whole = whole_lengths(prices)
         topology, share = self.problem.topology, float(self.problem.shares[scenario])
         distance = topology.distances(metric, scenario - 1 if scenario else None)
         needed = demand @ distance[topology.pairs[:, 0], topology.pairs[:, 1]]
@@ -245,13 +244,3 @@ class _Losses:
             self._program.row(1.0, {**terms, int(self._lost[row]): 1.0})
             self._program.row(1.0, {**terms, int(self._short[row]): 1.0})
         self._waiting &= ~chosen
-
-
-def _whole(prices: Floats) -> tuple[Floats, bool]:
-    """Return prices as whole multiples of a common unit where there is one, and whether there is."""
-    prices = np.where(prices > 1e-9, prices, 0.0)
-    for factor in range(1, LARGEST_FACTOR + 1):
-        scaled = prices * factor / prices.max()
-        if np.abs(scaled - scaled.round()).max() < 1e-6:
-            return scaled.round(), True
-    return prices / prices.max(), False

@@ -54,8 +54,8 @@ class Cuts:
     def made(cls, crossing: Tensor, separated: Tensor) -> Cuts:
         """Return the cuts that links (K, L) cross and that separate pairs (P, K)."""
         lists = [column.nonzero()[:, 0].tolist() or [0] for column in crossing.T]
-        width = max(len(one) for one in lists)
-        padded = [one + one[-1:] * (width - len(one)) for one in lists]
+        width = max(map(len, lists))
+        padded = [cuts + cuts[-1:] * (width - len(cuts)) for cuts in lists]
         return cls(crossing, separated, torch.tensor(padded), crossing.amax(0))
 
     def __len__(self) -> int:
@@ -71,11 +71,11 @@ class Cuts:
 
 def _neighbours(topology: Topology) -> list[int]:
     """Return each node's neighbours as bits."""
-    found = [0] * topology.size
+    neighbours = [0] * topology.size
     for a, b in topology.ends.tolist():
-        found[a] |= 1 << b
-        found[b] |= 1 << a
-    return found
+        neighbours[a] |= 1 << b
+        neighbours[b] |= 1 << a
+    return neighbours
 
 
 def _connected(group: int, neighbours: list[int]) -> bool:

@@ -91,8 +91,8 @@ class IntegerProgram:
             raise SolverError(f"HiGHS gave up on an integer program of {self._columns} columns: "
                               f"{self._solver.modelStatusToString(status)}. Nothing is certified; ask for other "
                               "constraints or another context.")
-        found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-        values = np.array(self._solver.getSolution().col_value) if found else None
+        solved = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        values = np.array(self._solver.getSolution().col_value) if solved else None
         if not self._whole:  # a linear program: its optimum is its bound
             return Solved(values, float(info.objective_function_value) if status == Status.kOptimal else -np.inf)
         return Solved(values, float(info.mip_dual_bound))

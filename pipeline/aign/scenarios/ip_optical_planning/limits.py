@@ -41,9 +41,9 @@ class Limits:
         links, low, high, caps = problem.topology.links, [0.0], [math.inf], [problem.most]
         fewest, most, normal, failures, rest = 0, links, False, 0, []
         count = max(1, problem.scenarios - 1)
-        for one in (constraint.closed for constraint in constraints):
-            edge = one.threshold
-            match one.label, one.upper:
+        for closed in (constraint.closed for constraint in constraints):
+            edge = closed.threshold
+            match closed.label, closed.upper:
                 case "cost", True:
                     high.append(edge)
                 case "cost", False:
@@ -58,11 +58,11 @@ class Limits:
                     fewest = max(fewest, math.ceil(edge))
                 case "ip", False:
                     normal |= edge > 0
-                    rest += [one] * (edge > 1)
+                    rest += [closed] * (edge > 1)
                 case "reliability", False:
                     failures = max(failures, next((k for k in range(count + 1) if k / count >= edge), count + 1))
                 case _:
-                    rest.append(one)
+                    rest.append(closed)
         if problem.scenarios == 1 and failures <= 1:
             failures = 0  # nothing can fail: reliability is 1
         return cls(max(low), min(high), min(caps), fewest, most, normal, failures, tuple(rest))

@@ -102,8 +102,8 @@ class Problem:
     def rows(self, context: Tensor) -> list[tuple[Floats, Floats]]:
         """Return the cut inequalities of a context (P,) that ask for anything: lower bounds (R,), matrices (R, L)."""
         needed, (cut, _, left) = self.needed(context[None])[0].numpy(), self.broken_cuts
-        found = [(needed[0], self.cuts.crossing.numpy())] + [(needed[1][cut], left)] * self.failures
-        return [(low[low > 0], matrix[low > 0]) for low, matrix in found]
+        parts = [(needed[0], self.cuts.crossing.numpy())] + [(needed[1][cut], left)] * self.failures
+        return [(low[low > 0], matrix[low > 0]) for low, matrix in parts]
 
     def shortages(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return what share of the modules that the worst cut needs is missing, in each scenario (B, S), in [0, 1].

@@ -83,8 +83,8 @@ class Repair:
                 short = (wanted[row] & ~carried).nonzero()[:, 0]
                 if not len(short):
                     break
-                found = self.survivability.route(contexts[row].double().numpy(), designs[row].numpy(), int(short[0]))
-                score = torch.where(designs[row] < cap, torch.tensor(found.prices) / self._prices, 0.0)
+                routing = self.survivability.route(contexts[row].double().numpy(), designs[row].numpy(), int(short[0]))
+                score = torch.where(designs[row] < cap, torch.tensor(routing.prices) / self._prices, 0.0)
                 if float(score.max()) <= 0:
                     break
                 designs[row, score.argmax()] += 1

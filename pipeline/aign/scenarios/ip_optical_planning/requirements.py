@@ -5,25 +5,29 @@ Axes: B networks, L links, S scenarios.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from aign.scenarios.core.constraints import Constraint, satisfied
+from aign.scenarios.ip_optical_planning.certificate import Planner
 from aign.scenarios.ip_optical_planning.limits import Limits
+from aign.scenarios.ip_optical_planning.repair import Repair
 
-if TYPE_CHECKING:
-    from aign.scenarios.ip_optical_planning.scenario import IpOpticalPlanning
+Step = Callable[[Tensor, Tensor], Tensor]
+"""Contexts (B, P), plans (B, L) -> plans (B, L)."""
+Measure = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
+"""Contexts (B, P), plans (B, L) -> every label's value, each (B,)."""
 
 
 class Requirements:
     """Maps plans (B, L) to plans that meet a request, wherever a plan is known to the certificate that does."""
 
-    def __init__(self, scenario: IpOpticalPlanning, constraints: Sequence[Constraint], limits: Limits) -> None:
-        self.scenario, self.constraints, self.limits = scenario, constraints, limits
-        self.problem, self.repair = scenario.problem, scenario.repair
+    def __init__(self, planner: Planner, repair: Repair, measure: Measure, constraints: Sequence[Constraint],
+                 limits: Limits) -> None:
+        self.planner, self.repair, self.measure = planner, repair, measure
+        self.problem, self.constraints, self.limits = planner.problem, constraints, limits
         self._certified: dict[bytes, Tensor | None] = {}
 
     def __call__(self, contexts: Tensor, designs: Tensor) -> Tensor:
@@ -34,7 +38,7 @@ class Requirements:
         return self._where_unmet(contexts, plans, self._certain)
 
     def _where_unmet(self, contexts: Tensor, plans: Tensor, step: Step) -> Tensor:
-        met = satisfied(self.constraints, self.scenario.measure(contexts, plans), len(plans))
+        met = satisfied(self.constraints, self.measure(contexts, plans), len(plans))
         plans = plans.clone()
         if not bool(met.all()):
             plans[~met] = step(contexts[~met], plans[~met])
@@ -58,17 +62,12 @@ class Requirements:
 
     def _certain(self, contexts: Tensor, plans: Tensor) -> Tensor:
         """Return certified plans where there are any."""
-        found = [self._certified_plan(context) for context in contexts]
-        return torch.stack([plan if other is None else other for plan, other in zip(plans, found, strict=True)])
+        certified = [self._certified_plan(context) for context in contexts]
+        return torch.stack([plan if other is None else other for plan, other in zip(plans, certified, strict=True)])
 
     def _certified_plan(self, context: Tensor) -> Tensor | None:
         key = context.numpy().tobytes()
         if key not in self._certified:
-            modules = self.scenario.planner.best(context, self.limits).modules
+            modules = self.planner.best(context, self.limits).modules
             self._certified[key] = None if modules is None else torch.tensor(modules)
         return self._certified[key]
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    Step = Callable[[Tensor, Tensor], Tensor]

@@ -204,11 +204,11 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the optimum of the integer problem, one context after the other; see `certificate`."""
-        limits, given = self._limits(constraints), contexts.cpu()
-        plans = [self.planner.best(context, limits) for context in given]
-        design = self._designs(given, plans)
-        found = torch.tensor([plan.modules is not None for plan in plans])
-        feasible = found & satisfied(constraints, self.measure(given, design), len(design))
+        limits, demands = self._limits(constraints), contexts.cpu()
+        plans = [self.planner.best(context, limits) for context in demands]
+        design = self._designs(demands, plans)
+        known = torch.tensor([plan.modules is not None for plan in plans])
+        feasible = known & satisfied(constraints, self.measure(demands, design), len(design))
         bound = torch.tensor([plan.bound for plan in plans], dtype=torch.float64)
         impossible = bound == -torch.inf
         ignored = f"; it ignores {', '.join(map(str, limits.rest))}" if limits.rest else ""
@@ -235,7 +235,7 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
         rounded = self.admissible(designs)
         if not constraints:
             return rounded
-        meet = Requirements(self, constraints, self._limits(constraints))
+        meet = Requirements(self.planner, self.repair, self.measure, constraints, self._limits(constraints))
         return self._on_cpu(meet, contexts, rounded).to(designs.dtype)
 
     @staticmethod

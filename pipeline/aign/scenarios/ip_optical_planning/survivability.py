@@ -107,12 +107,12 @@ class Survivability:
 
     def _routed(self, demand: Floats, design: Floats, scenario: int, feasible: _Known, infeasible: _Known) -> bool:
         """Ask the linear program and remember its answer."""
-        found = self.route(demand, design, scenario)
+        routing = self.route(demand, design, scenario)
         tolerance = TOLERANCE * float(demand.sum()) * float(self.problem.shares[scenario])
-        if found.overflow > tolerance:
+        if routing.overflow > tolerance:
             infeasible.add(design, scenario)
             return False
-        used = np.ceil((found.load - tolerance / len(design)) / self.problem.module)
+        used = np.ceil((routing.load - tolerance / len(design)) / self.problem.module)
         feasible.add(np.minimum(design, used), scenario)
         return True
 

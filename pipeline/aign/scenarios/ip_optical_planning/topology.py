@@ -59,14 +59,14 @@ class Topology:
 
     def distances(self, lengths: NDArray[np.float64], failed: int | None = None) -> NDArray[np.float64]:
         """Return shortest distances (n, n) for any lengths (L,) >= 0 without the failed link (Floyd-Warshall)."""
-        found = np.full((self.size, self.size), np.inf)
-        np.fill_diagonal(found, 0.0)
+        distance = np.full((self.size, self.size), np.inf)
+        np.fill_diagonal(distance, 0.0)
         for link, (a, b) in enumerate(self.ends):
             if link != failed:
-                found[a, b] = found[b, a] = min(found[a, b], lengths[link])
+                distance[a, b] = distance[b, a] = min(distance[a, b], lengths[link])
         for node in range(self.size):
-            found = np.minimum(found, found[:, [node]] + found[[node], :])
-        return found
+            distance = np.minimum(distance, distance[:, [node]] + distance[[node], :])
+        return distance
 
     def shortest_paths(self, failed: int | None = None) -> NDArray[np.float64]:
         """Return which links (P, L) the shortest path of each pair uses without the failed link, 0 or 1."""
@@ -114,15 +114,15 @@ def load(name: str, largest: int | None = LARGEST) -> Topology:
         raise ParameterError(f"Topology {name!r} has {len(place)} nodes; allowed: up to {largest}.")
     demand = _symmetric(stored, place)
     pairs = np.argwhere(np.triu(demand, 1) > 0)
-    found = Topology(
+    topology = Topology(
         name, tuple(str(node.get("name", node["id"])) for node in stored["nodes"]),
         np.array([node["pos"] for node in stored["nodes"]], dtype=np.float64),
         np.array([[place[edge["source"]], place[edge["target"]]] for edge in stored["edges"]], dtype=np.int64),
         np.array([max(1, round(100 * edge["dist"])) for edge in stored["edges"]], dtype=np.float64), pairs,
         demand[pairs[:, 0], pairs[:, 1]])
-    if not len(pairs) or np.isinf(found.distances(found.length)).any():
-        raise ParameterError(f"Topology {name!r} has no demands or falls into parts; choose another one.")
-    return found
+    if not len(pairs) or np.isinf(topology.distances(topology.length)).any():
+        raise ParameterError(f"Topology {name!r} has no demands or is not connected; choose another one.")
+    return topology
 
 
 def _symmetric(stored: dict[str, Any], place: dict[Any, int]) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Survivable plans from any plan: modules added where inequalities are broken, cheapest first, then taken away.
 
-Axes: L links, R rows.
+Axes: L links, C values of a plan, R rows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from aign.scenarios.ip_optical_planning.solver.programs import least_cost
 from aign.scenarios.ip_optical_planning.solver.relaxation import Separation
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 
+COARSE = 0.05
+"""Relative gap of a repair in two layers, whose programs are hard."""
 ROUNDS = 60
 """Most rounds in which a plan is repaired."""
 
@@ -24,18 +26,20 @@ class Mender:
         self.instance, self.rows, self.separation, self.check = instance, rows, separation, check
 
     def survives(self, plan: Floats) -> bool:
-        """Return whether a whole plan (L,) survives every scenario; where not, rows it breaks are added."""
-        if self._short(plan).any() or len(self.rows.add(*self.separation.broken(plan))):
+        """Return whether a whole plan (C,) survives every scenario; where not, rows it breaks are added."""
+        if (plan < self._lit(plan)).any() or self._short(plan).any():
             return False
-        verdict = self.check.verdict(plan)
-        self.rows.add(verdict.low, verdict.matrix)
+        if len(self.rows.add(*self.separation.broken(plan))):
+            return False
+        verdict = self.check.verdict(plan[:self.instance.links])
+        self.rows.add(verdict.low, np.pad(verdict.matrix, ((0, 0), (0, self.instance.columns - self.instance.links))))
         return verdict.failed < 0
 
     def mended(self, plan: Floats) -> Floats | None:
         """Return a survivable plan near this one (L,), None where none was reached."""
-        plan = np.clip(plan, self.instance.least, self.instance.most)
+        plan = np.clip(plan, self.instance.lower, self.instance.upper)
         for _ in range(ROUNDS):
-            raised = self._raised(plan)
+            raised = self._raised(self._lit(plan))
             if raised is None:
                 return None
             plan = self._fewer(raised)
@@ -44,6 +48,13 @@ class Mender:
             if not self._short(plan).any():
                 return None  # routing fails by less than the inequality can say
         return None
+
+    def _lit(self, plan: Floats) -> Floats:
+        """Return the plan with as many fibre pairs as its lightpaths need, where there are fibres."""
+        if self.instance.fibres is None:
+            return plan
+        modules, pairs = np.split(plan, [self.instance.links])
+        return np.append(modules, np.maximum(pairs, self.instance.fibres.lit(modules)))
 
     def _short(self, plan: Floats) -> Flags:
         """Return which rows (R,) a plan breaks."""
@@ -56,8 +67,8 @@ class Mender:
             if not short.any() and not len(self.rows.add(*self.separation.broken(plan))):
                 return plan
             short = self._short(plan)
-            raised = least_cost(self.instance, self.rows.low[short], self.rows.matrix[short], floor=plan, gap=0.01,
-                                nodes=500)
+            raised = least_cost(self.instance, self.rows.low[short], self.rows.matrix[short], floor=plan,
+                                gap=0.01 if self.instance.fibres is None else COARSE, nodes=500)
             if not len(raised.plans):
                 return None
             plan = raised.plans[-1]
@@ -65,15 +76,19 @@ class Mender:
 
     def _fewer(self, plan: Floats) -> Floats:
         """Return the plan with modules taken away, the dearest links first, while every known row holds."""
-        plan = plan.copy()
+        plan, links, fibres = plan.copy(), self.instance.links, self.instance.fibres
         spare = self.rows.matrix @ plan - self.rows.low
-        for link in np.argsort(-self.instance.price, kind="stable"):
-            column = self.rows.matrix[:, link]
+        order = np.lexsort((-self.instance.prices, np.arange(len(plan)) >= links))  # lightpaths before their fibres
+        for place in order.tolist():
+            column = self.rows.matrix[:, place]
             used = column > 0
-            room = plan[link] - self.instance.least[link]
+            floor = self.instance.lower[place]
+            if fibres is not None and place >= links:
+                floor = fibres.lit(plan[:links])[place - links]
+            room = plan[place] - floor
             if used.any():
                 room = min(room, float(np.floor((spare[used] / column[used]).min() + 1e-9)))
             if room > 0:
-                plan[link] -= room
+                plan[place] -= room
                 spare -= room * column
         return plan

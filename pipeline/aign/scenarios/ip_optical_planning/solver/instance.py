@@ -59,10 +59,41 @@ class Failures:
         dead = (ends[None] == np.array(nodes)[:, None, None]).any(2)
         return cls(dead, np.full(len(nodes), share), np.array(nodes), tuple(f"node {node}" for node in nodes))
 
+    def without(self, rows: list[int]) -> Failures:
+        """Return the failures but some, by their numbers: those are exempt."""
+        kept = [row for row in range(len(self)) if row not in rows]
+        return Failures(self.dead[kept], self.share[kept], self.silent[kept], tuple(self.names[row] for row in kept))
+
     def joined(self, other: Failures) -> Failures:
         """Return the failures of both."""
         return Failures(np.vstack([self.dead, other.dead]), np.append(self.share, other.share),
                         np.append(self.silent, other.silent), self.names + other.names)
+
+
+@dataclass(frozen=True, eq=False)
+class Fibres:
+    """The optical layer: fibre pairs that must be lit for the links above them, which then are lightpaths.
+
+    Attributes:
+        ends: (F, 2) nodes that a fibre route joins.
+        over: (F, L) fibre routes that each lightpath runs over.
+        channels: lightpaths that a fibre pair carries.
+        price: (F,) of lighting a fibre pair, >= 0.
+        most: (F,) fibre pairs there are on each route.
+        failures: of single fibre routes, those of the instance seen from below.
+    """
+
+    ends: Integers
+    over: Flags
+    channels: int
+    price: Floats
+    most: Floats
+    failures: Failures
+
+    def lit(self, modules: Floats) -> Floats:
+        """Return the fibre pairs (F,) that lightpaths (L,) need."""
+        pairs: Floats = np.ceil(self.over @ modules / self.channels - 1e-9)
+        return pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +108,7 @@ class Instance:
         price: (L,) of a module, > 0.
         least, most: (L,) whole bounds on the modules of each link.
         failures: what may fail.
+        fibres: the optical layer; None where each link is a fibre of its own, whose price is in that of its modules.
     """
 
     nodes: int
@@ -87,6 +119,41 @@ class Instance:
     least: Floats
     most: Floats
     failures: Failures
+    fibres: Fibres | None = None
+
+    @property
+    def columns(self) -> int:
+        """Number of values of a plan, C: modules of L links, then fibre pairs of F routes where there are fibres."""
+        return self.links + (0 if self.fibres is None else len(self.fibres.price))
+
+    @cached_property
+    def prices(self) -> Floats:
+        """(C,) price of each value of a plan."""
+        return self.price if self.fibres is None else np.append(self.price, self.fibres.price)
+
+    @cached_property
+    def lower(self) -> Floats:
+        """(C,) least value."""
+        return self.least if self.fibres is None else np.append(self.least, self.fibres.lit(self.least))
+
+    @cached_property
+    def upper(self) -> Floats:
+        """(C,) largest value."""
+        return self.most if self.fibres is None else np.append(self.most, self.fibres.most)
+
+    @cached_property
+    def joins(self) -> Integers:
+        """(C, 2) nodes that the link or fibre route of each value joins."""
+        return self.ends if self.fibres is None else np.vstack([self.ends, self.fibres.ends])
+
+    @cached_property
+    def below(self) -> Instance | None:
+        """The optical layer alone, planned as a network: what crosses a cut needs fibre pairs there too."""
+        if self.fibres is None:
+            return None
+        fibres = self.fibres
+        return Instance(self.nodes, fibres.ends, self.demand, self.module * fibres.channels, fibres.price,
+                        np.zeros(len(fibres.price)), fibres.most, fibres.failures)
 
     @property
     def links(self) -> int:

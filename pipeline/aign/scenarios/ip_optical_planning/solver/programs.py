@@ -1,6 +1,6 @@
 """Whole-number programs over cut rows, solved by HiGHS.
 
-Axes: L links, R rows.
+Axes: C values of a plan, R rows.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import highspy
 import numpy as np
 
 from aign.scenarios.ip_optical_planning.solver.instance import Floats, Instance
-from aign.scenarios.ip_optical_planning.solver.relaxation import add_rows
+from aign.scenarios.ip_optical_planning.solver.relaxation import add_rows, light_fibres
 
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """Whole plans (K, L), each better than the one before it; the best is last, and none where K is 0.
+    """Whole plans (K, C), each better than the one before it; the best is last, and none where K is 0.
 
     `bound` is a lower bound on the cost of any plan that meets the rows, infinite where there is none.
     """
@@ -28,15 +28,15 @@ class Solved:
 def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats | None = None,
                ceiling: Floats | None = None, start: Floats | None = None, gap: float = 0.0,
                nodes: int = 20_000) -> Solved:
-    """Minimise price @ y over whole y with matrix @ y >= low.
+    """Minimise prices @ y over whole y with matrix @ y >= low.
 
     Args:
         instance: prices and bounds.
         low: (R,).
-        matrix: (R, L).
-        floor: (L,) tighter lower bounds on y.
-        ceiling: (L,) tighter upper bounds on y.
-        start: (L,) a plan that meets the rows, from which the search starts.
+        matrix: (R, C).
+        floor: (C,) tighter lower bounds on y.
+        ceiling: (C,) tighter upper bounds on y.
+        start: (C,) a plan that meets the rows, from which the search starts.
         gap: relative gap at which the search stops.
         nodes: branch-and-bound nodes after which it stops: a limit in seconds would make results depend on the machine.
     """
@@ -45,14 +45,15 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
                "mip_improving_solution_save": True}
     for option, value in options.items():
         solver.setOptionValue(option, value)
-    lower = instance.least if floor is None else floor
-    upper = instance.most if ceiling is None else ceiling
-    empty, links = np.empty(0, np.int32), instance.links
-    unit = float(instance.price.mean())  # absolute tolerances of the solver mean nothing at prices of millions
-    solver.addCols(links, instance.price / unit, lower.astype(np.float64), upper.astype(np.float64), 0, empty, empty,
+    lower = instance.lower if floor is None else floor
+    upper = instance.upper if ceiling is None else ceiling
+    empty, columns = np.empty(0, np.int32), instance.columns
+    unit = float(instance.prices.mean())  # absolute tolerances of the solver mean nothing at prices of millions
+    solver.addCols(columns, instance.prices / unit, lower.astype(np.float64), upper.astype(np.float64), 0, empty, empty,
                    np.empty(0))
-    solver.changeColsIntegrality(links, np.arange(links, dtype=np.int32),
-                                 np.full(links, highspy.HighsVarType.kInteger))
+    solver.changeColsIntegrality(columns, np.arange(columns, dtype=np.int32),
+                                 np.full(columns, highspy.HighsVarType.kInteger))
+    light_fibres(solver, instance)
     add_rows(solver, low, matrix)
     if start is not None:
         solution = highspy.HighsSolution()
@@ -61,8 +62,8 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
     solver.run()
     status, info = solver.getModelStatus(), solver.getInfo()
     if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
-        return Solved(np.empty((0, links)), np.inf)
+        return Solved(np.empty((0, columns)), np.inf)
     plans = [np.array(saved.col_value).round() for saved in solver.getSavedMipSolutions()]
     if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
         plans.append(np.array(solver.getSolution().col_value).round())
-    return Solved(np.array(plans).reshape(len(plans), links), unit * float(info.mip_dual_bound))
+    return Solved(np.array(plans).reshape(len(plans), columns), unit * float(info.mip_dual_bound))

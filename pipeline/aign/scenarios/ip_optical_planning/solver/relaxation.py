@@ -31,13 +31,14 @@ class Relaxation:
 
     def __init__(self, instance: Instance, rows: CutRows) -> None:
         self.instance, self.rows = instance, rows
-        self.plan, self.bound = instance.least.astype(np.float64), 0.0
+        self.plan, self.bound = instance.lower.astype(np.float64), 0.0
         self._solver = highspy.Highs()
         for option, value in LINEAR.items():
             self._solver.setOptionValue(option, value)
         empty = np.empty(0, np.int32)
-        self._solver.addCols(instance.links, instance.price, instance.least.astype(np.float64),
-                             instance.most.astype(np.float64), 0, empty, empty, np.empty(0))
+        self._solver.addCols(instance.columns, instance.prices, instance.lower.astype(np.float64),
+                             instance.upper.astype(np.float64), 0, empty, empty, np.empty(0))
+        light_fibres(self._solver, instance)
 
     def add(self, numbers: Integers) -> None:
         """Add rows by their numbers."""
@@ -53,8 +54,16 @@ class Relaxation:
         return True
 
 
+def light_fibres(solver: highspy.Highs, instance: Instance) -> None:
+    """Add that fibre pairs carry all lightpaths above them, where there are fibres: channels * pairs >= lightpaths."""
+    if instance.fibres is not None:
+        fibres = instance.fibres
+        matrix = np.hstack([-fibres.over.astype(np.float64), fibres.channels * np.eye(len(fibres.price))])
+        add_rows(solver, np.zeros(len(matrix)), matrix)
+
+
 def add_rows(solver: highspy.Highs, low: Floats, matrix: Floats) -> None:
-    """Add low (R,) <= matrix (R, L) @ the first L columns to a program."""
+    """Add low (R,) <= matrix (R, C) @ the columns to a program."""
     if not len(low):
         return
     places, entries = np.nonzero(matrix)
@@ -63,7 +72,7 @@ def add_rows(solver: highspy.Highs, low: Floats, matrix: Floats) -> None:
                    entries.astype(np.int32), matrix[places, entries])
 
 
-class Separation:
+class LayerSeparation:
     """Finds node sets whose inequalities a plan breaks; remembers the worst ones as starts for the next plan."""
 
     def __init__(self, instance: Instance, seed: int = 0) -> None:
@@ -127,6 +136,40 @@ class Separation:
 
     def _stacked(self, parts: list[Flags]) -> Flags:
         return np.array(parts) if parts else np.empty((0, self.instance.nodes), bool)
+
+
+class Separation:
+    """Finds inequalities that a plan (C,) breaks: around node sets of the links, and of fibres where there are any."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.layers = [LayerSeparation(layer) for layer in (instance, instance.below) if layer is not None]
+
+    def rows(self, side: Flags) -> tuple[Floats, Floats]:
+        """Return all inequalities (R,), (R, C) of node sets (M, n)."""
+        return self._joined([layer.sets.rows(side) for layer in self.layers])
+
+    def broken(self, plan: Floats) -> tuple[Floats, Floats]:
+        """Return inequalities (R,), (R, C) that a plan breaks, the worst node sets first."""
+        return self._joined([layer.broken(part) for layer, part in zip(self.layers, self._parts(plan), strict=True)])
+
+    def broken_triples(self, plan: Floats) -> tuple[Floats, Floats]:
+        """Return inequalities (R,), (R, C) around three parts that a plan breaks."""
+        return self._joined([layer.broken_triples(part)
+                             for layer, part in zip(self.layers, self._parts(plan), strict=True)])
+
+    def _parts(self, plan: Floats) -> list[Floats]:
+        return np.split(plan, [self.instance.links])[:len(self.layers)]
+
+    def _joined(self, layers: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+        """Return the rows of all layers, each with zeros in the columns of the others."""
+        padded, first = [], 0
+        for low, matrix in layers:
+            wide = np.zeros((len(low), self.instance.columns))
+            wide[:, first:first + matrix.shape[1]] = matrix
+            padded.append(wide)
+            first += matrix.shape[1]
+        return np.concatenate([low for low, _ in layers]), np.concatenate(padded)
 
 
 def tighten(relaxation: Relaxation, separation: Separation, rounds: int = 200) -> bool:

@@ -165,8 +165,8 @@ def _bounds(instance: Instance, sources: Integers, traffic: Floats, capacity: Fl
         done[source] = True
     low = np.concatenate([taken.ravel(), np.full(instance.links, -highspy.kHighsInf)])
     high = np.concatenate([taken.ravel(), capacity])
-    own = np.arange(len(sources)) * instance.nodes + sources
-    low[own], high[own] = -highspy.kHighsInf, highspy.kHighsInf
+    sent = np.arange(len(sources)) * instance.nodes + sources  # what a source sends is free
+    low[sent], high[sent] = -highspy.kHighsInf, highspy.kHighsInf
     return low, high
 
 

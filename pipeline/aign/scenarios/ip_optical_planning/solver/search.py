@@ -86,7 +86,7 @@ class Search:
 
     def __init__(self, instance: Instance, limits: Limits | None = None) -> None:
         self.instance, self.limits = instance, limits or Limits()
-        self.rows = CutRows(instance.links)
+        self.rows = CutRows(instance.columns)
         self.separation = Separation(instance)
         self.relaxation = Relaxation(instance, self.rows)
         self.check = RoutingCheck(instance)
@@ -100,7 +100,7 @@ class Search:
     @property
     def cost(self) -> float:
         """Cost of the best plan so far."""
-        return np.inf if self.plan is None else float(self.plan @ self.instance.price)
+        return np.inf if self.plan is None else float(self.plan @ self.instance.prices)
 
     def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Answer:
         """Search until the gap or a limit is reached, or Ctrl-C; return the best plan and bound.
@@ -133,10 +133,15 @@ class Search:
             raise ImpossibleError(f"No plan survives every failure: {names[broken[0]]} leaves demands without any "
                                   "path. Exempt that failure, or add a link.")
         singles = np.eye(self.instance.nodes, dtype=bool)
-        self.relaxation.add(self.rows.add(*self.separation.sets.rows(singles)))
+        self.relaxation.add(self.rows.add(*self.separation.rows(singles)))
         if not (self.relaxation.solve() and tighten(self.relaxation, self.separation)):
             raise ImpossibleError(TOO_FEW)
         self.bound = self.relaxation.bound
+
+    @property
+    def _gap(self) -> float:
+        """Relative gap so far."""
+        return (self.cost - self.bound) / self.cost
 
     def _done(self) -> bool:
         return self.plan is not None and self.cost - self.bound <= max(self.limits.gap, 1e-9) * self.cost
@@ -148,7 +153,7 @@ class Search:
             self._keep(mended)
 
     def _keep(self, plan: Floats) -> None:
-        if plan @ self.instance.price < self.cost * (1 - 1e-9):
+        if plan @ self.instance.prices < self.cost * (1 - 1e-9):
             self.plan = plan
 
     def _round(self, gap: float) -> float:
@@ -160,7 +165,7 @@ class Search:
         if np.isinf(solved.bound) and self.plan is None:
             raise ImpossibleError(TOO_FEW)
         self.bound = max(self.bound, min(solved.bound, self.cost))
-        cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.price < self.cost * (1 - 1e-9)]
+        cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.prices < self.cost * (1 - 1e-9)]
         for plan in cheaper:
             if self.mender.survives(plan):
                 self._keep(plan)
@@ -186,11 +191,12 @@ class Search:
         """Return the links (L,) nearest to a node, by hops: about a `NEAR` share of all."""
         reached = np.zeros(self.instance.nodes, bool)
         reached[centre] = True
-        links = np.zeros(self.instance.links, bool)
-        while links.sum() < NEAR * self.instance.links and not links.all():
-            links |= reached[self.instance.ends].any(1)
-            reached[self.instance.ends[links].ravel()] = True
-        return links
+        joins = self.instance.joins
+        near = np.zeros(len(joins), bool)
+        while near.sum() < NEAR * len(joins) and not near.all():
+            near |= reached[joins].any(1)
+            reached[joins[near].ravel()] = True
+        return near
 
     def _search_near(self, free: Flags) -> None:
         """Keep what is cheaper and survives where the other links keep the best plan's modules."""
@@ -201,9 +207,10 @@ class Search:
             self._wake()
             numbers = np.flatnonzero(self._awake)
             solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan,
-                                floor=np.where(free, self.instance.least, plan),
-                                ceiling=np.where(free, self.instance.most, plan), nodes=NEAR_NODES)
-            if not len(solved.plans) or solved.plans[-1] @ self.instance.price >= self.cost * (1 - 1e-9):
+                                floor=np.where(free, self.instance.lower, plan),
+                                ceiling=np.where(free, self.instance.upper, plan), nodes=NEAR_NODES,
+                                gap=0.0 if self.instance.fibres is None else self._gap / 3)
+            if not len(solved.plans) or solved.plans[-1] @ self.instance.prices >= self.cost * (1 - 1e-9):
                 return
             cheapest = solved.plans[-1]
             if self.mender.survives(cheapest):

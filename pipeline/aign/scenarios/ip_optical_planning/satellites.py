@@ -1,0 +1,161 @@
+"""Satellites beside a network on the ground: links that exist in some time slots only.
+
+A shell of satellites in circular orbits (Walker delta constellation) passes over ground gateways. A gateway reaches a
+satellite while that stands high enough above its horizon; satellites keep their links to both neighbours in their plane
+and to one in the next plane. The plan is one for all slots: in each slot it has to carry the demands over the links
+that exist then, so every slot is one more scenario to survive, beside and together with failures on the ground.
+
+Left out, and said: links between planes near the poles, rain, antennas that a gateway has; a module on a link to a
+satellite is capacity reserved whenever that satellite is in sight.
+
+Axes: T slots, n ground nodes, N satellites, G gateways, L links.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aign.errors import ParameterError
+from aign.scenarios.ip_optical_planning.solver.instance import Failures, Flags, Floats, Instance
+from aign.scenarios.ip_optical_planning.topology import Topology
+
+EARTH_RADIUS = 6371.0
+"""Mean radius [km]."""
+GRAVITY = 398_600.4418
+"""Gravitational parameter of the earth [km^3/s^2]."""
+DAY = 86_164.1
+"""Rotation of the earth [s]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Satellites in circular orbits of one height.
+
+    Attributes:
+        planes: orbital planes, evenly spread in longitude.
+        satellites: of each plane, evenly spread along it.
+        altitude: [km].
+        inclination: [degree].
+        elevation: least angle above a gateway's horizon [degree].
+    """
+
+    planes: int = 6
+    satellites: int = 11
+    altitude: float = 780.0
+    inclination: float = 86.4
+    elevation: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not (self.planes >= 1 and self.satellites >= 3 and 200 <= self.altitude <= 36_000
+                and 0 <= self.inclination <= 180 and 0 <= self.elevation < 90):
+            raise ParameterError(f"Shell: given {self}; allowed: planes >= 1, satellites >= 3, altitude 200 to "
+                                 "36000 km, inclination 0 to 180, elevation 0 to below 90 degrees.")
+
+    @property
+    def count(self) -> int:
+        """Satellites N."""
+        return self.planes * self.satellites
+
+    @property
+    def period(self) -> float:
+        """Time of one orbit [s]."""
+        return 2 * math.pi * math.sqrt((EARTH_RADIUS + self.altitude) ** 3 / GRAVITY)
+
+    def positions(self, seconds: float) -> Floats:
+        """Return where the satellites are (N, 3) [km], in axes that turn with the earth."""
+        plane, place = np.divmod(np.arange(self.count), self.satellites)
+        along = 2 * np.pi * (place / self.satellites + plane / self.count + seconds / self.period)
+        node = 2 * np.pi * (plane / self.planes - seconds / DAY)
+        tilt = math.radians(self.inclination)
+        radius = EARTH_RADIUS + self.altitude
+        unit = np.stack([np.cos(node) * np.cos(along) - np.sin(node) * np.sin(along) * math.cos(tilt),
+                         np.sin(node) * np.cos(along) + np.cos(node) * np.sin(along) * math.cos(tilt),
+                         np.sin(along) * math.sin(tilt)], axis=1)
+        places: Floats = radius * unit
+        return places
+
+    def links(self) -> list[tuple[int, int]]:
+        """Return the links between satellites: along each plane, and to the next plane."""
+        ring = [(first, self._number(first // self.satellites, first % self.satellites + 1))
+                for first in range(self.count)]
+        across = [(first, self._number(first // self.satellites + 1, first % self.satellites))
+                  for first in range(self.count) if self.planes > 1]
+        return sorted({(min(pair), max(pair)) for pair in ring + across})
+
+    def _number(self, plane: int, place: int) -> int:
+        return plane % self.planes * self.satellites + place % self.satellites
+
+
+def elevations(places: Floats, satellites: Floats) -> Floats:
+    """Return how high satellites (N, 3) stand over places (G, 2) of longitude and latitude, (G, N) [degree]."""
+    east, north = np.radians(places).T
+    up = np.stack([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)], axis=1)
+    sight = satellites[None] - EARTH_RADIUS * up[:, None]
+    sine = (sight * up[:, None]).sum(2) / np.linalg.norm(sight, axis=2)
+    angles: Floats = np.degrees(np.arcsin(sine))
+    return angles
+
+
+def visible(topology: Topology, shell: Shell, gateways: list[int], slots: int) -> Flags:
+    """Return which satellites each gateway reaches in each of `slots` moments of one orbit, (T, G, N)."""
+    moments = shell.period * np.arange(slots) / slots
+    return np.stack([elevations(topology.position[gateways], shell.positions(moment)) >= shell.elevation
+                     for moment in moments])
+
+
+def instance(topology: Topology, demand: Floats, module: float, shell: Shell, gateways: list[int], slots: int,
+             price_per_km: float, satellite_price: float, cuts: bool = True) -> tuple[Instance, Flags]:
+    """Return the planning problem with satellites, and which links exist in each slot (T, L).
+
+    Nodes are those of the ground, then the satellites that any gateway reaches in any slot, and those between them.
+
+    Args:
+        topology: the ground.
+        demand: (n, n) symmetric traffic.
+        module: traffic of a module.
+        shell: the satellites.
+        gateways: ground nodes with antennas.
+        slots: moments of one orbit.
+        price_per_km: of a module on the ground.
+        satellite_price: of a module on any link of a satellite.
+        cuts: whether each link on the ground may also fail, in each slot.
+
+    Raises:
+        ParameterError: no gateway, a slot too few, or a slot in which some demand has no path.
+    """
+    if slots < 1 or not gateways or not set(gateways) <= set(range(topology.size)):
+        raise ParameterError(f"Satellites of {topology.name}: given gateways {gateways} and {slots} slots; allowed: "
+                             f"nodes 0 to {topology.size - 1}, and 1 slot or more.")
+    reach = visible(topology, shell, gateways, slots)
+    upward = np.argwhere(reach.any(0))
+    ends = np.vstack([topology.ends, [[gateways[gateway], topology.size + satellite] for gateway, satellite in upward],
+                      [[topology.size + a, topology.size + b] for a, b in shell.links()]]).astype(np.int64)
+    present = np.ones((slots, len(ends)), bool)
+    present[:, topology.links:topology.links + len(upward)] = reach[:, upward[:, 0], upward[:, 1]]
+    prices = np.full(len(ends), satellite_price)
+    prices[:topology.links] = price_per_km * topology.length / 100
+    nodes = topology.size + shell.count
+    traffic = np.zeros((nodes, nodes))
+    traffic[:topology.size, :topology.size] = demand
+    failures = slot_failures(present, topology.links if cuts else 0)
+    built = Instance(nodes, ends, traffic, module, prices, np.zeros(len(ends)), np.full(len(ends), 10_000.0), failures)
+    return replace(built, failures=failures.without([number - 1 for number in built.disconnecting()])), present
+
+
+def slot_failures(present: Flags, cuts: int) -> Failures:
+    """Return each slot (T, L) as a failure of the links that do not exist in it, alone and with each of the first
+    `cuts` links.
+    """
+    dead, names = [], []
+    for slot, links in enumerate(present):
+        for link in (None, *range(cuts)):
+            gone = ~links
+            if link is not None:
+                gone = gone.copy()
+                gone[link] = True
+            dead.append(gone)
+            names.append(f"slot {slot}" + ("" if link is None else f", link {link} cut"))
+    return Failures(np.array(dead), np.ones(len(dead)), np.full(len(dead), -1), tuple(names))
