@@ -14,7 +14,8 @@ from studies import command, runs
 from studies.settings import StudySettings
 
 TABLES = "pipeline/studies/dvc.yaml:tables"
-NO_RESULT = {**CHANGES_NO_RESULT, "aign.api": "the public face", "aign.checkout": "refuses to run another folder's code"}
+NO_RESULT = {**CHANGES_NO_RESULT, "aign.api": "the public face",
+             "aign.checkout": "refuses to run another folder's code"}
 
 
 @pytest.fixture(scope="module")
