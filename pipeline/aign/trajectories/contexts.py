@@ -141,7 +141,8 @@ def read_contexts(path: Path) -> tuple[str, dict[str, Contexts]]:
     missing = [f"{split}.{name}" for split in present for name in FIELDS if f"{split}.{name}" not in tensors]
     if missing:
         raise DatasetError(f"{path}: {', '.join(missing)} missing. Collect the dataset again.")
-    return spec, {split: Contexts(*(tensors[f"{split}.{name}"] for name in FIELDS), split) for split in present}
+    return spec, {split: Contexts(**{name: tensors[f"{split}.{name}"] for name in FIELDS}, split=split)
+                  for split in present}
 
 
 def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator, taken: set[bytes],

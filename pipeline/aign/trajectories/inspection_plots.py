@@ -76,11 +76,11 @@ def _heading(store: TrajectoryStore, drawn: int) -> str:
 
 
 def _features(store: TrajectoryStore, kind: str) -> str:
-    return f"{kind}: {', '.join(one['name'] for one in store.info['features'][kind])}"
+    return f"{kind}: {', '.join(feature['name'] for feature in store.info['features'][kind])}"
 
 
 def _units(store: TrajectoryStore, kind: str) -> str:
-    return ", ".join(sorted({one["unit"] for one in store.info["features"][kind]}))
+    return ", ".join(sorted({feature["unit"] for feature in store.info["features"][kind]}))
 
 
 class _Sample:
@@ -116,10 +116,9 @@ class _Sample:
         """Draw how the normalised return changes while agents learn: median, and band from 10 % to 90 %."""
         returns, steps = self.column("return_normalised"), self.column("agent_step")
         for place, name in enumerate(self.names):
-            own = self.behaviour == name
-            if len(np.unique(steps[own])) > 1:
-                edges = np.array_split(np.flatnonzero(own)[np.argsort(steps[own], kind="stable")], 20)
-                parts = [part for part in edges if len(part)]
+            rows = np.flatnonzero(self.behaviour == name)
+            if len(np.unique(steps[rows])) > 1:
+                parts = [part for part in np.array_split(rows[np.argsort(steps[rows], kind="stable")], 20) if len(part)]
                 at = [steps[part].mean() for part in parts]
                 low, median, high = np.array([np.quantile(returns[part], (0.1, 0.5, 0.9)) for part in parts]).T
                 axes.plot(at, median, color=f"C{place}")
@@ -133,7 +132,7 @@ class _Sample:
     def draw_shares(self, axes: Axes) -> None:
         """Draw how many episodes each behaviour has in each split."""
         counts = {split: self.store.info["splits"][split]["behaviours"] for split in SPLITS}
-        names = sorted({name for one in counts.values() for name in one}, reverse=True)
+        names = sorted(set().union(*counts.values()), reverse=True)
         left = np.zeros(len(names))
         for split, colour in zip(SPLITS, (SOFT, INK, ACCENT), strict=True):
             width = np.array([counts[split].get(name, 0) for name in names])
