@@ -13,6 +13,7 @@ from aign.scenarios.core import registry
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
+from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.replay import check_replay, replay
 from aign.trajectories.writer import ShardWriter
 
@@ -127,7 +128,7 @@ def test_recorded_episodes_are_replayed_bit_by_bit(fleet, tmp_path):
     pool.save(tmp_path / "contexts.safetensors", scenario)
     assemble(tmp_path / "data", writer.close(), scenario, {"seed": 5},
              {"contexts.safetensors": tmp_path / "contexts.safetensors"})
-    result = replay(TrajectoryStore.open(tmp_path / "data"), pool.splits)
+    result = replay(TrajectoryStore.open(tmp_path / "data"), ReferenceUtilities(pool.splits))
     check_replay(result)
     assert (result.episodes, result.differing) == (72, 0)
 
