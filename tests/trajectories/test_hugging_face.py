@@ -4,7 +4,7 @@ import datasets
 import numpy as np
 import torch
 
-from aign.trajectories.hugging_face import features, with_features
+from aign.trajectories.hugging_face import with_features
 from aign.trajectories.schema import arrow_schema
 
 
@@ -28,7 +28,7 @@ def test_formats_keep_float64_where_the_card_says_so(folder, store):
 
 def test_features_are_those_of_the_columns(scenario, folder):
     dataset = datasets.load_from_disk(str(folder))
-    assert dataset.features.to_dict() == features(arrow_schema(scenario))
+    assert dataset.features.to_dict() == datasets.Features.from_arrow_schema(arrow_schema(scenario)).to_dict()
     assert dataset.features.arrow_schema.equals(arrow_schema(scenario))
     assert dataset.info.license == "apache-2.0"
 

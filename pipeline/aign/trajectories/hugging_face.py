@@ -5,9 +5,8 @@ Written by hand: `Dataset.save_to_disk` cuts shards into batches of 1000 rows, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -19,14 +18,6 @@ def with_features(schema: pa.Schema) -> pa.Schema:
     from datasets import Features  # takes a second to import
 
     return Features.from_arrow_schema(schema).arrow_schema
-
-
-def features(schema: pa.Schema) -> Mapping[str, Any]:
-    """Return the Hugging Face features as JSON values."""
-    from datasets import Features
-
-    result: Mapping[str, Any] = Features.from_arrow_schema(schema).to_dict()
-    return result
 
 
 def write_dataset_files(folder: Path, schema: pa.Schema, shards: Sequence[str], fingerprint: str,
@@ -41,6 +32,8 @@ def write_dataset_files(folder: Path, schema: pa.Schema, shards: Sequence[str], 
         description: what the dataset is.
         citation: BibTeX.
     """
+    from datasets import Features
+
     write_json(folder / "state.json", {
         "_data_files": [{"filename": name} for name in shards],
         "_fingerprint": fingerprint,
@@ -53,7 +46,7 @@ def write_dataset_files(folder: Path, schema: pa.Schema, shards: Sequence[str], 
     write_json(folder / "dataset_info.json", {
         "citation": citation,
         "description": description,
-        "features": features(schema),
+        "features": Features.from_arrow_schema(schema).to_dict(),
         "homepage": "",
         "license": "apache-2.0",
     })

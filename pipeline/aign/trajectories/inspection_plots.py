@@ -59,6 +59,9 @@ def page(store: TrajectoryStore) -> Figure:
     grid = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
     for axes, panel in zip(grid, panels, strict=False):
         panel(axes)
+        axes.grid(alpha=0.3)
+        if panel != sample.draw_returns and axes.get_legend_handles_labels()[0]:  # that legend serves the whole page
+            axes.legend(fontsize=7)
     for axes in grid[len(panels):]:
         axes.set_axis_off()
     figure.legend(*grid[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
@@ -76,11 +79,11 @@ def _heading(store: TrajectoryStore, drawn: int) -> str:
 
 
 def _features(store: TrajectoryStore, kind: str) -> str:
-    return f"{kind}: {', '.join(one['name'] for one in store.info['features'][kind])}"
+    return f"{kind}: {', '.join(feature['name'] for feature in store.info['features'][kind])}"
 
 
 def _units(store: TrajectoryStore, kind: str) -> str:
-    return ", ".join(sorted({one["unit"] for one in store.info["features"][kind]}))
+    return ", ".join(sorted({feature["unit"] for feature in store.info["features"][kind]}))
 
 
 class _Sample:
@@ -110,16 +113,14 @@ class _Sample:
                       label=f"{name} ({below:.0%} below {LEAST_RETURN:g})" if below else name)
         axes.set(title="normalised return: 0 reference, 1 certified", xlabel="return_normalised",
                  ylabel="share of episodes at most", xlim=(LEAST_RETURN, 1.05))
-        axes.grid(alpha=0.3)
 
     def draw_learning(self, axes: Axes) -> None:
         """Draw how the normalised return changes while agents learn: median, and band from 10 % to 90 %."""
         returns, steps = self.column("return_normalised"), self.column("agent_step")
         for place, name in enumerate(self.names):
-            own = self.behaviour == name
-            if len(np.unique(steps[own])) > 1:
-                edges = np.array_split(np.flatnonzero(own)[np.argsort(steps[own], kind="stable")], 20)
-                parts = [part for part in edges if len(part)]
+            rows = np.flatnonzero(self.behaviour == name)
+            if len(np.unique(steps[rows])) > 1:
+                parts = [part for part in np.array_split(rows[np.argsort(steps[rows], kind="stable")], 20) if len(part)]
                 at = [steps[part].mean() for part in parts]
                 low, median, high = np.array([np.quantile(returns[part], (0.1, 0.5, 0.9)) for part in parts]).T
                 axes.plot(at, median, color=f"C{place}")
@@ -128,19 +129,17 @@ class _Sample:
             axes.text(0.5, 0.5, "no behaviour learned while it was recorded", ha="center", transform=axes.transAxes)
         axes.set(title="while agents learn: median, 10 % to 90 %", xlabel="environment steps learned from",
                  ylabel="return_normalised", ylim=(LEAST_RETURN, 1.05))
-        _finish(axes)
 
     def draw_shares(self, axes: Axes) -> None:
         """Draw how many episodes each behaviour has in each split."""
         counts = {split: self.store.info["splits"][split]["behaviours"] for split in SPLITS}
-        names = sorted({name for one in counts.values() for name in one}, reverse=True)
+        names = sorted(set().union(*counts.values()), reverse=True)
         left = np.zeros(len(names))
         for split, colour in zip(SPLITS, (SOFT, INK, ACCENT), strict=True):
             width = np.array([counts[split].get(name, 0) for name in names])
             axes.barh(names, width, left=left, color=colour, label=split)
             left += width
         axes.set(title="episodes by behaviour and split", xlabel="episodes")
-        _finish(axes)
 
     def draw_rewards(self, axes: Axes) -> None:
         """Draw the rewards of each step: median, and band from 10 % to 90 %."""
@@ -151,7 +150,6 @@ class _Sample:
         axes.fill_between(steps + 1, low, high, color=SOFT, alpha=0.4, linewidth=0, label="10 % to 90 %")
         axes.plot(steps + 1, median, color=INK, label="median")
         axes.set(title="reward of each step", xlabel="step", ylabel="reward", yscale="symlog")
-        _finish(axes)
 
     def draw_histogram(self, axes: Axes, name: str, title: str, unit: str) -> None:
         """Draw the distribution of all values of a column; padding is left out."""
@@ -162,7 +160,6 @@ class _Sample:
         scale, edges = _bins(values)
         axes.hist(values, bins=edges, weights=np.full(len(values), 1 / len(values)), color=SOFT)
         axes.set(title=title, xlabel=f"{name} [{unit}]" if unit else name, ylabel="share", xscale=scale)
-        _finish(axes)
 
 
 def _bins(values: Array) -> tuple[str, list[float]]:
@@ -174,9 +171,3 @@ def _bins(values: Array) -> tuple[str, list[float]]:
         step = max(1, round((high - low) / BINS))
         return "linear", np.arange(low - step / 2, high + step, step).tolist()
     return "linear", np.linspace(low, high if high > low else low + 1, BINS).tolist()
-
-
-def _finish(axes: Axes) -> None:
-    axes.grid(alpha=0.3)
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=7)
