@@ -33,9 +33,13 @@ RESULT = "result.json"
 DESCRIBE_CONTENT = ("manifest.json", RESULT)
 """Files that identify what else lies in their folder."""
 CODE = Path(__file__).parents[1]
-SOURCES = ("aign/agents", "aign/designs", "aign/diffusion", "aign/files", "aign/scenarios/core",
-           "aign/scenarios/power_allocation", "aign/stages", "aign/trajectories", "studies")
-"""The code that runs rest on; the stage `code` of dvc.yaml watches the same folders."""
+SOURCES = (*(f"aign/{room}" for room in ("agents", "designs", "diffusion", "files", "scenarios/core",
+                                         "scenarios/power_allocation", "stages", "trajectories")),
+           *(f"studies/{module}.py" for module in (
+               "agents", "bias", "comparison", "constrained_agents", "constraint_answers", "constraint_scores",
+               "constraints", "figures", "params", "rate", "rate_methods", "raw_samples", "request_anchors",
+               "request_drawing", "request_sets", "runs", "settings", "stopwatch", "subsets", "tables", "training")))
+"""Folders and modules that runs rest on; the stage `code` of dvc.yaml watches the same."""
 LEFT_BEHIND = shutil.ignore_patterns("*.lock", "checkpoint.safetensors", "seconds.json")
 """What only an unfinished task needs."""
 Key = tuple[str, ...]
@@ -152,8 +156,8 @@ def content(folder: Path) -> dict[str, str]:
 
 def sources() -> dict[str, str]:
     """Return the digest of every source file that runs rest on, by path."""
-    return {path.relative_to(CODE).as_posix(): sha256(path)
-            for folder in SOURCES for path in sorted((CODE / folder).rglob("*.py"))}
+    files = (path for place in SOURCES for path in (sorted((CODE / place).rglob("*.py")) or [CODE / place]))
+    return {path.relative_to(CODE).as_posix(): sha256(path) for path in files}
 
 
 def write_code(params: StudyParams, seed: int, case: str) -> None:

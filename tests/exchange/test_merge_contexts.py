@@ -92,7 +92,7 @@ def test_moved_and_renumbered_are_counted(scenario):
     assert found.ids.tolist() == [5, 6, 0]
 
 
-def test_contexts_without_yardsticks_are_certified(scenario):
+def test_contexts_without_reference_utilities_are_certified(scenario):
     entries = claims([(0, 0, 0), (1, 1, 1)])
     unknown = np.full(2, np.nan)
     found = merged([replace(entries, reference=unknown, optimum=unknown)], scenario)

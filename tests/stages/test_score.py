@@ -8,7 +8,7 @@ from aign.trajectories.contexts import Contexts
 
 
 def known(reference, optimum):
-    """Contexts with these yardsticks."""
+    """Contexts with these reference utilities."""
     reference, optimum = (torch.tensor(values, dtype=torch.float64) for values in (reference, optimum))
     return Contexts(torch.arange(len(reference)), torch.zeros(len(reference), 1), reference, optimum, "test")
 

@@ -141,7 +141,7 @@ def test_a_stride_that_does_not_divide_the_horizon_is_refused(workplace):
     assert contents(workplace) == before
 
 
-def test_held_out_takes_the_first_contexts_with_their_yardsticks():
+def test_held_out_takes_the_first_contexts_with_their_reference_utilities():
     values = torch.arange(12.0).reshape(4, 3)
     contexts = Contexts(torch.arange(4), values, values[:, 0].double(), values[:, 1].double(), "validation")
     held_out = stage.held_out(contexts, 2)

@@ -1,4 +1,4 @@
-"""The comparison's bookkeeping and yardsticks, on networks small enough to be searched in full."""
+"""The comparison's bookkeeping and certificates, on networks small enough to be searched in full."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_first_to_find_the_best_is_named():
 
 
 @pytest.mark.parametrize("texts", [(), ("total_power<=60",)])
-def test_the_yardstick_is_the_proven_optimum_of_small_networks(texts):
+def test_the_certificate_is_the_proven_optimum_of_small_networks(texts):
     found = comparison(*texts)
     search_best(found, found.problem.starts(60, torch.Generator().manual_seed(0)))
     for row in range(3):

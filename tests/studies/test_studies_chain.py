@@ -152,7 +152,7 @@ def test_what_an_earlier_stage_should_have_made_is_named(tmp_path):
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (("tabels",), ("tabels", "Did you mean 'tables'")), (("collect-tables", 0, 9), ("9 users", "2, 3")),
-    (("train-rate", 0, "3x3"), ("3x3", CASE)), (("agents", 0, "power-9"), ("power-9", "power-2"))])
+    (("collect-rate", 0, "3x3"), ("3x3", CASE)), (("agents", 0, "power-9"), ("power-9", "power-2"))])
 def test_a_wrong_stage_or_case_is_one_message(tmp_path, capsys, arguments, words):
     with studying(tmp_path), pytest.raises(SystemExit) as ended:
         study(*arguments)

@@ -14,6 +14,12 @@ from studies import command, runs
 from studies.settings import StudySettings
 
 TABLES = "pipeline/studies/dvc.yaml:tables"
+IN_THIS_PROCESS = """    for job in jobs:
+        job.function(lambda done: None, **job.arguments)
+    return
+    waiting = []
+"""
+"""Jobs of the clone: a process for each would take minutes to start."""
 NO_RESULT = {**CHANGES_NO_RESULT, "aign.api": "the public face",
              "aign.checkout": "refuses to run another folder's code"}
 
@@ -28,11 +34,8 @@ def made(tmp_path_factory):
     """A clone in which the stages up to the tables have run, over two seeds and two numbers of users."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
-    sizes = {users: {**collect, "sources": {"random": 20, "heuristics": 0, "solver_guided": 0, "snapshots": 1}}
-             for users, collect in PARAMS["studies"]["tables"]["sizes"].items()}  # every source is a process
-    tables = {**PARAMS["studies"]["tables"], "sizes": sizes}
-    clone = make_clone(tmp_path_factory.mktemp("studies"),
-                       {**PARAMS, "studies": {**PARAMS["studies"], "tables": tables}})
+    clone = make_clone(tmp_path_factory.mktemp("studies"), PARAMS)
+    clone.change("pipeline/aign/engines/jobs.py", "    waiting = []\n", IN_THIS_PROCESS)
     path = clone.folder / STAGES_FILE
     stages = yaml.safe_load(path.read_text())
     stages["vars"] = [stages["vars"][0], GRID]
@@ -120,18 +123,42 @@ def test_parameters_tracked_are_written_out(content):
                 value = value[part]
 
 
-def test_all_code_that_the_stages_import_is_watched(content):
-    deps = content["stages"]["code"]["deps"]
-    watched = [dep.removeprefix("${package}/") for dep in deps if dep.startswith("${package}")]
-    assert [f"aign/{place}" for place in watched] + ["studies"] == list(runs.SOURCES)
-    names = [f"studies.{path.stem}" for path in (ROOT / "pipeline/studies").glob("*.py")]
-    loaded = {name for name, file in closure(names, beyond=["aign.params"]).items()
-              if name.split(".")[0] == "aign" and not is_empty(file)}
-    assert loaded - NO_RESULT.keys() - set().union(*map(modules_of, watched)) == set()
+def watched(stage):
+    """Return the code a stage watches, relative to pipeline/."""
+    return {dep.replace("${package}", "aign").replace("${studies}", "studies") for dep in stage["deps"]
+            if dep.startswith("${")}
+
+
+def test_half_finished_work_rests_on_the_code_that_dvc_watches(content):
+    assert watched(content["stages"]["code"]) == set(runs.SOURCES)
+    assert {path.split("/")[0] for path in runs.sources()} == {"aign", "studies"}
+    assert all((runs.CODE / place).exists() for place in runs.SOURCES)
+
+
+@pytest.mark.parametrize("name", command.STAGES)
+def test_all_code_that_a_stage_imports_is_watched(content, name):
+    stage = content["stages"][name]
+    places = watched(content["stages"]["code"]) | watched(stage.get("do", stage))
+    known = {module for place in places for module in (
+        modules_of(place.removeprefix("aign/")) if place.startswith("aign/") else
+        {place.removesuffix(".py").replace("/", ".")})}
+    module = f"studies.{command.STAGES[name].split(':')[0]}"
+    loaded = {module for module, file in closure([module], beyond=["aign.params"]).items() if not is_empty(file)}
+    assert len(loaded) > 10
+    assert loaded - NO_RESULT.keys() - known == set()
+
+
+def test_no_module_is_watched_in_vain(content):
+    starts = [f"studies.{entry.split(':')[0]}" for entry in command.STAGES.values()]
+    loaded = closure(starts, beyond=["aign.params"])
+    for stage in content["stages"].values():
+        for place in watched(stage.get("do", stage)):
+            if place.startswith("studies/"):
+                assert place.removesuffix(".py").replace("/", ".") in loaded
 
 
 def test_every_run_rests_on_the_code(content):
     for name, stage in content["stages"].items():
         block = stage.get("do", stage)
-        if any(isinstance(out, str) and out != "data/studies/code.json" for out in block["outs"]):
+        if name != "code":
             assert "data/studies/code.json" in block["deps"], name

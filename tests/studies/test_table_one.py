@@ -43,7 +43,7 @@ def test_what_is_not_trained_costs_nothing():
     assert (row["training_seconds"], row["environment_steps"]) == (0.0, 0)
 
 
-def test_the_winner_competes_and_the_yardstick_does_not():
+def test_the_winner_competes_and_the_optimum_does_not():
     rows = table_one.block(table(), 50, "preset")
     assert [row["method"] for row in rows[:2]] == [CERTIFIED, ROUNDED]
     assert table_one.competing(rows)[0]["method"] == "diffuser_unet_best_of_4"

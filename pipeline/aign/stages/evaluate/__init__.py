@@ -110,22 +110,22 @@ def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, p
     tells how much the mask alone is worth.
     """
     scenario, count = stored.scenario, settings.candidates
-    found: dict[str, Method] = {
+    by_name: dict[str, Method] = {
         "diffuser_single": methods.diffuser(pipeline, 1, sampling, seed),
         f"diffuser_best_of_{count}": methods.diffuser(pipeline, count, sampling, seed),
     }
     single = ablation(agents)
     of_one = store.load(MODELS / f"{variant}-{single}", pipeline.scenario.spec()).to(pipeline.device)
-    found[f"diffuser_best_of_{count}_{single.replace('-', '_')}"] = methods.diffuser(of_one, count, sampling, seed)
-    found |= {name: methods.policy(scenario, AGENTS / variant, name) for name in agents}
+    by_name[f"diffuser_best_of_{count}_{single.replace('-', '_')}"] = methods.diffuser(of_one, count, sampling, seed)
+    by_name |= {name: methods.policy(scenario, AGENTS / variant, name) for name in agents}
     if methods.masks_actions(scenario):
-        found["diffuser_single_unguarded"] = methods.diffuser(
+        by_name["diffuser_single_unguarded"] = methods.diffuser(
             pipeline, 1, sampling.model_copy(update={"mask_actions": False}), seed)
-        found["random_guarded"] = methods.guarded_chance(scenario, seed)
+        by_name["random_guarded"] = methods.guarded_chance(scenario, seed)
     if scenario.designs_transfer:
-        found[f"no_learning_best_of_{count}"] = methods.without_learning(scenario, count)
-        found["best_training_trajectory"] = methods.memory(stored)
-    return {**found, **scenario.heuristics}
+        by_name[f"no_learning_best_of_{count}"] = methods.without_learning(scenario, count)
+        by_name["best_training_trajectory"] = methods.memory(stored)
+    return {**by_name, **scenario.heuristics}
 
 
 def compare(scenario: Scenario[Any], contexts: Contexts, candidates: Mapping[str, Method],
