@@ -37,7 +37,7 @@ COMMANDS = {
 """Every command that opens a dataset or model that may be a stranger's, with arguments."""
 STAGES = {"train", "sample", "evaluate"}
 """Commands that open what earlier stages made of the user's parameters."""
-NONE_OPENED = {"collect", "scenarios"}
+NONE_OPENED = {"collect", "plan", "scenarios"}
 CALLS = {
     "TrajectoryStore.open": lambda to, **trust: TrajectoryStore.open(DATASET, **trust).scenario,
     "TrajectoryStore.open, quick": lambda to, **trust: TrajectoryStore.open(DATASET, deep=False, **trust).scenario,

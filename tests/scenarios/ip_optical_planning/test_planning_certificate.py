@@ -9,12 +9,13 @@ from planning_cases import demands, square
 from planning_reference import all_plans, whole_program
 
 from aign.scenarios.core.constraints import parse
-from aign.scenarios.ip_optical_planning.certificate import Planner, _whole
+from aign.scenarios.ip_optical_planning.certificate import Planner
 from aign.scenarios.ip_optical_planning.cuts import Cuts
 from aign.scenarios.ip_optical_planning.economics import Economics
 from aign.scenarios.ip_optical_planning.limits import Limits
 from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.scenario import LABELS
+from aign.scenarios.ip_optical_planning.solver.routing_check import whole_lengths
 from aign.scenarios.ip_optical_planning.survivability import Survivability
 from aign.scenarios.ip_optical_planning.topology import load
 
@@ -92,7 +93,7 @@ def test_a_plan_is_remembered():
     ([1.0, 0.5, 0.0], [2.0, 1.0, 0.0], True), ([1.0, 1 / 3, 2 / 3], [3.0, 1.0, 2.0], True),
     ([1.0, np.pi / 4, 0.0], [1.0, np.pi / 4, 0.0], False)])
 def test_prices_become_whole_where_they_can(prices, whole, is_whole):
-    found, yes = _whole(np.array(prices))
+    found, yes = whole_lengths(np.array(prices))
     assert found == pytest.approx(np.array(whole))
     assert yes is is_whole
 

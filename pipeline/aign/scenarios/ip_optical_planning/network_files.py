@@ -48,6 +48,19 @@ def read_network(path: Path, demands: Path | None = None) -> Topology:
     return checked(network, path.stem)
 
 
+def with_traffic(topology: Topology, demands: Path) -> Topology:
+    """Return a network with the traffic of a CSV file in place of its own.
+
+    Raises:
+        ParameterError: naming the file, what is wrong in it, and what to do.
+    """
+    network = NetworkFile(demands, dict(zip(topology.nodes, map(tuple, topology.position.tolist()), strict=True)),
+                          [(topology.nodes[a], topology.nodes[b], float(length) / 100)
+                           for (a, b), length in zip(topology.ends, topology.length, strict=True)])
+    read_matrix(network, text_of(demands))
+    return checked(network, topology.name)
+
+
 def text_of(path: Path) -> str:
     """Return a file's text.
 

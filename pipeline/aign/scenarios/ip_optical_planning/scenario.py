@@ -27,14 +27,13 @@ from aign.scenarios.ip_optical_planning.limits import Limits
 from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.repair import Repair
 from aign.scenarios.ip_optical_planning.requirements import Requirements
+from aign.scenarios.ip_optical_planning.single_layer import unit_of
 from aign.scenarios.ip_optical_planning.survivability import Survivability
 from aign.scenarios.ip_optical_planning.topology import Topology, load
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-UNITS = {"polska": 622.0, "nobel-germany": 40.0, "nobel-us": 400.0}
-"""Capacity units of a module; of other networks a sixteenth of the total demand."""
 SCALE, SPREAD = (0.5, 1.5), (0.8, 1.2)
 """Factors on the published demands: one for all of them, and one for each."""
 SHOWN_CUTS = 64
@@ -109,7 +108,7 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
     def __init__(self, parameters: IpOpticalPlanningParameters) -> None:
         super().__init__(parameters)
         self.topology = _checked(parameters)
-        unit = parameters.unit or UNITS.get(self.topology.name) or float(self.topology.demand.sum() / 16)
+        unit = parameters.unit or unit_of(self.topology)
         self.problem = Problem(self.topology, unit * parameters.load_factor, parameters.failures == "links",
                                parameters.protected, parameters.most_modules)
         self.economics = Economics(self.problem, unit, parameters.fibre_cost)

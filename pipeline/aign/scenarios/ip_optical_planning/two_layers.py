@@ -71,6 +71,12 @@ class Candidates:
         alone: Flags = self.over.sum(0) == 1
         return alone
 
+    def names(self, topology: Topology) -> list[str]:
+        """Return what each lightpath joins and, where several do, over which fibre routes."""
+        ends = ["-".join(topology.nodes[node] for node in pair) for pair in self.ends]
+        return [name if alone else f"{name} over {', '.join(topology.link_name(int(route)) for route in routes)}"
+                for name, alone, routes in zip(ends, self.direct, map(np.flatnonzero, self.over.T), strict=True)]
+
 
 def candidates(topology: Topology, paths: int = 2, hops: int | None = None) -> Candidates:
     """Return the lightpaths over the shortest simple fibre paths of each pair of nodes, all direct ones among them.

@@ -1,0 +1,72 @@
+"""`aign plan`: cheapest survivable networks from the command line, and changes to the one that stands."""
+
+import json
+
+import pytest
+from smoke import aign, inside
+
+SQUARE = {"nodes": [{"id": number, "name": name, "pos": [number % 2, number // 2]}
+                    for number, name in enumerate("ABCD")],
+          "edges": [{"source": a, "target": b, "dist": 10} for a, b in ((0, 1), (1, 3), (3, 2), (2, 0))],
+          "graph": {"demands": {"0": {"3": 2.0}}}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "square.json").write_text(json.dumps(SQUARE))
+    with inside(tmp_path):
+        yield tmp_path
+
+
+def test_a_network_of_ones_own_is_planned_with_proof(folder):
+    outcome = aign("plan", "square.json", "--unit", "2.5", "--save", "plan.json")
+    assert outcome.code == 0, outcome.err
+    assert "proven optimum" in outcome.out
+    stored = json.loads((folder / "plan.json").read_text())
+    # Both ways around carry all of 2 when the other is cut; a module of 2.5 filled to 0.8 carries 2.
+    assert stored["modules"] == {"A-B": 1, "B-D": 1, "D-C": 1, "C-A": 1}
+    assert stored["cost"] == stored["bound"] == pytest.approx(4 * 10 * 2.5)
+
+
+def test_less_protection_costs_less_and_a_cut_that_parts_the_network_is_exempt(folder):
+    alone = aign("plan", "square.json", "--unit", "2.5", "--risks", "none", "--save", "plan.json")
+    assert alone.code == 0, alone.err
+    assert json.loads((folder / "plan.json").read_text())["cost"] == pytest.approx(2 * 10 * 2.5)
+    line = {**SQUARE, "edges": SQUARE["edges"][:3]}
+    (folder / "line.json").write_text(json.dumps(line))
+    outcome = aign("plan", "line.json", "--unit", "2.5")
+    assert "exempt" in outcome.out
+    assert "link A-B" in outcome.out
+
+
+def test_changes_to_what_stands_are_steps_that_end_in_all_traffic_carried(folder):
+    aign("plan", "square.json", "--unit", "2.5", "--save", "now.json")
+    outcome = aign("plan", "square.json", "--unit", "2.5", "--grow", "2", "--installed", "now.json",
+                   "--save", "new.json")
+    assert outcome.code == 0, outcome.err
+    steps = json.loads((folder / "new.json").read_text())["steps"]
+    assert [step["modules"] for step in steps] == [1, 1, 1, 1]
+    assert steps[-1]["carries"] == 1.0
+    assert [step["carries"] for step in steps] == sorted(step["carries"] for step in steps)
+
+
+def test_two_layers_light_fibres_under_lightpaths(folder):
+    outcome = aign("plan", "square.json", "--layers", "2", "--unit", "2.5", "--save", "plan.json")
+    assert outcome.code == 0, outcome.err
+    modules = json.loads((folder / "plan.json").read_text())["modules"]
+    assert {name for name in modules if name.startswith("fibre")} == {
+        "fibre A-B", "fibre B-D", "fibre D-C", "fibre C-A"}
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (("polsk",), "'polska'"),
+    (("missing.json",), "no such file"),
+    (("square.json", "--traffic", "none.csv"), "none.csv: no such file"),
+    (("square.json", "--layers", "2", "--risks", "nodes"), "Leave --installed and --risks out"),
+    (("square.json", "--installed", "square.json"), "no plan of this network"),
+])
+def test_what_cannot_be_planned_is_one_clear_error(folder, arguments, said):
+    outcome = aign("plan", *arguments)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
