@@ -59,7 +59,7 @@ def at_trained_size(report: Report, folder: Path, dataset: Path, agents: Path, u
     for kind, path in (("unet", unet), ("set", sets)):
         entrants |= generators(f"diffuser_{kind}", scenario, path, candidates, sampling, seed)
     entrants |= without_training(scenario, candidates)
-    return compared(report, scenario, contexts, {**entrants, "best_training_design": methods.memory(stored)})
+    return compared(report, scenario, contexts, {**entrants, "best_training_design": methods.best_recorded(stored)})
 
 
 def at_new_size(report: Report, folder: Path, users: int, count: int, seed: int, sets: Path,

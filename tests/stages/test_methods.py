@@ -57,7 +57,7 @@ def test_memory_knows_final_designs_of_the_training_split_only(stored, contexts)
     rows = stored.rows("train")
     final = stored.gather("observations", rows)[:, -1, :scenario.state_size]
     best = [max(float(scenario.utility(context[None], design[None])) for design in final) for context in contexts]
-    designs = methods.memory(stored)(contexts)
+    designs = methods.best_recorded(stored)(contexts)
     assert scenario.utility(contexts, designs).tolist() == pytest.approx(best, rel=1e-12)
     assert all((final == design).all(dim=1).any() for design in designs)
 

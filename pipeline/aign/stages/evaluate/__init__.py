@@ -124,7 +124,7 @@ def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, p
         by_name["random_guarded"] = methods.guarded_chance(scenario, seed)
     if scenario.designs_transfer:
         by_name[f"no_learning_best_of_{count}"] = methods.without_learning(scenario, count)
-        by_name["best_training_trajectory"] = methods.memory(stored)
+        by_name["best_training_trajectory"] = methods.best_recorded(stored)
     return {**by_name, **scenario.heuristics}
 
 

@@ -56,7 +56,7 @@ def without_learning(scenario: Scenario[Any], count: int) -> Method:
     return design
 
 
-def memory(store: TrajectoryStore) -> Method:
+def best_recorded(store: TrajectoryStore) -> Method:
     """Return the best final design of all training trajectories, when each is tried in the new context."""
     scenario = store.scenario
     designs = torch.unique(recorded(store, store.rows("train")), dim=0)
