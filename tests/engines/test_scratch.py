@@ -46,7 +46,7 @@ def test_code_version_follows_the_sources_of_the_rooms_only(tmp_path, monkeypatc
     (room / "one.py").write_text("a = 1\n")
     (room / "notes.txt").write_text("x")
     (tmp_path / "files.py").write_text("b = 1\n")
-    monkeypatch.setattr("aign.__path__", [str(tmp_path)])
+    monkeypatch.setattr("aign.engines.scratch.PACKAGE", tmp_path)
     before = code_version("scenarios")
     (room / "notes.txt").write_text("y")
     (tmp_path / "files.py").write_text("b = 2\n")

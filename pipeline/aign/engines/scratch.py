@@ -26,6 +26,8 @@ from aign.engines import messages
 from aign.errors import StorageError
 
 ROOT = Path(".scratch")
+PACKAGE = Path(__file__).resolve().parents[1]
+"""Whose sources `code_version` reads."""
 LIBRARIES = ("diffusers", "numpy", "pyarrow", "scipy", "stable-baselines3", "torch")
 """Libraries whose version may change a result's bytes."""
 SOURCES = ("*.py", "*.jinja")
@@ -57,16 +59,15 @@ def code_version(*rooms: str) -> str:
     Raises:
         ValueError: there is no such room.
     """
-    package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256(sys.version.encode())
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
     for room in sorted(rooms):
-        sources = sorted(path for kind in SOURCES for path in (package / room).rglob(kind)) or [package / f"{room}.py"]
+        sources = sorted(path for kind in SOURCES for path in (PACKAGE / room).rglob(kind)) or [PACKAGE / f"{room}.py"]
         for source in sources:
             if not source.is_file():
-                raise ValueError(f"{package} has no room {room!r}.")
-            digest.update(f"{source.relative_to(package).as_posix()} {source.stat().st_size}\n".encode())
+                raise ValueError(f"{PACKAGE} has no room {room!r}.")
+            digest.update(f"{source.relative_to(PACKAGE).as_posix()} {source.stat().st_size}\n".encode())
             digest.update(source.read_bytes())
     return digest.hexdigest()
 
