@@ -54,7 +54,7 @@ lint: $(TEST_INSTALLED)  ## Set up, then check style and types.
 
 .PHONY: docs
 docs: $(DOCS_INSTALLED)  ## Set up, then build the documentation into .site; a dead link or missing page is an error.
-	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going --nitpicky -E pipeline/docs .site
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -E pipeline/docs .site
 	@echo ".site/README.html"
 
 .PHONY: setup
