@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from studies.markdown import words
 from studies.subsets import SMALL, WHOLE
 
 HURT = 0.02
@@ -29,7 +30,7 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
     def ahead(rival: str, subsets: Sequence[str]) -> dict[str, float]:
         return {name: scores[DIFFUSER, name] - scores[rival, name] for name in subsets}
 
-    failed = [spelled(name) for name in biased if scores[Q_LEARNING, name] < FAILED]
+    failed = [words(name) for name in biased if scores[Q_LEARNING, name] < FAILED]
     q_loss, small_loss = lost(Q_LEARNING, *biased), lost(Q_LEARNING, SMALL)[SMALL]
     diffuser_loss, better, beyond = lost(DIFFUSER, *biased, SMALL), ahead(Q_LEARNING, biased), ahead(DATA, [*gains])
     harm = f"(harm from {HURT})"
@@ -44,7 +45,7 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
         ("Proposed: conditioning on the return helps to overcome dataset bias",  # the interval over seeds above zero
          [(value["mean"] if value["low"] is None else value["low"]) > 0 for value in gains.values()],
          "pooled return gained by asking a single design for a high return, against the return hidden: "
-         + ", ".join(f"{spelled(name)} {interval(value)}" for name, value in gains.items())),
+         + ", ".join(f"{words(name)} {interval(value)}" for name, value in gains.items())),
         ("Proposed: requires large and diverse datasets", [value >= HURT for value in diffuser_loss.values()],
          f"pooled return lost against the whole dataset: {listed(diffuser_loss)} {harm}"),
         ("Proposed: designs better than any in its data", [value > 0 for value in beyond.values()],
@@ -53,15 +54,10 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
 
 def listed(values: Mapping[str, float]) -> str:
     """Return values by name."""
-    return ", ".join(f"{spelled(name)} {value:+.4f}" for name, value in values.items())
+    return ", ".join(f"{words(name)} {value:+.4f}" for name, value in values.items())
 
 
 def interval(value: Mapping[str, Any]) -> str:
     """Return a mean with its interval over seeds, where there are several."""
     ends = "" if value["low"] is None else f" [{value['low']:+.4f}, {value['high']:+.4f}]"
     return f"{value['mean']:+.4f}{ends}"
-
-
-def spelled(name: str) -> str:
-    """Return a name as readers see it."""
-    return name.replace("_", " ")

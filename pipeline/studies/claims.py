@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aign.engines import messages
 from aign.errors import DatasetError
-from aign.files.writing import read_json, write_json
+from aign.files.writing import read_json
 from studies import bias_claims
 from studies.bias_claims import Claim
 from studies.comparison import CERTIFIED, ROUNDED
+from studies.markdown import words
 from studies.params import StudyParams
-from studies.runs import PAGES
+from studies.runs import PAGES, publish
 from studies.table_one import RETURN, find
 
 GOAL = "0.98"
@@ -48,8 +48,7 @@ def write(params: StudyParams, seed: int, case: str) -> None:
         read_json(PAGES / f"{name}.json", DatasetError)
         for name in ("table1", "convergence", "transfer", "constraints", "tables", "bias"))
     evidence = Evidence(table, convergence, transfer, constraints, about["candidates"])
-    write_json(PAGES / "table2.json", [decided(*claim) for claim in (*claims(evidence), *bias_claims.claims(bias))])
-    messages.made("study claims", PAGES / "table2.json")
+    publish("claims", "table2.json", [decided(*claim) for claim in (*claims(evidence), *bias_claims.claims(bias))])
 
 
 def decided(claim: str, agrees: Sequence[bool], figure: str) -> dict[str, str]:
@@ -137,7 +136,7 @@ def close(evidence: Evidence) -> Claim:
         return max(abs(ours - theirs) / abs(theirs) for ours, theirs in values)
 
     differences = {kind: apart(kind) for kind in ("single", f"best_of_{evidence.candidates}")}
-    figure = ", ".join(f"{kind.replace('_', ' ')}: {value:.3%}" for kind, value in differences.items())
+    figure = ", ".join(f"{words(kind)}: {value:.3%}" for kind, value in differences.items())
     return ("Rewards of the diffusion model are very close to SAC's and BCQ's",
             [value <= CLOSE for value in differences.values()],
             f"largest relative difference on the preset, {figure} (close up to {CLOSE:.1%})")
@@ -182,7 +181,7 @@ def conditional(evidence: Evidence) -> Claim:
     masked = constraints["controls"]["masked"]
     gained = {family: float(figures["satisfied_raw"]) - float(masked[family]["satisfied_raw"])
               for family, figures in constraints["feasible"].items() if family in masked}
-    parts = ", ".join(f"{family.replace('_', ' ')} {value:+.1%}" for family, value in gained.items())
+    parts = ", ".join(f"{words(family)} {value:+.1%}" for family, value in gained.items())
     return (claim, [value >= GAINED for value in gained.values()],
             f"raw satisfaction gained over the same model with its constraints masked: {parts}")
 

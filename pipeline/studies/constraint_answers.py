@@ -51,10 +51,7 @@ def draw(report: Report, folder: Path, dataset: Path, split: str, family: str, c
     stored = TrajectoryStore.open(dataset, deep=False)
     contexts = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)[split]
     generator = derived_generator(seed, "requests", split, family)
-    if family == INFEASIBLE:
-        requests, draws = request_drawing.draw_infeasible(stored.scenario, contexts, count, generator, report)
-    else:
-        requests, draws = request_drawing.draw(stored.scenario, contexts, family, count, generator, report)
+    requests, draws = request_drawing.draw(stored.scenario, contexts, family, count, generator, report)
     return {"scenario": stored.scenario.spec(), "requests": [request.to_json() for request in requests],
             "statistics": request_sets.statistics(requests, draws)}
 
@@ -136,19 +133,10 @@ def training_designs(dataset: Path) -> Tensor:
 
 def control(report: Report, folder: Path, method: str, model: Path | None, dataset: Path, requests: Path, limit: int,
             candidates: int, sampling: SamplingSettings, seed: int) -> dict[str, Any]:
-    """Judge a control's designs, which get the same projection as the generator's.
+    """Judge a control's designs, which get the same projection as the generator's, for `limit` requests of a family.
 
-    Args:
-        report: progress.
-        folder: of the task.
-        method: "model" (given the constraints), "masked" (not given), "no_learning" or "random_training_designs".
-        model: of the first two.
-        dataset: whose final designs the last draws from.
-        requests: the run that drew them.
-        limit: requests of each family, at most.
-        candidates: K.
-        sampling: how the models sample.
-        seed: of everything random.
+    `method` is "model" (given the constraints) or "masked" (not given), both with a model's folder, "no_learning", or
+    "random_training_designs" of the dataset.
     """
     scenario, wanted = drawn(requests, "test", FAMILIES, limit)
     if model is not None:
@@ -197,6 +185,5 @@ def retrain_agent(report: Report, folder: Path, kind: Kind, requests: Path, fami
                   settings: RetrainingSettings, seed: int) -> dict[str, Any]:
     """Train an agent for one request, given by family and place in it, and judge its final design."""
     scenario, wanted = drawn(requests, "test", [family])
-    trained = retrain(kind, scenario.parameters, wanted[number], settings, seed)
-    row = projected(scenario, wanted[number], trained.design[None])
-    return {"rows": [{**row, "training_seconds": trained.seconds, "environment_steps": trained.environment_steps}]}
+    design, cost = retrain(kind, scenario.parameters, wanted[number], settings, seed)
+    return {"rows": [{**projected(scenario, wanted[number], design[None]), **cost}]}

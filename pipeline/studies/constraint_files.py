@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aign.engines import messages
-from aign.files.writing import write_json
 from studies import constraint_plots
 from studies.constraint_scores import Row, by_family, share
 from studies.constraints import average, choices, chosen
 from studies.figures import save
 from studies.params import StudyParams
 from studies.request_sets import FAMILIES, INFEASIBLE
-from studies.runs import PAGES, results
+from studies.runs import PAGES, publish, results
 
 FULL = "(full training)"
 Results = Mapping[str, Any]
@@ -42,8 +41,7 @@ def write(params: StudyParams, seed: int, case: str) -> None:
         "raw_by_seed": raw_by_seed([values["rows"] for values in answers]),
         "models": models(), "settings": params.studies.constraints.model_dump(mode="json"),
     }
-    write_json(PAGES / "constraints.json", content)
-    messages.made("study constraints", PAGES / "constraints.json")
+    publish("constraints", "constraints.json", content)
     pictures = constraint_plots.draw(rows, content["feasible"], content["controls"], answers[0]["example"])
     for name, figure in pictures.items():
         save(figure, PAGES / f"constraints_{name}.png")

@@ -34,7 +34,7 @@ def projected(scenario: Scenario[Any], request: StudyRequest, raw: Tensor) -> Ro
             "raw_violation": finite_or_none(float(broken.mean()))}
 
 
-def judged(scenario: Scenario[Any], request: StudyRequest, designs: Tensor, met: Tensor, 
+def judged(scenario: Scenario[Any], request: StudyRequest, designs: Tensor, met: Tensor,
            training_designs: Tensor | None = None) -> Row:
     """Return the scores of an answer.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from studies.figures import mean, save
+from studies.figures import save
 
 AXES = {"gradient_steps": "gradient steps", "seconds": "seconds of training, one process",
         "environment_steps": "environment steps"}
@@ -65,7 +66,7 @@ def summary(curves: Mapping[str, Mapping[int, Sequence[Curve]]]) -> list[dict[st
             goals = {str(goal): {axis: typical([reached(curve, users, goal, axis) for curve in seeds])
                                  for axis in AXES} for goal in GOALS}
             rows.append({"method": method, "users": users, "seeds": len(seeds), "reached": goals,
-                          "final": mean([quality(curve[-1], users) for curve in seeds]),
+                          "final": fmean([quality(curve[-1], users) for curve in seeds]),
                           "largest_fall": max(steadiness(curve, users) for curve in seeds)})
     return rows
 
@@ -73,7 +74,7 @@ def summary(curves: Mapping[str, Mapping[int, Sequence[Curve]]]) -> list[dict[st
 def typical(places: Sequence[float | None]) -> float | None:
     """Return the mean place; None where one of the seeds never gets there."""
     there = [place for place in places if place is not None]
-    return mean(there) if there and len(there) == len(places) else None
+    return fmean(there) if there and len(there) == len(places) else None
 
 
 def draw(curves: Mapping[str, Mapping[int, Sequence[Curve]]], users: Sequence[int], path: Path) -> None:

@@ -38,8 +38,8 @@ def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], coun
     generator = torch.Generator(pipeline.device).manual_seed(seed)
     sampling = replace(sampling_of(settings), projected_steps=0)
     returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
-    parts = []
-    for part in batches(requests, max(1, ROWS // count)):
+    parts, size = [], max(1, ROWS // count)
+    for part in (requests[start:start + size] for start in range(0, len(requests), size)):
         contexts = torch.stack([request.context for request in part]).repeat_interleave(count, dim=0)
         constraints = [constraint for request in part for constraint in request.constraints]
         mask = candidate_masks(condition_mask(part) & conditioned, count, settings)
@@ -47,11 +47,6 @@ def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], coun
                          margins.repeat(len(part)), project=False)
         parts.append(plans.designs.cpu().unflatten(0, (len(part), count)))
     return torch.cat(parts)
-
-
-def batches(requests: Sequence[StudyRequest], size: int) -> list[Sequence[StudyRequest]]:
-    """Return requests in parts of at most `size`."""
-    return [requests[start:start + size] for start in range(0, len(requests), size)]
 
 
 def condition_mask(requests: Sequence[StudyRequest]) -> Tensor:

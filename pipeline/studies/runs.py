@@ -37,8 +37,8 @@ SOURCES = (*(f"aign/{room}" for room in ("agents", "designs", "diffusion", "file
                                          "scenarios/power_allocation", "stages", "trajectories")),
            *(f"studies/{module}.py" for module in (
                "agents", "bias", "comparison", "constrained_agents", "constraint_answers", "constraint_scores",
-               "constraints", "figures", "params", "rate", "rate_methods", "raw_samples", "request_anchors",
-               "request_drawing", "request_sets", "runs", "settings", "stopwatch", "subsets", "tables", "training")))
+               "constraints", "figures", "params", "rate", "rate_methods", "raw_samples", "request_drawing",
+               "request_sets", "runs", "settings", "subsets", "tables", "training")))
 """Folders and modules that runs rest on; the stage `code` of dvc.yaml watches the same."""
 LEFT_BEHIND = shutil.ignore_patterns("*.lock", "checkpoint.safetensors", "seconds.json")
 """What only an unfinished task needs."""
@@ -95,6 +95,12 @@ def compute(params: StudyParams, stage: str, seed: int, case: str | int, tasks: 
     messages.made(title, target)
 
 
+def publish(study: str, name: str, content: Any) -> None:
+    """Write a JSON file that a page is made from, and say so."""
+    write_json(PAGES / name, content)
+    messages.made(f"study {study}", PAGES / name)
+
+
 def perform(report: Report, folder: Path, function: Callable[..., dict[str, Any]],
             arguments: Mapping[str, Any]) -> None:
     """Compute one task in its folder and write its result last."""
@@ -125,11 +131,6 @@ def results(stage: str) -> dict[Key, dict[str, Any]]:
     if not paths:
         raise DatasetError(f"{ROOT / stage}: holds no results. Run `dvc repro pipeline/studies/dvc.yaml`.")
     return {path.relative_to(ROOT / stage).parts[:-1]: read_json(path, DatasetError) for path in paths}
-
-
-def seeds_of(stage: str) -> list[int]:
-    """Return the seeds for which a stage has run, ascending."""
-    return sorted({int(key[0]) for key in results(stage)})
 
 
 def collect(params: StudyParams, stage: str, seed: int, case: str | int, scenario: Mapping[str, Any],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -12,24 +13,22 @@ import torch
 from aign.agents.settings import LEARNERS, AgentSettings, BCQSettings
 from aign.engines import messages
 from aign.errors import DatasetError
-from aign.files.writing import read_json, write_json
+from aign.files.writing import read_json
 from aign.scenarios.core.registry import create
 from aign.scenarios.core.scenario import Scenario
 from aign.stages.evaluate import methods
 from studies import convergence, table_one, tables
 from studies.comparison import over_seeds
-from studies.figures import mean
 from studies.params import StudyParams
-from studies.runs import PAGES, Key, results, seeds_of
+from studies.runs import PAGES, Key, publish, results
 
 Runs = Mapping[Key, Mapping[str, Any]]
 
 
 def write(params: StudyParams, seed: int, case: str) -> None:
     """Write every file of the tables; nothing in them is typed by hand."""
-    seeds, learned = seeds_of("compare"), trainings()
-    users = sorted({int(key[1]) for key in results("compare")})
-    comparisons = results("compare")
+    comparisons, learned = results("compare"), trainings()
+    seeds, users = (sorted({int(key[place]) for key in comparisons}) for place in (0, 1))
     compared = {(size, gains): [comparisons[str(seed), str(size), gains] for seed in seeds]
                 for size in users for gains in tables.GAINS}
     table, curves = table_one.rows(compared, costs(learned, users)), learning_curves(learned, seeds, users)
@@ -38,8 +37,7 @@ def write(params: StudyParams, seed: int, case: str) -> None:
              "convergence.json": convergence.summary(curves),
              "tables.json": about(params, learned, compared, seeds)}
     for name, content in files.items():
-        write_json(PAGES / name, content)
-        messages.made("study tables", PAGES / name)
+        publish("tables", name, content)
     convergence.draw(curves, users, PAGES / "convergence.png")
     for size, gains in compared:
         best = table_one.competing(table_one.block(table, size, gains))[0]
@@ -65,8 +63,8 @@ def costs(learned: Runs, sizes: Sequence[int]) -> dict[tuple[str, int], dict[str
     for users in sizes:
         for kind in convergence.NAMES:
             trained = of_kind(learned, kind, users)
-            spent[kind, users] = {"training_seconds": mean(values["training_seconds"] for values in trained),
-                                  "environment_steps": round(mean(values["environment_steps"] for values in trained))}
+            spent[kind, users] = {"training_seconds": fmean(values["training_seconds"] for values in trained),
+                                  "environment_steps": round(fmean(values["environment_steps"] for values in trained))}
         spent["training_designs", users] = {**spent["bcq", users], "training_seconds": 0.0}
     return spent
 
