@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,9 +96,12 @@ class Evidence:
 def claims(evidence: Evidence) -> list[Claim]:
     """Return the claims that the tables decide, in the order of table2.json."""
     slow, *fast = [(claim, ordered(evidence, evidence.seconds_to_goal, order, method, others),
-                    times(evidence, (method, *others))) for claim, (order, method, others) in CONVERGENCE.items()]
+                    f"training seconds to a pooled return of {GOAL}: "
+                    + told(evidence, evidence.seconds_to_goal, {name: name for name in (method, *others)}))
+                   for claim, (order, method, others) in CONVERGENCE.items()]
     spent = [(claim, ordered(evidence, evidence.spent, order, method, [name for name in SPENDERS if name != method]),
-              spending(evidence)) for claim, (order, method) in SPENDING.items()]
+              f"seconds of the whole training: {told(evidence, evidence.spent, SPENDERS)}")
+             for claim, (order, method) in SPENDING.items()]
     return [slow, unstable(evidence), *fast, offline_faster(evidence), close(evidence), *spent, np_hard(evidence),
             changing(evidence), user_numbers(evidence), conditional(evidence),
             ("Proposed: requires more tuning", [], "no number of this study counts tuning effort")]
@@ -188,18 +191,10 @@ def conditional(evidence: Evidence) -> Claim:
 
 # --- how figures are put ---------------------------------------------------------------------------------------------
 
-def times(evidence: Evidence, methods: Iterable[str]) -> str:
-    """Return the seconds to GOAL of methods at every number of users."""
-    parts = [f"{method} {by_users({users: evidence.seconds_to_goal(method, users) for users in evidence.users}, '.3g')}"
-             for method in methods]
-    return f"training seconds to a pooled return of {GOAL}: {'; '.join(parts)}".replace("inf", "never")
-
-
-def spending(evidence: Evidence) -> str:
-    """Return the training seconds of SAC, BCQ and the U-Net."""
-    parts = [f"{name} {by_users({users: evidence.spent(method, users) for users in evidence.users}, '.3g')}"
-             for method, name in SPENDERS.items()]
-    return f"seconds of the whole training: {'; '.join(parts)}"
+def told(evidence: Evidence, seconds: Callable[[str, int], float], names: Mapping[str, str]) -> str:
+    """Return the seconds of methods (method -> its name) at every number of users."""
+    return "; ".join(f"{name} {by_users({users: seconds(method, users) for users in evidence.users}, '.3g')}"
+                     for method, name in names.items()).replace("inf", "never")
 
 
 def by_users(values: Mapping[int, float], form: str) -> str:

@@ -32,7 +32,7 @@ from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from studies import request_drawing, request_sets
 from studies.constrained_agents import retrain
-from studies.constraint_scores import Row, by_family, judged, mean_over, projected
+from studies.constraint_scores import Row, average, by_family, judged, projected
 from studies.raw_samples import raw_designs
 from studies.request_sets import FAMILIES, INFEASIBLE, SIZES, StudyRequest
 from studies.runs import RESULT
@@ -83,7 +83,8 @@ def compare(report: Report, folder: Path, model: Path, requests: Path, candidate
                               for request, designs in zip(wanted, raw, strict=True)])
         rows.append({"guidance": option.guidance, "composed": option.compositional_guidance,
                      "target_returns": list(option.constrained_target_returns), "margins": list(option.margins),
-                     **{figure: mean_over(families, SIZES, figure) for figure in DECIDING}, "families": families})
+                     **{figure: average(families[name][figure] for name in SIZES if name in families)
+                        for figure in DECIDING}, "families": families})
     return {"choices": rows}
 
 

@@ -7,7 +7,7 @@ all its seeds say, so that each run of the next round decides it anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from aign.designs.settings import SamplingSettings
 from aign.diffusion.settings import TrainSettings
 from aign.scenarios.core.registry import create
 from studies import constraint_answers, runs, training
-from studies.constraint_scores import share
+from studies.constraint_scores import average
 from studies.params import StudyParams
 from studies.request_sets import FAMILIES, HELD_OUT_PAIRS, INFEASIBLE, SIZES
 from studies.runs import Task, place
@@ -154,12 +154,6 @@ def choices(stage: str) -> list[dict[str, Any]]:
     return [{**same[0], **{name: average(row[name] for row in same) for name in AVERAGED}, "families": {
         family: {name: average(row["families"][family][name] for row in same) for name in DECIDING}
         for family in same[0]["families"]}} for same in alike.values()]
-
-
-def average(values: Iterable[float | None]) -> float | None:
-    """Return the mean; None where one is missing."""
-    known = list(values)
-    return None if None in known else share(value for value in known if value is not None)
 
 
 def best(rows: Sequence[Mapping[str, Any]], least_ratio: float) -> Mapping[str, Any]:

@@ -42,10 +42,8 @@ def quality(point: Mapping[str, Any], users: int) -> float:
 
 def reached(curve: Curve, users: int, goal: float, axis: str) -> float | None:
     """Return where a curve first reaches a quality; None where it never does, or has no such axis."""
-    for point in curve:
-        if quality(point, users) >= goal and point.get(axis) is not None:
-            return float(point[axis])
-    return None
+    return next((float(point[axis]) for point in curve
+                 if quality(point, users) >= goal and point.get(axis) is not None), None)
 
 
 def steadiness(curve: Curve, users: int) -> float:
@@ -55,10 +53,8 @@ def steadiness(curve: Curve, users: int) -> float:
 
 
 def summary(curves: Mapping[str, Mapping[int, Sequence[Curve]]]) -> list[dict[str, Any]]:
-    """Return one row a method and number of users: where its seeds reach each goal, and how steadily.
-
-    Args:
-        curves: method -> number of users -> one curve a seed.
+    """Return one row a method and number of users: where its seeds reach each goal, and how steadily; `curves`: method
+    -> number of users -> one curve a seed.
     """
     rows = []
     for method, sizes in curves.items():

@@ -50,15 +50,9 @@ ANSWERED = ("requests", "satisfied_raw", "satisfied", "utility_ratio_mean", "uti
 
 
 def write(params: StudyParams, seed: int, case: str) -> None:
-    """Write the page; sections of studies that were not made are left out.
-
-    Raises:
-        DatasetError: a JSON file is damaged.
-        StorageError: the page cannot be written.
-    """
-    content = page(PAGES)
+    """Write the page; sections of studies that were not made are left out."""
     with writing(PAGES / "README.md") as aside:
-        write_text(aside, content)
+        write_text(aside, page(PAGES))
     messages.made("study page", PAGES / "README.md")
 
 
@@ -85,11 +79,8 @@ def columns(rows: Sequence[Row], others: Mapping[str, str]) -> dict[str, str]:
 
 
 def first_table(rows: Sequence[Row], about: Row) -> str:
-    """Return Table I: a block for each kind of gains and number of users, its winner in words.
-
-    Args:
-        rows: of table1.json.
-        about: content of tables.json, which says what the agents were trained on.
+    """Return Table I: a block for each kind of gains and number of users, its winner in words; `about`, the content of
+    tables.json, says what the agents were trained on.
     """
     parts = ["## Table I", f"U* is a certified upper bound. {MEANINGS[table_one.measure(rows[0])]}: 0 is the better of "
              "full power and noise-limited power, 1 the bound. Brackets: 95 % Student-t interval of the mean over "

@@ -43,12 +43,8 @@ FEW = 16
 
 @dataclass
 class Comparison:
-    """What has been found so far.
-
-    Attributes:
-        utility: method -> (B, K) utility of its single answers, in the order they were made; -inf where infeasible.
-        milliseconds: method -> a context's share for one of its answers.
-        best: (B,) the best utility any method found; by: who found it first.
+    """What has been found so far: the `best` (B,) utility and `by` whom first; by method, the `utility` (B, K) of its
+    single answers in the order they were made, -inf where infeasible, and the `milliseconds` a context for one answer.
     """
 
     scenario: Scenario[Any]
@@ -69,11 +65,8 @@ class Comparison:
         return torch.where(allowed, value, -torch.inf).reshape(designs.shape[:2])
 
     def add(self, name: str, make: Callable[[], Tensor], extra: float = 0.0) -> Tensor:
-        """Time a method that makes designs (B, K, N), judge them, and remember the best.
-
-        Processor time, not the clock's: other tasks run beside this one.
-
-        `extra` are milliseconds an answer already cost before.
+        """Time a method that makes designs (B, K, N), judge them, and remember the best; `extra` are milliseconds that
+        an answer cost before. Processor time, not the clock's: other tasks run beside this one.
         """
         began = time.process_time()
         designs = make()

@@ -25,15 +25,10 @@ ROWS = 1_024
 
 def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], count: int, settings: SamplingSettings,
                 seed: int, conditioned: bool = True) -> Tensor:
-    """Return the designs (R, K, N) of requests before any projection, only rounded to whole levels.
+    """Return the designs (R, K, N) of requests before any projection, only rounded to whole levels; K is `count`.
 
-    Args:
-        pipeline: a model of power allocation.
-        requests: R of them.
-        count: K.
-        settings: how to sample; target returns and margins are cycled over the candidates as in `generate`.
-        seed: of the noise.
-        conditioned: whether the network is given the constraints; if not, it is the same model without them.
+    Target returns and margins are cycled over the candidates as in `generate`. If not `conditioned`, the network is not
+    given the constraints: the same model without them.
     """
     generator = torch.Generator(pipeline.device).manual_seed(seed)
     sampling = replace(sampling_of(settings), projected_steps=0)

@@ -47,13 +47,8 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of a run.
-
-    Attributes:
-        name: of the task's folder.
-        total: units of work, for the progress bar.
-        function: at the top level of a module, called as `function(report, folder, **arguments)`; returns JSON values.
-        arguments: numbers, texts, paths and settings.
+    """One piece of a run: `function`, at the top level of a module, is called as `function(report, folder,
+    **arguments)` and returns JSON values; `total` are its units of work, for the progress bar.
     """
 
     name: str
@@ -71,14 +66,8 @@ def compute(params: StudyParams, stage: str, seed: int, case: str | int, tasks: 
             inputs: Iterable[Path] = (), training: bool = False) -> None:
     """Compute the tasks of a run that an earlier attempt has not finished, then put the run in its place.
 
-    Args:
-        params: for threads, device and workers.
-        stage: of which run.
-        seed: of which run.
-        case: of which run.
-        tasks: what it consists of.
-        inputs: folders that the tasks read: with another content, unfinished work is not taken up.
-        training: one task after another on a GPU, which one training fills.
+    `inputs` are folders that the tasks read: with another content, unfinished work is not taken up. Where `training`,
+    tasks are computed one after another on a GPU, which one training fills.
     """
     title, target = " ".join(["study", stage, str(seed), str(case)]).strip(), place(stage, seed, case)
     key = fingerprint(code=sources(), inputs=[content(folder) for folder in inputs], threads=params.base.threads,
@@ -109,11 +98,7 @@ def perform(report: Report, folder: Path, function: Callable[..., dict[str, Any]
 
 
 def result(stage: str, seed: int, case: str | int, task: str) -> dict[str, Any]:
-    """Return what a task found.
-
-    Raises:
-        DatasetError: its stage has not run, or the file is damaged.
-    """
+    """Return what a task found; DatasetError where its stage has not run, or the file is damaged."""
     values: dict[str, Any] = read_json(place(stage, seed, case) / task / RESULT, DatasetError)
     return values
 
