@@ -42,7 +42,7 @@ BATCH = 64
 """Contexts that the solver answers in one call where its time in batches is measured."""
 EXAMPLE, EXAMPLE_DESIGNS = "triple", 6
 """Family whose request with the most good answers is the worked example, and how many of its designs are shown."""
-DECIDING = ("satisfied_raw", "satisfied_raw_single", "raw_violation", "utility_ratio_mean")
+COMPARED = ("satisfied_raw", "satisfied_raw_single", "raw_violation", "utility_ratio_mean")
 """Figures by which ways of sampling are compared."""
 
 
@@ -84,7 +84,7 @@ def compare(report: Report, folder: Path, model: Path, requests: Path, candidate
         rows.append({"guidance": option.guidance, "composed": option.compositional_guidance,
                      "target_returns": list(option.constrained_target_returns), "margins": list(option.margins),
                      **{figure: average(families[name][figure] for name in SIZES if name in families)
-                        for figure in DECIDING}, "families": families})
+                        for figure in COMPARED}, "families": families})
     return {"choices": rows}
 
 

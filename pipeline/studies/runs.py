@@ -97,12 +97,6 @@ def perform(report: Report, folder: Path, function: Callable[..., dict[str, Any]
     write_json(folder / RESULT, function(report, folder, **arguments))
 
 
-def result(stage: str, seed: int, case: str | int, task: str) -> dict[str, Any]:
-    """Return what a task found; DatasetError where its stage has not run, or the file is damaged."""
-    values: dict[str, Any] = read_json(place(stage, seed, case) / task / RESULT, DatasetError)
-    return values
-
-
 def results(stage: str) -> dict[Key, dict[str, Any]]:
     """Return what all runs of a stage found, by (seed, case, task), or (seed, task) without cases; numbers ascending.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -71,15 +73,12 @@ def costs(learned: Runs, sizes: Sequence[int]) -> dict[tuple[str, int], dict[str
 
 def transfer_rows(runs: Runs) -> list[dict[str, Any]]:
     """Return the rows of transfer.json: every method at numbers of users nobody trained on."""
-    rows = []
-    for users in sorted({int(key[1]) for key in runs}):
-        seeds = [values["methods"] for key, values in runs.items() if key[1] == str(users)]
-        for method in seeds[0]:
-            figures = [values[method] for values in seeds]
-            rows.append({"users": users, "method": method, **over_seeds(figures),
-                         "worst_ratio": min(values["utility_ratio"]["worst"] for values in figures),
-                         "milliseconds_per_design": table_one.milliseconds(figures)})
-    return rows
+    compared = {(users, ""): [values for key, values in runs.items() if key[1] == str(users)]
+                for users in sorted({int(key[1]) for key in runs})}
+    return [{"users": users, "method": method, **over_seeds(figures),
+             "worst_ratio": min(values["utility_ratio"]["worst"] for values in figures),
+             "milliseconds_per_design": table_one.milliseconds(figures)}
+            for users, _, method, figures in table_one.by_method(compared)]
 
 
 def learning_curves(learned: Runs, seeds: Sequence[int],
@@ -139,9 +138,6 @@ def trained_on(params: StudyParams, scenario: Scenario[Any]) -> list[dict[str, A
 
 def processor() -> str:
     """Return what the system calls its processor."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        named = ""
-    return named or platform.processor() or platform.machine()
+    described = Path("/proc/cpuinfo")
+    named = re.search(r"^model name[^:]*:(.+)", described.read_text() if described.exists() else "", re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
