@@ -11,8 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from aign.engines import messages
-from aign.errors import DatasetError
-from aign.files.writing import read_json, write_json, write_text, writing
+from aign.files.writing import write_json, write_text, writing
 from aign.stages.evaluate.report import COLOURS
 from studies.figures import interval, save
 from studies.markdown import table
@@ -48,8 +47,8 @@ RECORDED = """
 def write(params: StudyParams, seed: int, case: str) -> None:
     """Write agents.json, README.md and curves.png."""
     runs = results("agents")
-    write_json(FOLDER / "agents.json", {"agents": rows(runs), "claims": claims(runs)})
-    content = read_json(FOLDER / "agents.json", DatasetError)
+    content = {"agents": rows(runs), "claims": claims(runs)}
+    write_json(FOLDER / "agents.json", content)
     with writing(FOLDER / "README.md") as aside:
         write_text(aside, page(content))
     save(curves(runs), FOLDER / "curves.png")

@@ -1,12 +1,13 @@
 """Tasks of the study of constraints: requests drawn, ways of sampling compared, methods' answers judged.
 
-Axes: K designs of an answer, N users, E training designs.
+Axes: R requests, K designs of an answer, N users, E training designs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,9 +20,11 @@ from aign.designs.answer import Answer
 from aign.designs.answer import answer as answer_request
 from aign.designs.baselines import no_learning, recorded
 from aign.designs.diversity import spread
+from aign.designs.generation import candidate_masks, cycled, sampling_of
 from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import store
+from aign.diffusion.pipeline import DesignPipeline
 from aign.engines.jobs import Report
 from aign.errors import DatasetError
 from aign.files.writing import read_json
@@ -33,7 +36,6 @@ from aign.trajectories.reader import TrajectoryStore
 from studies import request_drawing, request_sets
 from studies.constrained_agents import retrain
 from studies.constraint_scores import Row, average, by_family, judged, projected
-from studies.raw_samples import raw_designs
 from studies.request_sets import FAMILIES, INFEASIBLE, SIZES, StudyRequest
 from studies.runs import RESULT
 from studies.settings import RetrainingSettings
@@ -42,6 +44,8 @@ BATCH = 64
 """Contexts that the solver answers in one call where its time in batches is measured."""
 EXAMPLE, EXAMPLE_DESIGNS = "triple", 6
 """Family whose request with the most good answers is the worked example, and how many of its designs are shown."""
+ROWS = 1_024
+"""Plans denoised at once, about."""
 COMPARED = ("satisfied_raw", "satisfied_raw_single", "raw_violation", "utility_ratio_mean")
 """Figures by which ways of sampling are compared."""
 
@@ -153,6 +157,34 @@ def control(report: Report, folder: Path, method: str, model: Path | None, datas
         report(number)
         rows.append(projected(scenario, request, made))
     return {"rows": rows}
+
+
+def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], count: int, settings: SamplingSettings,
+                seed: int, conditioned: bool = True) -> Tensor:
+    """Return the designs (R, K, N) of requests before any projection, only rounded to whole levels; K is `count`. One
+    batch serves requests that differ in labels and thresholds: which constraints a row is conditioned on is a mask.
+
+    Target returns and margins are cycled over the candidates as in `generate`. If not `conditioned`, the network is not
+    given the constraints: the same model without them.
+    """
+    generator = torch.Generator(pipeline.device).manual_seed(seed)
+    sampling = replace(sampling_of(settings), projected_steps=0)
+    returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
+    parts, size = [], max(1, ROWS // count)
+    for part in (requests[start:start + size] for start in range(0, len(requests), size)):
+        contexts = torch.stack([request.context for request in part]).repeat_interleave(count, dim=0)
+        constraints = [constraint for request in part for constraint in request.constraints]
+        mask = candidate_masks(condition_mask(part) & conditioned, count, settings)
+        plans = pipeline(contexts, returns.repeat(len(part)), constraints, mask, sampling, generator,
+                         margins.repeat(len(part)), project=False)
+        parts.append(plans.designs.cpu().unflatten(0, (len(part), count)))
+    return torch.cat(parts)
+
+
+def condition_mask(requests: Sequence[StudyRequest]) -> Tensor:
+    """Return which of all constraints, request by request, belong to each request; (R, all constraints) bool."""
+    owners = [row for row, request in enumerate(requests) for _ in request.constraints]
+    return torch.arange(len(requests))[:, None] == torch.tensor(owners)[None]
 
 
 def solve(report: Report, folder: Path, requests: Path) -> dict[str, Any]:

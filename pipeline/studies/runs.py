@@ -37,8 +37,8 @@ SOURCES = (*(f"aign/{room}" for room in ("agents", "designs", "diffusion", "file
                                          "scenarios/power_allocation", "stages", "trajectories")),
            *(f"studies/{module}.py" for module in (
                "agents", "bias", "comparison", "constrained_agents", "constraint_answers", "constraint_scores",
-               "constraints", "figures", "params", "rate", "rate_methods", "raw_samples", "request_drawing",
-               "request_sets", "runs", "settings", "subsets", "tables", "training")))
+               "constraints", "figures", "params", "rate", "request_drawing", "request_sets", "runs", "settings",
+               "subsets", "tables", "training")))
 """Folders and modules that runs rest on; the stage `code` of dvc.yaml watches the same."""
 LEFT_BEHIND = shutil.ignore_patterns("*.lock", "checkpoint.safetensors", "seconds.json")
 """What only an unfinished task needs."""
