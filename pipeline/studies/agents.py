@@ -31,11 +31,7 @@ LEAST_SHARE = 1e-6
 
 
 def learn(params: StudyParams, seed: int, case: str) -> None:
-    """Train and score the agents that are compared in a variant of params.yaml.
-
-    Raises:
-        ParameterError: the study names no such variant.
-    """
+    """Train and score the agents that are compared in a variant of params.yaml; ParameterError where there is none."""
     settings, compared = params.variant(case), params.studies.agents
     if case not in compared.variants:
         raise ParameterError(f"studies.agents.variants: {unknown_name('variant', case, compared.variants)}")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from aign.engines import messages
-from aign.errors import DatasetError
-from aign.files.writing import read_json, write_json, write_text, writing
+from aign.files.writing import write_json, write_text, writing
 from aign.stages.evaluate.report import COLOURS
-from studies.figures import interval, mean, save
+from studies.figures import interval, save
 from studies.markdown import table
 from studies.params import StudyParams
 from studies.runs import Key, results
@@ -47,8 +47,8 @@ RECORDED = """
 def write(params: StudyParams, seed: int, case: str) -> None:
     """Write agents.json, README.md and curves.png."""
     runs = results("agents")
-    write_json(FOLDER / "agents.json", {"agents": rows(runs), "claims": claims(runs)})
-    content = read_json(FOLDER / "agents.json", DatasetError)
+    content = {"agents": rows(runs), "claims": claims(runs)}
+    write_json(FOLDER / "agents.json", content)
     with writing(FOLDER / "README.md") as aside:
         write_text(aside, page(content))
     save(curves(runs), FOLDER / "curves.png")
@@ -73,7 +73,7 @@ def rows(runs: Runs) -> list[dict[str, Any]]:
     return [{"variant": variant, "agent": kind, "seeds": len(seeds),
              **{name: seeds[0][name] for name in ("contexts", "environment_steps", "trained_on")},
              RETURN: interval(returns(seeds)), "worst_context": min(values[RETURN]["worst"] for values in seeds),
-             "training_seconds": mean(values["training_seconds"] for values in seeds)}
+             "training_seconds": fmean(values["training_seconds"] for values in seeds)}
             for (variant, kind), seeds in grouped(runs).items()]
 
 
@@ -127,7 +127,7 @@ def curves(runs: Runs) -> Figure:
         points = list(zip(*(values["curve"] for values in seeds), strict=True))
         steps = [point[0]["environment_steps"] for point in points]
         values = [[at_seed.get(RETURN, math.nan) for at_seed in point] for point in points]
-        panels[variant].plot(steps, [mean(value) for value in values], "-o", markersize=3, color=COLOURS[kind],
+        panels[variant].plot(steps, [fmean(value) for value in values], "-o", markersize=3, color=COLOURS[kind],
                              label=kind)
         panels[variant].fill_between(steps, [min(value) for value in values], [max(value) for value in values],
                                      alpha=0.15, color=COLOURS[kind])

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aign.engines import messages
-from aign.files.writing import write_json
 from studies.bias import UNCONDITIONED
 from studies.comparison import over_seeds
-from studies.figures import Interval, interval, mean, save
+from studies.figures import Interval, interval, save
 from studies.params import StudyParams
-from studies.runs import PAGES, Key, results
+from studies.runs import PAGES, Key, publish, results
 from studies.subsets import SUBSETS
 
 Row = Mapping[str, Any]
@@ -23,9 +22,8 @@ Row = Mapping[str, Any]
 def write(params: StudyParams, seed: int, case: str) -> None:
     """Write bias.json and bias.png."""
     table = rows(results("bias"))
-    write_json(PAGES / "bias.json", table)
+    publish("bias", "bias.json", table)
     save(picture(table), PAGES / "bias.png")
-    messages.made("study bias", PAGES / "bias.json")
 
 
 def rows(runs: Mapping[Key, Row]) -> list[dict[str, Any]]:
@@ -44,11 +42,11 @@ def rows(runs: Mapping[Key, Row]) -> list[dict[str, Any]]:
             figures = [values["methods"][method] for values in seeds]
             table.append({
                 "users": seeds[0]["users"], "subset": subset,
-                "episodes": round(mean(part["episodes"] for part in parts)), **about, "method": method,
+                "episodes": round(fmean(part["episodes"] for part in parts)), **about, "method": method,
                 **over_seeds(figures), "gradient_steps": figures[0]["gradient_steps"],
                 "gain_of_showing_the_return": gain(seeds, method),
-                "training_seconds": mean(values["training_seconds"] for values in figures),
-                "milliseconds_per_design": mean(values["milliseconds_per_design"] for values in figures)})
+                "training_seconds": fmean(values["training_seconds"] for values in figures),
+                "milliseconds_per_design": fmean(values["milliseconds_per_design"] for values in figures)})
     return table
 
 

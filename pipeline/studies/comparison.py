@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from torch import Tensor
@@ -26,28 +27,16 @@ from aign.stages.evaluate.methods import Method
 from aign.stages.evaluate.score import Score
 from aign.trajectories.contexts import ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
-from studies.figures import interval, mean
+from studies.figures import interval
 
 ROUNDED, CERTIFIED = "rounded_optimum", "certified_optimum"
 
 
 def at_trained_size(report: Report, folder: Path, dataset: Path, agents: Path, unet: Path, sets: Path, bcq: Path,
                     gains: str, count: int, seed: int, candidates: int, sampling: SamplingSettings) -> dict[str, Any]:
-    """Compare every method at a dataset's number of users, on general or on preset gains.
+    """Compare every method at a dataset's number of users, on general or on preset gains, on at most `count` contexts.
 
-    Args:
-        report: is told how many methods are done.
-        folder: of the task.
-        dataset: what was collected.
-        agents: who explored.
-        unet: the temporal U-Net's folder.
-        sets: the set diffuser's folder.
-        bcq: stem of the files of batch-constrained Q-learning.
-        gains: "general" or "preset".
-        count: contexts, at most.
-        seed: of contexts and sampling.
-        candidates: designs generated where the best one counts.
-        sampling: how designs are generated.
+    `agents`, `unet` and `sets` are folders; `bcq` is the stem of the policy's files.
     """
     stored = TrajectoryStore.open(dataset, deep=False)
     scenario, contexts = stored.scenario, unseen(stored, count)
@@ -66,16 +55,7 @@ def at_new_size(report: Report, folder: Path, users: int, count: int, seed: int,
                 policies: Mapping[str, Path], candidates: int, sampling: SamplingSettings) -> dict[str, Any]:
     """Compare at a number of users nobody trained on: the set diffuser, shared policies, and what needs no training.
 
-    Args:
-        report: is told how many methods are done.
-        folder: of the task.
-        users: the number of users.
-        count: contexts, drawn and certified here.
-        seed: of contexts and sampling.
-        sets: the set diffuser's folder.
-        policies: learned policies by the name they get, such as sac_trained_on_20: stems of their files.
-        candidates: designs generated where the best one counts.
-        sampling: how designs are generated.
+    `policies` are stems of files by the name each gets, such as sac_trained_on_20; `count` contexts are drawn here.
     """
     scenario = create(**{**store.load(sets).scenario.spec(), "users": users})
     entrants = generators("diffuser_set", scenario, sets, candidates, sampling, seed)
@@ -140,6 +120,6 @@ def described(score: Score) -> dict[str, Any]:
 
 def over_seeds(figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what a method's figures, one mapping a seed, are together: means with intervals."""
-    return {"seeds": len(figures), "utility": mean(values["utility"] for values in figures),
+    return {"seeds": len(figures), "utility": fmean(values["utility"] for values in figures),
             **{name: interval([values[name]["mean"] for values in figures])
                for name in ("utility_ratio", "normalised_return_pooled")}}

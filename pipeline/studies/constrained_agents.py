@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -45,18 +44,11 @@ class Penalised(PowerAllocation):
         return super().training_utility(contexts, powers) - self.fine(contexts, powers)
 
 
-@dataclass(frozen=True)
-class RetrainingResult:
-    """The final design (N,) of an agent trained for one request, and what that cost."""
-
-    design: Tensor
-    seconds: float
-    environment_steps: int
-
-
 def retrain(kind: Kind, parameters: PowerAllocationParameters, request: StudyRequest, settings: RetrainingSettings,
-            seed: int) -> RetrainingResult:
-    """Train an agent in the request's own network and return the design it ends at, before any projection."""
+            seed: int) -> tuple[Tensor, dict[str, float]]:
+    """Train an agent in the request's own network and return the design (N,) it ends at, before any projection, and
+    what that took: `training_seconds`, `environment_steps`.
+    """
     scenario = Penalised(parameters, request.constraints, settings.penalty)
     collect = CollectSettings(sac=settings.sac, ppo=settings.ppo, held_out_share=0.001,
                               sources=SourceSettings(snapshots=0))
@@ -66,8 +58,8 @@ def retrain(kind: Kind, parameters: PowerAllocationParameters, request: StudyReq
     context = request.context[None]
     final = rollout(scenario, context, learned.policy.in_scenario(scenario), scenario.initial_state(context)).final
     seconds = time.perf_counter() - began
-    return RetrainingResult(scenario.design_of(final)[0], seconds,
-                            planned_steps(kind, collect, scenario.horizon))
+    return scenario.design_of(final)[0], {"training_seconds": seconds,
+                                          "environment_steps": planned_steps(kind, collect, scenario.horizon)}
 
 
 def only_context(scenario: PowerAllocation, request: StudyRequest) -> ContextPool:

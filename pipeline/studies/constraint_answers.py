@@ -1,12 +1,13 @@
 """Tasks of the study of constraints: requests drawn, ways of sampling compared, methods' answers judged.
 
-Axes: K designs of an answer, N users, E training designs.
+Axes: R requests, K designs of an answer, N users, E training designs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,9 +20,11 @@ from aign.designs.answer import Answer
 from aign.designs.answer import answer as answer_request
 from aign.designs.baselines import no_learning, recorded
 from aign.designs.diversity import spread
+from aign.designs.generation import candidate_masks, cycled, sampling_of
 from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import store
+from aign.diffusion.pipeline import DesignPipeline
 from aign.engines.jobs import Report
 from aign.errors import DatasetError
 from aign.files.writing import read_json
@@ -32,8 +35,7 @@ from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from studies import request_drawing, request_sets
 from studies.constrained_agents import retrain
-from studies.constraint_scores import Row, by_family, judged, mean_over, projected
-from studies.raw_samples import raw_designs
+from studies.constraint_scores import Row, average, by_family, judged, projected
 from studies.request_sets import FAMILIES, INFEASIBLE, SIZES, StudyRequest
 from studies.runs import RESULT
 from studies.settings import RetrainingSettings
@@ -42,7 +44,9 @@ BATCH = 64
 """Contexts that the solver answers in one call where its time in batches is measured."""
 EXAMPLE, EXAMPLE_DESIGNS = "triple", 6
 """Family whose request with the most good answers is the worked example, and how many of its designs are shown."""
-DECIDING = ("satisfied_raw", "satisfied_raw_single", "raw_violation", "utility_ratio_mean")
+ROWS = 1_024
+"""Plans denoised at once, about."""
+COMPARED = ("satisfied_raw", "satisfied_raw_single", "raw_violation", "utility_ratio_mean")
 """Figures by which ways of sampling are compared."""
 
 
@@ -51,10 +55,7 @@ def draw(report: Report, folder: Path, dataset: Path, split: str, family: str, c
     stored = TrajectoryStore.open(dataset, deep=False)
     contexts = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)[split]
     generator = derived_generator(seed, "requests", split, family)
-    if family == INFEASIBLE:
-        requests, draws = request_drawing.draw_infeasible(stored.scenario, contexts, count, generator, report)
-    else:
-        requests, draws = request_drawing.draw(stored.scenario, contexts, family, count, generator, report)
+    requests, draws = request_drawing.draw(stored.scenario, contexts, family, count, generator, report)
     return {"scenario": stored.scenario.spec(), "requests": [request.to_json() for request in requests],
             "statistics": request_sets.statistics(requests, draws)}
 
@@ -86,7 +87,8 @@ def compare(report: Report, folder: Path, model: Path, requests: Path, candidate
                               for request, designs in zip(wanted, raw, strict=True)])
         rows.append({"guidance": option.guidance, "composed": option.compositional_guidance,
                      "target_returns": list(option.constrained_target_returns), "margins": list(option.margins),
-                     **{figure: mean_over(families, SIZES, figure) for figure in DECIDING}, "families": families})
+                     **{figure: average(families[name][figure] for name in SIZES if name in families)
+                        for figure in COMPARED}, "families": families})
     return {"choices": rows}
 
 
@@ -136,19 +138,10 @@ def training_designs(dataset: Path) -> Tensor:
 
 def control(report: Report, folder: Path, method: str, model: Path | None, dataset: Path, requests: Path, limit: int,
             candidates: int, sampling: SamplingSettings, seed: int) -> dict[str, Any]:
-    """Judge a control's designs, which get the same projection as the generator's.
+    """Judge a control's designs, which get the same projection as the generator's, for `limit` requests of a family.
 
-    Args:
-        report: progress.
-        folder: of the task.
-        method: "model" (given the constraints), "masked" (not given), "no_learning" or "random_training_designs".
-        model: of the first two.
-        dataset: whose final designs the last draws from.
-        requests: the run that drew them.
-        limit: requests of each family, at most.
-        candidates: K.
-        sampling: how the models sample.
-        seed: of everything random.
+    `method` is "model" (given the constraints) or "masked" (not given), both with a model's folder, "no_learning", or
+    "random_training_designs" of the dataset.
     """
     scenario, wanted = drawn(requests, "test", FAMILIES, limit)
     if model is not None:
@@ -164,6 +157,34 @@ def control(report: Report, folder: Path, method: str, model: Path | None, datas
         report(number)
         rows.append(projected(scenario, request, made))
     return {"rows": rows}
+
+
+def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], count: int, settings: SamplingSettings,
+                seed: int, conditioned: bool = True) -> Tensor:
+    """Return the designs (R, K, N) of requests before any projection, only rounded to whole levels; K is `count`. One
+    batch serves requests that differ in labels and thresholds: which constraints a row is conditioned on is a mask.
+
+    Target returns and margins are cycled over the candidates as in `generate`. If not `conditioned`, the network is not
+    given the constraints: the same model without them.
+    """
+    generator = torch.Generator(pipeline.device).manual_seed(seed)
+    sampling = replace(sampling_of(settings), projected_steps=0)
+    returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
+    parts, size = [], max(1, ROWS // count)
+    for part in (requests[start:start + size] for start in range(0, len(requests), size)):
+        contexts = torch.stack([request.context for request in part]).repeat_interleave(count, dim=0)
+        constraints = [constraint for request in part for constraint in request.constraints]
+        mask = candidate_masks(condition_mask(part) & conditioned, count, settings)
+        plans = pipeline(contexts, returns.repeat(len(part)), constraints, mask, sampling, generator,
+                         margins.repeat(len(part)), project=False)
+        parts.append(plans.designs.cpu().unflatten(0, (len(part), count)))
+    return torch.cat(parts)
+
+
+def condition_mask(requests: Sequence[StudyRequest]) -> Tensor:
+    """Return which of all constraints, request by request, belong to each request; (R, all constraints) bool."""
+    owners = [row for row, request in enumerate(requests) for _ in request.constraints]
+    return torch.arange(len(requests))[:, None] == torch.tensor(owners)[None]
 
 
 def solve(report: Report, folder: Path, requests: Path) -> dict[str, Any]:
@@ -197,6 +218,5 @@ def retrain_agent(report: Report, folder: Path, kind: Kind, requests: Path, fami
                   settings: RetrainingSettings, seed: int) -> dict[str, Any]:
     """Train an agent for one request, given by family and place in it, and judge its final design."""
     scenario, wanted = drawn(requests, "test", [family])
-    trained = retrain(kind, scenario.parameters, wanted[number], settings, seed)
-    row = projected(scenario, wanted[number], trained.design[None])
-    return {"rows": [{**row, "training_seconds": trained.seconds, "environment_steps": trained.environment_steps}]}
+    design, cost = retrain(kind, scenario.parameters, wanted[number], settings, seed)
+    return {"rows": [{**projected(scenario, wanted[number], design[None]), **cost}]}

@@ -6,7 +6,7 @@ Axes: K designs of an answer, N users, E training designs.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -34,7 +34,7 @@ def projected(scenario: Scenario[Any], request: StudyRequest, raw: Tensor) -> Ro
             "raw_violation": finite_or_none(float(broken.mean()))}
 
 
-def judged(scenario: Scenario[Any], request: StudyRequest, designs: Tensor, met: Tensor, 
+def judged(scenario: Scenario[Any], request: StudyRequest, designs: Tensor, met: Tensor,
            training_designs: Tensor | None = None) -> Row:
     """Return the scores of an answer.
 
@@ -98,7 +98,7 @@ def by_family(rows: Sequence[Row]) -> dict[str, Any]:
             if any(row["family"] == family for row in rows)}
 
 
-def mean_over(families: Mapping[str, Mapping[str, Any]], names: Iterable[str], figure: str) -> float | None:
-    """Return a figure's mean over those of the families that occur; None where one of them lacks it."""
-    values = [families[name][figure] for name in names if name in families]
-    return None if None in values else share(values)
+def average(values: Iterable[float | None]) -> float | None:
+    """Return the mean; None where one is missing."""
+    known = list(values)
+    return None if None in known else share(value for value in known if value is not None)

@@ -7,7 +7,7 @@ all its seeds say, so that each run of the next round decides it anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from aign.designs.settings import SamplingSettings
 from aign.diffusion.settings import TrainSettings
 from aign.scenarios.core.registry import create
 from studies import constraint_answers, runs, training
-from studies.constraint_scores import share
+from studies.constraint_scores import average
 from studies.params import StudyParams
 from studies.request_sets import FAMILIES, HELD_OUT_PAIRS, INFEASIBLE, SIZES
 from studies.runs import Task, place
@@ -38,7 +38,6 @@ short trainings, which may grow differently; so may the best way of guidance, wh
 UNET_RATE = 1e-3
 """Learning rate of the temporal U-Net, at which it was tuned; the set network takes twice that."""
 DECIDING = ("satisfied_raw", "satisfied_raw_single")
-AVERAGED = (*DECIDING, "raw_violation", "utility_ratio_mean")
 WAY = ("guidance", "composed", "target_returns", "margins")
 """What tells one way of sampling from another."""
 
@@ -151,15 +150,9 @@ def choices(stage: str) -> list[dict[str, Any]]:
     for (_, model), values in runs.results(stage).items():
         for row in values["choices"]:
             alike.setdefault(f"{model} {[row[name] for name in WAY]}", []).append({"model": model, **row})
-    return [{**same[0], **{name: average(row[name] for row in same) for name in AVERAGED}, "families": {
-        family: {name: average(row["families"][family][name] for row in same) for name in DECIDING}
-        for family in same[0]["families"]}} for same in alike.values()]
-
-
-def average(values: Iterable[float | None]) -> float | None:
-    """Return the mean; None where one is missing."""
-    known = list(values)
-    return None if None in known else share(value for value in known if value is not None)
+    return [{**same[0], **{name: average(row[name] for row in same) for name in constraint_answers.COMPARED},
+             "families": {family: {name: average(row["families"][family][name] for row in same) for name in DECIDING}
+                          for family in same[0]["families"]}} for same in alike.values()]
 
 
 def best(rows: Sequence[Mapping[str, Any]], least_ratio: float) -> Mapping[str, Any]:
@@ -185,8 +178,9 @@ def answer(params: StudyParams, seed: int, case: str) -> None:
     """Answer a seed's requests with the winner, with every control, and with agents trained for one request each."""
     settings, winner, drawn = params.studies.constraints, chosen(params, "choose-targets"), place("draw-requests", seed)
     final, limit = place("train-final", seed) / winner.model / training.MODEL, settings.control_requests
-    asked = sum(runs.result("draw-requests", seed, "", f"test-{family}")["statistics"]["requests"]
-                for family in FAMILIES)
+    counts = {family: runs.results("draw-requests")[str(seed), f"test-{family}"]["statistics"]["requests"]
+              for family in FAMILIES}
+    asked = sum(counts.values())
     common = {"dataset": dataset(seed), "requests": drawn, "candidates": settings.candidates,
               "sampling": winner.sampling, "seed": seed}
     controls: dict[str, tuple[str, Any]] = {"masked": ("masked", final)}
@@ -197,16 +191,15 @@ def answer(params: StudyParams, seed: int, case: str) -> None:
              *(Task(name, min(asked, limit * len(FAMILIES)), constraint_answers.control,
                     {"method": method, "model": model, "limit": limit, **common})
                for name, (method, model) in controls.items()),
-             Task("convex_solver", asked, constraint_answers.solve, {"requests": drawn}), *retrainings(params, seed)]
+             Task("convex_solver", asked, constraint_answers.solve, {"requests": drawn}),
+             *retrainings(params, seed, counts)]
     runs.compute(params, "answer", seed, case, tasks,
                  [dataset(seed), drawn, place("train-final", seed), place("train-constraints", seed)])
 
 
-def retrainings(params: StudyParams, seed: int) -> list[Task]:
-    """Return one task an agent and sampled request; requests are taken from the families in turn."""
+def retrainings(params: StudyParams, seed: int, counts: Mapping[str, int]) -> list[Task]:
+    """Return one task an agent and sampled request; requests are taken from the families, of `counts` each, in turn."""
     settings = params.studies.constraints.retraining
-    counts = {family: runs.result("draw-requests", seed, "", f"test-{family}")["statistics"]["requests"]
-              for family in FAMILIES}
     turns = [(family, number) for number in range(max(counts.values())) for family in FAMILIES
              if number < counts[family]]
     return [Task(f"{kind}_retrained-{number}", 1, constraint_answers.retrain_agent,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from studies.figures import mean, save
+from studies.figures import save
 
 AXES = {"gradient_steps": "gradient steps", "seconds": "seconds of training, one process",
         "environment_steps": "environment steps"}
@@ -41,10 +42,8 @@ def quality(point: Mapping[str, Any], users: int) -> float:
 
 def reached(curve: Curve, users: int, goal: float, axis: str) -> float | None:
     """Return where a curve first reaches a quality; None where it never does, or has no such axis."""
-    for point in curve:
-        if quality(point, users) >= goal and point.get(axis) is not None:
-            return float(point[axis])
-    return None
+    return next((float(point[axis]) for point in curve
+                 if quality(point, users) >= goal and point.get(axis) is not None), None)
 
 
 def steadiness(curve: Curve, users: int) -> float:
@@ -54,10 +53,8 @@ def steadiness(curve: Curve, users: int) -> float:
 
 
 def summary(curves: Mapping[str, Mapping[int, Sequence[Curve]]]) -> list[dict[str, Any]]:
-    """Return one row a method and number of users: where its seeds reach each goal, and how steadily.
-
-    Args:
-        curves: method -> number of users -> one curve a seed.
+    """Return one row a method and number of users: where its seeds reach each goal, and how steadily; `curves`: method
+    -> number of users -> one curve a seed.
     """
     rows = []
     for method, sizes in curves.items():
@@ -65,7 +62,7 @@ def summary(curves: Mapping[str, Mapping[int, Sequence[Curve]]]) -> list[dict[st
             goals = {str(goal): {axis: typical([reached(curve, users, goal, axis) for curve in seeds])
                                  for axis in AXES} for goal in GOALS}
             rows.append({"method": method, "users": users, "seeds": len(seeds), "reached": goals,
-                          "final": mean([quality(curve[-1], users) for curve in seeds]),
+                          "final": fmean([quality(curve[-1], users) for curve in seeds]),
                           "largest_fall": max(steadiness(curve, users) for curve in seeds)})
     return rows
 
@@ -73,7 +70,7 @@ def summary(curves: Mapping[str, Mapping[int, Sequence[Curve]]]) -> list[dict[st
 def typical(places: Sequence[float | None]) -> float | None:
     """Return the mean place; None where one of the seeds never gets there."""
     there = [place for place in places if place is not None]
-    return mean(there) if there and len(there) == len(places) else None
+    return fmean(there) if there and len(there) == len(places) else None
 
 
 def draw(curves: Mapping[str, Mapping[int, Sequence[Curve]]], users: Sequence[int], path: Path) -> None:

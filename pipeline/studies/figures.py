@@ -5,8 +5,9 @@ share its agents and models.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -19,12 +20,6 @@ Interval = dict[str, float | None]
 """mean, low, high; the ends are None where a single value tells nothing of the spread."""
 
 
-def mean(values: Iterable[float]) -> float:
-    """Return the mean."""
-    known = list(values)
-    return math.fsum(known) / len(known)
-
-
 def interval(values: Sequence[float]) -> Interval:
     """Return the mean of one value a seed with its 95 % Student-t interval.
 
@@ -35,7 +30,7 @@ def interval(values: Sequence[float]) -> Interval:
     """
     if not values:
         raise ValueError("An interval needs at least one value.")
-    middle, count = mean(values), len(values)
+    middle, count = fmean(values), len(values)
     if count == 1:
         return {"mean": middle, "low": None, "high": None}
     half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * float(np.std(values, ddof=1)) / math.sqrt(count)

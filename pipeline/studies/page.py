@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from aign.engines import messages
 from aign.errors import DatasetError
 from aign.files.writing import read_json, write_text, writing
 from studies import convergence, table_one
-from studies.markdown import number, table, text, words
+from studies.markdown import by_name, listing, number, table, text, words
 from studies.params import StudyParams
-from studies.rate_page import rate
 from studies.runs import PAGES
 
 Row = Mapping[str, Any]
@@ -49,15 +50,9 @@ ANSWERED = ("requests", "satisfied_raw", "satisfied", "utility_ratio_mean", "uti
 
 
 def write(params: StudyParams, seed: int, case: str) -> None:
-    """Write the page; sections of studies that were not made are left out.
-
-    Raises:
-        DatasetError: a JSON file is damaged.
-        StorageError: the page cannot be written.
-    """
-    content = page(PAGES)
+    """Write the page; sections of studies that were not made are left out."""
     with writing(PAGES / "README.md") as aside:
-        write_text(aside, content)
+        write_text(aside, page(PAGES))
     messages.made("study page", PAGES / "README.md")
 
 
@@ -84,11 +79,8 @@ def columns(rows: Sequence[Row], others: Mapping[str, str]) -> dict[str, str]:
 
 
 def first_table(rows: Sequence[Row], about: Row) -> str:
-    """Return Table I: a block for each kind of gains and number of users, its winner in words.
-
-    Args:
-        rows: of table1.json.
-        about: content of tables.json, which says what the agents were trained on.
+    """Return Table I: a block for each kind of gains and number of users, its winner in words; `about`, the content of
+    tables.json, says what the agents were trained on.
     """
     parts = ["## Table I", f"U* is a certified upper bound. {MEANINGS[table_one.measure(rows[0])]}: 0 is the better of "
              "full power and noise-limited power, 1 the bound. Brackets: 95 % Student-t interval of the mean over "
@@ -180,6 +172,30 @@ def hardest(content: Row, count: int = 8) -> list[dict[str, Any]]:
     """Return the sets of labels with the lowest raw satisfaction, lowest first."""
     rows = [{"labels": labels, **figures} for labels, figures in content["raw_by_labels"].items()]
     return sorted(rows, key=lambda row: float(row["satisfied_raw"]))[:count]
+
+
+def rate(content: Mapping[str, Any]) -> str:
+    """Return the body of the section on rate utility: verdict, cases and notes."""
+    parts = [f"- verdict: {content['verdict']}", "### Cases"]
+    for place, values in enumerate(content["cases"], start=1):
+        parts += [f"#### {place}", *rate_case(values)]
+    return "\n\n".join([*parts, "### Notes", "\n".join(f"- {note}" for note in content["notes"])])
+
+
+def rate_case(values: Mapping[str, Any]) -> list[str]:
+    """Return the parts of a case: what it is, its verdict, and a table or list for each kind of figure."""
+    flat = pd.json_normalize(values["budgets"], sep=" ").dropna(axis="columns", how="all").astype(object)
+    budgets: list[Any] = flat.where(flat.notna(), None).to_dict("records")
+    points = sum(map(len, values["methods"].values()))
+    bodies = {
+        "best_known_by": listing(values["best_known_by"]),
+        "budgets": table(budgets),
+        "landscape": listing(values["landscape"]),
+        "methods": f"{points} rows; they stand in the JSON file and are drawn in the plot.",
+        "proof": listing(values["proof"]) if values["proof"] else "",
+        "starts_needed": by_name(values["starts_needed"])}
+    return [listing({name: value for name, value in values.items() if name not in bodies or value is None}),
+            *(f"##### {name.replace('_', ' ').capitalize()}\n\n{body}" for name, body in bodies.items() if body)]
 
 
 def other(name: str, title: str, body: str, folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from aign import checked_yaml
@@ -23,10 +24,8 @@ class StudyParams(aign_params.Params):
 
 
 def load(path: Path = FILE) -> StudyParams:
-    """Read and check a parameter file.
-
-    Raises:
-        ParameterError: with the file, the dotted path of each value at fault, the value, and what is allowed.
+    """Read and check a parameter file; a ParameterError names the file, the path of each value at fault and what is
+    allowed.
     """
     return checked_yaml.load(path, StudyParams, ParameterError)
 
@@ -43,30 +42,25 @@ def check(params: StudyParams, path: Path) -> None:
 
     problems = []
 
-    def add(place: str, error: AignError | str) -> None:
-        problems.append(f"studies.{place}: {error}")
+    def attempt(place: str, function: Callable[..., object], *arguments: object) -> None:
+        try:
+            function(*arguments)
+        except AignError as error:
+            problems.append(f"studies.{place}: {error}")
 
     known = params.variants | params.further
     for name, kinds in params.studies.agents.variants.items():
         if name not in known:
-            add(f"agents.variants.{name}", unknown_name("variant", name, known))
+            problems.append(f"studies.agents.variants.{name}: {unknown_name('variant', name, known)}")
             continue
         for number, kind in enumerate(kinds):
-            try:
-                check_fit(kind, known[name].create_scenario())
-            except AignError as error:
-                add(f"agents.variants.{name}[{number}]", error)
+            attempt(f"agents.variants.{name}[{number}]",
+                    lambda kind, variant: check_fit(kind, variant.create_scenario()), kind, known[name])
     if "users" in params.studies.bias.model_fields_set:  # the default belongs to the default sizes
-        try:
-            params.studies.tables.collecting(params.studies.bias.users)
-        except AignError as error:
-            add("bias.users", error)
+        attempt("bias.users", params.studies.tables.collecting, params.studies.bias.users)
     labels = create("power-allocation", users=2).labels
     for place, case in enumerate(params.studies.rate.cases):
         for number, request in enumerate(case.constraints):
-            try:
-                parse(request, labels)
-            except AignError as error:
-                add(f"rate.cases[{place}].constraints[{number}]", error)
+            attempt(f"rate.cases[{place}].constraints[{number}]", parse, request, labels)
     if problems:
         raise ParameterError(checked_yaml.listed(path, problems))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from aign.engines import messages
-from aign.files.writing import write_json
-from studies.figures import mean, save
+from studies.figures import save
 from studies.params import StudyParams
-from studies.runs import PAGES, results
+from studies.runs import PAGES, publish, results
 
 BUDGETS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Milliseconds a context."""
@@ -47,12 +46,11 @@ def write(params: StudyParams, seed: int, case: str) -> None:
     cases = [values for name in names for (_, case_name, _), values in by_place.items() if case_name == name]
     for values in cases:
         values["verdict"] = verdict(values)
-    write_json(PAGES / "rate.json", {"cases": [published(values) for values in cases], "verdict": overall(cases),
-                                     "notes": list(NOTES)})
+    publish("rate", "rate.json", {"cases": [published(values) for values in cases], "verdict": overall(cases),
+                                  "notes": list(NOTES)})
     for number, values in enumerate(cases):
         name = f"{values['base_stations']}x{values['users']}-{values['gains']}-{values['seed']}-{number}"
         save(picture(values), PAGES / "plots" / f"rate_{name}.png")
-    messages.made("study rate", PAGES / "rate.json")
 
 
 def rows(case: Case) -> dict[str, list[dict[str, Any]]]:
@@ -66,29 +64,24 @@ def rows(case: Case) -> dict[str, list[dict[str, Any]]]:
         most = len(ratios[0])
         counts = [most] if alone.isdigit() else [count for count in STARTS if count <= most]
         table.setdefault(family, []).extend(
-            row(count, count * case["milliseconds"][name], best_of(ratios, count)) for count in counts)
+            row(count, count * case["milliseconds"][name], [max(answers[:count]) for answers in ratios])
+            for count in counts)
     return {name: sorted(points, key=lambda point: int(point["starts"])) for name, points in table.items()}
-
-
-def best_of(ratios: Sequence[Sequence[float]], count: int) -> list[float]:
-    """Return each context's best ratio among its first answers."""
-    return [max(answers[:count]) for answers in ratios]
 
 
 def row(count: int, milliseconds: float, values: Sequence[float]) -> dict[str, Any]:
     """Return one point of a quality-time curve; `values` (for each context) stay in for paired comparisons."""
-    half = spread(values)
-    middle = mean(values)
+    half, middle = spread(values), fmean(values)
     return {"starts": count, "milliseconds": float(f"{milliseconds:.3g}"), "utility_ratio_mean": middle,
             "low": middle - half, "high": middle + half, "worst": min(values),
-            "share_at_best": mean([float(value >= 1 - AT_BEST) for value in values]),
-            "share_near_best": mean([float(value >= 1 - NEAR_BEST) for value in values]),
+            "share_at_best": fmean(value >= 1 - AT_BEST for value in values),
+            "share_near_best": fmean(value >= 1 - NEAR_BEST for value in values),
             "infeasible": sum(value == 0 for value in values), "values": list(values)}
 
 
 def spread(values: Sequence[float]) -> float:
     """Return half the 95 % interval of a mean over contexts."""
-    middle = mean(values)
+    middle = fmean(values)
     return 1.96 * math.sqrt(math.fsum((value - middle)**2 for value in values) / max(1, len(values) - 1) / len(values))
 
 
@@ -114,7 +107,7 @@ def at_budgets(table: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[st
             winner, difference, half = ("classic" if classic else "diffuser" if diffuser else "nobody"), None, None
         else:
             apart = [mine - theirs for mine, theirs in zip(diffuser[2]["values"], classic[2]["values"], strict=True)]
-            difference, half = mean(apart), spread(apart)
+            difference, half = fmean(apart), spread(apart)
             clear = abs(difference) > max(half, SMALLEST_DIFFERENCE)
             winner = "tie" if not clear else "diffuser" if difference > 0 else "classic"
         budgets.append({"milliseconds": budget, "winner": winner, "difference": difference, "half_interval": half,

@@ -11,7 +11,8 @@ Axes: B contexts, C context values, N users.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -21,9 +22,8 @@ from torch import Tensor
 from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.power_allocation.physics import P_MAX
-from aign.scenarios.power_allocation.requirements import feasible, requirements
+from aign.scenarios.power_allocation.requirements import feasible, least_powers, requirements
 from aign.trajectories.contexts import Contexts
-from studies.request_anchors import HALVINGS, Anchors
 from studies.request_sets import HELD_OUT, HELD_OUT_PAIRS, INFEASIBLE, POWER, SIZES, WORST_USER, StudyRequest
 
 TIGHTNESS = (0.05, 0.5)
@@ -34,28 +34,15 @@ ATTEMPTS, SEARCHES = 40, 12
 LEAST_OPTIMUM = 0.9
 """Requests under which less than this share of the unconstrained utility is left are drawn again: at 20 users the rules
 that ignore the gains keep about 0.92."""
-
-
-def label_sets(scenario: Scenario[Any], family: str) -> list[tuple[str, ...]]:
-    """Return the sets of labels that requests of a family bound, each set equally often."""
-    if family == HELD_OUT:
-        return [*HELD_OUT_PAIRS]
-    names = [label.name for label in scenario.labels]
-    apart = [set(WORST_USER), *map(set, HELD_OUT_PAIRS)]
-    return [chosen for chosen in combinations(names, SIZES[family]) if not any(pair <= set(chosen) for pair in apart)]
-
-
-def bound(scenario: Scenario[Any], label: str, threshold: float) -> Constraint:
-    """Return the constraint on the side that costs something, its threshold rounded to what an operator would type."""
-    lower = scenario.label(label).better == "lower"
-    whole = label in scenario.integer_labels
-    return Constraint(label, "<=" if lower else ">=", float(math.floor(threshold)) if whole else
-                      float(f"{threshold:.4g}"))
+HALVINGS = 24
+"""Steps of a bisection."""
+CLOSED_FORM = (*POWER, *WORST_USER)
+"""Labels whose feasibility has a closed form."""
 
 
 def draw(scenario: Scenario[Any], contexts: Contexts, family: str, count: int, generator: torch.Generator,
          report: Callable[[int], None] = lambda done: None) -> tuple[list[StudyRequest], int]:
-    """Draw `count` feasible requests of a family; the unconstrained optimum breaks every constraint of each.
+    """Draw `count` requests of a family; the unconstrained optimum breaks every constraint of each feasible one.
 
     Sets of labels take turns; one of which hardly any request is feasible drops out.
 
@@ -64,22 +51,37 @@ def draw(scenario: Scenario[Any], contexts: Contexts, family: str, count: int, g
     """
     anchors, sets = Anchors.of(scenario, contexts.values), label_sets(scenario, family)
     requests: list[StudyRequest] = []
-    draws = turn = 0
+    draws = 0
     while len(requests) < count and sets:
         report(len(requests))
-        labels = sets[turn % len(sets)]
-        request, taken = _drawn(scenario, contexts, family, labels, anchors, generator)
+        labels = sets[len(requests) % len(sets)]
+        attempt = _impossible if family == INFEASIBLE else _feasible
+        request, taken = attempt(scenario, contexts, family, labels, anchors, generator)
         draws += taken
         if request is None:
             sets.remove(labels)
         else:
             requests.append(request)
-            turn += 1
     return requests, draws
 
 
-def _drawn(scenario: Scenario[Any], contexts: Contexts, family: str, labels: Sequence[str], anchors: Anchors,
-           generator: torch.Generator) -> tuple[StudyRequest | None, int]:
+def label_sets(scenario: Scenario[Any], family: str) -> list[tuple[str, ...]]:
+    """Return the sets of labels that requests of a family bound, each set equally often; the infeasible ones bound the
+    worst user, power limits, and perhaps one label more.
+    """
+    names = [label.name for label in scenario.labels]
+    if family == HELD_OUT:
+        return [*HELD_OUT_PAIRS]
+    if family == INFEASIBLE:
+        extras = [(), *((name,) for name in names if name not in CLOSED_FORM)]
+        powers = [limits for size in range(len(POWER) + 1) for limits in combinations(POWER, size)]
+        return [(worst, *limits, *extra) for limits in powers for extra in extras for worst in WORST_USER]
+    apart = [set(WORST_USER), *map(set, HELD_OUT_PAIRS)]
+    return [chosen for chosen in combinations(names, SIZES[family]) if not any(pair <= set(chosen) for pair in apart)]
+
+
+def _feasible(scenario: Scenario[Any], contexts: Contexts, family: str, labels: Sequence[str], anchors: Anchors,
+              generator: torch.Generator) -> tuple[StudyRequest | None, int]:
     """Return a request on these labels, None after too many failures, and how many draws were made."""
     searches = 0
     for draws in range(1, ATTEMPTS + 1):
@@ -92,7 +94,7 @@ def _drawn(scenario: Scenario[Any], contexts: Contexts, family: str, labels: Seq
         optimum, certified = best_answer(scenario, context, constraints)
         if optimum >= LEAST_OPTIMUM * float(anchors.utility[row]):
             return StudyRequest(family, int(contexts.ids[row]), context[0], constraints, tuple(tightness),
-                         float(anchors.utility[row]), optimum, certified), draws
+                                float(anchors.utility[row]), optimum, certified), draws
         searches += 1
         if searches == SEARCHES:
             break
@@ -109,7 +111,7 @@ def _tightened(scenario: Scenario[Any], context: Tensor, labels: Sequence[str], 
     values = {label: float(anchors.optimum[label][row]) for label in labels}
     for place in torch.randperm(len(labels), generator=generator).tolist():
         label = labels[place]
-        end = _edge(scenario, context, label, constraints) if label in (*POWER, *WORST_USER) and constraints else \
+        end = _edge(scenario, context, label, constraints) if label in CLOSED_FORM and constraints else \
             float(anchors.extreme[label][row])
         lower = scenario.label(label).better == "lower"
         if end is None or (end >= values[label] if lower else end <= values[label]):
@@ -123,22 +125,26 @@ def _tightened(scenario: Scenario[Any], context: Tensor, labels: Sequence[str], 
     return constraints, tightness
 
 
+def bound(scenario: Scenario[Any], label: str, threshold: float) -> Constraint:
+    """Return the constraint on the side that costs something, its threshold rounded to what an operator would type."""
+    rounded = float(math.floor(threshold)) if label in scenario.integer_labels else float(f"{threshold:.4g}")
+    return Constraint(label, "<=" if scenario.label(label).better == "lower" else ">=", rounded)
+
+
 def best_answer(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> tuple[float, bool]:
     """Return the best utility under constraints in a context (1, C) and whether that is certified; NaN where no design
     is known that meets them.
     """
     certificate = scenario.certify(context, constraints)
-    if certificate.kind.is_bound and exact(scenario, constraints):
+    # The certificate takes every constraint into account where all have a closed form, or users are few.
+    exact = scenario.state_size == 2 or not requirements(constraints, scenario.state_size).rest
+    if certificate.kind.is_bound and exact:
         return float(certificate.utility[0]), True
-    known = best_known(scenario, context, constraints, certificate.design)
-    if math.isnan(known):
-        known = best_known(scenario, context, constraints, scenario.feasible(context, constraints).witness)
-    return known, False
-
-
-def exact(scenario: Scenario[Any], constraints: Sequence[Constraint]) -> bool:
-    """Return whether the certificate takes every constraint into account: all have a closed form, or few users."""
-    return scenario.state_size == 2 or not requirements(constraints, scenario.state_size).rest
+    for find in (lambda: certificate.design, lambda: scenario.feasible(context, constraints).witness):
+        design = find()
+        if bool(satisfied(constraints, scenario.measure(context, design), 1)):
+            return float(scenario.utility(context, design)), False
+    return math.nan, False
 
 
 def closed_form_feasible(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> bool:
@@ -147,39 +153,19 @@ def closed_form_feasible(scenario: Scenario[Any], context: Tensor, constraints: 
     return bool(feasible(context, requirements(constraints, users), users)[0][0])
 
 
-def best_known(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint], design: Tensor) -> float:
-    """Return the utility of a design (1, N) that meets the constraints; NaN where it does not."""
-    if bool(satisfied(constraints, scenario.measure(context, design), 1)):
-        return float(scenario.utility(context, design))
-    return math.nan
+# --- what no design can meet -----------------------------------------------------------------------------------------
 
-
-# --- what no design can meet ----------------------------------------------------------------------------------------
-
-def infeasible_sets(scenario: Scenario[Any]) -> list[tuple[str, ...]]:
-    """Return sets of labels whose requests can be impossible: the worst user, power limits, perhaps one label more."""
-    extras = [(), *((label.name,) for label in scenario.labels if label.name not in (*WORST_USER, *POWER))]
-    powers = [limits for size in range(len(POWER) + 1) for limits in combinations(POWER, size)]
-    return [(worst, *limits, *extra) for limits in powers for extra in extras for worst in WORST_USER]
-
-
-def draw_infeasible(scenario: Scenario[Any], contexts: Contexts, count: int, generator: torch.Generator,
-                    report: Callable[[int], None] = lambda done: None) -> tuple[list[StudyRequest], int]:
-    """Draw `count` requests that provably no design meets; each would be feasible in its closed-form part if one
-    threshold, the first of the request, were laxer by 1 to 30 %.
-
-    Returns:
-        the requests, and how many draws they took.
+def _impossible(scenario: Scenario[Any], contexts: Contexts, family: str, labels: Sequence[str], anchors: Anchors,
+                generator: torch.Generator) -> tuple[StudyRequest, int]:
+    """Return a request that provably no design meets, and how many draws were made; its closed-form part would be
+    feasible if one threshold, the first of the request, were laxer by 1 to 30 %.
     """
-    anchors, sets = Anchors.of(scenario, contexts.values), infeasible_sets(scenario)
-    requests: list[StudyRequest] = []
+    closed = [label for label in labels if label in CLOSED_FORM]
     draws = 0
-    while len(requests) < count:
-        report(len(requests))
+    while True:
         draws += 1
-        row, labels = _index(len(contexts), generator), sets[len(requests) % len(sets)]
+        row = _index(len(contexts), generator)
         context = contexts.values[row:row + 1]
-        closed = [label for label in labels if label in (*WORST_USER, *POWER)]
         first = closed[_index(len(closed), generator)]
         others = [label for label in labels if label != first]
         tightness = [_uniform(TIGHTNESS, generator) for _ in others]
@@ -191,9 +177,8 @@ def draw_infeasible(scenario: Scenario[Any], contexts: Contexts, count: int, gen
             continue
         constraints = (bound(scenario, first, beyond(first, edge, share)), *rest)
         if not closed_form_feasible(scenario, context, constraints):
-            requests.append(StudyRequest(INFEASIBLE, int(contexts.ids[row]), context[0], constraints,
-                                         (share, *tightness), float(anchors.utility[row]), math.nan, False))
-    return requests, draws
+            return StudyRequest(family, int(contexts.ids[row]), context[0], constraints, (share, *tightness),
+                                float(anchors.utility[row]), math.nan, False), draws
 
 
 def beyond(label: str, edge: float, share: float) -> float:
@@ -204,8 +189,8 @@ def beyond(label: str, edge: float, share: float) -> float:
 
 
 def _edge(scenario: Scenario[Any], context: Tensor, label: str, rest: Sequence[Constraint]) -> float | None:
-    """Return the hardest threshold of a label that is feasible beside the closed-form part of the rest, by bisection;
-    None where the laxest threshold is too hard already, or the hardest thinkable is feasible.
+    """Return the hardest threshold of a label that is feasible beside the closed-form part of the rest; None where the
+    laxest threshold is too hard already, or the hardest thinkable is feasible.
     """
     lax, hard = {"total_power": (float(P_MAX * scenario.state_size), 0.0), "max_power": (float(P_MAX), 0.0),
                  "min_rate": (0.0, 1e4), "min_sinr_db": (-99.0, 60.0)}[label]
@@ -214,12 +199,70 @@ def _edge(scenario: Scenario[Any], context: Tensor, label: str, rest: Sequence[C
         tried = Constraint(label, "<=" if label in POWER else ">=", threshold)
         return closed_form_feasible(scenario, context, (tried, *rest))
 
-    if not possible(lax) or possible(hard):
-        return None
+    return _hardest(lax, hard, possible) if possible(lax) and not possible(hard) else None
+
+
+def _hardest(lax: float, hard: float, possible: Callable[[float], bool]) -> float:
+    """Return the hardest possible threshold between a possible and an impossible one, by bisection."""
     for _ in range(HALVINGS):
         middle = (lax + hard) / 2
         lax, hard = (middle, hard) if possible(middle) else (lax, middle)
     return lax
+
+
+# --- label values between which thresholds are drawn -----------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Anchors:
+    """Label values of each context between which thresholds are drawn.
+
+    Attributes:
+        optimum: label -> (B,), at the certified unconstrained design.
+        extreme: label -> (B,). Powers: everybody at level 1. Worst user: the greatest value any design reaches. Jain's
+            index: 1. Energy efficiency: the best that a coordinate search finds with nobody silent.
+        utility: (B,) certified, unconstrained.
+    """
+
+    optimum: Mapping[str, Tensor]
+    extreme: Mapping[str, Tensor]
+    utility: Tensor
+
+    @classmethod
+    def of(cls, scenario: Scenario[Any], contexts: Tensor) -> Anchors:
+        """Compute the anchors of power-allocation contexts (B, C)."""
+        certificate = scenario.certify(contexts)
+        fair = torch.stack([fairest(scenario, context) for context in contexts])
+        lowest, worst = scenario.measure(contexts, torch.ones_like(fair)), scenario.measure(contexts, fair)
+        efficient = scenario.measure(contexts, most_efficient(scenario, contexts))["energy_efficiency"]
+        extreme = {**{name: lowest[name] for name in POWER}, **{name: worst[name] for name in WORST_USER},
+                   "jain_fairness": torch.ones_like(certificate.utility), "energy_efficiency": efficient}
+        return cls(scenario.measure(contexts, certificate.design), extreme, certificate.utility)
+
+    def threshold(self, label: str, row: int, tightness: float) -> float:
+        """Return the value at a tightness between 0 and 1."""
+        start, end = float(self.optimum[label][row]), float(self.extreme[label][row])
+        return start + tightness * (end - start)
+
+
+def fairest(scenario: Scenario[Any], context: Tensor) -> Tensor:
+    """Return the whole-level design (N,) of least power whose worst user fares as well as in any design."""
+    silent, one_level = torch.zeros(1, scenario.state_size), torch.ones(1, scenario.state_size)
+    sinr = _hardest(0.0, float(P_MAX * context.max()),
+                    lambda middle: float(least_powers(context[None], silent, middle).max()) <= P_MAX)
+    return least_powers(context[None], one_level, sinr)[0].float().clamp(max=P_MAX)
+
+
+def most_efficient(scenario: Scenario[Any], contexts: Tensor, sweeps: int = 2) -> Tensor:
+    """Return designs (B, N) of high energy efficiency with nobody silent, by coordinate search from level 1."""
+    levels = torch.arange(1.0, P_MAX + 1)
+    designs = torch.ones(len(contexts), scenario.state_size)
+    repeated = contexts.repeat_interleave(len(levels), dim=0)
+    for user in [*range(scenario.state_size)] * sweeps:
+        trial = designs.repeat_interleave(len(levels), dim=0)
+        trial[:, user] = levels.repeat(len(contexts))
+        value = scenario.measure(repeated, trial)["energy_efficiency"].reshape(-1, len(levels))
+        designs[:, user] = levels[value.argmax(dim=1)]
+    return designs
 
 
 def _uniform(bounds: tuple[float, float], generator: torch.Generator) -> float:

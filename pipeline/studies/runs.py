@@ -37,8 +37,8 @@ SOURCES = (*(f"aign/{room}" for room in ("agents", "designs", "diffusion", "file
                                          "scenarios/power_allocation", "stages", "trajectories")),
            *(f"studies/{module}.py" for module in (
                "agents", "bias", "comparison", "constrained_agents", "constraint_answers", "constraint_scores",
-               "constraints", "figures", "params", "rate", "rate_methods", "raw_samples", "request_anchors",
-               "request_drawing", "request_sets", "runs", "settings", "stopwatch", "subsets", "tables", "training")))
+               "constraints", "figures", "params", "rate", "request_drawing", "request_sets", "runs", "settings",
+               "subsets", "tables", "training")))
 """Folders and modules that runs rest on; the stage `code` of dvc.yaml watches the same."""
 LEFT_BEHIND = shutil.ignore_patterns("*.lock", "checkpoint.safetensors", "seconds.json")
 """What only an unfinished task needs."""
@@ -47,13 +47,8 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of a run.
-
-    Attributes:
-        name: of the task's folder.
-        total: units of work, for the progress bar.
-        function: at the top level of a module, called as `function(report, folder, **arguments)`; returns JSON values.
-        arguments: numbers, texts, paths and settings.
+    """One piece of a run: `function`, at the top level of a module, is called as `function(report, folder,
+    **arguments)` and returns JSON values; `total` are its units of work, for the progress bar.
     """
 
     name: str
@@ -71,14 +66,8 @@ def compute(params: StudyParams, stage: str, seed: int, case: str | int, tasks: 
             inputs: Iterable[Path] = (), training: bool = False) -> None:
     """Compute the tasks of a run that an earlier attempt has not finished, then put the run in its place.
 
-    Args:
-        params: for threads, device and workers.
-        stage: of which run.
-        seed: of which run.
-        case: of which run.
-        tasks: what it consists of.
-        inputs: folders that the tasks read: with another content, unfinished work is not taken up.
-        training: one task after another on a GPU, which one training fills.
+    `inputs` are folders that the tasks read: with another content, unfinished work is not taken up. Where `training`,
+    tasks are computed one after another on a GPU, which one training fills.
     """
     title, target = " ".join(["study", stage, str(seed), str(case)]).strip(), place(stage, seed, case)
     key = fingerprint(code=sources(), inputs=[content(folder) for folder in inputs], threads=params.base.threads,
@@ -95,21 +84,17 @@ def compute(params: StudyParams, stage: str, seed: int, case: str | int, tasks: 
     messages.made(title, target)
 
 
+def publish(study: str, name: str, content: Any) -> None:
+    """Write a JSON file that a page is made from, and say so."""
+    write_json(PAGES / name, content)
+    messages.made(f"study {study}", PAGES / name)
+
+
 def perform(report: Report, folder: Path, function: Callable[..., dict[str, Any]],
             arguments: Mapping[str, Any]) -> None:
     """Compute one task in its folder and write its result last."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RESULT, function(report, folder, **arguments))
-
-
-def result(stage: str, seed: int, case: str | int, task: str) -> dict[str, Any]:
-    """Return what a task found.
-
-    Raises:
-        DatasetError: its stage has not run, or the file is damaged.
-    """
-    values: dict[str, Any] = read_json(place(stage, seed, case) / task / RESULT, DatasetError)
-    return values
 
 
 def results(stage: str) -> dict[Key, dict[str, Any]]:
@@ -125,11 +110,6 @@ def results(stage: str) -> dict[Key, dict[str, Any]]:
     if not paths:
         raise DatasetError(f"{ROOT / stage}: holds no results. Run `dvc repro pipeline/studies/dvc.yaml`.")
     return {path.relative_to(ROOT / stage).parts[:-1]: read_json(path, DatasetError) for path in paths}
-
-
-def seeds_of(stage: str) -> list[int]:
-    """Return the seeds for which a stage has run, ascending."""
-    return sorted({int(key[0]) for key in results(stage)})
 
 
 def collect(params: StudyParams, stage: str, seed: int, case: str | int, scenario: Mapping[str, Any],

@@ -55,11 +55,7 @@ class TablesSettings(Settings):
     """Batch-constrained Q-learning, one policy for each number of users."""
 
     def collecting(self, users: int) -> CollectSettings:
-        """Return how the dataset of a number of users is collected.
-
-        Raises:
-            ParameterError: there is no such number.
-        """
+        """Return how the dataset of a number of users is collected; ParameterError where there is no such number."""
         if users not in self.sizes:
             raise ParameterError(f"studies.tables.sizes: {users} users are not among them; there are "
                                  f"{', '.join(map(str, self.sizes))}.")
@@ -187,11 +183,7 @@ class RateSettings(Settings):
     """Boxes after which it gives up on a network."""
 
     def case(self, name: str) -> RateCase:
-        """Return the case of a name.
-
-        Raises:
-            ParameterError: there is none.
-        """
+        """Return the case of a name; ParameterError where there is none."""
         cases = {case.name: case for case in self.cases}
         if name not in cases:
             raise ParameterError(f"studies.rate.cases: {unknown_name('case', name, cases)}")

@@ -15,7 +15,7 @@ from torch import Tensor
 from aign.errors import DatasetError, unknown_name
 from aign.scenarios.core.seeding import derived_generator
 from aign.trajectories.contexts import CONTEXTS, read_contexts
-from aign.trajectories.quality import BINS, binned, count_cells
+from aign.trajectories.quality import binned, count_cells
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.statistics import Values
@@ -25,9 +25,6 @@ LEARNER = "sac"
 HEURISTIC = "heuristic:"
 QUARTER = 0.25
 SMALL_SHARE = 0.1
-BINNING = (f"{BINS} bins of equal width for each state and action value, between its least and largest value in the "
-           "whole training split, so that all subsets share their bins; coverage is the number of different (state, "
-           "action) cells over the number of transitions.")
 
 Pick = Callable[[TrajectoryStore, int], Tensor]
 
@@ -84,7 +81,9 @@ def rows_of(store: TrajectoryStore, name: str, seed: int) -> Tensor:
 def describe(store: TrajectoryStore, rows: Tensor) -> dict[str, Any]:
     """Return episodes, trajectory quality (TQ) and state-action coverage (SACo) of rows (b,), as JSON values.
 
-    As in the dataset's own quality.json, for a part of it; see `aign.trajectories.trajectory_quality`.
+    As in the dataset's own quality.json, for a part of it; see `aign.trajectories.trajectory_quality`. Coverage is the
+    number of different (state, action) cells over the number of transitions; all subsets share the bins of the whole
+    training split.
     """
     returns = store.gather("return_normalised", rows).double()
     utilities = ReferenceUtilities(read_contexts(store.folder / CONTEXTS)[1])

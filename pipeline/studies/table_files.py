@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -12,24 +15,22 @@ import torch
 from aign.agents.settings import LEARNERS, AgentSettings, BCQSettings
 from aign.engines import messages
 from aign.errors import DatasetError
-from aign.files.writing import read_json, write_json
+from aign.files.writing import read_json
 from aign.scenarios.core.registry import create
 from aign.scenarios.core.scenario import Scenario
 from aign.stages.evaluate import methods
 from studies import convergence, table_one, tables
 from studies.comparison import over_seeds
-from studies.figures import mean
 from studies.params import StudyParams
-from studies.runs import PAGES, Key, results, seeds_of
+from studies.runs import PAGES, Key, publish, results
 
 Runs = Mapping[Key, Mapping[str, Any]]
 
 
 def write(params: StudyParams, seed: int, case: str) -> None:
     """Write every file of the tables; nothing in them is typed by hand."""
-    seeds, learned = seeds_of("compare"), trainings()
-    users = sorted({int(key[1]) for key in results("compare")})
-    comparisons = results("compare")
+    comparisons, learned = results("compare"), trainings()
+    seeds, users = (sorted({int(key[place]) for key in comparisons}) for place in (0, 1))
     compared = {(size, gains): [comparisons[str(seed), str(size), gains] for seed in seeds]
                 for size in users for gains in tables.GAINS}
     table, curves = table_one.rows(compared, costs(learned, users)), learning_curves(learned, seeds, users)
@@ -38,8 +39,7 @@ def write(params: StudyParams, seed: int, case: str) -> None:
              "convergence.json": convergence.summary(curves),
              "tables.json": about(params, learned, compared, seeds)}
     for name, content in files.items():
-        write_json(PAGES / name, content)
-        messages.made("study tables", PAGES / name)
+        publish("tables", name, content)
     convergence.draw(curves, users, PAGES / "convergence.png")
     for size, gains in compared:
         best = table_one.competing(table_one.block(table, size, gains))[0]
@@ -65,23 +65,20 @@ def costs(learned: Runs, sizes: Sequence[int]) -> dict[tuple[str, int], dict[str
     for users in sizes:
         for kind in convergence.NAMES:
             trained = of_kind(learned, kind, users)
-            spent[kind, users] = {"training_seconds": mean(values["training_seconds"] for values in trained),
-                                  "environment_steps": round(mean(values["environment_steps"] for values in trained))}
+            spent[kind, users] = {"training_seconds": fmean(values["training_seconds"] for values in trained),
+                                  "environment_steps": round(fmean(values["environment_steps"] for values in trained))}
         spent["training_designs", users] = {**spent["bcq", users], "training_seconds": 0.0}
     return spent
 
 
 def transfer_rows(runs: Runs) -> list[dict[str, Any]]:
     """Return the rows of transfer.json: every method at numbers of users nobody trained on."""
-    rows = []
-    for users in sorted({int(key[1]) for key in runs}):
-        seeds = [values["methods"] for key, values in runs.items() if key[1] == str(users)]
-        for method in seeds[0]:
-            figures = [values[method] for values in seeds]
-            rows.append({"users": users, "method": method, **over_seeds(figures),
-                         "worst_ratio": min(values["utility_ratio"]["worst"] for values in figures),
-                         "milliseconds_per_design": table_one.milliseconds(figures)})
-    return rows
+    compared = {(users, ""): [values for key, values in runs.items() if key[1] == str(users)]
+                for users in sorted({int(key[1]) for key in runs})}
+    return [{"users": users, "method": method, **over_seeds(figures),
+             "worst_ratio": min(values["utility_ratio"]["worst"] for values in figures),
+             "milliseconds_per_design": table_one.milliseconds(figures)}
+            for users, _, method, figures in table_one.by_method(compared)]
 
 
 def learning_curves(learned: Runs, seeds: Sequence[int],
@@ -141,9 +138,6 @@ def trained_on(params: StudyParams, scenario: Scenario[Any]) -> list[dict[str, A
 
 def processor() -> str:
     """Return what the system calls its processor."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            named = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    except OSError:
-        named = ""
-    return named or platform.processor() or platform.machine()
+    described = Path("/proc/cpuinfo")
+    named = re.search(r"^model name[^:]*:(.+)", described.read_text() if described.exists() else "", re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()

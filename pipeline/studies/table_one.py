@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from studies.comparison import CERTIFIED, ROUNDED, over_seeds
-from studies.figures import mean
 
 PAPER = {"sac": {20: 254.04, 50: 488.90, 80: 632.89},
          "bcq": {20: 254.16, 50: 489.08, 80: 632.59},
@@ -26,32 +26,33 @@ Compared = Mapping[tuple[int, str], Sequence[Row]]
 
 def rows(compared: Compared, costs: Mapping[tuple[str, int], Mapping[str, float | None]]) -> list[dict[str, Any]]:
     """Return the rows of table1.json; `costs`: (what was trained, users) -> training_seconds, environment_steps."""
-    table = []
+    free = {"training_seconds": 0.0, "environment_steps": 0}
+    return [{"users": users, "gains": gains, "method": method, **over_seeds(figures),
+             "paper": paper(method, users) if gains == "preset" else None,
+             **costs.get((trained_as(method), users), free), "milliseconds_per_design": milliseconds(figures)}
+            for users, gains, method, figures in by_method(compared)]
+
+
+def by_method(compared: Compared) -> Iterator[tuple[int, str, str, list[Row]]]:
+    """Yield number of users, gains, method, and the method's figures of each seed."""
     for (users, gains), seeds in compared.items():
         for method in seeds[0]["methods"]:
-            figures = [run["methods"][method] for run in seeds]
-            cost = costs.get((trained_as(method), users), {"training_seconds": 0.0, "environment_steps": 0})
-            table.append({"users": users, "gains": gains, "method": method, **over_seeds(figures),
-                          "paper": paper(method, users) if gains == "preset" else None, **cost,
-                          "milliseconds_per_design": milliseconds(figures)})
-    return table
+            yield users, gains, method, [run["methods"][method] for run in seeds]
 
 
 def details(compared: Compared) -> list[dict[str, Any]]:
     """Return what the rows leave out: the spread over contexts, and the worst of them."""
     table = []
-    for (users, gains), seeds in compared.items():
-        for method in seeds[0]["methods"]:
-            figures = [run["methods"][method] for run in seeds]
-            ratios = [values["utility_ratio"] for values in figures]
-            table.append({
-                "users": users, "gains": gains, "method": method, "contexts": seeds[0]["contexts"],
-                "ratio_by_seed": [ratio["mean"] for ratio in ratios],
-                "ratio_interval_over_contexts": [{"low": ratio["mean_low"], "high": ratio["mean_high"]}
-                                                 for ratio in ratios],
-                "ratio_q05": mean(ratio["q05"] for ratio in ratios),
-                "ratio_worst": min(ratio["worst"] for ratio in ratios),
-                "normalised_return_pooled_worst": min(values[RETURN]["worst"] for values in figures)})
+    for users, gains, method, figures in by_method(compared):
+        ratios = [values["utility_ratio"] for values in figures]
+        table.append({
+            "users": users, "gains": gains, "method": method, "contexts": compared[users, gains][0]["contexts"],
+            "ratio_by_seed": [ratio["mean"] for ratio in ratios],
+            "ratio_interval_over_contexts": [{"low": ratio["mean_low"], "high": ratio["mean_high"]}
+                                             for ratio in ratios],
+            "ratio_q05": fmean(ratio["q05"] for ratio in ratios),
+            "ratio_worst": min(ratio["worst"] for ratio in ratios),
+            "normalised_return_pooled_worst": min(values[RETURN]["worst"] for values in figures)})
     return table
 
 
@@ -67,7 +68,7 @@ def paper(method: str, users: int) -> float | None:
 
 def milliseconds(figures: Sequence[Row]) -> float:
     """Return the mean time of a design with three digits: more are noise."""
-    return float(f"{mean(values['milliseconds_per_design'] for values in figures):.3g}")
+    return float(f"{fmean(values['milliseconds_per_design'] for values in figures):.3g}")
 
 
 def competing(table: Sequence[Row]) -> list[Row]:
@@ -91,11 +92,7 @@ def block(table: Sequence[Row], users: int, gains: str) -> list[Row]:
 
 
 def find(table: Sequence[Row], users: int, gains: str, method: str) -> Row:
-    """Return one row.
-
-    Raises:
-        KeyError: there is none.
-    """
+    """Return one row; KeyError where there is none."""
     for row in block(table, users, gains):
         if row["method"] == method:
             return row

@@ -1,6 +1,7 @@
 import pytest
 
 from studies.bias_claims import claims
+from studies.claims import decided
 
 BCQ, DIFFUSER, HIDDEN, MEMORY = "bcq", "diffuser_single", "diffuser_single_return_hidden", "best_training_design"
 
@@ -18,7 +19,7 @@ def made(bcq, diffuser, memory=0.5, gain=0.1, half=0.05):
 
 
 def verdicts(rows):
-    return [row["verdict"] for row in claims(rows)]
+    return [decided(*claim)["verdict"] for claim in claims(rows)]
 
 
 def test_every_claim_can_be_supported_and_refuted() -> None:
@@ -44,4 +45,4 @@ def test_a_gain_that_seeds_do_not_agree_on_supports_nothing() -> None:
                                              (3, "random +0.1000 [+0.0500, +0.1500]"),
                                              (5, "mixed 10 percent +0.4000")])
 def test_the_figure_that_decides_is_told(place: int, text: str) -> None:
-    assert text in claims(made(bcq=(-0.5, 0.5, 0.99, 0.9), diffuser=(0.8, 0.7, 0.99, 0.9)))[place]["figure"]
+    assert text in claims(made(bcq=(-0.5, 0.5, 0.99, 0.9), diffuser=(0.8, 0.7, 0.99, 0.9)))[place][2]

@@ -66,19 +66,19 @@ def test_an_agent_is_trained_for_one_request(kind):
                         hidden=(8,)),
         ppo=PPOSettings(environment_steps=64, networks=2, batch_size=16, rollout_steps=8, epochs=1, hidden=(8,)))
     request = asked(Constraint("total_power", "<=", 40.0))
-    found, again = (retrain(kind, PARAMETERS, request, settings, seed=2) for _ in range(2))
-    assert torch.equal(found.design, again.design)
-    assert found.design.shape == (2,)
-    assert bool((found.design == found.design.round()).all())
-    assert 0 <= float(found.design.min()) <= float(found.design.max()) <= 40
-    assert found.seconds > 0
-    assert found.environment_steps == 64
+    (design, cost), (again, _) = (retrain(kind, PARAMETERS, request, settings, seed=2) for _ in range(2))
+    assert torch.equal(design, again)
+    assert design.shape == (2,)
+    assert bool((design == design.round()).all())
+    assert 0 <= float(design.min()) <= float(design.max()) <= 40
+    assert cost["training_seconds"] > 0
+    assert cost["environment_steps"] == 64
 
 
 @pytest.mark.slow
 def test_a_fined_agent_learns_to_keep_a_budget_that_a_free_one_breaks():
     settings = RetrainingSettings(ppo=PPOSettings(environment_steps=20_480, networks=32))
-    kept = retrain("ppo", PARAMETERS, asked(Constraint("total_power", "<=", 30.0)), settings, seed=0).design
-    free = retrain("ppo", PARAMETERS, asked(), settings, seed=0).design
+    kept = retrain("ppo", PARAMETERS, asked(Constraint("total_power", "<=", 30.0)), settings, seed=0)[0]
+    free = retrain("ppo", PARAMETERS, asked(), settings, seed=0)[0]
     assert float(free.sum()) > 45
     assert float(kept.sum()) < 36

@@ -2,7 +2,7 @@ import pytest
 
 from studies import runs
 from studies.constraint_files import raw_by_labels, raw_by_seed, verdicts
-from studies.constraints import average, best, choices
+from studies.constraints import best, choices
 
 
 def row(raw, single, ratio, model="a"):
@@ -18,11 +18,6 @@ def test_the_best_row_keeps_the_least_ratio():
 def test_where_none_keeps_it_the_highest_satisfaction_wins():
     rows = [row(0.5, 0.1, 0.99), row(0.6, 0.1, None)]
     assert best(rows, 0.998) is rows[1]
-
-
-def test_averages_of_what_is_missing_are_missing():
-    assert average([1.0, 2.0]) == 1.5
-    assert average([1.0, None]) is None
 
 
 def test_repetitions_are_averaged_way_by_way(monkeypatch):

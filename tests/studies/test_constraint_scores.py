@@ -5,7 +5,7 @@ import torch
 
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import Constraint
-from studies.constraint_scores import by_family, judged, mean_over, projected, summary
+from studies.constraint_scores import average, by_family, judged, projected, summary
 from studies.request_sets import StudyRequest
 
 SCENARIO = registry.create("power-allocation", users=2)
@@ -89,8 +89,7 @@ def test_families_that_do_not_occur_are_left_out():
     assert by_family([]) == {}
 
 
-def test_means_over_families():
-    families = {"single": {"a": 1.0, "b": None}, "pair": {"a": 0.5, "b": 1.0}}
-    assert mean_over(families, ("single", "pair", "triple"), "a") == 0.75
-    assert mean_over(families, ("single", "pair"), "b") is None
-    assert mean_over(families, ("pair",), "b") == 1.0
+def test_averages_of_what_is_missing_are_missing():
+    assert average([1.0, 0.5]) == 0.75
+    assert average([1.0, None]) is None
+    assert average([]) is None

@@ -11,7 +11,8 @@ from studies import agents_page, claims, convergence, page
 
 @pytest.fixture
 def folder(tmp_path):
-    files = {"table1": table(), "table2": claims.claims(evidence()), "transfer": transfer(), "tables": about(),
+    verdicts = [claims.decided(*claim) for claim in claims.claims(evidence())]
+    files = {"table1": table(), "table2": verdicts, "transfer": transfer(), "tables": about(),
              "convergence": convergence.summary(curves())}
     for name, content in files.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(content))

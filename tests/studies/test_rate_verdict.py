@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studies.rate_verdict import at_budgets, best_of, fewer_starts, overall, picture, published, row, rows, verdict
+from studies.rate_verdict import at_budgets, fewer_starts, overall, picture, published, row, rows, verdict
 
 CONTEXTS = 10
 
@@ -27,7 +27,9 @@ MIXED = [[0.9, 1.0] if place % 2 else [0.99, 0.9] for place in range(CONTEXTS)]
 
 
 def test_a_row_is_the_best_of_the_first_answers():
-    assert best_of([[0.2, 0.9, 0.5], [0.3, 0.1, 1.0]], 2) == [0.9, 0.3]
+    answers = case([[0.2, 0.9, 0.5, 0.1], [0.3, 0.1, 0.2, 1.0]], [[0.5]] * 2)
+    assert [point["values"] for point in rows(answers)["diffuser + gradient_ascent"]] == [
+        [0.2, 0.3], [0.9, 0.3], [0.9, 1.0]]
     one = row(2, 12.3456, [1.0, 0.5, 0.9995, 0.0])
     assert one["milliseconds"] == 12.3
     assert one["utility_ratio_mean"] == pytest.approx(0.624875)
