@@ -1,4 +1,4 @@
-"""Reading a dataset as batches of episodes, in order and with bounded memory: what every way out of the house needs."""
+"""Reading a dataset as batches of episodes, in order and with bounded memory; used by all exports and by merging."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def export_npz(store: TrajectoryStore, path: Path, split: str | None = None, lim
         store: the dataset.
         path: the file; it is replaced where it exists, and appears only when it is whole.
         split: "train", "validation" or "test"; None for all.
-        limit: only the first so many episodes.
+        limit: at most this many episodes, the first ones.
         report: told how many arrays are written.
 
     Raises:
@@ -152,7 +152,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 
 def _write_rows(sink: IO[bytes], parts: Iterator[Array], rows: int) -> None:
-    """Write an .npy of so many rows, given as parts one after another."""
+    """Write an .npy with this number of rows, which come in consecutive parts."""
     for index, part in enumerate(parts):
         if not index:
             header = {"descr": np.lib.format.dtype_to_descr(part.dtype), "fortran_order": False,

@@ -48,7 +48,7 @@ def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path],
         dry_run: make the publication in a temporary folder only, to know its files and bytes.
 
     Raises:
-        ParameterError: `to` is no such name, or a folder that holds something else.
+        ParameterError: `to` is neither, or a folder that holds something else.
         StorageError: the disk is full or read-only, or the hub refuses.
     """
     repository = repository_of(to)
@@ -71,7 +71,7 @@ def repository_of(to: str) -> str | None:
     """Return OWNER/NAME of hub:OWNER/NAME, or None for a folder.
 
     Raises:
-        ParameterError: there is no such name of a repository, or no name at all.
+        ParameterError: not a valid name of a repository, or empty.
     """
     if not to.startswith(HUB):
         if not to:
@@ -79,7 +79,7 @@ def repository_of(to: str) -> str | None:
         return None
     repository = to.removeprefix(HUB)
     if not REPOSITORY.fullmatch(repository) or any(mark in repository for mark in ("--", "..")):
-        raise ParameterError(f"--to {to}: no name of a repository. Give hub:OWNER/NAME, each of letters, digits, "
+        raise ParameterError(f"--to {to}: not the name of a repository. Give hub:OWNER/NAME, each of letters, digits, "
                              "'-', '_' and '.', such as hub:my-group/aign-power.")
     return repository
 
@@ -99,8 +99,9 @@ def check_folder(folder: Path, kind: Kind, sources: Sequence[Path]) -> None:
     try:
         read(folder, kind, deep=False)
     except AignError as problem:
-        raise ParameterError(f"--to {folder}: exists and is no intact published {kind}, so it is not replaced "
-                             f"({problem}) Choose another folder, or move this one away.") from None
+        raise ParameterError(f"--to {folder}: exists and is not an intact published {kind} "
+                             f"({str(problem).rstrip('.')}), so it is not replaced. Choose another "
+                             "folder, or move this one away.") from None
     if any((folder / name).exists() for name in manifest.CLIENTS):
         raise ParameterError(f"--to {folder}: holds files of git or of the hub's client, so it is not replaced. "
                              "Publish to another folder and copy the files, or use --to hub:OWNER/NAME.")
@@ -118,7 +119,7 @@ def check_new(folder: Path, digest: str) -> None:
         manifest.check(folder, deep=False)
         if manifest.read(folder / manifest.NAME).digest == digest:
             return
-    raise ParameterError(f"--to {folder}: exists and is another dataset or something else, so it is not replaced. "
+    raise ParameterError(f"--to {folder}: exists but is not this dataset, so it is not replaced. "
                          "Choose another folder, or move this one away.")
 
 
@@ -129,8 +130,8 @@ def check_dataset(folder: Path) -> None:
         ParameterError: the folder holds something else.
     """
     if not _vacant(folder) and not ((folder / "meta" / "info.json").is_file() and (folder / manifest.NAME).is_file()):
-        raise ParameterError(f"--to {folder}: exists and is no dataset, so it is not replaced. Choose another folder, "
-                             "or move this one away.")
+        raise ParameterError(f"--to {folder}: exists but is not a dataset, so it is not replaced. Choose another "
+                             "folder, or move this one away.")
 
 
 def _vacant(folder: Path) -> bool:

@@ -109,14 +109,14 @@ class MergedContexts:
         """Return which context (E,) each episode of a dataset has.
 
         Raises:
-            DatasetError: an episode's context is not the one that its id stands for.
+            DatasetError: an episode's context is not the one that its id has in the dataset.
         """
         ids, which = self.of[dataset]
         places: Array = which[np.searchsorted(ids, episodes.context_id)]
         wrong = (self.values[places].view(np.uint32) != episodes.context.view(np.uint32)).any(axis=1)
         if wrong.any():
-            raise DatasetError(f"context_id {episodes.context_id[wrong.argmax()]} stands for different contexts in one "
-                               "dataset. Verify it (`aign dataset verify`) and make it again.")
+            raise DatasetError(f"context_id {episodes.context_id[wrong.argmax()]} has several different contexts in "
+                               "one dataset. Check it with `aign dataset verify`, then make it again.")
         return places
 
 
