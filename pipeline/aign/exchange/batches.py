@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
+from aign.errors import DatasetError
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import Episodes
 
@@ -26,9 +27,11 @@ def chosen_rows(store: TrajectoryStore, split: str | None = None, limit: int | N
     """Return the rows (b,) of a split, or of all, in order; only the first `limit` where that is given.
 
     Raises:
-        DatasetError: no such split.
+        DatasetError: no such split, or no episode in it.
     """
     rows = store.rows(split)
+    if not len(rows):
+        raise DatasetError(f"{store.folder}: no episode of split {split}. Export another split, or all.")
     return rows if limit is None else rows[:limit]
 
 

@@ -105,8 +105,6 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
     except ImportError:
         raise DatasetError(MISSING) from None
     rows = chosen_rows(store, split, limit)
-    if not len(rows):
-        raise DatasetError(f"{store.folder}: no episode of split {split}. Export another split, or all.")
     name = dataset_id(store, split)
     _check_replaceable(root / name)
     spec = _environment(store.scenario)
