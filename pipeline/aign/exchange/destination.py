@@ -33,7 +33,7 @@ class PublishResult:
     place: str
     files: dict[str, int]
     digest: str
-    dry: bool
+    dry: bool = False
 
 
 def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path], None],
@@ -57,11 +57,9 @@ def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path],
     else:
         check_folder(Path(to), kind, sources)
     if repository is None and not dry_run:
-        with building(Path(to)) as aside:
-            return _finish(aside, to, fill, False)
+        return _built(Path(to), to, fill)
     with _temporary() as folder:
-        with building(folder) as aside:
-            result = _finish(aside, to, fill, dry_run)
+        result = replace(_built(folder, to, fill), dry=dry_run)
         if repository is not None and not dry_run:
             return replace(result, place=hub.upload(folder, repository, kind))
         return result
@@ -99,9 +97,7 @@ def check_folder(folder: Path, kind: Kind, sources: Sequence[Path]) -> None:
     try:
         read(folder, kind, deep=False)
     except AignError as problem:
-        raise ParameterError(f"--to {folder}: exists and is not an intact published {kind} "
-                             f"({str(problem).rstrip('.')}), so it is not replaced. Choose another "
-                             "folder, or move this one away.") from None
+        raise _not_replaced(folder, f"an intact published {kind} ({str(problem).rstrip('.')})") from None
     if any((folder / name).exists() for name in manifest.CLIENTS):
         raise ParameterError(f"--to {folder}: holds files of git or of the hub's client, so it is not replaced. "
                              "Publish to another folder and copy the files, or use --to hub:OWNER/NAME.")
@@ -119,8 +115,7 @@ def check_new(folder: Path, digest: str) -> None:
         manifest.check(folder, deep=False)
         if manifest.read(folder / manifest.NAME).digest == digest:
             return
-    raise ParameterError(f"--to {folder}: exists but is not this dataset, so it is not replaced. "
-                         "Choose another folder, or move this one away.")
+    raise _not_replaced(folder, "this dataset")
 
 
 def check_dataset(folder: Path) -> None:
@@ -130,8 +125,12 @@ def check_dataset(folder: Path) -> None:
         ParameterError: the folder holds something else.
     """
     if not _vacant(folder) and not ((folder / "meta" / "info.json").is_file() and (folder / manifest.NAME).is_file()):
-        raise ParameterError(f"--to {folder}: exists but is not a dataset, so it is not replaced. Choose another "
-                             "folder, or move this one away.")
+        raise _not_replaced(folder, "a dataset")
+
+
+def _not_replaced(folder: Path, what: str) -> ParameterError:
+    return ParameterError(f"--to {folder}: exists but is not {what}, so it is not replaced. Choose another folder, or "
+                          "move this one away.")
 
 
 def _vacant(folder: Path) -> bool:
@@ -152,9 +151,9 @@ def _temporary() -> Iterator[Path]:
                            "disk space, or set TMPDIR to a writable folder.") from error
 
 
-def _finish(folder: Path, to: str, fill: Callable[[Path], None], dry: bool) -> PublishResult:
-    fill(folder)
-    files = manifest.check(folder, deep=False)
-    sizes = {name: int(entry["bytes"]) for name, entry in files.items()}
-    sizes[manifest.NAME] = (folder / manifest.NAME).stat().st_size
-    return PublishResult(to, dict(sorted(sizes.items())), manifest.read(folder / manifest.NAME).digest, dry)
+def _built(folder: Path, to: str, fill: Callable[[Path], None]) -> PublishResult:
+    with building(folder) as aside:
+        fill(aside)
+        sizes = {name: int(entry["bytes"]) for name, entry in manifest.check(aside, deep=False).items()}
+        sizes[manifest.NAME] = (aside / manifest.NAME).stat().st_size
+        return PublishResult(to, dict(sorted(sizes.items())), manifest.read(aside / manifest.NAME).digest)

@@ -124,7 +124,10 @@ def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
     np.maximum.at(split, which, every.split)
     ids = _identifiers(every.ids, which, len(values))
     ends = np.cumsum([len(claim.ids) for claim in claims])[:-1]
-    of = [_by_id(claim.ids, places) for claim, places in zip(claims, np.split(which, ends), strict=True)]
+    of = []
+    for claim, places in zip(claims, np.split(which, ends), strict=True):
+        distinct_ids, first = np.unique(claim.ids, return_index=True)
+        of.append((distinct_ids, places[first]))
     reference, optimum = _reference_utilities(every, which, values, scenario)
     return MergedContexts(
         ids=ids, values=values, split=split, reference=reference, optimum=optimum, of=of,
@@ -135,11 +138,6 @@ def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
 def _joined(claims: Sequence[Claims]) -> Claims:
     return Claims(*(np.concatenate([getattr(claim, name) for claim in claims])
                     for name in Claims.__dataclass_fields__))
-
-
-def _by_id(ids: Array, which: Array) -> tuple[Array, Array]:
-    distinct_ids, first = np.unique(ids, return_index=True)
-    return distinct_ids, which[first]
 
 
 def _identifiers(claimed: Array, which: Array, size: int) -> Array:

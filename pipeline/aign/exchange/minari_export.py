@@ -106,7 +106,9 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
         raise DatasetError(MISSING) from None
     rows = chosen_rows(store, split, limit)
     name = dataset_id(store, split)
-    _check_replaceable(root / name)
+    if (root / name).exists() and not (root / name / "data" / "metadata.json").is_file():
+        raise DatasetError(f"{root / name}: exists but is not a Minari dataset, so it is not replaced. Choose another "
+                           "folder, or move this one away.")
     spec = _environment(store.scenario)
     observation_space = environments.observation_space(store.scenario)
     action_space = environments.action_space(store.scenario)
@@ -128,12 +130,6 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
             raise StorageError(f"{root / name}: cannot be written ({error}). Free some disk space or choose another "
                                "folder.") from error
     return MinariExport(name, len(rows), sum(replayable))
-
-
-def _check_replaceable(folder: Path) -> None:
-    if folder.exists() and not (folder / "data" / "metadata.json").is_file():
-        raise DatasetError(f"{folder}: exists but is not a Minari dataset, so it is not replaced. Choose another "
-                           "folder, or move this one away.")
 
 
 def _environment(scenario: Scenario[Any]) -> EnvSpec:
