@@ -153,7 +153,7 @@ def test_a_parameter_file_elsewhere_can_be_named(untouched, tmp_path):
     (("--count", "1000000000"), ("count = 1000000000",)),
     (("--preset", "ladder", "--context", "context.json"), ("give one of them",)),
     (("--context", "none.json"), ("none.json", "missing")),
-    (("--save", "."), ("--save .", "names no file")),
+    (("--save", "."), ("--save .", "does not name a file")),
     (("--users", "3"), ("Scenario water-filling: users", "Parameters: channels")),
     (("--set", "channels=3"), ("no model for water-filling, channels=3", "models/water-4")),
     (("--set", "channels"), ("--set channels", "NAME=VALUE")),

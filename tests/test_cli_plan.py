@@ -63,7 +63,7 @@ def test_two_layers_light_fibres_under_lightpaths(folder):
     (("missing.json",), "no such file"),
     (("square.json", "--traffic", "none.csv"), "none.csv: no such file"),
     (("square.json", "--layers", "2", "--risks", "nodes"), "Leave --installed and --risks out"),
-    (("square.json", "--installed", "square.json"), "no plan of this network"),
+    (("square.json", "--installed", "square.json"), "not a plan of this network"),
 ])
 def test_what_cannot_be_planned_is_one_clear_error(folder, arguments, said):
     outcome = aign("plan", *arguments)

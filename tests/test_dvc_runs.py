@@ -102,6 +102,6 @@ def test_a_block_left_out_is_named_before_a_stage_takes_its_time(tmp_path):
     block = {name: value for name, value in PARAMS["variants"][VARIANT].items() if name not in ("train", "sample")}
     clone = make_clone(tmp_path, {**PARAMS, "variants": {VARIANT: block}})
     said = clone.dvc("repro", fails=True)
-    assert f"variants.{VARIANT} does not say train, sample" in said
+    assert f"variants.{VARIANT} lacks train, sample" in said
     assert "`train: {}`" in said
     assert not (clone.folder / "data/trajectories").exists()

@@ -161,7 +161,7 @@ def test_what_dvc_tracks_must_be_written_out():
     Params.model_validate(whole).check_tracked("a")
     for block in ("collect", "train", "sample", "evaluate"):
         less = {name: value for name, value in whole["variants"]["a"].items() if name != block}
-        with pytest.raises(ParameterError, match=f"variants.a does not say {block}, which DVC tracks"):
+        with pytest.raises(ParameterError, match=f"variants.a lacks {block}, which DVC tracks"):
             Params.model_validate({**whole, "variants": {"a": less}}).check_tracked("a")
-    with pytest.raises(ParameterError, match="base does not say seed, device, which DVC tracks"):
+    with pytest.raises(ParameterError, match="base lacks seed, device, which DVC tracks"):
         Params.model_validate({**whole, "base": {"threads": 1}}).check_tracked("a")

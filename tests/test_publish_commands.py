@@ -41,7 +41,8 @@ def test_a_dry_run_says_what_would_be_written_and_writes_nothing(tmp_path):
     (("publish", "dataset", str(VERSIONS[1]), "--to", "hub:me"), "hub:OWNER/NAME"),
     (("publish", "model", "nothing", "--to", "out"), "nothing: no such model folder"),
     (("publish", "model", str(VERSIONS[1]), "--to", "out"), "no model_index.json in it"),
-    (("dataset", "import", str(VERSIONS[1]), "--to", "out"), "no meta/publication.json"),
+    (("dataset", "import", str(VERSIONS[1]), "--to", "out"),
+     "not a published dataset (meta/publication.json is missing)"),
     (("dataset", "import", "x", "--to", "out", "--scenario", "power-allocation"), "are for logs: give --mapping"),
     (("dataset", "import", "x.csv", "--to", "out", "--mapping", "m.yaml"), "needs --mapping and --scenario"),
     (("dataset", "import", "x.csv", "--to", "out", "--mapping", "m.yaml", "--scenario", "power-allocation", "--config",
@@ -72,7 +73,7 @@ def test_a_log_never_takes_the_place_of_something_else(tmp_path):
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
     done = aign("dataset", "import", "x.csv", "--to", "home", "--mapping", "m.yaml", "--scenario", "power-allocation")
     assert done.code == 2
-    assert "exists and is no dataset" in done.err
+    assert "exists but is not a dataset" in done.err
 
 
 def test_a_log_goes_to_the_importer_with_its_scenario(tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ MAX_PROBLEMS = 5
 MAX_DEPTH = 20
 """Levels of nesting; a YAML file may contain itself through an alias."""
 MAX_VALUES = 1_000_000
-"""Values of one file, each alias counted with all it stands for: few lines of aliases can stand for billions."""
+"""Values of one file, each alias counted with all that it repeats: a few lines of aliases can repeat billions."""
 MAX_MESSAGE = 300
 KINDS = "tag:yaml.org,2002:"
 
@@ -99,7 +99,7 @@ def load(path: Path, model: type[ModelT], error: type[AignError]) -> ModelT:
         raise error(f"{path}: must contain the blocks {', '.join(model.model_fields)}; given {reprlib.repr(content)}.")
     for count, (place, problem) in enumerate(_values(content)):
         if count == MAX_VALUES:
-            raise error(f"{path}: more than {MAX_VALUES:,} values, counting each alias with all it stands for.")
+            raise error(f"{path}: more than {MAX_VALUES:,} values, counting each alias with all that it repeats.")
         if problem:
             raise error(f"{path}: {place}: given {problem}; allowed: text, finite numbers, true and false, and lists "
                         "and mappings of these, none inside itself.")

@@ -70,7 +70,7 @@ class StorageError(AignError):
 
 
 class SolverError(AignError):
-    """A solver gave up on a problem that has a solution, so there is no result to rely on.
+    """A solver stopped without a result on a problem that has a solution, so there is nothing to rely on.
 
     Change the seed or the parameters slightly, and report the message if it occurs again.
     """

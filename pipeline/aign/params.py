@@ -86,7 +86,7 @@ class Variant(Settings):
         """
         wanted = self.create_scenario().spec()
         if stored.spec() != wanted:
-            raise ParameterError(f"{folder}: made for {stored.spec()}, but the parameters say {wanted}. Run the "
+            raise ParameterError(f"{folder}: made for {stored.spec()}, but params.yaml has {wanted}. Run the "
                                  f"earlier stages again ({REPRODUCE}).")
 
 
@@ -146,14 +146,14 @@ class Params(Settings):
         for place, block, tracked in (("base", self.base, TRACKED_BASE),
                                       (f"{group}.{name}", variant, variant.model_dump())):
             if missing := [field for field in tracked if field not in block.model_fields_set]:
-                raise ParameterError(f"params.yaml: {place} does not say {', '.join(missing)}, which DVC tracks. Write "
-                                     "a block as `train: {}`, a value of `base` as `device: auto`, for the defaults.")
+                raise ParameterError(f"params.yaml: {place} lacks {', '.join(missing)}, which DVC tracks. For the "
+                                     "defaults write a block as `train: {}`, a value of `base` as `device: auto`.")
 
 
 def load(path: str | Path = FILE) -> Params:
     """Read and check a parameter file.
 
     Raises:
-        ParameterError: with the file, the dotted path of each value at fault, the value, and what is allowed.
+        ParameterError: with the file, the dotted path of each invalid value, the value, and what is allowed.
     """
     return checked_yaml.load(Path(path), Params, ParameterError)

@@ -46,7 +46,7 @@ def check(params: Params, path: Path, running: str | None = None) -> None:
         running: the variant whose stage is to be run.
 
     Raises:
-        ParameterError: the dotted place of each value at fault, the value, and what is allowed.
+        ParameterError: the dotted place of each invalid value, the value, and what is allowed.
     """
     problems = Problems()
     with problems.at("base.device: "):

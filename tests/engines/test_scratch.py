@@ -56,7 +56,7 @@ def test_code_version_follows_the_sources_of_the_rooms_only(tmp_path, monkeypatc
     changed = code_version("scenarios")
     (room / "one.py").rename(room / "two.py")
     assert len({before, changed, code_version("scenarios")}) == 3
-    with pytest.raises(ValueError, match="no room 'agent'"):
+    with pytest.raises(ValueError, match="no part 'agent'"):
         code_version("agent")
 
 
@@ -120,7 +120,7 @@ def test_a_second_run_waits_until_the_first_ends(tmp_path):
     first = run(HOLD, tmp_path, "key", 60)
     assert first.stdout.readline() == "holding\n"
     second = run(HOLD, tmp_path, "another", 0)
-    assert "waits for another run" in second.stdout.readline()
+    assert "waiting for another run" in second.stdout.readline()
     assert second.poll() is None
     first.kill()
     assert first.wait() == -signal.SIGKILL

@@ -48,7 +48,7 @@ def test_a_publication_replaces_an_earlier_one_only(tmp_path):
     done = destination.publish(str(out), "dataset", [], fill_with("two"))
     assert (out / "README.md").read_text() == "two"
     assert done.files == {name: len(data) for name, data in tree(out).items()}
-    with pytest.raises(ParameterError, match="is no intact published model"):
+    with pytest.raises(ParameterError, match="is not an intact published model"):
         destination.publish(str(out), "model", [], fill_with("three", "model"))
     (out / "notes.txt").write_text("mine")
     with pytest.raises(ParameterError, match=r"notes\.txt: foreign"):
@@ -102,5 +102,5 @@ def test_a_dataset_may_only_take_the_place_of_a_dataset(tmp_path):
     (tmp_path / "home").mkdir()
     destination.check_dataset(tmp_path / "home")
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
-    with pytest.raises(ParameterError, match="exists and is no dataset"):
+    with pytest.raises(ParameterError, match="exists but is not a dataset"):
         destination.check_dataset(tmp_path / "home")

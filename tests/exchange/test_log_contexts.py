@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.errors import DatasetError
-from aign.exchange.logs.contexts import contexts_of, different, split_of
+from aign.exchange.logs.contexts import contexts_of, split_of
 from aign.exchange.logs.mapping import SplitShares
+from aign.exchange.merge_contexts import distinct_rows
 from aign.trajectories.schema import SPLITS
 
 PATH = Path("log.csv")
@@ -17,10 +18,10 @@ PATH = Path("log.csv")
 @given(st.lists(st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32)), min_size=1, max_size=12))
 def test_equal_values_are_one_context(rows):
     values = np.array(rows, dtype=np.float32)
-    distinct, which = different(values)
+    distinct, which = distinct_rows(values)
     assert np.array_equal(distinct[which].view(np.uint32), values.view(np.uint32))
     assert len(distinct) == len({value.tobytes() for value in values})
-    assert np.array_equal(different(values[::-1])[0].view(np.uint32), distinct.view(np.uint32))
+    assert np.array_equal(distinct_rows(values[::-1])[0].view(np.uint32), distinct.view(np.uint32))
 
 
 @given(st.integers(3, 200), st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.25, 0.25), (0.9, 0.0, 0.1), (1.0, 0.0, 0.0)]),

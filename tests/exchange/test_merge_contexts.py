@@ -115,9 +115,9 @@ def test_a_dataset_without_the_file_claims_those_of_its_episodes(tmp_path, scena
     assert np.isnan(found.optimum).all()
 
 
-def test_an_id_that_stands_for_two_contexts_is_refused(store, scenario):
+def test_an_id_of_two_contexts_is_refused(store, scenario):
     part = next(batches(store, chosen_rows(store)))
     part.context[1] = part.context[0]
     found = merged([claims_of(store)], scenario)
-    with pytest.raises(DatasetError, match="stands for different contexts"):
+    with pytest.raises(DatasetError, match="has several different contexts"):
         found.places(0, part)

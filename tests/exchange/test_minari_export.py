@@ -190,7 +190,7 @@ def test_the_command_exports_and_says_how_to_open(folder, tmp_path, load):
     said = aign("dataset", "export", folder, "--as", "minari", "--to", tmp_path, "--split", "train", "--episodes", 3)
     assert said.code == 0, said.err
     assert "minari.load_dataset('aign/water-train-v0')" in said.out
-    assert "3 of 3 episodes are given again" in said.out
+    assert "the recovered environment reproduces 3 of 3 episodes" in said.out
     assert len(load("aign/water-train-v0")) == 3
 
 

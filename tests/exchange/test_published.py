@@ -109,7 +109,7 @@ def test_any_flipped_bit_and_any_lost_file_is_found_and_named(copy, tmp_path):
 
 
 def test_a_local_store_is_no_published_folder(tmp_path):
-    with pytest.raises(DatasetError, match=r"no meta/publication\.json in it"):
+    with pytest.raises(DatasetError, match=r"not a published dataset \(meta/publication\.json is missing"):
         import_published(VERSIONS[1], tmp_path / "back")
     with pytest.raises(DatasetError, match="no such folder"):
         import_published(tmp_path / "nothing", tmp_path / "back")
@@ -152,7 +152,7 @@ def test_an_import_may_be_repeated_but_destroys_nothing(folder, tmp_path):
     import_published(folder, tmp_path / "back", "version-2")
     import_published(folder, tmp_path / "back", "version-2")
     assert tree(tmp_path / "back") == tree(VERSIONS[1])
-    with pytest.raises(ParameterError, match="exists and is another dataset"):
+    with pytest.raises(ParameterError, match="exists but is not this dataset"):
         import_published(folder, tmp_path / "back", "version-1")
     assert tree(tmp_path / "back") == tree(VERSIONS[1])
     (tmp_path / "home").mkdir()

@@ -38,7 +38,7 @@ def scenarios(
 
 
 def main() -> None:
-    """Run the command line; an error the user can mend is one message and exit status 2, without a traceback."""
+    """Run the command line; an `AignError` is one message and exit status 2, without a traceback."""
     for stream in (sys.stdout, sys.stderr):  # where one lacks a character, a question mark takes its place
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -68,7 +68,8 @@ def import_(
                                              "(also with .gz) or .parquet.")],
     to: Annotated[Path, typer.Option(help="The dataset folder to make, such as data/trajectories/power-20.")],
     config: Annotated[str | None, typer.Option(help="Which configuration of a published dataset.")] = None,
-    mapping: Annotated[Path | None, typer.Option(help="YAML file that says what the columns of a log mean.")] = None,
+    mapping: Annotated[Path | None, typer.Option(help="YAML file that maps the columns of a log to the "
+                                                     "scenario's features.")] = None,
     scenario: Annotated[str | None, typer.Option(help="The scenario of a log, such as power-allocation.")] = None,
     set_: ScenarioParameters = None,
     trust_code: TrustCode = False,
@@ -120,7 +121,7 @@ def export(
                                                   "convention of D4RL.")],
     to: Annotated[Path, typer.Option(help="minari: the folder of Minari datasets; npz: the file.")],
     split: Annotated[str | None, typer.Option(help="train, validation or test; all by default.")] = None,
-    episodes: Annotated[int | None, typer.Option(help="Only the first so many episodes.", min=1)] = None,
+    episodes: Annotated[int | None, typer.Option(help="At most this many episodes, the first ones.", min=1)] = None,
     author: Annotated[str | None, typer.Option(help="minari: who made the dataset.")] = None,
     email: Annotated[str | None, typer.Option(help="minari: where to reach the author.")] = None,
     code_permalink: Annotated[str | None, typer.Option(help="minari: address of the code that made it.")] = None,
@@ -146,8 +147,8 @@ def export(
         with counted(title, "episodes") as report:
             made = export_minari(store, to, split, episodes, Provenance(author, email, code_permalink), report)
         messages.made(title, to / made.dataset_id)
-        messages.say(title, f"{made.replayable} of {made.episodes} episodes are given again by the recovered "
-                           "environment; `replayable` in an episode's metadata says which")
+        messages.say(title, f"the recovered environment reproduces {made.replayable} of {made.episodes} episodes; "
+                           "`replayable` in an episode's metadata marks them")
         messages.say(title, f"open it with MINARI_DATASETS_PATH={to.resolve()} and "
                            f"minari.load_dataset({made.dataset_id!r})")
 

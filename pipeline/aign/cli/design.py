@@ -25,12 +25,12 @@ def design(
     preset: Annotated[str | None, typer.Option(help="A context the scenario knows by name.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of a drawn context and of the generator.", min=0,
                                       max=2**31 - 1)] = 0,
-    spread: Annotated[int | None, typer.Option(help="Show only this many good designs, as different as can be.",
+    spread: Annotated[int | None, typer.Option(help="Show only this many good designs, as different as possible.",
                                                min=1)] = None,
     save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png and PATH-why.png.")] = None,
     trust_code: TrustCode = False,
 ) -> None:
-    """Generate, verify, rank and explain designs for one request; say why where none can be."""
+    """Generate, verify, rank and explain designs for one request, or explain why none is feasible."""
     from aign.designs.answer import answer
     from aign.designs.baselines import training_designs
     from aign.designs.requests import Request
@@ -38,7 +38,7 @@ def design(
     from aign.scenarios.core.registry import assigned
 
     if save is not None and not save.name:
-        raise StorageError(f"--save {save}: names no file. Give a path such as designs/green, without ending.")
+        raise StorageError(f"--save {save}: does not name a file. Give a path such as designs/green, without ending.")
     parameters = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
     pipeline = store.serving(store.load(model, trust_code), parameters) if model is not None else \
         store.find(Path("models"), scenario, parameters, trust_code, lambda: how_to_train(scenario, parameters))
@@ -55,7 +55,7 @@ def design(
 
 
 def how_to_train(scenario: str, parameters: Mapping[str, Any]) -> str:
-    """Return in words how to come by a model for a scenario with these parameters."""
+    """Return a sentence on how to get a model for a scenario with these parameters."""
     from aign import checkout, params
 
     try:

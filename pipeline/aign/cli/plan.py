@@ -30,7 +30,8 @@ def plan(
                                          max=1.0)] = 1.0,
     layers: Annotated[int, typer.Option(help="1: IP links are fibres; 2: lightpaths over fibres.", min=1,
                                         max=2)] = 1,
-    paths: Annotated[int, typer.Option(help="Two layers: lightpaths over so many paths of each pair.", min=0)] = 1,
+    paths: Annotated[int, typer.Option(help="Two layers: candidate paths per pair of nodes for lightpaths.",
+                                       min=0)] = 1,
     installed: Annotated[Path | None, typer.Option(help="JSON file of `--save`: plan the changes to that network.",
                                                    )] = None,
     gap: Annotated[float, typer.Option(help="Relative gap at which the search may stop.", min=0.0, max=1.0)] = 0.0,
@@ -54,8 +55,8 @@ def plan(
         lightpaths = two_layers.candidates(topology, paths)
         problem, exempt = two_layers.instance(topology, demand, 0.8 * unit, lightpaths, share=share), ()
         names = [*lightpaths.names(topology), *(f"fibre {topology.link_name(link)}" for link in range(topology.links))]
-    standing = _installed(installed, names) if installed is not None else None
-    result = _solved(problem, standing, Limits(gap, rounds), _report(network))
+    current = _installed(installed, names) if installed is not None else None
+    result = _solved(problem, current, Limits(gap, rounds), _report(network))
     _show(network, result, names, exempt)
     if save is not None:
         modules = {name: int(value) for name, value in zip(names, result["plan"], strict=True) if value}
@@ -89,23 +90,23 @@ def _installed(path: Path, names: list[str]) -> Floats:
     stored = read_json(path, ParameterError)
     modules = stored.get("modules") if isinstance(stored, dict) else None
     if not isinstance(modules, dict) or not set(modules) <= set(names):
-        raise ParameterError(f"{path}: no plan of this network. Give a file that `aign plan --save` wrote for it.")
+        raise ParameterError(f"{path}: not a plan of this network. Give a file that `aign plan --save` wrote for it.")
     return np.array([float(modules.get(name, 0)) for name in names])
 
 
-def _solved(problem: Instance, standing: Floats | None, limits: Any,
+def _solved(problem: Instance, current: Floats | None, limits: Any,
             report: Callable[[Progress], None]) -> dict[str, Any]:
-    """Return the plan, its cost and bound, and the steps to it where a network stands."""
+    """Return the plan, its cost and bound, and the steps to it from the installed network."""
     from aign.scenarios.ip_optical_planning import changes
     from aign.scenarios.ip_optical_planning.solver.search import Search
 
-    if standing is None:
+    if current is None:
         answer = Search(problem, limits).run(report)
         if answer.plan is None:
             raise ParameterError("No survivable plan was found within the rounds. Allow more: --rounds.")
         return {"plan": answer.plan, "cost": answer.cost, "bound": answer.bound, "steps": []}
-    change = changes.cheapest(problem, standing, limits=limits, report=report)
-    ordered = changes.steps(problem, standing, change.plan)
+    change = changes.cheapest(problem, current, limits=limits, report=report)
+    ordered = changes.steps(problem, current, change.plan)
     return {"plan": change.plan, "cost": change.cost, "bound": change.bound,
             "steps": [{"link": step.link, "modules": step.modules, "cost": step.cost, "carries": step.carries}
                       for step in ordered]}

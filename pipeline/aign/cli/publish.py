@@ -17,8 +17,8 @@ app = typer.Typer(no_args_is_help=True, help="Publish datasets and models, into 
 
 To = Annotated[str, typer.Option("--to", help="A folder, or hub:OWNER/NAME; the hub's token comes from HF_TOKEN or "
                                               "`hf auth login`.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be written or uploaded, and write nothing "
-                                                        "there.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written or uploaded, without "
+                                                        "doing it.")]
 Datasets = Annotated[list[Path], typer.Argument(help="Dataset folders; each becomes a configuration with the name of "
                                                      "its folder.")]
 

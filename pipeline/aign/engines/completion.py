@@ -18,7 +18,7 @@ REMEDY = "Run the command again."
 
 
 def write(marker: Path, files: Iterable[Path], **content: Any) -> None:
-    """Write a completion marker, whole or not at all.
+    """Write a completion marker atomically.
 
     Args:
         marker: the JSON file to write.

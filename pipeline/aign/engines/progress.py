@@ -24,7 +24,7 @@ from aign.engines import messages
 
 PLAIN_LINE_SECONDS = 10.0
 RATE_SECONDS = 120.0
-"""Rates are of the last so many seconds, not since the start: a resumed job begins far from zero."""
+"""Seconds over which rates are averaged, not since the start: a resumed job begins far from zero."""
 
 
 class RateColumn(ProgressColumn):

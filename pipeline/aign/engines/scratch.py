@@ -53,20 +53,20 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form, so it cannot be part of a fingerprint.")
 
 
-def code_version(*rooms: str) -> str:
-    """Return a hash of the sources of the named rooms (sub-folders, or modules without `.py`) and of library versions.
+def code_version(*parts: str) -> str:
+    """Return a hash of the sources of parts of aign (sub-folders, or modules without `.py`) and of library versions.
 
     Raises:
-        ValueError: there is no such room.
+        ValueError: there is no such package or module.
     """
     digest = hashlib.sha256(sys.version.encode())
     for library in LIBRARIES:
         digest.update(f"{library} {version(library)}\n".encode())
-    for room in sorted(rooms):
-        sources = sorted(path for kind in SOURCES for path in (PACKAGE / room).rglob(kind)) or [PACKAGE / f"{room}.py"]
+    for part in sorted(parts):
+        sources = sorted(path for kind in SOURCES for path in (PACKAGE / part).rglob(kind)) or [PACKAGE / f"{part}.py"]
         for source in sources:
             if not source.is_file():
-                raise ValueError(f"{PACKAGE} has no room {room!r}.")
+                raise ValueError(f"{PACKAGE} has no part {part!r}.")
             digest.update(f"{source.relative_to(PACKAGE).as_posix()} {source.stat().st_size}\n".encode())
             digest.update(source.read_bytes())
     return digest.hexdigest()
@@ -103,7 +103,7 @@ def _held(lock: FileLock, title: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        messages.say(title, f"waits for another run of the same stage to end ({lock.lock_file} is held)")
+        messages.say(title, f"waiting for another run of the same stage to end (lock file {lock.lock_file})")
         lock.acquire()
     try:
         yield

@@ -1,1 +1,1 @@
-"""What goes in and out of the house: datasets and models published, imported, exported, merged."""
+"""Publishing, importing, exporting and merging datasets and models."""

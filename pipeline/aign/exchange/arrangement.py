@@ -62,7 +62,7 @@ def totals(arrangements: Sequence[Arrangement]) -> Mapping[str, int]:
 
 
 def save(path: Path, arrangements: Sequence[Arrangement]) -> None:
-    """Write the arrangement of all shards, in their order; whole or not at all.
+    """Write the arrangement of all shards, in their order, atomically.
 
     Raises:
         StorageError: the disk is full or read-only.

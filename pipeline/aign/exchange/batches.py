@@ -1,4 +1,4 @@
-"""Reading a dataset as batches of episodes, in order and with bounded memory: what every way out of the house needs."""
+"""Reading a dataset as batches of episodes, in order and with bounded memory; used by all exports and by merging."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
+from aign.errors import DatasetError
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.schema import Episodes
 
@@ -26,9 +27,11 @@ def chosen_rows(store: TrajectoryStore, split: str | None = None, limit: int | N
     """Return the rows (b,) of a split, or of all, in order; only the first `limit` where that is given.
 
     Raises:
-        DatasetError: no such split.
+        DatasetError: no such split, or no episode in it.
     """
     rows = store.rows(split)
+    if not len(rows):
+        raise DatasetError(f"{store.folder}: no episode of split {split}. Export another split, or all.")
     return rows if limit is None else rows[:limit]
 
 

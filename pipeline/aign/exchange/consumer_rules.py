@@ -42,7 +42,7 @@ def check_spaces(scenario: Scenario[Any], folder: Path, rows: Array, observation
         length: (E,) steps taken; what comes after is not looked at.
 
     Raises:
-        DatasetError: with the row of the episode, the step at fault, its value and the space.
+        DatasetError: with the row of the episode, the invalid step, its value and the space.
     """
     for name, values, space, extra in (("observation", observations, environments.observation_space(scenario), 1),
                                        ("action", actions, environments.action_space(scenario), 0)):

@@ -54,7 +54,7 @@ def export_npz(store: TrajectoryStore, path: Path, split: str | None = None, lim
         store: the dataset.
         path: the file; it is replaced where it exists, and appears only when it is whole.
         split: "train", "validation" or "test"; None for all.
-        limit: only the first so many episodes.
+        limit: at most this many episodes, the first ones.
         report: told how many arrays are written.
 
     Raises:
@@ -65,9 +65,11 @@ def export_npz(store: TrajectoryStore, path: Path, split: str | None = None, lim
     if path.suffix != ".npz":
         raise DatasetError(f"{path}: numpy knows such a file by its name; give a path that ends in .npz.")
     rows = chosen_rows(store, split, limit)
-    if not len(rows):
-        raise DatasetError(f"{store.folder}: no episode of split {split}. Export another split, or all.")
-    _check(store, rows)
+    for part in row_parts(store, rows):
+        observations, actions, length = (store.gather(name, part).numpy()
+                                         for name in ("observations", "actions", "length"))
+        check_spaces(store.scenario, store.folder, part.numpy(), observations,
+                     exported_actions(store.scenario, actions), length)
     steps = int(store.gather("length", rows).sum())
     texts = {name: store.strings(name) for name in TEXTS}
     keys = _keys([*PER_EPISODE, *(label.name for label in store.scenario.labels)])
@@ -84,15 +86,6 @@ def export_npz(store: TrajectoryStore, path: Path, split: str | None = None, lim
                 np.lib.format.write_array(sink, np.array(json_text(value)), allow_pickle=False)
             report(done, total)
     return steps
-
-
-def _check(store: TrajectoryStore, rows: Tensor) -> None:
-    """Refuse episodes that are not what the spaces of their environment say."""
-    for part in row_parts(store, rows):
-        observations, actions, length = (store.gather(name, part).numpy()
-                                         for name in ("observations", "actions", "length"))
-        check_spaces(store.scenario, store.folder, part.numpy(), observations,
-                     exported_actions(store.scenario, actions), length)
 
 
 def _space(scenario: Scenario[Any]) -> dict[str, Any]:
@@ -152,7 +145,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 
 def _write_rows(sink: IO[bytes], parts: Iterator[Array], rows: int) -> None:
-    """Write an .npy of so many rows, given as parts one after another."""
+    """Write an .npy with this number of rows, which come in consecutive parts."""
     for index, part in enumerate(parts):
         if not index:
             header = {"descr": np.lib.format.dtype_to_descr(part.dtype), "fortran_order": False,

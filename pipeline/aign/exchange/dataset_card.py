@@ -32,11 +32,6 @@ class VariantContent:
     store: LocalStore
     files: Mapping[str, Mapping[str, FileContent]]
 
-    @property
-    def scenario(self) -> str:
-        """Name of the scenario."""
-        return str(self.store.opened.info["scenario"]["name"])
-
 
 def card(variants: Sequence[VariantContent], folder: Path) -> str:
     """Return the card as Markdown with YAML front matter.
@@ -45,7 +40,7 @@ def card(variants: Sequence[VariantContent], folder: Path) -> str:
         variants: at least one; the first is opened by default.
         folder: where their files lie, for their sizes.
     """
-    scenarios = sorted({variant.scenario for variant in variants})
+    scenarios = sorted({str(variant.store.opened.info["scenario"]["name"]) for variant in variants})
     episodes = sum(len(variant.store.opened) for variant in variants)
     title = f"AIGN trajectories: {', '.join(scenarios)}"
     front = {**metadata(title, scenarios, episodes), "configs": _configs(variants),

@@ -33,7 +33,7 @@ class PublishResult:
     place: str
     files: dict[str, int]
     digest: str
-    dry: bool
+    dry: bool = False
 
 
 def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path], None],
@@ -48,7 +48,7 @@ def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path],
         dry_run: make the publication in a temporary folder only, to know its files and bytes.
 
     Raises:
-        ParameterError: `to` is no such name, or a folder that holds something else.
+        ParameterError: `to` is neither, or a folder that holds something else.
         StorageError: the disk is full or read-only, or the hub refuses.
     """
     repository = repository_of(to)
@@ -57,11 +57,9 @@ def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path],
     else:
         check_folder(Path(to), kind, sources)
     if repository is None and not dry_run:
-        with building(Path(to)) as aside:
-            return _finish(aside, to, fill, False)
+        return _built(Path(to), to, fill)
     with _temporary() as folder:
-        with building(folder) as aside:
-            result = _finish(aside, to, fill, dry_run)
+        result = replace(_built(folder, to, fill), dry=dry_run)
         if repository is not None and not dry_run:
             return replace(result, place=hub.upload(folder, repository, kind))
         return result
@@ -71,7 +69,7 @@ def repository_of(to: str) -> str | None:
     """Return OWNER/NAME of hub:OWNER/NAME, or None for a folder.
 
     Raises:
-        ParameterError: there is no such name of a repository, or no name at all.
+        ParameterError: not a valid name of a repository, or empty.
     """
     if not to.startswith(HUB):
         if not to:
@@ -79,7 +77,7 @@ def repository_of(to: str) -> str | None:
         return None
     repository = to.removeprefix(HUB)
     if not REPOSITORY.fullmatch(repository) or any(mark in repository for mark in ("--", "..")):
-        raise ParameterError(f"--to {to}: no name of a repository. Give hub:OWNER/NAME, each of letters, digits, "
+        raise ParameterError(f"--to {to}: not the name of a repository. Give hub:OWNER/NAME, each of letters, digits, "
                              "'-', '_' and '.', such as hub:my-group/aign-power.")
     return repository
 
@@ -99,8 +97,7 @@ def check_folder(folder: Path, kind: Kind, sources: Sequence[Path]) -> None:
     try:
         read(folder, kind, deep=False)
     except AignError as problem:
-        raise ParameterError(f"--to {folder}: exists and is no intact published {kind}, so it is not replaced "
-                             f"({problem}) Choose another folder, or move this one away.") from None
+        raise _not_replaced(folder, f"an intact published {kind} ({str(problem).rstrip('.')})") from None
     if any((folder / name).exists() for name in manifest.CLIENTS):
         raise ParameterError(f"--to {folder}: holds files of git or of the hub's client, so it is not replaced. "
                              "Publish to another folder and copy the files, or use --to hub:OWNER/NAME.")
@@ -118,8 +115,7 @@ def check_new(folder: Path, digest: str) -> None:
         manifest.check(folder, deep=False)
         if manifest.read(folder / manifest.NAME).digest == digest:
             return
-    raise ParameterError(f"--to {folder}: exists and is another dataset or something else, so it is not replaced. "
-                         "Choose another folder, or move this one away.")
+    raise _not_replaced(folder, "this dataset")
 
 
 def check_dataset(folder: Path) -> None:
@@ -129,8 +125,12 @@ def check_dataset(folder: Path) -> None:
         ParameterError: the folder holds something else.
     """
     if not _vacant(folder) and not ((folder / "meta" / "info.json").is_file() and (folder / manifest.NAME).is_file()):
-        raise ParameterError(f"--to {folder}: exists and is no dataset, so it is not replaced. Choose another folder, "
-                             "or move this one away.")
+        raise _not_replaced(folder, "a dataset")
+
+
+def _not_replaced(folder: Path, what: str) -> ParameterError:
+    return ParameterError(f"--to {folder}: exists but is not {what}, so it is not replaced. Choose another folder, or "
+                          "move this one away.")
 
 
 def _vacant(folder: Path) -> bool:
@@ -151,9 +151,9 @@ def _temporary() -> Iterator[Path]:
                            "disk space, or set TMPDIR to a writable folder.") from error
 
 
-def _finish(folder: Path, to: str, fill: Callable[[Path], None], dry: bool) -> PublishResult:
-    fill(folder)
-    files = manifest.check(folder, deep=False)
-    sizes = {name: int(entry["bytes"]) for name, entry in files.items()}
-    sizes[manifest.NAME] = (folder / manifest.NAME).stat().st_size
-    return PublishResult(to, dict(sorted(sizes.items())), manifest.read(folder / manifest.NAME).digest, dry)
+def _built(folder: Path, to: str, fill: Callable[[Path], None]) -> PublishResult:
+    with building(folder) as aside:
+        fill(aside)
+        sizes = {name: int(entry["bytes"]) for name, entry in manifest.check(aside, deep=False).items()}
+        sizes[manifest.NAME] = (aside / manifest.NAME).stat().st_size
+        return PublishResult(to, dict(sorted(sizes.items())), manifest.read(aside / manifest.NAME).digest)

@@ -17,7 +17,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from aign.errors import DatasetError
-from aign.exchange.batches import Report, batches, chosen_rows, silent
+from aign.exchange.batches import Report, batches, silent
 from aign.exchange.merge_contexts import MergedContexts, claims_of, merged
 from aign.files import manifest
 from aign.scenarios.core.scenario import Scenario
@@ -143,7 +143,7 @@ def _episodes(parts: Sequence[Part], contexts: MergedContexts, unique: bool, rep
     done, total = 0, sum(len(part.store) for part in parts)
     for index, part in enumerate(parts):
         single = part.store.info["format_version"] < FIRST_DOUBLE
-        for episodes in batches(part.store, chosen_rows(part.store)):
+        for episodes in batches(part.store, part.store.rows(None)):
             done += len(episodes)
             kept = _take(episodes, _fresh(episodes, digests)) if unique else episodes
             kept = in_double_precision(kept, part.store.scenario) if single and len(kept) else kept

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from aign.errors import DatasetError
-from aign.exchange.logs.contexts import different
 from aign.scenarios.core.returns import normalised_return
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.contexts import CONTEXTS, FIELDS, ContextPool, Contexts, certified
@@ -64,25 +63,15 @@ def claims_of(store: TrajectoryStore) -> Claims:
 
 
 @dataclass(frozen=True, eq=False)
-class MergedContexts:
-    """The contexts of several datasets.
+class MergedContexts(Claims):
+    """The B contexts of several datasets, K = B: ids and values all different, values ordered by their bytes.
 
     Attributes:
-        ids: (B,) int64, all different.
-        values: (B, C) float32, ordered by their bytes.
-        split: (B,) places in SPLITS.
-        reference: (B,) float64.
-        optimum: (B,) float64.
         of: for each dataset, its own ids, ascending, and which of the contexts each is.
         moved: contexts that were in different splits.
         renumbered: contexts that had another id in one of the datasets.
     """
 
-    ids: Array
-    values: Array
-    split: Array
-    reference: Array
-    optimum: Array
     of: Sequence[tuple[Array, Array]]
     moved: int
     renumbered: int
@@ -109,26 +98,36 @@ class MergedContexts:
         """Return which context (E,) each episode of a dataset has.
 
         Raises:
-            DatasetError: an episode's context is not the one that its id stands for.
+            DatasetError: an episode's context is not the one that its id has in the dataset.
         """
         ids, which = self.of[dataset]
         places: Array = which[np.searchsorted(ids, episodes.context_id)]
         wrong = (self.values[places].view(np.uint32) != episodes.context.view(np.uint32)).any(axis=1)
         if wrong.any():
-            raise DatasetError(f"context_id {episodes.context_id[wrong.argmax()]} stands for different contexts in one "
-                               "dataset. Verify it (`aign dataset verify`) and make it again.")
+            raise DatasetError(f"context_id {episodes.context_id[wrong.argmax()]} has several different contexts in "
+                               "one dataset. Check it with `aign dataset verify`, then make it again.")
         return places
+
+
+def distinct_rows(values: Array) -> tuple[Array, Array]:
+    """Return the distinct rows of float32 (E, C), ordered by their bytes, and which of them each row is, (E,)."""
+    words = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
+    distinct, which = np.unique(words, axis=0, return_inverse=True)
+    return distinct.view(np.float32), which.reshape(-1)
 
 
 def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
     """Bring the contexts of several datasets together; those without reference utilities are certified."""
     every = _joined(claims)
-    values, which = different(every.values)
+    values, which = distinct_rows(every.values)
     split = np.zeros(len(values), dtype=np.int64)
     np.maximum.at(split, which, every.split)
     ids = _identifiers(every.ids, which, len(values))
     ends = np.cumsum([len(claim.ids) for claim in claims])[:-1]
-    of = [_by_id(claim.ids, places) for claim, places in zip(claims, np.split(which, ends), strict=True)]
+    of = []
+    for claim, places in zip(claims, np.split(which, ends), strict=True):
+        distinct_ids, first = np.unique(claim.ids, return_index=True)
+        of.append((distinct_ids, places[first]))
     reference, optimum = _reference_utilities(every, which, values, scenario)
     return MergedContexts(
         ids=ids, values=values, split=split, reference=reference, optimum=optimum, of=of,
@@ -139,11 +138,6 @@ def merged(claims: Sequence[Claims], scenario: Scenario[Any]) -> MergedContexts:
 def _joined(claims: Sequence[Claims]) -> Claims:
     return Claims(*(np.concatenate([getattr(claim, name) for claim in claims])
                     for name in Claims.__dataclass_fields__))
-
-
-def _by_id(ids: Array, which: Array) -> tuple[Array, Array]:
-    different_ids, first = np.unique(ids, return_index=True)
-    return different_ids, which[first]
 
 
 def _identifiers(claimed: Array, which: Array, size: int) -> Array:

@@ -60,7 +60,7 @@ class MinariExport:
     Attributes:
         dataset_id: as `minari.load_dataset` takes it.
         episodes: how many.
-        replayable: how many of them the recovered environment gives again.
+        replayable: how many of them the recovered environment reproduces.
     """
 
     dataset_id: str
@@ -83,14 +83,14 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
 
     Metadata of episode i (`dataset.storage.get_episode_metadata([i])`): behaviour, source, split, ids, returns,
     utility, labels, and how to begin it again: `seed` and `options` (context and first state), as `reset` of the
-    recovered environment takes them. `replayable` says whether the environment, begun so, gives the episode again by
+    recovered environment takes them. `replayable` says whether the environment, reset so, reproduces the episode from
     its actions. Episodes of a log that differ from the simulator, by what their import tolerated, are not.
 
     Args:
         store: the dataset.
         root: folder of Minari datasets; a dataset of the same id in it is replaced.
         split: "train", "validation" or "test"; None for all.
-        limit: only the first so many episodes.
+        limit: at most this many episodes, the first ones.
         provenance: author and code, for the metadata.
         report: told how many episodes are written.
 
@@ -105,10 +105,10 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
     except ImportError:
         raise DatasetError(MISSING) from None
     rows = chosen_rows(store, split, limit)
-    if not len(rows):
-        raise DatasetError(f"{store.folder}: no episode of split {split}. Export another split, or all.")
     name = dataset_id(store, split)
-    _check_replaceable(root / name)
+    if (root / name).exists() and not (root / name / "data" / "metadata.json").is_file():
+        raise DatasetError(f"{root / name}: exists but is not a Minari dataset, so it is not replaced. Choose another "
+                           "folder, or move this one away.")
     spec = _environment(store.scenario)
     observation_space = environments.observation_space(store.scenario)
     action_space = environments.action_space(store.scenario)
@@ -130,12 +130,6 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
             raise StorageError(f"{root / name}: cannot be written ({error}). Free some disk space or choose another "
                                "folder.") from error
     return MinariExport(name, len(rows), sum(replayable))
-
-
-def _check_replaceable(folder: Path) -> None:
-    if folder.exists() and not (folder / "data" / "metadata.json").is_file():
-        raise DatasetError(f"{folder}: exists and is no Minari dataset, so it is not replaced. Choose another folder, "
-                           "or move this one away.")
 
 
 def _environment(scenario: Scenario[Any]) -> EnvSpec:

@@ -64,14 +64,14 @@ def rows_a_group(schema: pa.Schema) -> int:
 
 
 def file_names(split: str, rows: int, schema: pa.Schema) -> list[str]:
-    """Return the names of the files of a split with so many episodes: train-00000-of-00002.parquet, ..."""
+    """Return the names of the files of a split with this many episodes: train-00000-of-00002.parquet, ..."""
     count = -(-rows // rows_a_file(schema))
     return [f"{split}-{index:05d}-of-{count:05d}.parquet" for index in range(count)]
 
 
 @dataclass(frozen=True)
 class FileContent:
-    """What a file holds: so many episodes, of so many bytes in memory."""
+    """What a file holds: its number of episodes, and their bytes in memory."""
 
     rows: int
     memory: int
@@ -81,7 +81,7 @@ def write(path: Path, feed: Feed, report: Told) -> FileContent:
     """Write the next episodes of a feed as one file, as many as a file may have.
 
     Args:
-        path: the file; whole or not at all.
+        path: the file; written atomically.
         feed: where the episodes come from.
         report: told the number of rows of each row group written.
 
@@ -108,7 +108,7 @@ def read_schema(paths: Sequence[Path]) -> pa.Schema:
     """Return the schema that all the files have, with lists named as in the local store.
 
     Raises:
-        DatasetError: a file is no Parquet file, or has other columns than the first.
+        DatasetError: a file is not a Parquet file, or has other columns than the first.
     """
     schemas = []
     for path in paths:

@@ -72,7 +72,7 @@ def read(folder: Path, kind: Kind, deep: bool = True) -> Publication:
     error = ERRORS[kind]
     manifest.check(folder, deep, error, REMEDY)
     if not (folder / NAME).is_file():
-        raise error(f"{folder}: no {NAME} in it, so it is no published {kind}. Give a folder that "
+        raise error(f"{folder}: not a published {kind} ({NAME} is missing). Give a folder that "
                     f"`aign publish {kind}` wrote.")
     try:
         publication = Publication.model_validate(read_json(folder / NAME, error))

@@ -44,7 +44,7 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
     """
     for name in datasets:
         if not destination.REPOSITORY.fullmatch(name):
-            raise ParameterError(f"--dataset {name}: no name of a dataset on the hub. Give OWNER/NAME.")
+            raise ParameterError(f"--dataset {name}: not the name of a dataset on the hub. Give OWNER/NAME.")
     pipeline = store.load(path, trust_code)
     history = read_json(path / "history.json", ModelError)
     compared = read_report(report, pipeline.config.design["scenario"]) if report is not None else None

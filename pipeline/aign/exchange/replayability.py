@@ -1,4 +1,4 @@
-"""Which episodes the environment gives again when it is started as an export says, and what it pays then.
+"""Which episodes the environment reproduces when it is reset as an export says, and its rewards.
 
 Axes: E episodes, T steps (the horizon).
 """

@@ -149,7 +149,7 @@ class _Finder:
         self.used.add(name)
 
     def all_names(self) -> frozenset[str]:
-        """Return all columns that are used, after those of the values that are no feature."""
+        """Return all columns that are used, after those of the values that are not features."""
         for key in ("episode", "step", "terminated", "truncated"):
             self.column(key, getattr(self.mapping, key))
         self.column("behaviour.column", self.mapping.behaviour.column)

@@ -15,6 +15,7 @@ import torch
 
 from aign.errors import DatasetError
 from aign.exchange.logs.mapping import SplitShares
+from aign.exchange.merge_contexts import distinct_rows
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.contexts import FIELDS, ContextPool, Contexts, certified
 from aign.trajectories.schema import SPLITS
@@ -35,13 +36,6 @@ class EpisodeContexts:
     pool: ContextPool
     of: Contexts
     split: Array
-
-
-def different(values: Array) -> tuple[Array, Array]:
-    """Return the distinct rows of float32 (E, C), ordered by their bytes, and which of them each row is, (E,)."""
-    words = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
-    distinct, which = np.unique(words, axis=0, return_inverse=True)
-    return distinct.view(np.float32), which.reshape(-1)
 
 
 def split_of(values: Array, shares: SplitShares, path: Path) -> Array:
@@ -71,7 +65,7 @@ def contexts_of(values: Array, shares: SplitShares, scenario: Scenario[Any], pat
     Raises:
         DatasetError: too few different contexts for all splits.
     """
-    distinct, which = different(values)
+    distinct, which = distinct_rows(values)
     splits = split_of(distinct, shares, path)
     pool = {name: certified(scenario, torch.from_numpy(distinct[splits == place]), name)
             for place, name in enumerate(SPLITS) if (splits == place).any()}

@@ -5,7 +5,7 @@ Axes: N rows, E episodes, T steps (the horizon).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from aign.exchange.logs.table import NO_NUMBER
 from aign.exchange.logs.values import LogValues
 
 Array = np.ndarray[Any, Any]
+BATCH = 2_048
+"""Episodes simulated at a time."""
 NONE = -1
 """In place of a row that an episode does not have."""
 
@@ -51,6 +53,12 @@ class LogEpisodes:
     def last(self) -> Array:
         """Return (E,): the last row of each episode."""
         return np.asarray(self.rows[np.arange(len(self)), (self.rows != NONE).sum(axis=1) - 1])
+
+    def batches(self) -> Iterator[tuple[slice, LogEpisodes]]:
+        """Yield the episodes in order, at most BATCH at a time, with their places."""
+        for start in range(0, len(self), BATCH):
+            places = slice(start, min(start + BATCH, len(self)))
+            yield places, self.take(places)
 
     def take(self, chosen: Array | slice) -> LogEpisodes:
         """Return the episodes of a mask or of a slice."""

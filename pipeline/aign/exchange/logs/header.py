@@ -1,4 +1,4 @@
-"""The names of a log's columns as they stand in the file, and what to say where a name is not among them."""
+"""The column names of a log, as its file has them, and the error for a name that is not among them."""
 
 from __future__ import annotations
 

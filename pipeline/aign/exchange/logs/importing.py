@@ -4,8 +4,8 @@ Read these files in order: `mapping` (what the operator says), `text_file` and `
 columns the mapping means), `table` and `values` (cells), `episodes` (rows to episodes), `paths` and `simulation`
 (comparison with the simulator), `contexts` and `recording` (what is stored), `report`.
 
-An episode is imported whole or not at all: a single wrong row rejects it. Nothing is repaired. Every row of the log
-is either in the dataset or in rejected.jsonl; an empty line is no row.
+A single invalid row rejects its whole episode. Nothing is repaired. Every row of the log is either in the dataset or in
+rejected.jsonl; an empty line is not a row.
 """
 
 from __future__ import annotations

@@ -150,6 +150,6 @@ def load_mapping(path: Path) -> LogMapping:
     """Read a mapping file.
 
     Raises:
-        ParameterError: with the file, the dotted place of each value at fault, the value, and what is allowed.
+        ParameterError: with the file, the dotted place of each invalid value, the value, and what is allowed.
     """
     return checked_yaml.load(path, LogMapping, ParameterError)

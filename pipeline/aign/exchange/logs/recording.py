@@ -23,8 +23,6 @@ from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.schema import Episodes
 
 Array = np.ndarray[Any, Any]
-BATCH = 2_048
-"""Episodes recorded at a time."""
 ROUNDING = 2.0**-50
 """Largest relative difference from converting units there and back: four roundings of float64."""
 
@@ -32,9 +30,7 @@ ROUNDING = 2.0**-50
 def record(values: LogValues, episodes: LogEpisodes, contexts: EpisodeContexts, mapping: LogMapping,
            scenario: Scenario[Any]) -> Iterator[Episodes]:
     """Yield the episodes in order, a batch at a time, networks numbered in canonical order."""
-    for start in range(0, len(episodes), BATCH):
-        inside = slice(start, start + BATCH)
-        part, rows = episodes.take(inside), torch.arange(len(episodes))[inside]
+    for places, part in episodes.batches():
         path = paths(values, part, scenario).renumbered(scenario)
         rewards = path.step(scenario)[1]
         if values.reward is not None:
@@ -42,14 +38,14 @@ def record(values: LogValues, episodes: LogEpisodes, contexts: EpisodeContexts, 
             rewards = torch.from_numpy(_unrounded(logged, rewards.numpy(), mapping.reward))
         rewards = rewards.where(path.taken, 0.0)
         rollout = Rollout(path.observed(scenario), path.actions, rewards, path.final)
-        episode = label(scenario, contexts.of.take(rows), rollout, "log")
+        episode = label(scenario, contexts.of.take(torch.arange(len(episodes))[places]), rollout, "log")
         logged_labels = {name: _unrounded(column[part.last], episode.labels[name], mapping.labels[name])
                          for name, column in values.labels.items()}
         yield replace(
             episode,
             labels={**episode.labels, **logged_labels},
             length=part.length.astype(np.int32), terminated=part.terminated, truncated=part.truncated,
-            behaviour=values.behaviour[part.first].astype(np.str_), split=contexts.split[inside],
+            behaviour=values.behaviour[part.first].astype(np.str_), split=contexts.split[places],
             source=np.full(len(part), mapping.source))
 
 

@@ -21,8 +21,6 @@ from aign.scenarios.core import Scenario
 from aign.scenarios.core.constraints import written
 
 Array = np.ndarray[Any, Any]
-BATCH = 2_048
-"""Episodes compared at a time."""
 
 
 @dataclass
@@ -56,15 +54,14 @@ class Comparison:
             for row in episodes.first[is_renumbered(self.values, episodes, self.scenario)].tolist():
                 self.errors.add_row(row, "context: not in canonical order, and actions of this scenario cannot be "
                                          "reordered")
-        for start in range(0, len(episodes), BATCH):
-            part = episodes.take(slice(start, start + BATCH))
+        for places, part in episodes.batches():
             path = paths(self.values, part, self.scenario)
             self._compare_states(part, path)
             self._compare_observations(part, path)
             measured = self.scenario.measure(path.contexts, self.scenario.design_of(path.final))
             for name, block in self.columns.labels.items():
                 self._compare(block, self.values.labels[name][part.last, None], measured[name][:, None], part.last)
-            report(min(start + BATCH, len(episodes)), len(episodes))
+            report(places.stop, len(episodes))
         return episodes.without(self.errors)
 
     def _compare_states(self, part: LogEpisodes, path: Paths) -> None:

@@ -1,6 +1,6 @@
 """Logs as text, cells divided by a delimiter: .csv, .tsv and .txt, each also compressed with gzip (.csv.gz).
 
-Line ends of every system are read; empty lines are no rows, wherever they are. Axes: N rows.
+Line ends of every system are read; empty lines are not rows, wherever they are. Axes: N rows.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def read_columns(path: Path, header_line: int, width: int, columns: Sequence[int
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     with (gzip.open(path) if path.suffix.lower() == GZIP else path.open("rb")) as file:
-        yield file  # type: ignore[misc]  # gzip's file is no BinaryIO by name
+        yield file  # type: ignore[misc]  # gzip's file is not declared a BinaryIO
 
 
 def _numbered(file: BinaryIO) -> Iterator[tuple[int, str]]:
