@@ -31,7 +31,7 @@ def test_a_file_without_further_networks_runs(case_folder, tmp_path):
     content["variants"][VARIANT]["scenario"]["name"] = "power_allocation"  # as its package, which DVC watches
     clone = make_clone(tmp_path, content)
     assert f"train@{VARIANT}" in clone.dvc("status")
-    assert "does not say train, sample, evaluate" in clone.dvc("repro", fails=True)  # it says what to write
+    assert "lacks train, sample, evaluate" in clone.dvc("repro", fails=True)  # it says what to write
     block = content["variants"][VARIANT]
     content["variants"][VARIANT] = {**block, **{name: PARAMS["variants"][VARIANT][name]
                                                 for name in ("train", "sample", "evaluate")}}
