@@ -98,7 +98,7 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
         "The AIGN paper describes this use case in Fig. 2 and prints no numbers for it. NeuroPlan (Zhu et al., SIGCOMM "
         "2021), whose semantics are used here, prints plans up to 17 % cheaper than hand-tuned heuristics, on "
         "production topologies that are not released and with its own second integer-programming stage; on the public "
-        "SNDlib topologies here the yardstick is the exact optimum, so the two figures are not comparable.")
+        "SNDlib topologies here plans are measured against the optimum, so the two figures are not comparable.")
 
     horizon = 8
     integer_actions = True
