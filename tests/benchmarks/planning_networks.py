@@ -24,31 +24,25 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_matrix
 
 from aign.files.writing import write_json
+from aign.scenarios.ip_optical_planning import single_layer
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 from aign.scenarios.ip_optical_planning.topology import load
 
-UNITS = {"polska": 622.0, "nobel-germany": 40.0, "nobel-us": 400.0}
 NAMES = ("polska", "nobel-us", "nobel-germany", "geant", "france", "ta1", "janos-us", "nobel-eu", "sun", "cost266",
          "norway", "janos-us-ca", "zib54", "pioro40", "germany50", "ta2", "india35", "giul39")
 
 
 def instance_of(topology, modules: float = 1.0, share: float = 1.0, risks: str = "links") -> Instance:
     """Return the planning problem of a network's published demands; failures that leave no path are exempt."""
-    demand = np.zeros((topology.size, topology.size))
-    demand[topology.pairs[:, 0], topology.pairs[:, 1]] = topology.demand
-    unit = modules * (UNITS.get(topology.name) or float(topology.demand.sum() / 16))
-    failures = Failures.of_groups([(link,) for link in range(topology.links)], topology.links, share)
-    if risks == "nodes":
-        failures = Failures.of_nodes(topology.ends, list(range(topology.size)), share)
-    elif risks == "ducts":
-        failures = failures.joined(Failures.of_groups(ducts(topology), topology.links, share))
-    instance = Instance(topology.size, topology.ends, demand + demand.T, 0.8 * unit, topology.length * unit / 100,
-                        np.zeros(topology.links), np.full(topology.links, 10_000.0), failures)
-    survivable = sorted(set(range(len(failures))) - {scenario - 1 for scenario in instance.disconnecting()})
-    return replace(instance, failures=Failures(failures.dead[survivable], failures.share[survivable],
-                                               failures.silent[survivable],
-                                               tuple(failures.names[row] for row in survivable)))
+    single = "nodes" if risks == "nodes" else "links"
+    problem, _ = single_layer.instance(topology, single_layer.traffic_of(topology),
+                                       modules * single_layer.unit_of(topology), risks=single, share=share)
+    if risks != "ducts":
+        return problem
+    both = replace(problem, failures=problem.failures.joined(
+        Failures.of_groups(ducts(topology), topology.links, share)))
+    return replace(both, failures=both.failures.without([scenario - 1 for scenario in both.disconnecting()]))
 
 
 def ducts(topology) -> list[tuple[int, ...]]:

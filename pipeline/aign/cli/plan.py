@@ -72,7 +72,7 @@ def network_of(network: str, traffic: Path | None) -> Topology:
         ParameterError: neither a name nor a file, or a file that cannot be read.
     """
     from aign.scenarios.ip_optical_planning import topology
-    from aign.scenarios.ip_optical_planning.network_files import read_network, with_traffic
+    from aign.scenarios.ip_optical_planning.own_networks import read_network, with_traffic
 
     if network in topology.names():
         known = topology.load(network, largest=None)
@@ -114,6 +114,7 @@ def _solved(problem: Instance, current: Floats | None, limits: Any,
 
 def _report(network: str) -> Callable[[Progress], None]:
     def report(progress: Progress) -> None:
+        """Say where the search stands."""
         messages.measured(f"plan {network}", round=progress.round, bound=progress.bound, cost=progress.cost,
                           gap=progress.gap)
     return report

@@ -99,26 +99,32 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
             the space of the environment.
         StorageError: the disk is full or read-only.
     """
-    try:
-        from minari.dataset._storages.hdf5_storage import HDF5Storage
-        from minari.dataset.minari_storage import MinariStorage
-    except ImportError:
-        raise DatasetError(MISSING) from None
     rows = chosen_rows(store, split, limit)
     name = dataset_id(store, split)
     if (root / name).exists() and not (root / name / "data" / "metadata.json").is_file():
         raise DatasetError(f"{root / name}: exists but is not a Minari dataset, so it is not replaced. Choose another "
                            "folder, or move this one away.")
-    spec = _environment(store.scenario)
-    observation_space = environments.observation_space(store.scenario)
-    action_space = environments.action_space(store.scenario)
+    replayable = _written(store, root / name, _metadata(store, name, split, rows.numpy(), provenance), rows, report)
+    return MinariExport(name, len(rows), sum(replayable))
+
+
+def _written(store: TrajectoryStore, target: Path, metadata: dict[str, Any], rows: Tensor,
+             report: Report) -> list[bool]:
+    """Write the folder of some rows of a dataset, whole or not at all; return which episodes are replayable."""
+    try:
+        from minari.dataset._storages.hdf5_storage import HDF5Storage
+        from minari.dataset.minari_storage import MinariStorage
+    except ImportError:
+        raise DatasetError(MISSING) from None
     replayable: list[bool] = []
-    with building(root / name) as folder:
+    with building(target) as folder:
         data = folder.resolve() / "data"  # Minari does not find a relative one again
         data.mkdir()
         try:
-            storage = MinariStorage.new(data, observation_space, action_space, spec, HDF5Storage.FORMAT)
-            storage.update_metadata(_metadata(store, name, split, rows.numpy(), provenance))
+            storage = MinariStorage.new(data, environments.observation_space(store.scenario),
+                                        environments.action_space(store.scenario), _environment(store.scenario),
+                                        HDF5Storage.FORMAT)
+            storage.update_metadata(metadata)
             storage.update_episodes(_buffers(store, rows, replayable, report))
             entries = (entry for part in batches(store, rows) for entry in _entries(part))
             storage.update_episode_metadata({**entry, "replayable": again}
@@ -127,9 +133,9 @@ def export_minari(store: TrajectoryStore, root: Path, split: str | None = None, 
         except RuntimeError as error:  # what HDF5 raises on a full disk, beside OSError
             if out_of_memory(error):  # of the simulator
                 raise
-            raise StorageError(f"{root / name}: cannot be written ({error}). Free some disk space or choose another "
+            raise StorageError(f"{target}: cannot be written ({error}). Free some disk space or choose another "
                                "folder.") from error
-    return MinariExport(name, len(rows), sum(replayable))
+    return replayable
 
 
 def _environment(scenario: Scenario[Any]) -> EnvSpec:

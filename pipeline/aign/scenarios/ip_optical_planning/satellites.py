@@ -110,7 +110,8 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
              price_per_km: float, satellite_price: float, cuts: bool = True) -> tuple[Instance, Flags]:
     """Return the planning problem with satellites, and which links exist in each slot (T, L).
 
-    Nodes are those of the ground, then the satellites that any gateway reaches in any slot, and those between them.
+    Nodes are those of the ground, then all satellites. Links are those of the ground, then those between gateways and
+    the satellites that they reach in any slot, then those between satellites.
 
     Args:
         topology: the ground.

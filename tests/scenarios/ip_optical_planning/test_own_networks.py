@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aign.errors import ParameterError
-from aign.scenarios.ip_optical_planning.network_files import great_circle, read_network
+from aign.scenarios.ip_optical_planning.own_networks import great_circle, read_network
 from aign.scenarios.ip_optical_planning.topology import load
 
 NATIVE = """?SNDlib native format; type: network; version: 1.0
