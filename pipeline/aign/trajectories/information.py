@@ -31,7 +31,8 @@ def information(shards: Sequence[Shard], scenario: Scenario[Any], provenance: Ma
         "action": action(scenario),
         "features": {"context": _features(scenario.context_features), "state": _features(scenario.state_features),
                      "observation": _features(scenario.observation_features)},
-        "labels": [asdict(label) for label in scenario.labels],
+        "labels": [{"name": label.name, "unit": label.unit, "better": label.better, "description": label.description}
+                   for label in scenario.labels],
         "splits": {split: _counts(shards, split) for split in SPLITS},
         "episodes": sum(map(len, shards)),
         "versions": {"python": platform.python_version(), "aign": aign.__version__,

@@ -38,12 +38,16 @@ class Label:
         unit: physical unit, "1" for a pure number.
         better: whether a lower or a higher value is the better one.
         description: one sentence for tables and cards.
+        phrases: how operators say it, such as "total power"; the name itself, spoken, need not stand here.
+        units: further units in which it is asked for, each with how many of `unit` one of them is.
     """
 
     name: str
     unit: str
     better: Literal["lower", "higher"]
     description: str
+    phrases: tuple[str, ...] = ()
+    units: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
