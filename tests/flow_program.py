@@ -6,6 +6,19 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import lil_matrix
 
+from aign.scenarios.ip_optical_planning.solver.search import ImpossibleError, Search
+
+
+def agrees(instance):
+    """Return whether the search proves the optimum that the program has, and whether there is a plan at all."""
+    expected = least_cost(instance)
+    try:
+        answer = Search(instance).run()
+    except ImpossibleError:
+        return expected is None, False
+    same = expected is not None and abs(answer.cost - expected) <= 1e-6 * max(1.0, expected)
+    return same and answer.gap <= 1e-9, True
+
 
 def least_cost(instance):
     """Return the least cost of a plan that carries every scenario but those it may drop, or None where there is none.
