@@ -13,7 +13,6 @@ from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.economics import FAILURE, WORTH, Economics
 from aign.scenarios.ip_optical_planning.limits import Limits
-from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
 from aign.scenarios.ip_optical_planning.solver.search import Answer, ImpossibleError, Search
 from aign.scenarios.ip_optical_planning.solver.search import Limits as Effort
 from aign.scenarios.ip_optical_planning.survivability import Survivability
@@ -38,7 +37,7 @@ class Planner:
         """How long survivable plans are searched for."""
         self._tradeoff = Tradeoff(economics, survivability) if self.problem.traded else None
         self._found: dict[tuple[bytes, Limits], Plan] = {}
-        self._answers: dict[tuple[bytes, int, bool], Answer | None] = {}
+        self._answers: dict[tuple[bytes, int, int, bool, float], Answer | None] = {}
         self.searched = 0
         """Contexts and limits searched so far, other than from memory."""
 
@@ -68,7 +67,7 @@ class Planner:
             return Plan(-np.inf, None)
         if self._tradeoff is not None and (limits.lit(self.problem.links) or limits.cheapest > 0):
             return self._tradeoff.best(context, replace(limits, normal=True, failures=everything))
-        answer = self._answer(context, limits.cap, failures=True)
+        answer = self._answer(context, limits.cap, everything, normal=True)
         if answer is None or answer.bound > limits.dearest * (1 + 1e-9):
             return Plan(-np.inf, None)
         reference = float(self.economics.reference(context[None])[0])
@@ -81,39 +80,34 @@ class Planner:
     def failing(self, context: Tensor, limits: Limits) -> Plan:
         """Return the best plan within the limits where none survives everything.
 
-        Where `Problem.traded` is false, none is searched for: the bound is then the cost of carrying the demands while
-        everything works, where that is asked, and 0 otherwise.
+        Where `Problem.traded` is false, it is the cheapest that keeps to the limits, and the bound leaves out what it
+        loses.
         """
         if self._tradeoff is not None:
             return self._tradeoff.best(context, limits)
         if limits.cap < 0 or limits.failures > self.problem.scenarios - 1:
             return Plan(-np.inf, None)
-        cost = 0.0
-        if limits.normal:
-            answer = self._answer(context, limits.cap, failures=False)
-            cost = np.inf if answer is None else answer.bound
-        if cost > limits.dearest * (1 + 1e-9):
+        budget = limits.dearest if np.isfinite(limits.dearest) else -np.inf
+        answer = self._answer(context, limits.cap, limits.failures, limits.normal, budget)
+        if answer is None or answer.within(limits.dearest) is False:
             return Plan(-np.inf, None)
-        return Plan(WORTH - FAILURE - cost / float(self.economics.reference(context[None])[0]), None)
+        bound = WORTH - FAILURE - max(0.0, answer.bound) / float(self.economics.reference(context[None])[0])
+        plan = answer.plan if answer.plan is not None and answer.within(limits.dearest) else None
+        return Plan(bound, None if plan is None else plan[:self.problem.links])
 
-    def _answer(self, context: Tensor, cap: int, failures: bool) -> Answer | None:
-        """Return what the search finds, remembered; None where no plan carries every scenario."""
-        key = context.float().numpy().tobytes(), cap, failures
+    def _answer(self, context: Tensor, cap: int, failures: int, normal: bool,
+                budget: float = -np.inf) -> Answer | None:
+        """Return what the search finds where so many failures must be survived, and the case without any if `normal`;
+        remembered. None where no plan does.
+        """
+        key = context.float().numpy().tobytes(), cap, failures, normal, budget
         if key not in self._answers:
             if len(self._answers) >= REMEMBERED:
                 self._answers.pop(next(iter(self._answers)))
-            instance = self.economics.instance(context, cap)
+            instance = replace(self.economics.instance(context, cap), normal=float(normal),
+                               may_drop=self.problem.scenarios - 1 - failures)
             try:
-                search = Search(instance if failures else without_failures(instance), self.effort)
-                self._answers[key] = search.run(keep_interrupted=False)
+                self._answers[key] = Search(instance, replace(self.effort, budget=budget)).run(keep_interrupted=False)
             except ImpossibleError:
                 self._answers[key] = None
         return self._answers[key]
-
-
-def without_failures(instance: Instance) -> Instance:
-    """Return the instance in which nothing fails."""
-    fibres = instance.fibres
-    if fibres is not None:
-        fibres = replace(fibres, failures=Failures.none(len(fibres.price)))
-    return replace(instance, failures=Failures.none(instance.links), fibres=fibres)

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.problem import Problem
-from aign.scenarios.ip_optical_planning.solver.flow_program import FlowProgram, Routing
 from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Floats
+from aign.scenarios.ip_optical_planning.solver.routing import Router, Routing
 
 CONTEXTS = 4_096
 """Contexts remembered, the latest asked about."""
@@ -60,9 +60,9 @@ class Survivability:
         return self._flows.solved
 
     @cached_property
-    def _flows(self) -> FlowProgram:
+    def _flows(self) -> Router:
         instance = self.problem.instance
-        return FlowProgram(instance.nodes, instance.ends, instance.demand)
+        return Router(instance.nodes, instance.ends, instance.demand)
 
     @cached_property
     def _typical(self) -> Any:

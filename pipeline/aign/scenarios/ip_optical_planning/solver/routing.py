@@ -40,7 +40,7 @@ class Routing:
     load: Floats
 
 
-class FlowProgram:
+class Router:
     """Routes over one network; each solve starts from the basis of the one before, or from `basis` where it is set.
 
     Args:
