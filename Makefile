@@ -11,6 +11,7 @@ ALL_INSTALLED := $(VENV)/.all-installed
 TEST_INSTALLED := $(VENV)/.test-installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 PINS := pyproject.toml constraints.txt
+PLANNING := $(addprefix planning-,polska polska-layers nobel-germany nobel-germany-layers pioro40)
 
 # The first of these that works and can make a virtual environment is taken (the pins were tested with 3.11);
 # PYTHON=... replaces the list.
@@ -32,6 +33,12 @@ pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (
 all-scenarios: $(ALL_INSTALLED)  ## Set up, then run every stage of every network in params.yaml.
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro dvc.yaml pipeline/dvc.yaml
+	@$(BIN)/python pipeline/git_results.py
+
+.PHONY: planning
+planning: $(INSTALLED)  ## Set up, then run the planning networks of params.yaml: one layer, two layers, forty nodes.
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro $(PLANNING:%=pipeline/dvc.yaml:evaluate@%)
 	@$(BIN)/python pipeline/git_results.py
 
 .PHONY: show-results
