@@ -153,8 +153,8 @@ class BackbonePlanning(DesignScenario[IpOpticalPlanningParameters]):
     def _statement(self) -> str:
         effort = self.planner.effort
         if not effort.rounds:
-            return ("The bound of a linear relaxation over cuts of all scenarios and both layers: the gap between it and "
-                    "the plan found is not closed; where a request admits no survivable plan it leaves out what is lost")
+            return ("The bound of a linear relaxation over cuts of all scenarios and both layers, so that a gap to the "
+                    "plan found is left; where a request admits no survivable plan it leaves out what is lost")
         others = "1 %" if self.problem.traded else "a bound that leaves out what is lost"
         return ("The bound of a mixed-integer program over cuts and metric inequalities of all scenarios: relative gap "
                 f"in cost up to {effort.gap:g} for survivable plans, {others} where a request admits none")
