@@ -76,8 +76,8 @@ def compute(params: StudyParams, stage: str, seed: int, case: str | int, tasks: 
     with scratch(f"study-{stage}", f"{seed}-{case}", key) as folder:
         jobs = [Job(task.name, task.total, perform,
                     {"folder": folder / task.name, "function": task.function, "arguments": task.arguments},
-                    folder / task.name / RESULT) for task in tasks]
-        run_jobs(jobs, 1 if alone else params.base.workers, title, params.base.threads)
+                    folder / task.name / RESULT, int(alone)) for task in tasks]
+        run_jobs(jobs, 1 if alone else params.base.workers, title, params.base.threads, params.base.engine)
         with building(target) as aside:
             for task in tasks:
                 shutil.copytree(folder / task.name, aside / task.name, ignore=LEFT_BEHIND)

@@ -96,13 +96,13 @@ def test_a_run_again_is_the_same_and_a_stopped_one_goes_on(studied, monkeypatch)
     before = contents(folder)
     ran = []
 
-    def stopped(jobs, workers, title, threads=1):
+    def stopped(jobs, workers, title, threads=1, engine=None):
         run_jobs_here([job for job in jobs if not (job.result.exists() or ran)][:1], workers, title, threads)
         ran.append(title)
         if len(ran) == 1:
             raise KeyboardInterrupt
 
-    def rest(jobs, workers, title, threads=1):
+    def rest(jobs, workers, title, threads=1, engine=None):
         ran.extend(job.name for job in jobs if not job.result.exists())
         run_jobs_here(jobs, workers, title, threads)
 
