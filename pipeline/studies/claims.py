@@ -18,8 +18,7 @@ from studies import bias_claims
 from studies.bias_claims import Claim
 from studies.comparison import CERTIFIED, ROUNDED
 from studies.markdown import words
-from studies.params import StudyParams
-from studies.runs import PAGES, publish
+from studies.runs import PAGES, Run, publish
 from studies.table_one import RETURN, find
 
 GOAL = "0.98"
@@ -42,7 +41,7 @@ SPENDING = {"SAC: time-consuming": (operator.gt, "sac"), "BCQ: less time-consumi
 Row = Mapping[str, Any]
 
 
-def write(params: StudyParams, seed: int, case: str) -> None:
+def write(run: Run) -> None:
     """Write table2.json from the files beside it."""
     table, convergence, transfer, constraints, about, bias = (
         read_json(PAGES / f"{name}.json", DatasetError)

@@ -20,7 +20,7 @@ from studies import constraint_answers, runs, training
 from studies.constraint_scores import average
 from studies.params import StudyParams
 from studies.request_sets import FAMILIES, HELD_OUT_PAIRS, INFEASIBLE, SIZES
-from studies.runs import Task, place
+from studies.runs import Run, Task
 from studies.settings import ConstraintsSettings
 
 CONDITIONED: dict[str, dict[str, Any]] = {
@@ -50,34 +50,37 @@ class Choice:
     sampling: SamplingSettings
 
 
-def collect(params: StudyParams, seed: int, case: str) -> None:
+def dataset(run: Run) -> Path:
+    """Return the folder of a seed's dataset."""
+    return run.folder("collect-constraints") / "trajectories"
+
+
+def collect(run: Run) -> None:
     """Collect a seed's dataset."""
-    settings = params.studies.constraints
-    runs.collect(params, "collect-constraints", seed, case,
-                 {"name": "power-allocation", "users": settings.users, "gains": "general"}, settings.collect)
+    settings = run.params.studies.constraints
+    run.collect({"name": "power-allocation", "users": settings.users, "gains": "general"}, settings.collect)
 
 
-def draw_requests(params: StudyParams, seed: int, case: str) -> None:
+def draw_requests(run: Run) -> None:
     """Draw the requests of every family on test contexts, and those that decide on validation contexts."""
-    settings = params.studies.constraints
+    settings, data = run.params.studies.constraints, dataset(run)
     counts = {("test", family): getattr(settings.requests, family) for family in (*FAMILIES, INFEASIBLE)}
     counts |= {("validation", family): settings.choice_requests for family in SIZES}
-    tasks = [Task(f"{split}-{family}", count, constraint_answers.draw,
-                  {"dataset": dataset(seed), "split": split, "family": family, "count": count, "seed": seed})
-             for (split, family), count in counts.items()]
-    runs.compute(params, "draw-requests", seed, case, tasks, [dataset(seed)])
+    run.compute([Task(f"{split}-{family}", count, constraint_answers.draw,
+                      {"dataset": data, "split": split, "family": family, "count": count, "seed": run.seed})
+                 for (split, family), count in counts.items()], [data])
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
 
-def train(params: StudyParams, seed: int, case: str) -> None:
+def train(run: Run) -> None:
     """Train, with few steps, every model that is compared with others."""
-    _train(params, "train-constraints", seed, [*CONDITIONED, *PLANNERS], params.studies.constraints.variant_steps)
+    _train(run, [*CONDITIONED, *PLANNERS], run.params.studies.constraints.variant_steps)
 
 
-def train_final(params: StudyParams, seed: int, case: str) -> None:
+def train_final(run: Run) -> None:
     """Train in full the model expected to win, and the winner of the short trainings."""
-    _train(params, "train-final", seed, finalists(params), params.studies.constraints.train.steps)
+    _train(run, finalists(run.params), run.params.studies.constraints.train.steps)
 
 
 def finalists(params: StudyParams) -> list[str]:
@@ -85,12 +88,11 @@ def finalists(params: StudyParams) -> list[str]:
     return list(dict.fromkeys([chosen(params, "choose-guidance").model, EXPECTED]))
 
 
-def _train(params: StudyParams, stage: str, seed: int, models: Sequence[str], steps: int) -> None:
-    settings, horizon = params.studies.constraints, create("power-allocation", users=2).horizon
-    tasks = [Task(name, steps, training.diffuser,
-                  {"datasets": [dataset(seed)], "settings": recipe(name, settings, steps, horizon),
-                   "run": params.run(seed)}) for name in models]
-    runs.compute(params, stage, seed, "", tasks, [dataset(seed)], training=True)
+def _train(run: Run, models: Sequence[str], steps: int) -> None:
+    settings, horizon = run.params.studies.constraints, create("power-allocation", users=2).horizon
+    run.compute([Task(name, steps, training.diffuser,
+                      {"datasets": [dataset(run)], "settings": recipe(name, settings, steps, horizon),
+                       "run": run.settings}) for name in models], [dataset(run)], training=True)
 
 
 def recipe(name: str, settings: ConstraintsSettings, steps: int, horizon: int) -> TrainSettings:
@@ -106,31 +108,30 @@ def recipe(name: str, settings: ConstraintsSettings, steps: int, horizon: int) -
 
 # --- choices ---------------------------------------------------------------------------------------------------------
 
-def choose_guidance(params: StudyParams, seed: int, case: str) -> None:
+def choose_guidance(run: Run) -> None:
     """Compare ways of showing labels and of guidance."""
-    _compare(params, "choose-guidance", seed, "train-constraints", [*CONDITIONED], ways(params.studies.constraints))
+    _compare(run, "train-constraints", [*CONDITIONED], ways(run.params.studies.constraints))
 
 
-def choose_final(params: StudyParams, seed: int, case: str) -> None:
+def choose_final(run: Run) -> None:
     """Compare ways of guidance after full training."""
-    _compare(params, "choose-final", seed, "train-final", finalists(params), ways(params.studies.constraints))
+    _compare(run, "train-final", finalists(run.params), ways(run.params.studies.constraints))
 
 
-def choose_targets(params: StudyParams, seed: int, case: str) -> None:
+def choose_targets(run: Run) -> None:
     """Compare target returns and margins, for the winner of the round before."""
-    winner, settings = chosen(params, "choose-final"), params.studies.constraints
-    options = [winner.sampling.model_copy(update={"constrained_target_returns": targets, "margins": margins})
-               for targets in settings.target_returns for margins in settings.margins]
-    _compare(params, "choose-targets", seed, "train-final", [winner.model], options)
+    winner, settings = chosen(run.params, "choose-final"), run.params.studies.constraints
+    _compare(run, "train-final", [winner.model],
+             [winner.sampling.model_copy(update={"constrained_target_returns": targets, "margins": margins})
+              for targets in settings.target_returns for margins in settings.margins])
 
 
-def _compare(params: StudyParams, stage: str, seed: int, trained: str, models: Sequence[str],
-             options: Sequence[SamplingSettings]) -> None:
-    common = {"requests": place("draw-requests", seed), "candidates": params.studies.constraints.candidates,
-              "options": list(options), "seed": seed}
-    tasks = [Task(name, len(options), constraint_answers.compare,
-                  {"model": place(trained, seed) / name / training.MODEL, **common}) for name in models]
-    runs.compute(params, stage, seed, "", tasks, [place(trained, seed), place("draw-requests", seed)])
+def _compare(run: Run, trained: str, models: Sequence[str], options: Sequence[SamplingSettings]) -> None:
+    requests = run.folder("draw-requests")
+    run.compute([Task(name, len(options), constraint_answers.compare,
+                      {"model": run.folder(trained) / name / training.MODEL, "requests": requests,
+                       "candidates": run.params.studies.constraints.candidates, "options": list(options),
+                       "seed": run.seed}) for name in models], [run.folder(trained), requests])
 
 
 def ways(settings: ConstraintsSettings) -> list[SamplingSettings]:
@@ -174,40 +175,35 @@ def chosen(params: StudyParams, stage: str) -> Choice:
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 
-def answer(params: StudyParams, seed: int, case: str) -> None:
+def answer(run: Run) -> None:
     """Answer a seed's requests with the winner, with every control, and with agents trained for one request each."""
-    settings, winner, drawn = params.studies.constraints, chosen(params, "choose-targets"), place("draw-requests", seed)
-    final, limit = place("train-final", seed) / winner.model / training.MODEL, settings.control_requests
-    counts = {family: runs.results("draw-requests")[str(seed), f"test-{family}"]["statistics"]["requests"]
+    settings, winner = run.params.studies.constraints, chosen(run.params, "choose-targets")
+    requests, short, full = (run.folder(stage) for stage in ("draw-requests", "train-constraints", "train-final"))
+    final, limit = full / winner.model / training.MODEL, settings.control_requests
+    counts = {family: runs.results("draw-requests")[str(run.seed), f"test-{family}"]["statistics"]["requests"]
               for family in FAMILIES}
     asked = sum(counts.values())
-    common = {"dataset": dataset(seed), "requests": drawn, "candidates": settings.candidates,
-              "sampling": winner.sampling, "seed": seed}
-    controls: dict[str, tuple[str, Any]] = {"masked": ("masked", final)}
-    controls |= {name: ("model", place("train-constraints", seed) / name / training.MODEL)
-                 for name in (*CONDITIONED, *PLANNERS)}
-    controls |= {name: (name, None) for name in ("no_learning", "random_training_designs")}
-    tasks = [Task("main", asked + settings.requests.infeasible, constraint_answers.answer, {"model": final, **common}),
-             *(Task(name, min(asked, limit * len(FAMILIES)), constraint_answers.control,
-                    {"method": method, "model": model, "limit": limit, **common})
-               for name, (method, model) in controls.items()),
-             Task("convex_solver", asked, constraint_answers.solve, {"requests": drawn}),
-             *retrainings(params, seed, counts)]
-    runs.compute(params, "answer", seed, case, tasks,
-                 [dataset(seed), drawn, place("train-final", seed), place("train-constraints", seed)])
+    common = {"dataset": dataset(run), "requests": requests, "candidates": settings.candidates,
+              "sampling": winner.sampling, "seed": run.seed}
+    controls: dict[str, tuple[str, Path | None]] = {
+        "masked": ("masked", final),
+        **{name: ("model", short / name / training.MODEL) for name in (*CONDITIONED, *PLANNERS)},
+        **{name: (name, None) for name in ("no_learning", "random_training_designs")}}
+    run.compute([Task("main", asked + settings.requests.infeasible, constraint_answers.answer,
+                      {"model": final, **common}),
+                 *(Task(name, min(asked, limit * len(FAMILIES)), constraint_answers.control,
+                        {"method": method, "model": model, "limit": limit, **common})
+                   for name, (method, model) in controls.items()),
+                 Task("convex_solver", asked, constraint_answers.solve, {"requests": requests}),
+                 *retrainings(run, counts)], [dataset(run), requests, full, short])
 
 
-def retrainings(params: StudyParams, seed: int, counts: Mapping[str, int]) -> list[Task]:
+def retrainings(run: Run, counts: Mapping[str, int]) -> list[Task]:
     """Return one task an agent and sampled request; requests are taken from the families, of `counts` each, in turn."""
-    settings = params.studies.constraints.retraining
+    settings = run.params.studies.constraints.retraining
     turns = [(family, number) for number in range(max(counts.values())) for family in FAMILIES
              if number < counts[family]]
     return [Task(f"{kind}_retrained-{number}", 1, constraint_answers.retrain_agent,
-                 {"kind": kind, "requests": place("draw-requests", seed), "family": family, "number": row,
-                  "settings": settings, "seed": seed})
+                 {"kind": kind, "requests": run.folder("draw-requests"), "family": family, "number": row,
+                  "settings": settings, "seed": run.seed})
             for number, (family, row) in enumerate(turns[:settings.requests]) for kind in LEARNERS]
-
-
-def dataset(seed: int) -> Path:
-    """Return the folder of a seed's dataset."""
-    return place("collect-constraints", seed) / "trajectories"

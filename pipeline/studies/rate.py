@@ -32,9 +32,8 @@ from aign.scenarios.power_allocation.requirements import feasible, requirements
 from aign.stages.evaluate.methods import Method, policy
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
-from studies import runs, training
-from studies.params import StudyParams
-from studies.runs import Task, place
+from studies import training
+from studies.runs import Run, Task
 from studies.settings import RateCase, RateSettings
 
 STEPS = 6
@@ -47,30 +46,28 @@ FEW = 16
 """Contexts searched at once from many starting points: bounds memory."""
 
 
-def collect(params: StudyParams, seed: int, case: str) -> None:
+def collect(run: Run) -> None:
     """Collect the dataset of a case."""
-    settings = params.studies.rate
-    runs.collect(params, "collect-rate", seed, case, settings.case(case).scenario, settings.collect)
+    settings = run.params.studies.rate
+    run.collect(settings.case(run.case).scenario, settings.collect)
 
 
-def train(params: StudyParams, seed: int, case: str) -> None:
+def train(run: Run) -> None:
     """Train the diffuser of a case."""
-    settings, data = params.studies.rate.train, place("collect-rate", seed, case) / "trajectories"
-    task = Task("set", settings.steps, training.diffuser,
-                {"datasets": [data], "settings": settings, "run": params.run(seed)})
-    runs.compute(params, "train-rate", seed, case, [task], [data], training=True)
+    settings, data = run.params.studies.rate.train, run.folder("collect-rate", run.case) / "trajectories"
+    run.compute([Task("set", settings.steps, training.diffuser,
+                      {"datasets": [data], "settings": settings, "run": run.settings})], [data], training=True)
 
 
-def compare(params: StudyParams, seed: int, case: str) -> None:
+def compare(run: Run) -> None:
     """Let all methods answer the requests of a case, one task a request."""
-    settings, chosen = params.studies.rate, params.studies.rate.case(case)
-    collected, trained = place("collect-rate", seed, case), place("train-rate", seed, case)
+    settings, case = run.params.studies.rate, run.params.studies.rate.case(run.case)
+    collected, trained = (run.folder(stage, run.case) for stage in ("collect-rate", "train-rate"))
     common = {"dataset": collected / "trajectories", "agents": collected / "agents",
-              "model": trained / "set" / training.MODEL, "seed": seed, "case": chosen,
-              "settings": settings.model_copy(update={"cases": (chosen,)})}
-    tasks = [Task(f"request-{number}", STEPS, answer, {**common, "constraints": list(constraints)})
-             for number, constraints in enumerate(chosen.constraints)]
-    runs.compute(params, "compare-rate", seed, case, tasks, [collected, trained])
+              "model": trained / "set" / training.MODEL, "seed": run.seed, "case": case,
+              "settings": settings.model_copy(update={"cases": (case,)})}
+    run.compute([Task(f"request-{number}", STEPS, answer, {**common, "constraints": list(constraints)})
+                 for number, constraints in enumerate(case.constraints)], [collected, trained])
 
 
 # --- one request ------------------------------------------------------------------------------------------------------

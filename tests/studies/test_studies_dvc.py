@@ -130,9 +130,9 @@ def watched(stage):
 
 
 def test_half_finished_work_rests_on_the_code_that_dvc_watches(content):
-    assert watched(content["stages"]["code"]) == set(runs.SOURCES)
-    assert {path.split("/")[0] for path in runs.sources()} == {"aign", "studies"}
-    assert all((runs.CODE / place).exists() for place in runs.SOURCES)
+    places = watched(content["stages"]["code"])
+    assert all(any(path == place or path.startswith(f"{place}/") for path in runs.sources()) for place in places)
+    assert all(any(path == place or path.startswith(f"{place}/") for place in places) for path in runs.sources())
 
 
 @pytest.mark.parametrize("name", command.STAGES)
@@ -153,7 +153,7 @@ def test_no_module_is_watched_in_vain(content):
     loaded = closure(starts, beyond=["aign.params"])
     for stage in content["stages"].values():
         for place in watched(stage.get("do", stage)):
-            if place.startswith("studies/"):
+            if place.startswith("studies/") and place.endswith(".py"):
                 assert place.removesuffix(".py").replace("/", ".") in loaded
 
 
