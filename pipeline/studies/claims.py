@@ -132,6 +132,7 @@ def offline_faster(evidence: Evidence) -> Claim:
 def close(evidence: Evidence) -> Claim:
     """Rewards are very close: the U-Net's utility on the preset differs by at most CLOSE from SAC's and BCQ's."""
     def apart(kind: str) -> float:
+        """Return the largest relative difference over users and rivals."""
         values = [(evidence.value(users, "preset", f"diffuser_unet_{kind}", "utility"),
                    evidence.value(users, "preset", other, "utility"))
                   for users in evidence.users for other in ("sac", "bcq")]

@@ -9,8 +9,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from aign.engines import messages
+from studies.constraint_choices import choices, chosen
 from studies.constraint_scores import Row, average, by_family, share
-from studies.constraints import choices, chosen
 from studies.figures import save
 from studies.request_sets import FAMILIES, INFEASIBLE
 from studies.runs import PAGES, Run, publish, results

@@ -38,6 +38,7 @@ def check(params: StudyParams, path: Path) -> None:
     problems = []
 
     def attempt(place: str, function: Callable[..., object], *arguments: object) -> None:
+        """Note the error that a check raises, with the place of the value."""
         try:
             function(*arguments)
         except AignError as error:

@@ -51,8 +51,9 @@ def write(run: Run) -> None:
 
 def trainings() -> dict[Key, dict[str, Any]]:
     """Return what all trainings found, by (seed, users, what was trained); users "" for the set network."""
-    sets: dict[Key, dict[str, Any]] = {(seed, "", task): values for (seed, task), values in results("train-set").items()}
-    return {**results("train-tables"), **sets, **results("time-agents")}
+    trained: dict[Key, dict[str, Any]] = results("train-tables")
+    trained |= {(seed, "", task): values for (seed, task), values in results("train-set").items()}
+    return trained | results("time-agents")
 
 
 def of_kind(learned: Runs, kind: str, users: int) -> list[Mapping[str, Any]]:

@@ -20,19 +20,18 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.engines.jobs import Report
 from aign.errors import DatasetError
-from aign.files.writing import read_json, write_json
+from aign.files.writing import read_json
 from aign.settings import RunSettings
 from aign.stages.train import held_out
 from aign.trajectories.contexts import CONTEXTS, ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
+from studies.training_seconds import Clock, Stopwatch, timed
 
 MODEL = "model"
 """Folder, or stem of the files, of a trained model inside its task's folder."""
 SCORED_CONTEXTS = 64
 """Validation contexts behind each point of a learning curve, the same for every method."""
 RETURN = "normalised_return_pooled"
-Mark = tuple[int, float]
-"""Steps done, and the seconds they took."""
 
 
 def diffuser(report: Report, folder: Path, datasets: Sequence[Path], settings: TrainSettings,
@@ -126,71 +125,3 @@ def agent_again(report: Report, folder: Path, dataset: Path, agents: Path, kind:
 def steps_seen(stored: TrajectoryStore) -> int:
     """Return the environment steps in the training episodes of a dataset."""
     return len(stored.rows("train")) * stored.scenario.horizon
-
-
-# --- seconds ----------------------------------------------------------------------------------------------------------
-
-class Stopwatch:
-    """Seconds of a training that may be stopped and taken up again, as if it had never been stopped.
-
-    Marks of every so many steps are kept in a file, which a later process takes up; checkpoints should fall on marks. A
-    training goes on from its checkpoint, so steps after it are taken twice: their first taking is not counted.
-    """
-
-    def __init__(self, path: Path, every: int) -> None:
-        self.path, self.every = path, every
-        self.marks: list[Mark] = []
-        if path.exists():
-            self.marks = [(int(step), float(seconds)) for step, seconds in read_json(path, DatasetError)]
-        self.before: float | None = None
-        self.began = time.perf_counter()
-
-    def tell(self, step: int) -> None:
-        """Note that a step is done; the first call tells where the training was taken up."""
-        if self.before is None:
-            self.before = seconds_at(self.marks, step - 1)
-            self.marks = [mark for mark in self.marks if mark[0] < step]
-        if step % self.every == 0:
-            self.marks.append((step, self.before + time.perf_counter() - self.began))
-            write_json(self.path, self.marks)
-
-    def total(self) -> float:
-        """Return the seconds of the whole training so far."""
-        if self.before is None:  # everything was done in an earlier process
-            return self.marks[-1][1] if self.marks else 0.0
-        return self.before + time.perf_counter() - self.began
-
-
-class Clock:
-    """Seconds of a learning that cannot be taken up again; they begin with the first report, after preparation."""
-
-    def __init__(self, report: Callable[[int], None]) -> None:
-        self.report, self.preparation = report, 0.0
-        self.marks: list[Mark] = []
-        self.began = time.perf_counter()
-
-    def tell(self, done: int, planned: int) -> None:
-        """Note how much is done."""
-        if not self.marks:
-            self.preparation = self.now()
-            self.began += self.preparation
-        self.marks.append((done, self.now()))
-        self.report(done)
-
-    def now(self) -> float:
-        """Return the seconds since the first report."""
-        return time.perf_counter() - self.began
-
-
-def timed(curve: Sequence[Mapping[str, float]], axis: str, marks: Sequence[Mark]) -> list[dict[str, float]]:
-    """Return the points of a learning curve with the seconds that their steps along `axis` took."""
-    return [{**point, "seconds": seconds_at(marks, int(point[axis]))} for point in curve]
-
-
-def seconds_at(marks: Sequence[Mark], step: int) -> float:
-    """Return the seconds a number of steps took, in proportion to the nearest mark before; 0 without marks."""
-    earlier = [mark for mark in marks if 0 < mark[0] <= step]
-    if not earlier:
-        return 0.0
-    at, seconds = earlier[-1]
-    return seconds * step / at

@@ -14,12 +14,6 @@ from studies import command, runs
 from studies.settings import StudySettings
 
 TABLES = "pipeline/studies/dvc.yaml:tables"
-IN_THIS_PROCESS = """    for job in jobs:
-        job.function(lambda done: None, **job.arguments)
-    return
-    waiting = []
-"""
-"""Jobs of the clone: a process for each would take minutes to start."""
 NO_RESULT = {**CHANGES_NO_RESULT, "aign.api": "the public face",
              "aign.checkout": "refuses to run another folder's code"}
 
@@ -35,7 +29,7 @@ def made(tmp_path_factory):
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
     clone = make_clone(tmp_path_factory.mktemp("studies"), PARAMS)
-    clone.change("pipeline/aign/engines/jobs.py", "    waiting = []\n", IN_THIS_PROCESS)
+    clone.run_jobs_here()
     path = clone.folder / STAGES_FILE
     stages = yaml.safe_load(path.read_text())
     stages["vars"] = [stages["vars"][0], GRID]
