@@ -65,7 +65,7 @@ def learn_subset(report: Report, folder: Path, dataset: Path, subset: str, setti
 
 def generators(pipeline: DesignPipeline, settings: BiasSettings, seed: int) -> dict[str, Method]:
     """Return a diffuser asked for high returns, and not told which return is wanted, as methods by name."""
-    # A wanted return that is not a number is not shown; settings refuse it, so it is put in past their check.
+    # The network is not told a target return that is no number; settings refuse it, so it is put in past their check.
     unconditioned = settings.sampling.model_copy(update={"target_returns": (math.nan,)})
     return {f"diffuser_{name}{ending}": methods.diffuser(pipeline, count, sampling, seed)
             for ending, sampling in (("", settings.sampling), (UNCONDITIONED, unconditioned))

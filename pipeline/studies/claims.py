@@ -177,7 +177,7 @@ def user_numbers(evidence: Evidence) -> Claim:
 
 
 def conditional(evidence: Evidence) -> Claim:
-    """The diffuser adapts to conditional environments: shown constraints raise raw satisfaction above masked ones."""
+    """The diffuser adapts to conditional environments: conditioning on constraints raises raw satisfaction."""
     claim, constraints = "Proposed: adapts to conditional environments", evidence.constraints
     if constraints is None or "masked" not in constraints["controls"]:
         return claim, [], "needs constraints.json with its masked control"

@@ -22,7 +22,7 @@ from aign.scenarios.core.scenario import Scenario
 from studies.runs import RESULT
 
 SIZES = {"single": 1, "pair": 2, "triple": 3}
-"""Constraints of a request in the families that training may have shown together."""
+"""Constraints of a request in the families whose labels training may condition on together."""
 HELD_OUT = "held_out_pair"
 INFEASIBLE = "infeasible"
 FAMILIES = (*SIZES, HELD_OUT)
