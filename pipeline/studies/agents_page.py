@@ -26,6 +26,7 @@ Rows = Sequence[Mapping[str, Any]]
 Runs = Mapping[Key, Mapping[str, Any]]
 """Results by seed, variant and kind of agent, as texts."""
 
+
 def write(run: Run) -> None:
     """Write agents.json, README.md and curves.png."""
     runs = results("agents")
