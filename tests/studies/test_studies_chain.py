@@ -9,7 +9,7 @@ from miniature import PARAMS, run, run_jobs_here, study, studying
 from smoke import contents
 
 from aign.errors import DatasetError, ParameterError
-from studies import comparison, constraints, params, runs
+from studies import comparison, constraint_choices, constraints, params, runs
 from studies.request_sets import FAMILIES
 
 pytestmark = pytest.mark.slow
@@ -138,7 +138,7 @@ def test_the_constraints_are_answered_by_every_method(constrained):
 def test_the_winner_keeps_the_way_of_sampling_that_was_compared(constrained):
     with studying(constrained):
         loaded = params.load()
-        choice = constraints.chosen(loaded, "choose-targets")
+        choice = constraint_choices.chosen(loaded, "choose-targets")
         assert choice.model in constraints.finalists(loaded)
     sampling = read(constrained, "constraints.json")["sampling"]
     assert sampling["guidance"] in PARAMS["studies"]["constraints"]["guidance"]
