@@ -1,7 +1,7 @@
 """The sentences of `sentences.yaml`: what was said, to which network, and the right reading; cut into two splits.
 
-The split is by a hash of network and sentence, so that nobody chooses it: two thirds to develop the reader with, a third
-to measure it with, whose misses are not mended.
+The split is by a hash of network and sentence, so that nobody chooses it: two thirds to develop the reader with, a
+third to measure it with, whose misses are not mended.
 """
 
 import hashlib

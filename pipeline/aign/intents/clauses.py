@@ -18,14 +18,20 @@ def clauses(items: Sequence[Item]) -> list[list[Item]]:
     """Return the items of each clause; "with" and such begin one only where something was said before."""
     result: list[list[Item]] = [[]]
     for item in items:
-        said = any(before.kind in ("number", "optimise", "tighter", "move", "drop") or _whole(before)
-                   for before in result[-1]) or (len(result) > 1 and {each.kind for each in result[-1]} == {"label"} and any(
-                       before.kind == "optimise" for before in result[-2]))
-        if item.kind == "cut" or (item.kind == "soft cut" and said):
+        if item.kind == "cut" or (item.kind == "soft cut" and _says_something(result)):
             result.append([])
         elif item.kind != "soft cut":
             result[-1].append(item)
     return [clause for clause in result if clause]
+
+
+def _says_something(clauses_before: Sequence[Sequence[Item]]) -> bool:
+    """Return whether the last clause so far says something: "no fibre" does not, before "with more than 7 modules"."""
+    last = clauses_before[-1]
+    if any(item.kind in ("number", "optimise", "tighter", "move", "drop") or _whole(item) for item in last):
+        return True
+    goes_on = len(clauses_before) > 1 and any(item.kind == "optimise" for item in clauses_before[-2])
+    return goes_on and {item.kind for item in last} == {"label"}
 
 
 def _whole(item: Item) -> bool:
@@ -62,15 +68,16 @@ class Clause:
         for item in [item for item in self.items if _whole(item)]:
             phrase = next(phrase for phrase in item.phrases if phrase.value is not None)
             place = next(place for place, other in enumerate(self.items) if other is item)
-            if place and self.items[place - 1].kind == "no":
-                self.draft.ask(self.items[place - 1:place + 1], f"What is meant by {self.draft.words(self.items[place - 1:place + 1])!r}?")
+            negation = [before for before in self.items[max(place - 1, 0):place] if before.kind == "no"]
+            if negation:
+                self.draft.ask([*negation, item], f"What is meant by {self.draft.words([*negation, item])!r}?")
             else:
                 self.draft.constrain([item], Constraint(phrase.label, phrase.side or ">=", phrase.value or 0.0))
             self.labels.add(phrase.label)
-            self._take(item, *(self.items[place - 1:place] if place and self.items[place - 1].kind == "no" else []))
+            self._take(item, *negation)
 
     def _objectives(self) -> None:
-        """Read "minimise the cost", "cheapest", "lowest total power"; a label alone goes on with the direction before."""
+        """Read "minimise the cost", "cheapest"; a label alone goes on with the direction before."""
         for item in [item for item in self.items if item.kind == "optimise"]:
             place = next(place for place, other in enumerate(self.items) if other is item)
             labels = self._run(place + 1, 1) or self._run(place - 1, -1)
@@ -102,7 +109,8 @@ class Clause:
         everything = [*pieces, *labels]
         if labels and all(_says_utility(item) for item in labels):
             if direction == "min":
-                draft.ask(everything, "The utility is what is worth most. Is it to be maximised?", ("maximise the utility",))
+                draft.ask(everything, "The utility is what is worth most. Is it to be maximised?",
+                          ("maximise the utility",))
             else:
                 draft.aim(everything, UTILITY)
             return
@@ -217,7 +225,8 @@ class Clause:
             elif item.kind == "compare":
                 draft.ask([item], f"{SPOKEN.get(str(item.value), text).capitalize()} how much, and of what?")
             elif item.kind == "or":
-                draft.ask([item], "A request cannot say 'or': all that it asks for has to hold. Ask twice instead?", ("and",))
+                draft.ask([item], "A request cannot say 'or': all that it asks for has to hold. Ask twice instead?",
+                          ("and",))
             else:
                 draft.ask([item], f"What does {text!r} mean here?", near(text, draft))
 

@@ -16,7 +16,8 @@ from aign.intents.reading import Reading, answered, reading
 from aign.intents.refinement import refine
 from aign.scenarios.core.scenario import Scenario
 
-UNDO = re.compile(r"\s*(?:please\s+)?(?:undo|go back|take (?:that|it) back|back)(?:\s+please)?\s*[.!]?\s*", re.IGNORECASE)
+UNDO = re.compile(r"\s*(?:please\s+)?(?:undo|go back|take (?:that|it) back|back)(?:\s+please)?\s*[.!]?\s*",
+                  re.IGNORECASE)
 FROM_DESIGN = re.compile(r"\s*(?:please\s+)?(?:start|go on|continue)\s+(?:from|with)\s+(?:the\s+)?(?:design|option)\s+"
                          r"(?:no\.?\s*|number\s+)?(\d+)\s*[.!]?\s*", re.IGNORECASE)
 CONTENT = "a dialogue that `aign ask --dialogue` wrote"

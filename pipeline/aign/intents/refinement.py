@@ -22,6 +22,8 @@ from aign.scenarios.core.scenario import Scenario
 
 STEP = 0.1
 """Of a bound, where a comparative such as "greener" does not say how much tighter it is to be."""
+BOUNDS = ("limit", "cap", "budget", "ceiling", "floor", "upper limit", "lower limit", "upper bound", "lower bound")
+"""Words for a bound, beside the label whose bound is dropped."""
 CHANGES = ("tighter", "move", "scale", "drop", "reset")
 
 
@@ -36,12 +38,13 @@ def refine(request: Request, text: str, scenario: Scenario[Any]) -> Reading:
     if len(text) > LONGEST_TEXT:
         return reading(text, None, (), [Question(f"At most {LONGEST_TEXT} characters are read.", (), 0, len(text))])
     draft = Draft(text, vocabulary(scenario))
-    pieces = surroundings(items(text, draft.vocabulary, refining=True), draft, scenario)
+    said = items(text, draft.vocabulary, refining=True)
+    pieces = surroundings(said, draft, scenario)
     change = Change(draft, request, scenario)
     before: Clause | None = None
     for clause in clauses(ranges(pieces)):
         before = change.read(clause, before)
-    told = finished(draft, scenario, anything=False)
+    told = finished(draft, scenario, said, anything=False)
     if told.questions or told.request is None:
         return told
     return _merged(change, told, scenario)
@@ -85,12 +88,13 @@ class Change:
         if not gone:
             verb = next((item for item in clause if item.kind == "drop"), None)
             if verb is not None and self.draft.text[verb.start:verb.end].lower() == "without":
-                reader = Clause(self.draft, [replace(item, kind="no") if item is verb else item for item in clause], None)
+                none = [replace(item, kind="no") if item is verb else item for item in clause]
+                reader = Clause(self.draft, none, None)
                 reader.read()
                 return reader
             self._unbounded(clause, labels)
             return None
-        self._numbers_asked(clause)
+        self._asked_of_rest(clause)
         self.bounds = [bound for bound in self.bounds if bound not in gone]
         self.draft.understand(clause, f"no longer {', '.join(map(str, gone))}")
         return None
@@ -146,8 +150,11 @@ class Change:
             return converted(number, bound.label)
         relative = number.share or number.fraction
         size = abs(old) * number.value if relative else converted(number, bound.label)
-        rises = way == "raise" or (way == "relax") == bound.upper and way in ("relax", "tighten")
+        rises = way == "raise" or (way in ("relax", "tighten") and (way == "relax") == bound.upper)
         return old + size if rises else old - size
+
+    def _text(self, item: Item) -> str:
+        return self.draft.text[item.start:item.end].lower()
 
     def _unbounded(self, clause: Sequence[Item], labels: Sequence[Item]) -> None:
         there = ", ".join(map(str, self.bounds)) or "no constraint at all"
@@ -156,9 +163,9 @@ class Change:
         self.draft.ask(clause, f"There is no bound{what} that could change; there is {there}. Which is meant?",
                        [f"best {name}" for name in spoken])
 
-    def _numbers_asked(self, clause: Sequence[Item]) -> None:
+    def _asked_of_rest(self, clause: Sequence[Item]) -> None:
         for item in clause:
-            if item.kind not in ("label", "drop"):
+            if item.kind not in ("label", "drop") and not (item.kind == "compare" and self._text(item) in BOUNDS):
                 self.draft.ask([item], f"What does {self.draft.words([item])!r} mean here?")
 
 

@@ -8,8 +8,9 @@ A label's `phrases`, of which the first is the one that confirmations use, are w
 - `N-1 secure>=1` is a whole constraint;
 - `rate?` may mean the label, but always has to be asked about.
 
-A one-word phrase is also an adjective: of `cheap` the reader knows cheaper, cheapest, and as cheap as possible. Labels may
-share a phrase: then unit and side decide, or the operator is asked. Of `units`, ("%", 0.01) says that shares are allowed.
+A one-word phrase is also an adjective: of `cheap` the reader knows cheaper, cheapest, and as cheap as possible. Labels
+may share a phrase: then unit and side decide, or the operator is asked. Of `units`, ("%", 0.01) says that shares are
+allowed.
 """
 
 from __future__ import annotations
