@@ -7,9 +7,9 @@ from corpus import sentences
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.])")
 SCRAPS = ("at most", "7", "-3 dB", "half", "and", "or", "%", "12 W", "between", "minimise", "no", "three designs",
-          "seed 4", ",", ".", "not", "M.csv", "$9", "ninety-nine", "\u2264", "\U0001f680", "from", "\x00", "'", '"', "as", "-", "1e400",
-          "max", "n-1", "\u00e9", "'; DROP", "__import__", "{}", "<script>", "9" * 400, "a" * 300, "0x10",
-          "\u0663")
+          "seed 4", ",", ".", "not", "M.csv", "$9", "ninety-nine", "\u2264", "\U0001f680", "from", "\x00", "'", '"',
+          "as", "-", "1e400", "max", "n-1", "\u00e9", "'; DROP", "__import__", "{}", "<script>", "9" * 400, "a" * 300,
+          "0x10", "\u0663")
 
 
 def bent(seed):

@@ -1,6 +1,6 @@
 """Whether a reading is the right one: right, asked back where it need not, or wrong."""
 
-from networks import network
+from spoken_networks import network
 
 from aign.designs.requests import Request
 from aign.intents import read, refine

@@ -17,7 +17,7 @@ def drawn(scenario, seed):
     objective = [f"{random_.choice(('min', 'max'))} {label.name}" for label in labels]
     if random_.random() < 0.3:
         objective.insert(random_.randint(0, len(objective)), "utility")
-    context = random_.choice(("preset", "file", "drawn"))
+    context = random_.choice(("preset", "file", "drawn") if scenario.presets else ("file", "drawn"))
     count = random_.choice((16, 1, random_.randint(1, 99), random_.randint(1, MOST_DESIGNS)))
     return Request(tuple(where), random_.choice(list(scenario.presets)) if context == "preset" else None,
                    random_.choice(FILES) if context == "file" else None,

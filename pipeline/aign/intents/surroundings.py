@@ -150,7 +150,7 @@ def sizes(scenario: Scenario[Any]) -> dict[str, int]:
 def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
     """Check "for 20 users" and the name of a topology against the network; it cannot be changed by a request."""
     known = sizes(scenario)
-    texts = {value.lower() for value in scenario.parameters.model_dump().values() if isinstance(value, str)}
+    topology = str(getattr(scenario.parameters, "topology", "")).lower()
     kept: list[Item] = []
     place = 0
     while place < len(items):
@@ -167,7 +167,7 @@ def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
                                              "meant, or another network?", (f"{known[noun]} {plural}",))
             place += 2
             continue
-        if item.kind == "word" and str(item.value).lower() in texts:
+        if item.kind == "word" and str(item.value).lower() == topology:
             draft.understand([item], f"{scenario.name} {item.value}")
         else:
             kept.append(item)
