@@ -17,9 +17,9 @@ sys.path[:0] = [str(ROOT / "pipeline"), str(ROOT / "tests" / "intents")]
 from corpus import sentences  # noqa: E402
 from fuzzing import bent, passed_over  # noqa: E402
 from judging import read_as, verdict  # noqa: E402
-from spoken_networks import NETWORKS, network  # noqa: E402
 from nl4opt import comparisons  # noqa: E402
 from requests_drawn import drawn  # noqa: E402
+from spoken_networks import NETWORKS, network  # noqa: E402
 
 from aign.designs.requests import Request  # noqa: E402
 from aign.files.writing import write_json  # noqa: E402

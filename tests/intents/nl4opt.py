@@ -10,7 +10,7 @@ from collections import Counter
 from aign.intents.items import items
 from aign.intents.vocabulary import Vocabulary
 
-EMPTY = Vocabulary((), frozenset(), {}, ())
+EMPTY = Vocabulary((), frozenset(), {}, frozenset(), ())
 SIDES = {"LESS_OR_EQUAL": "<=", "GREATER_OR_EQUAL": ">="}
 
 

@@ -3,6 +3,7 @@
 import random
 
 from aign.designs.requests import MOST_DESIGNS, SEEDS, Request
+from aign.scenarios.core.constraints import Constraint
 
 FILES = ("now.json", "plans/today.yaml", "M.csv", "my plan.json", 'a "b".json', "it's.yml", "ctx", "d\u00eda.json",
          "300.json")
@@ -28,8 +29,8 @@ def drawn(scenario, seed):
 
 def _bounds(name, random_):
     low, high = sorted((_threshold(random_), _threshold(random_)))
-    return random_.choice(((f"{name}<={high}",), (f"{name}>={low}",), (f"{name}<{high}",), (f"{name}>{low}",),
-                           (f"{name}>={low}", f"{name}<={high}")))
+    sides = random_.choice((("<=",), (">=",), ("<",), (">",), (">=", "<=")))
+    return [str(Constraint(name, side, float(high if side in ("<=", "<") else low))) for side in sides]
 
 
 def _threshold(random_):

@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 import torch
-from spoken_networks import NETWORKS, network
 from requests_drawn import drawn
+from spoken_networks import NETWORKS, network
 
 from aign.designs.requests import Request
 from aign.errors import ConstraintError, ParameterError

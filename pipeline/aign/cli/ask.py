@@ -77,13 +77,13 @@ def _network(words: str, on: str | None, set_: list[str], model: Path | None, be
     Raises:
         ParameterError: it is not clear, or there is none of that name.
     """
-    from aign.intents import choose, networks
+    from aign.intents import Choice, choose, networks
     from aign.scenarios.core import registry
 
     if begun is not None:
         return registry.recreate(begun.network, Path("the dialogue"), trust_code)
     known = networks.catalogue(MODELS, trust_code) if model is None else networks.of_models(model.parent, trust_code)
-    if model is not None or on in known:
+    if model is not None or (on in known and on not in registry.names()):
         name = model.name if model is not None else str(on)
         if name not in known:
             raise ParameterError(unknown_name("model", name, known))
@@ -94,7 +94,7 @@ def _network(words: str, on: str | None, set_: list[str], model: Path | None, be
                  and parameters.items() <= scenario.spec().items()}
         if not known:
             return registry.create(on, **parameters)
-    choice = choose(words, known)
+    choice = choose(words, known) if len(known) > 1 else Choice(next(iter(known)))
     if choice.question is not None:
         raise ParameterError(f"{choice.question.text} Say it with --on: {', '.join(choice.question.choices)}.")
     return networks.resized(words, known[str(choice.name)])

@@ -36,10 +36,12 @@ class Choice:
 
 
 def choose(text: str, catalogue: Mapping[str, Scenario[Any]]) -> Choice:
-    """Return which network of a catalogue a text is about."""
+    """Return which network of a catalogue a text is about; of several of one kind that it could be, the largest."""
     scores = {name: _score(text, name, scenario) for name, scenario in catalogue.items()}
     best = max(scores.values(), default=0.0)
     near = [name for name, score in scores.items() if score > best - CLEAR]
+    if best > 0 and len({catalogue[name].name for name in near}) == 1:
+        near = [max(near, key=lambda name: catalogue[name].action_size)]
     if best > 0 and len(near) == 1:
         return Choice(near[0])
     asked = near if best > 0 else list(catalogue)

@@ -61,8 +61,8 @@ def canonical(request: Request, scenario: Scenario[Any]) -> Request:
         ConstraintError: a constraint that is none of this network.
         ParameterError: an objective that is none of this network.
     """
-    files = {name: str(value) if isinstance(value := getattr(request, name), Path) else value
-             for name in ("context", "start")}
+    files: dict[str, Any] = {name: str(value) if isinstance(value := getattr(request, name), Path) else value
+                             for name in ("context", "start")}
     return replace(request, where=tuple(map(str, parse(request.where, scenario.labels))),
                    objective=_objectives(request.objective, scenario), **files)
 

@@ -83,7 +83,7 @@ class Dialogue:
         def again(said: str) -> Reading:
             return read(said, scenario) if before is None else refine(before, said, scenario)
         open_questions = again(last).questions
-        if not open_questions:
+        if not open_questions or again(text).request is not None:  # a sentence that stands for itself
             return None
         told = again(answered(again(last), open_questions[0], text))
         return told if len(told.questions) < len(open_questions) else None
@@ -160,7 +160,8 @@ def from_json(content: Any) -> Request:
     names = {each.name for each in fields(Request)}
     if not isinstance(content, Mapping) or not set(content) <= names:
         raise ParameterError(f"A request has the fields {', '.join(sorted(names))}; given {content!r}.")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                              for name, value in content.items()}
     checks = {"where": tuple, "objective": tuple, "count": int, "seed": int | None, "spread": int | None,
               "preset": str | None}
     for name, value in values.items():

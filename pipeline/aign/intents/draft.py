@@ -42,11 +42,11 @@ class Draft:
         start, end = pieces[0].start, max(piece.end for piece in pieces)
         self.said.append(Span(start, end, self.text[start:end], meaning))
 
-    def ask(self, pieces: Sequence[Item], question: str, choices: Iterable[str] = ()) -> None:
-        """Ask about pieces of the sentence."""
+    def ask(self, pieces: Sequence[Item], question: str, choices: Iterable[str] = (), after: bool = False) -> None:
+        """Ask about pieces of the sentence; after: an answer comes behind them, else in their place."""
         self.used |= {(piece.start, piece.end) for piece in pieces}
         start, end = min(piece.start for piece in pieces), max(piece.end for piece in pieces)
-        self.questions.append(Question(question, tuple(choices), start, end))
+        self.questions.append(Question(question, tuple(choices), end if after else start, end))
 
     def constrain(self, pieces: Sequence[Item], *constraints: Constraint) -> None:
         """Take in constraints that pieces of the sentence say."""

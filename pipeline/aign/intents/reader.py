@@ -11,8 +11,8 @@ from typing import Any
 
 from aign.designs.requests import Request
 from aign.errors import AignError
-from aign.intents.clauses import Clause, clauses
 from aign.intents.draft import Draft
+from aign.intents.interpretation import interpret
 from aign.intents.items import Item, items
 from aign.intents.reading import Question, Reading, reading
 from aign.intents.surroundings import surroundings
@@ -42,36 +42,6 @@ def read(text: str, scenario: Scenario[Any]) -> Reading:
     pieces = items(text, draft.vocabulary)
     interpret(surroundings(pieces, draft, scenario), draft)
     return finished(draft, scenario, pieces, anything=any(item.kind == "noun" for item in pieces))
-
-
-def interpret(pieces: Sequence[Item], draft: Draft) -> None:
-    """Read constraints and objectives into a draft, clause by clause."""
-    before = None
-    for clause in clauses(ranges(pieces)):
-        before = Clause(draft, clause, before)
-        before.read()
-
-
-def ranges(pieces: Sequence[Item]) -> list[Item]:
-    """Return the items with "between 5 and 10" and "from 5 to 10" as one item that holds both numbers."""
-    result: list[Item] = []
-    place = 0
-    while place < len(pieces):
-        first = pieces[place]
-        rest = list(pieces[place + 1:place + 4])
-        numbers = [item for item in rest if item.kind == "number"]
-        joined = len(rest) > 1 and rest[0].kind == "number" and (
-            rest[1].kind == "number" or (len(rest) > 2 and rest[1].kind == "cut" and rest[2].kind == "number"))
-        if first.kind == "range" and joined:
-            low, high = numbers[:2]
-            low = low if low.factors is not None or low.share else Item(
-                "number", low.start, low.end, low.value, factors=high.factors)
-            result.append(Item("range", first.start, high.end, (low, high)))
-            place += 1 + rest.index(high) + 1
-        else:
-            result.append(first)
-            place += 1
-    return result
 
 
 def finished(draft: Draft, scenario: Scenario[Any], pieces: Sequence[Item], anything: bool) -> Reading:

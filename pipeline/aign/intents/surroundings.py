@@ -19,7 +19,7 @@ CUTS = ("cut", "soft cut")
 
 def surroundings(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
     """Read what is said of files, preset, seed, count and size into a draft; return the items that are left."""
-    for step in (_files, _preset, _seed, _count, _size):
+    for step in (_files, _preset, _nameless, _seed, _count, _size):
         items = step(items, draft, scenario)
     return items
 
@@ -53,6 +53,26 @@ def _files(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Ite
 def _introduces(item: Item, text: str, features: set[str]) -> bool:
     parts = set(stems(text[item.start:item.end]))
     return item.kind in ("range", "noun") or (bool(parts) and parts <= words.STARTS | words.CONTEXTS | features)
+
+
+def _nameless(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
+    """Ask for the file of "traffic matrix M": words for a context with no file."""
+    kept: list[Item] = []
+    place = 0
+    while place < len(items):
+        after = place
+        while after < len(items) and items[after].kind == "word" and stem(str(items[after].value)) in words.CONTEXTS:
+            after += 1
+        if after == place:
+            kept.append(items[place])
+            place += 1
+            continue
+        run, letter = items[place:after], items[after:after + 1]
+        named = bool(letter) and letter[0].kind == "word" and len(str(letter[0].value)) == 1
+        question = f"Which file holds the {draft.words([*run, *letter] if named else run)}?"
+        draft.ask(letter if named else run, question, after=not named)
+        place = after + int(named)
+    return kept
 
 
 def _seed(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:

@@ -7,8 +7,8 @@ from typing import Literal
 from aign.intents.tokens import stems
 from aign.scenarios.core.constraints import Sense
 
-Mark = Literal["compare", "optimise", "extreme", "no", "count", "spread", "seed", "preset", "context", "start", "range",
-               "cut", "soft cut", "drop", "move", "scale", "step", "reset", "or"]
+Mark = Literal["compare", "optimise", "extreme", "no", "spread", "seed", "preset", "range", "skip", "cut", "soft cut",
+               "or", "drop", "move", "scale", "reset"]
 """What a closed phrase is; its text says which."""
 
 
