@@ -70,3 +70,48 @@ def test_what_cannot_be_planned_is_one_clear_error(folder, arguments, said):
     assert outcome.code == 2
     assert said in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_satellites_carry_what_no_fibre_can_and_the_orbit_is_said(folder):
+    line = {**SQUARE, "edges": [{**edge, "dist": 400} for edge in SQUARE["edges"][:3]]}
+    line["nodes"] = [{**node, "pos": [10 * node["pos"][0], 45 + node["pos"][1]]} for node in SQUARE["nodes"]]
+    (folder / "line.json").write_text(json.dumps(line))
+    (folder / "sky.yaml").write_text("gateways: [A, D]\nplanes: 8\nsatellites: 12\naltitude: 1200\nelevation: 5\n"
+                                     "slots: 2\n")
+    outcome = aign("plan", "line.json", "--unit", "2.5", "--satellites", "sky.yaml", "--gap", "0.02", "--save",
+                   "plan.json", "--map", "plan.png")
+    assert outcome.code == 0, outcome.err
+    assert "one orbit in 109.4 minutes" in outcome.out
+    assert any("satellite" in name for name in json.loads((folder / "plan.json").read_text())["modules"])
+    assert (folder / "plan.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_removed_earns(folder):
+    aign("plan", "square.json", "--unit", "2.5", "--grow", "2", "--save", "now.json")
+    outcome = aign("plan", "square.json", "--unit", "2.5", "--installed", "now.json", "--earned", "0.5", "--save",
+                   "less.json")
+    assert outcome.code == 0, outcome.err
+    stored = json.loads((folder / "less.json").read_text())
+    assert [step["modules"] for step in stored["steps"]] == [-1] * 4
+    assert stored["cost"] == pytest.approx(-0.5 * 4 * 10 * 2.5)
+
+
+def test_maps_of_one_and_two_layers(folder):
+    for layers in ("1", "2"):
+        outcome = aign("plan", "square.json", "--layers", layers, "--unit", "2.5", "--map", f"{layers}.png")
+        assert outcome.code == 0, outcome.err
+    assert (folder / "1.png").read_bytes() != (folder / "2.png").read_bytes()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("gateways: [Z]\n", "Unknown gateway 'Z'"),
+    ("planes: 3\n", "gateways: missing"),
+    ("gateways: [A]\naltitude: 10\n", "altitude 200 to 36000 km"),
+    ("gateways: [A]\nslot: 3\n", "Did you mean 'slots'?"),
+])
+def test_satellites_that_cannot_be_are_one_clear_error(folder, text, said):
+    (folder / "sky.yaml").write_text(text)
+    outcome = aign("plan", "square.json", "--satellites", "sky.yaml")
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err

@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
-from aign.errors import ParameterError
+from aign.errors import ParameterError, unknown_name
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.topology import Topology
+from aign.settings import Positive, Settings
 
 EARTH_RADIUS = 6371.0
 """Mean radius [km]."""
@@ -89,6 +92,53 @@ class Shell:
         return plane % self.planes * self.satellites + place % self.satellites
 
 
+class Constellation(Settings):
+    """What a file says of satellites: a shell, its gateways, the slots of one orbit, and what links cost.
+
+    Attributes:
+        gateways: names of ground nodes with antennas.
+        planes, satellites, altitude, inclination, elevation: of the `Shell`.
+        slots: moments of one orbit, evenly spread.
+        price: km of fibre that a module on a link of a satellite costs as much as.
+    """
+
+    gateways: Annotated[list[str], Field(min_length=1)]
+    planes: Positive = 6
+    satellites: Positive = 11
+    altitude: float = 780.0
+    inclination: float = 86.4
+    elevation: float = 10.0
+    slots: Positive = 4
+    price: Annotated[float, Field(gt=0)] = 1000.0
+
+    @property
+    def shell(self) -> Shell:
+        """The satellites.
+
+        Raises:
+            ParameterError: a shell that cannot be.
+        """
+        return Shell(self.planes, self.satellites, self.altitude, self.inclination, self.elevation)
+
+    def nodes(self, topology: Topology) -> list[int]:
+        """Return the numbers of the gateways.
+
+        Raises:
+            ParameterError: a name that is no node.
+        """
+        for name in self.gateways:
+            if name not in topology.nodes:
+                raise ParameterError(unknown_name("gateway", name, list(topology.nodes)))
+        return [topology.nodes.index(name) for name in self.gateways]
+
+    def described(self) -> str:
+        """Return the orbit in words."""
+        shell = self.shell
+        return (f"{shell.count} satellites in {self.planes} planes, {self.altitude:g} km high, inclined by "
+                f"{self.inclination:g} degrees, one orbit in {shell.period / 60:.1f} minutes; {self.slots} slots, "
+                f"links from {self.elevation:g} degrees above the horizon")
+
+
 def elevations(places: Floats, satellites: Floats) -> Floats:
     """Return how high satellites (N, 3) stand over places (G, 2) of longitude and latitude, (G, N) [degree]."""
     east, north = np.radians(places).T
@@ -144,6 +194,12 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
     failures = slot_failures(present, topology.links if cuts else 0)
     built = Instance(nodes, ends, traffic, module, prices, np.zeros(len(ends)), np.full(len(ends), 10_000.0), failures)
     return replace(built, failures=failures.without([number - 1 for number in built.disconnecting()])), present
+
+
+def link_names(topology: Topology, problem: Instance) -> list[str]:
+    """Return the names of the links of a planning problem with satellites."""
+    nodes = [*topology.nodes, *(f"satellite {number}" for number in range(problem.nodes - topology.size))]
+    return ["-".join(nodes[node] for node in ends) for ends in problem.ends.tolist()]
 
 
 def slot_failures(present: Flags, cuts: int) -> Failures:
