@@ -31,7 +31,7 @@ def ladder():
 
 @cache
 def trained(tmp):
-    return model.train(tmp / "model", LADDER, ladder(), Spread(), 0, 12)
+    return model.train(tmp / "model", LADDER, ladder(), Spread(), 0, 8)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_inequalities_learned_from_one_matrix_hold_for_others(seed):
     cost = cheapest(other)
     low = library.lows(other)
     assert Bound(library).solve(low)[1] <= cost + 1e-6
-    plans = np.random.default_rng(seed).integers(0, 4, (200, instance.links)).astype(float)
+    plans = np.random.default_rng(seed).integers(0, 4, (100, instance.links)).astype(float)
     carried = [plan for plan in plans if all(routed(other, plan, scenario) for scenario in range(other.scenarios))]
     for plan in carried:
         assert (library.matrix @ plan >= low - 1e-6).all()
@@ -64,25 +64,15 @@ def test_inequalities_learned_from_one_matrix_hold_for_others(seed):
 def test_distances_are_those_of_the_links_that_work():
     instance = ladder()
     lengths = np.arange(1.0, 8.0)
-    assert distances(instance, lengths, 0)[0, 3] == 6 + 5 + 4  # F, E, D
-    cut = 1 + instance.failures.dead[:, 5].argmax()
-    assert distances(instance, lengths, cut)[0, 3] == 1 + 2 + 3  # B, C, D
+    assert distances(instance, lengths, 0)[0, 3] == 1 + 2 + 3  # by B and C
+    cut = 1 + instance.failures.dead[:, 1].argmax()
+    assert distances(instance, lengths, cut)[0, 3] == 1 + 7 + 4  # by B and E
 
 
 def test_a_library_wants_failures_of_single_links():
     instance = ladder()
     with pytest.raises(ParameterError, match="failures of single links"):
         Library(replace(instance, failures=Failures.of_groups([(0, 1)], instance.links)))
-
-
-def test_a_library_forgets_what_no_matrix_needed():
-    instance = ladder()
-    library = Library(instance)
-    _, bound, holding = grown(library, instance.demand, np.random.default_rng(0), 5)
-    rows = len(library.matrix)
-    library.keep(holding)
-    assert len(library.matrix) < rows
-    assert Bound(library).solve(library.lows(instance))[1] == pytest.approx(bound)
 
 
 def test_solved_plans_carry_everything_and_a_resumed_training_is_the_same(folder):
@@ -92,7 +82,7 @@ def test_solved_plans_carry_everything_and_a_resumed_training_is_the_same(folder
         future = replace(instance, demand=demand)
         assert all(routed(future, plan, scenario) for scenario in range(future.scenarios))
     model.train(folder / "again", LADDER, instance, Spread(), 0, 5)
-    resumed = model.train(folder / "again", LADDER, instance, Spread(), 0, 12)
+    resumed = model.train(folder / "again", LADDER, instance, Spread(), 0, 8)
     assert np.array_equal(resumed.solved.plan, learned.solved.plan)
     assert np.array_equal(resumed.solved.library.matrix, learned.solved.library.matrix)
     loaded = model.load(folder / "again", LADDER, instance)
@@ -107,7 +97,7 @@ def test_rounding_is_learned():
     demand = np.stack([Spread().drawn(LADDER, number, 0) for number in range(60)])
     plan = np.where(np.arange(instance.links) < 3, np.ceil(relaxed), np.floor(relaxed))  # a rule that chance misses
     network = fitted(instance, demand[:40], relaxed[:40], plan[:40])
-    right = np.mean([proposal(network, instance, demand[row], relaxed[row]) == plan[row] for row in range(40, 60)])
+    right = np.mean([proposal(network, instance, demand[row], relaxed[row], 0.5) == plan[row] for row in range(40, 60)])
     assert right > 0.9
     assert right > np.mean(np.floor(relaxed[40:] + 0.5) == plan[40:]) + 0.2
 
@@ -135,7 +125,7 @@ def test_a_model_of_something_else_or_damaged_is_refused(folder):
     with pytest.raises(ModelError, match=r"options \(price, module differ"):
         model.load(folder / "model", LADDER, other)
     with pytest.raises(ModelError, match=r"options \(common differ"):
-        model.train(folder / "model", LADDER, ladder(), Spread(common=(1.0, 2.0)), 0, 13)
+        model.train(folder / "model", LADDER, ladder(), Spread(common=(1.0, 2.0)), 0, 9)
     with pytest.raises(ModelError, match="nothing was learned"):
         model.load(folder / "none", LADDER, ladder())
     model.train(folder / "damaged", LADDER, ladder(), Spread(), 0, 2)

@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from aign.files.writing import writing
-from aign.scenarios.ip_optical_planning.solver.instance import Floats, Integers
+from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Integers
 from aign.scenarios.ip_optical_planning.topology import Topology
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
@@ -35,7 +35,7 @@ def plan_map(topology: Topology, modules: Floats, title: str) -> Figure:
     return figure
 
 
-def layers_map(topology: Topology, ends: Integers, direct: Floats, modules: Floats, pairs: Floats,
+def layers_map(topology: Topology, ends: Integers, direct: Flags, modules: Floats, pairs: Floats,
                title: str) -> Figure:
     """Return the maps of both layers: lightpaths (L,) between `ends` (L, 2), and lit fibre pairs (F,) below.
 

@@ -95,7 +95,8 @@ class Library:
         normal, after = needs
         strengthened = after + np.ceil(after / np.maximum(self._count - 1, 1) - 1e-9)
         whole = np.maximum(normal, np.where(self._all_fail, strengthened, 0.0))
-        return np.concatenate([whole, after[self._number], self._metric_needs(instance)])
+        low: Floats = np.concatenate([whole, after[self._number], self._metric_needs(instance)])
+        return low
 
     def _metric_needs(self, instance: Instance) -> Floats:
         """Return the modules (Q,), times lengths, that carry the traffic under each metric."""
@@ -134,15 +135,6 @@ class Library:
         self.thirds = np.unique(np.concatenate([self.thirds, *[part[None] for part in thirds]]), axis=0)
         self._lay_out()
         return len(self.sides) + len(self.thirds) - before
-
-    def keep(self, useful: Flags) -> None:
-        """Forget sets and thirds of which no row (R,) is useful; single nodes stay."""
-        whole = len(self.sides) + len(self.thirds)
-        kept = useful[:whole].copy()
-        np.logical_or.at(kept, self._number, useful[whole:whole + len(self._number)])
-        kept[:len(self.sides)] |= np.isin(self.sides.sum(1), (1, self.instance.nodes - 1))
-        self.sides, self.thirds = self.sides[kept[:len(self.sides)]], self.thirds[kept[len(self.sides):]]
-        self._lay_out()
 
     def _parts(self, row: Floats) -> Integers | None:
         """Return the part (n,) of each node where the links outside a row leave three parts of the network."""

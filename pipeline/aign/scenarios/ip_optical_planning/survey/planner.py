@@ -116,7 +116,7 @@ class Matrix:
             ImpossibleError: no plan was reached.
         """
         self._check.instance, self._check.refused = self.instance, []
-        plan = np.ceil(self.relaxed)
+        plan: Floats = np.ceil(self.relaxed)
         for _ in range(REPAIRS):
             awake = self._rows.matrix @ self.relaxed < self._rows.low + AWAKE
             awake |= self._rows.matrix @ plan < self._rows.low

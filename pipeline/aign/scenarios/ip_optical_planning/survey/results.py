@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from matplotlib.figure import Figure
 from pyarrow import csv, parquet
 
 from aign.files.writing import write_json, writing
@@ -64,7 +65,7 @@ class Survey:
     def futures(self) -> pa.Table:
         """Return a row for each future with a plan: name, cost, bound, whether it was routed, modules of each link."""
         rows = np.flatnonzero(self.planned)
-        return pa.table({"future": [self.names[row] for row in rows], "cost": self.cost[rows],
+        return pa.table({"future": [self.names[row] for row in rows.tolist()], "cost": self.cost[rows],
                          "bound": self.bound[rows], "routed": self.routed[rows],
                          "modules": list(self.plan[rows].astype(np.int64))})
 
@@ -86,7 +87,7 @@ class Survey:
         maps.save(self.map(), paths[3])
         return paths
 
-    def map(self) -> maps.Figure:
+    def map(self) -> Figure:
         """Return the map of the links."""
         links = self.links()
         needed, mean, high = (links[name].to_numpy() for name in ("needed", "mean", "q95"))

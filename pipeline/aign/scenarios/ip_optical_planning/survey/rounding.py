@@ -23,6 +23,8 @@ STEPS = (-1, 0, 1, 2)
 HIDDEN, PLACE = 48, 8
 """Hidden values H; values that a link has of its own, whatever the matrix."""
 FEATURES = 6
+LIKELY = 0.7
+"""Modules at least so likely are proposed: fewer leave more to mend, which takes longer and costs less."""
 
 
 class Rounding(nn.Module):
@@ -69,7 +71,7 @@ def features(instance: Instance, demand: Floats, relaxed: Floats) -> Tensor:
 class Training:
     """How the network is trained: gradient steps, matrices a step, learning rate, and the seed."""
 
-    steps: int = 1500
+    steps: int = 600
     batch: int = 32
     rate: float = 3e-3
     seed: int = 0
@@ -103,7 +105,7 @@ def fitted(instance: Instance, demand: Floats, relaxed: Floats, plan: Floats, tr
 
 
 @torch.no_grad()
-def proposal(network: Rounding, instance: Instance, demand: Floats, relaxed: Floats, likely: float = 0.5) -> Floats:
+def proposal(network: Rounding, instance: Instance, demand: Floats, relaxed: Floats, likely: float = LIKELY) -> Floats:
     """Return whole modules (L,) of one matrix: on each link as many as are at least so likely.
 
     Args:
@@ -115,4 +117,5 @@ def proposal(network: Rounding, instance: Instance, demand: Floats, relaxed: Flo
     """
     chance = torch.sigmoid(network(features(instance, demand[None], relaxed[None]))[0]).numpy()
     above = np.where(chance >= likely, np.array(STEPS), STEPS[0] - 1).max(1)
-    return np.clip(np.floor(relaxed + 1e-9) + above, instance.least, instance.most)
+    modules: Floats = np.clip(np.floor(relaxed + 1e-9) + above, instance.least, instance.most)
+    return modules
