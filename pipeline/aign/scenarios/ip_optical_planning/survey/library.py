@@ -104,7 +104,8 @@ class Library:
         carried = instance.share[self.scenarios] * (traffic - instance.slack * self.lengths.max(1, initial=0.0))
         modules = (carried - 1e-9 * traffic) / instance.module
         whole = (self.lengths == self.lengths.round()).all(1)
-        return np.where(whole, np.ceil(modules), modules)
+        needs: Floats = np.where(whole, np.ceil(modules), modules)
+        return needs
 
     def learn(self, instance: Instance, plan: Floats, lengths: Floats) -> None:
         """Add the inequalities that lengths (L,) give in every scenario in which a plan (L,) breaks them."""
