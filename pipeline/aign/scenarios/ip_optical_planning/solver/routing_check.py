@@ -33,11 +33,13 @@ class Verdict:
     Attributes:
         failed: the first scenario found that cannot be routed; -1 where all can.
         low, matrix: (R,), (R, L) inequalities matrix @ y >= low that the plan breaks and every survivable plan meets.
+        scenarios: (R,) in which each one holds: a plan that drops that failure need not meet it.
     """
 
     failed: int
     low: Floats
     matrix: Floats
+    scenarios: Integers
 
 
 class RoutingCheck:
@@ -51,14 +53,18 @@ class RoutingCheck:
         self.solved = 0
         """Flow programs solved so far."""
 
-    def verdict(self, plan: Floats) -> Verdict:
-        """Return whether every scenario can be routed over a plan (L,), and else what the plan breaks."""
+    def verdict(self, plan: Floats, dropped: Floats | None = None) -> Verdict:
+        """Return whether every scenario can be routed over a plan (L,), and else what the plan breaks; failures that
+        are dropped (F,) are not asked.
+        """
         prices = self._overflow(plan, 0)
         if prices is not None:
             return self._broken(plan, prices, 0)
-        basis = self._solver.getBasis()
+        basis, share = self._solver.getBasis(), self.instance.share
         for scenario in self._order:
-            if self.instance.share[scenario] <= 1.0 and not plan[~self.instance.alive[scenario]].any():
+            if dropped is not None and len(dropped) and dropped[scenario - 1] > 0.5:
+                continue
+            if share[scenario] <= share[0] and not plan[~self.instance.alive[scenario]].any():
                 continue  # it asks no more than the case without failures
             self._solver.setBasis(basis)
             prices = self._overflow(plan, scenario)
@@ -66,7 +72,7 @@ class RoutingCheck:
                 self._order.remove(scenario)
                 self._order.insert(0, scenario)
                 return self._broken(plan, prices, scenario)
-        return Verdict(-1, np.empty(0), np.empty((0, self.instance.links)))
+        return Verdict(-1, np.empty(0), np.empty((0, self.instance.links)), np.empty(0, np.int64))
 
     def _overflow(self, plan: Floats, scenario: int) -> Floats | None:
         """Return None where a scenario can be routed, else the prices (L,) of capacity."""
@@ -89,19 +95,31 @@ class RoutingCheck:
 
     def _broken(self, plan: Floats, prices: Floats, scenario: int) -> Verdict:
         """Return the inequalities of these lengths, in every scenario in which the plan breaks them."""
-        lengths, whole = whole_lengths(prices)
-        lows, matrices = [], []
+        lengths, whole = whole_lengths(_closed(self.instance, prices, scenario))
+        lows, matrices, scenarios = [], [], []
         for other in range(self.instance.scenarios):
             need = metric_need(self.instance, lengths, whole, other)
             row = np.where(self.instance.alive[other], lengths, 0.0)
             if row @ plan < need - 1e-6:
                 lows.append(need)
                 matrices.append(row)
-        return Verdict(scenario, np.array(lows), np.array(matrices).reshape(len(lows), self.instance.links))
+                scenarios.append(other)
+        return Verdict(scenario, np.array(lows), np.array(matrices).reshape(len(lows), self.instance.links),
+                       np.array(scenarios, np.int64))
 
 
 def metric_need(instance: Instance, lengths: Floats, whole: bool, scenario: int) -> float:
     """Return the least of lengths @ plan, in modules, over plans that can be routed in a scenario."""
+    traffic = instance.demand_in(scenario)
+    routed = np.where(traffic > 0, _distances(instance, lengths, scenario), 0.0)
+    needed = float((traffic * routed).sum()) / 2
+    slack = instance.slack * float(instance.share[scenario]) * float(lengths.max()) + 1e-9 * needed
+    modules = (needed - slack) / instance.module
+    return float(np.ceil(modules)) if whole else modules
+
+
+def _distances(instance: Instance, lengths: Floats, scenario: int) -> Floats:
+    """Return the shortest distances (n, n) over the links that work in a scenario."""
     shortest: dict[tuple[int, int], float] = {}  # of parallel links
     for link in np.flatnonzero(instance.alive[scenario]):
         a, b = sorted(instance.ends[link].tolist())
@@ -109,13 +127,19 @@ def metric_need(instance: Instance, lengths: Floats, whole: bool, scenario: int)
     ends = np.array(list(shortest)).T
     # A dense matrix would take lengths of 0 for links that are not there.
     graph = csr_matrix((np.array(list(shortest.values())), (ends[0], ends[1])), (instance.nodes, instance.nodes))
-    distance = dijkstra(graph, directed=False)
-    traffic = instance.demand_in(scenario)
-    routed = np.where(traffic > 0, distance, 0.0)
-    needed = float((traffic * routed).sum()) / 2
-    slack = instance.slack * float(instance.share[scenario]) * float(lengths.max()) + 1e-9 * needed
-    modules = (needed - slack) / instance.module
-    return float(np.ceil(modules)) if whole else modules
+    distance: Floats = dijkstra(graph, directed=False)
+    return distance
+
+
+def _closed(instance: Instance, prices: Floats, scenario: int) -> Floats:
+    """Return lengths (L,) no longer than the shortest way between a link's ends in a scenario.
+
+    Such lengths ask for the same in that scenario with smaller factors, and for more in others: prices are 0 on links
+    that failed, and arbitrary on links without modules.
+    """
+    distance = _distances(instance, prices, scenario)
+    lengths = distance[instance.ends[:, 0], instance.ends[:, 1]]
+    return np.where(np.isfinite(lengths), lengths, prices)
 
 
 def whole_lengths(prices: Floats) -> tuple[Floats, bool]:
