@@ -62,7 +62,7 @@ def test_two_layers_light_fibres_under_lightpaths(folder):
     (("polsk",), "'polska'"),
     (("missing.json",), "no such file"),
     (("square.json", "--traffic", "none.csv"), "none.csv: no such file"),
-    (("square.json", "--layers", "2", "--risks", "nodes"), "Leave --installed, --satellites and --risks out"),
+    (("square.json", "--layers", "2", "--risks", "nodes"), "--layers 2 does not go with --risks"),
     (("square.json", "--installed", "square.json"), "not a plan of this network"),
 ])
 def test_what_cannot_be_planned_is_one_clear_error(folder, arguments, said):
@@ -115,3 +115,30 @@ def test_satellites_that_cannot_be_are_one_clear_error(folder, text, said):
     assert outcome.code == 2
     assert said in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_groups_fail_together_and_some_failures_need_not_be_survived(folder):
+    (folder / "ducts.csv").write_text("A-B, B-D\n")
+    together = aign("plan", "square.json", "--unit", "2.5", "--risks", "none", "--groups", "ducts.csv")
+    assert together.code == 0, together.err
+    assert "cost 50" in together.out  # the way around the group, C, is enough
+    some = aign("plan", "square.json", "--unit", "2.5", "--reliability", "0.5", "--save", "plan.json")
+    assert some.code == 0, some.err
+    stored = json.loads((folder / "plan.json").read_text())
+    assert stored["cost"] == pytest.approx(2 * 10 * 2.5)
+    assert len(stored["dropped"]) == 2
+    assert "need not be survived: link" in some.out
+
+
+def test_a_budget_is_enough_or_proven_too_small(folder):
+    assert "the budget of 100 is enough" in aign("plan", "square.json", "--unit", "2.5", "--budget", "100").out
+    small = aign("plan", "square.json", "--unit", "2.5", "--budget", "90")
+    assert "no plan exists for the budget of 90" in small.out
+
+
+@pytest.mark.parametrize(("text", "said"), [("A-B, A-Z\n", "line 1: Unknown link 'A-Z'"), ("\n", "names no link")])
+def test_groups_that_are_none_are_one_clear_error(folder, text, said):
+    (folder / "ducts.csv").write_text(text)
+    outcome = aign("plan", "square.json", "--groups", "ducts.csv")
+    assert outcome.code == 2
+    assert said in outcome.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from aign.engines import messages
 from aign.errors import ParameterError
 
 if TYPE_CHECKING:
+    from aign.engines.progress import Progress
     from aign.scenarios.ip_optical_planning.survey.results import Survey
 
 
@@ -36,7 +38,7 @@ def survey(
                                               )] = None,
 ) -> None:
     """Plan one network for many traffic matrices, each with a bound: a table and a map of the links they need."""
-    from aign.engines.progress import counted
+    from aign.engines.progress import Progress
     from aign.scenarios.ip_optical_planning import single_layer
     from aign.scenarios.ip_optical_planning.survey import model
     from aign.scenarios.ip_optical_planning.survey.futures import Spread, read
@@ -49,21 +51,33 @@ def survey(
     folder = folder or Path("models") / f"survey-{topology.name}"
     title = f"survey {topology.name}"
     if train:
-        with counted(title, "matrices solved") as solving, counted(title, "steps trained") as training:
-            model.train(folder, topology, problem, spread, seed, train, solving, training)
+        with Progress(title) as progress:
+            model.train(folder, topology, problem, spread, seed, train, _count(progress, "matrices solved"),
+                        _count(progress, "steps trained"))
         messages.made(title, folder)
     learned = model.load(folder, topology, problem)
     names, traffic = read(topology, matrices) if matrices is not None else (list(map(str, range(futures))), [])
     if not names:
         return
-    with counted(title, "futures planned") as planned:
+    with Progress(title) as progress:
         result = surveyed(learned, topology, names, lambda number: traffic[number] if traffic else
-                          spread.drawn(topology, number, seed + 1), check, planned)
+                          spread.drawn(topology, number, seed + 1), check,
+                          _count(progress, "futures planned"))
     if not result.planned.any():
         raise ParameterError("No plan was reached in any future. Is the traffic within reach of the links?")
     _show(result)
     for path in result.save(save) if save is not None else ():
         messages.made(title, path)
+
+
+def _count(progress: Progress, name: str) -> Callable[[int, int], None]:
+    """Return what shows one count among those of `progress`; its total becomes known with the first report."""
+    def report(done: int, total: int) -> None:
+        if name not in progress.tasks:
+            progress.add(name, total)
+        progress.update(name, done)
+        progress.tick()
+    return report
 
 
 def _show(result: Survey) -> None:

@@ -16,7 +16,7 @@ from aign.errors import ParameterError
 from aign.files.writing import read_json, write_json
 from aign.scenarios.ip_optical_planning import changes, satellites, single_layer, two_layers
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Progress, Search
+from aign.scenarios.ip_optical_planning.solver.search import Answer, Limits, Progress, Search
 from aign.scenarios.ip_optical_planning.topology import Topology
 
 FILLED = 0.8
@@ -57,7 +57,8 @@ class Case:
             answer = Search(self.instance, limits).run(report)
             if answer.plan is None:
                 raise ParameterError("No survivable plan was found within the rounds. Allow more: --rounds.")
-            return Plan(self, answer.plan, answer.cost, answer.bound)
+            return Plan(self, answer.plan, answer.cost, answer.bound,
+                        dropped=tuple(self.instance.failures.names[row] for row in answer.dropped))
         change = changes.cheapest(self.instance, installed, earned, limits, report)
         ordered = changes.steps(self.instance, installed, change.plan, earned)
         return Plan(self, change.plan, change.cost, change.bound, tuple(ordered))
@@ -86,6 +87,7 @@ class Plan:
         cost: of it, or of the changes to it.
         bound: no survivable plan costs less.
         steps: the changes in order, where something was installed.
+        dropped: failures that need not be survived, where the case allows some.
     """
 
     case: Case
@@ -93,6 +95,13 @@ class Plan:
     cost: float
     bound: float
     steps: tuple[changes.Step, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    def within(self, budget: float) -> str:
+        """Say whether a budget is enough."""
+        enough = Answer(self.values, self.cost, self.bound).within(budget)
+        return {True: f"the budget of {budget:g} is enough", False: f"no plan exists for the budget of {budget:g}",
+                None: f"whether {budget:g} is enough stays open: allow more --rounds"}[enough]
 
     @property
     def proof(self) -> str:
@@ -107,7 +116,8 @@ class Plan:
             {"link": self.case.names[step.link], "modules": step.modules, "cost": step.cost, "carries": step.carries}
             for step in self.steps]
         write_json(path, {"network": self.case.topology.name, "cost": self.cost, "bound": self.bound,
-                          "exempt": list(self.case.exempt), "modules": modules, "steps": steps})
+                          "exempt": list(self.case.exempt), "dropped": list(self.dropped),
+                          "modules": modules, "steps": steps})
 
     def draw(self, path: Path) -> None:
         """Write the map of the plan as PNG."""
@@ -123,16 +133,21 @@ class Plan:
         maps.save(figure, path)
 
 
-def one_layer(topology: Topology, demand: Floats, unit: float, risks: single_layer.Risks, share: float) -> Case:
+def one_layer(topology: Topology, demand: Floats, unit: float, risks: single_layer.Risks, share: float,
+              groups: list[tuple[int, ...]], survived: float) -> Case:
     """Return a case whose IP links are fibres of their own; arguments as of `single_layer.instance`."""
-    problem, exempt = single_layer.instance(topology, demand, unit, FILLED, risks, share)
+    problem, exempt = single_layer.instance(topology, demand, unit, FILLED, risks, share, groups, survived)
     return Case(topology, problem, [topology.link_name(link) for link in range(topology.links)], exempt)
 
 
-def over_fibres(topology: Topology, demand: Floats, unit: float, paths: int, share: float) -> Case:
-    """Return a case of lightpaths over fibres, of up to `paths` candidates a pair beside the direct ones."""
+def over_fibres(topology: Topology, demand: Floats, unit: float, paths: int, share: float,
+                survived: float, spare: int) -> Case:
+    """Return a case of lightpaths over fibres, of up to `paths` candidates a pair beside the direct ones; the other
+    arguments as of `two_layers.instance`.
+    """
     lightpaths = two_layers.candidates(topology, paths)
-    problem = two_layers.instance(topology, demand, FILLED * unit, lightpaths, share=share)
+    problem = two_layers.instance(topology, demand, FILLED * unit, lightpaths, share=share, survived=survived,
+                                  spare=spare)
     names = [*lightpaths.names(topology), *(f"fibre {topology.link_name(link)}" for link in range(topology.links))]
     return Case(topology, problem, names, lightpaths=lightpaths)
 

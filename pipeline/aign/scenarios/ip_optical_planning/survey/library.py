@@ -23,7 +23,7 @@ from aign.errors import ParameterError
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance, Integers, modules_needed
 from aign.scenarios.ip_optical_planning.solver.node_sets import NodeSets
 from aign.scenarios.ip_optical_planning.solver.relaxation import LINEAR, add_rows
-from aign.scenarios.ip_optical_planning.solver.routing_check import metric_need
+from aign.scenarios.ip_optical_planning.solver.routing_check import Verdict
 
 STARTS = 48
 """Random connected node sets from which each search for new ones starts, beside those known."""
@@ -45,7 +45,7 @@ class Library:
     """
 
     def __init__(self, instance: Instance) -> None:
-        if instance.single is None:
+        if not instance.single:
             raise ParameterError("A survey takes failures of single links, at one share of the demands.")
         self.instance, self._cuts = instance, NodeSets(instance)
         self._fails = instance.failures.dead.any(0)
@@ -107,13 +107,10 @@ class Library:
         needs: Floats = np.where(whole, np.ceil(modules), modules)
         return needs
 
-    def learn(self, instance: Instance, plan: Floats, lengths: Floats) -> None:
-        """Add the inequalities that lengths (L,) give in every scenario in which a plan (L,) breaks them."""
-        for scenario in range(instance.scenarios):
-            row = np.where(instance.alive[scenario], lengths, 0.0)
-            whole = bool((row == row.round()).all())
-            known = ((self.lengths == row).all(1) & (self.scenarios == scenario)).any()
-            if not known and row @ plan < metric_need(instance, lengths, whole, scenario) - 1e-6:
+    def learn(self, verdict: Verdict) -> None:
+        """Add the inequalities under which routing refused a plan."""
+        for row, scenario in zip(verdict.matrix, verdict.scenarios.tolist(), strict=True):
+            if not ((self.lengths == row).all(1) & (self.scenarios == scenario)).any():
                 self._add_metric(row, scenario)
         self._lay_out()
 

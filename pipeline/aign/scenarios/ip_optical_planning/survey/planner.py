@@ -44,17 +44,17 @@ class NoSeparation(Separation):
 
 
 class RememberingCheck(RoutingCheck):
-    """A routing check that keeps what it refused: plans (L,), and the lengths (L,) under which they are too small."""
+    """A routing check that keeps why it refused plans."""
 
     def __init__(self, instance: Instance) -> None:
         super().__init__(instance)
-        self.refused: list[tuple[Floats, Floats]] = []
+        self.refused: list[Verdict] = []
 
-    def verdict(self, plan: Floats) -> Verdict:
+    def verdict(self, plan: Floats, dropped: Floats | None = None) -> Verdict:
         """Return whether every scenario can be routed over a plan (L,), and else what the plan breaks."""
-        verdict = super().verdict(plan)
+        verdict = super().verdict(plan, dropped)
         if verdict.failed >= 0:
-            self.refused.append((plan, verdict.matrix[verdict.matrix.sum(1).argmax()]))
+            self.refused.append(verdict)
         return verdict
 
 
@@ -105,8 +105,8 @@ class Matrix:
 
     def learn(self) -> None:
         """Add to the library why routing refused plans of this matrix; planners of the library are out of date then."""
-        for plan, lengths in self._check.refused:
-            self.library.learn(self.instance, plan, lengths)
+        for verdict in self._check.refused:
+            self.library.learn(verdict)
 
     def solved(self, gap: float, nodes: int) -> Floats:
         """Return a survivable plan (L,) near the optimum: whole-number programs over the library's rows, each limited
