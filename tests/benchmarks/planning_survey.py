@@ -128,9 +128,9 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--network", default="pioro40")
     parser.add_argument("--futures", type=int, default=1000)
-    parser.add_argument("--routed", type=int, default=150, help="futures whose learned plan is routed")
-    parser.add_argument("--paired", type=int, default=40, help="futures planned and routed in every way")
-    parser.add_argument("--alone", type=int, default=15, help="futures given to the solver alone")
+    parser.add_argument("--routed", type=int, default=80, help="futures whose learned plan is routed")
+    parser.add_argument("--paired", type=int, default=20, help="futures planned and routed in every way")
+    parser.add_argument("--alone", type=int, default=6, help="futures given to the solver alone")
     parser.add_argument("--to", type=Path)
     arguments = parser.parse_args()
     topology = load(arguments.network)
@@ -141,6 +141,7 @@ def main() -> None:
     start = time.process_time()
     rows = [planned(planner, demand, ways["learned"], number < arguments.routed)
             for number, demand in enumerate(demands)]
+    print(json.dumps(method(rows)), flush=True)
     answer = {"network": arguments.network, "solved_matrices": len(learned.solved),
               "inequalities": len(learned.solved.library.matrix), "futures": len(rows),
               "processor_seconds": time.process_time() - start, "learned_all": method(rows), "paired": {
@@ -150,7 +151,7 @@ def main() -> None:
     answer["solver_alone"] = {f"{multiple * seconds:.1f} s": figures(
         [solver_excess(replace(instance, demand=demand), row["bound"], multiple * seconds)
          for demand, row in zip(demands[:arguments.alone], rows, strict=False)]) for multiple in MULTIPLES}
-    print(json.dumps(answer, indent=1))
+    print(json.dumps(answer, indent=1), flush=True)
     if arguments.to is not None:
         nothing = np.full(topology.links, np.nan)
         kept = [row["plan"] if row["routed"] is None else row["routed"] for row in rows]
