@@ -14,7 +14,7 @@ from aign.scenarios.ip_optical_planning.solver.instance import Failures
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 from aign.scenarios.ip_optical_planning.survey import model
 from aign.scenarios.ip_optical_planning.survey.futures import Spread, read
-from aign.scenarios.ip_optical_planning.survey.library import Bound, Library, distances, grown
+from aign.scenarios.ip_optical_planning.survey.library import Bound, Library, distances, grow
 from aign.scenarios.ip_optical_planning.survey.planner import Planner
 from aign.scenarios.ip_optical_planning.survey.results import surveyed
 from aign.scenarios.ip_optical_planning.survey.rounding import fitted, proposal
@@ -48,7 +48,7 @@ def test_inequalities_learned_from_one_matrix_hold_for_others(seed):
         pytest.skip("no plan, or no failure")
     library = Library(instance)
     random = np.random.default_rng(seed)
-    grown(library, instance.demand, random, 5)
+    grow(library, instance.demand, random, 5)
     for modules in (1.0, 2.0):  # what routing says of plans that are too small
         library.learn(RoutingCheck(instance).verdict(np.full(instance.links, modules)))
     factors = random.uniform(0.3, 1.1, instance.demand.shape)

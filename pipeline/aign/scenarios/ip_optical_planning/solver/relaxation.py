@@ -11,9 +11,8 @@ import numpy as np
 
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance, Integers
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows, NodeSets
+from aign.scenarios.ip_optical_planning.solver.routing import LINEAR
 
-LINEAR: dict[str, bool | int | str] = {"output_flag": False, "threads": 1, "presolve": "off", "random_seed": 0}
-"""Options of linear programs: each is solved again and again from its last basis, which presolve would throw away."""
 WORST = 150
 """Node sets whose rows are added in one round."""
 STARTS = 24

@@ -124,13 +124,19 @@ class Search:
         """Cost of the best plan so far."""
         return np.inf if self.plan is None else float(self.plan @ self.instance.prices)
 
-    def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Answer:
+    def run(self, report: Callable[[Progress], None] = lambda progress: None,
+            keep_interrupted: bool = True) -> Answer:
         """Search until the gap or a limit is reached, or Ctrl-C; return the best plan and bound.
 
+        Args:
+            report: is told of each round.
+            keep_interrupted: whether Ctrl-C ends only the search, which then answers with what it has.
+
         Raises:
+            KeyboardInterrupt: Ctrl-C, unless `keep_interrupted`.
             ImpossibleError: no plan survives every scenario.
         """
-        with suppress(KeyboardInterrupt):
+        with suppress(*[KeyboardInterrupt] * keep_interrupted):
             self._run(report)
         if self.plan is None:
             return Answer(None, self.cost, self.bound)
@@ -141,7 +147,8 @@ class Search:
     def _run(self, report: Callable[[Progress], None]) -> None:
         self._relax()
         for rounding in ROUNDINGS:
-            self._offer(self._rounded(rounding))
+            if not self._done():
+                self._offer(self._rounded(rounding))
         report(Progress(0, self.bound, self.cost))
         gap = max(FIRST_GAP, self.limits.gap)
         for number in range(1, self.limits.rounds + 1):

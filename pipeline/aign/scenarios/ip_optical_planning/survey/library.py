@@ -119,7 +119,7 @@ class Library:
         self.lengths, self.scenarios = np.vstack([self.lengths, lengths]), np.append(self.scenarios, scenario)
         self._distance = np.concatenate([self._distance, distance[None]])
 
-    def grow(self, instance: Instance, plan: Floats, random: np.random.Generator) -> int:
+    def add_broken(self, instance: Instance, plan: Floats, random: np.random.Generator) -> int:
         """Add sets and thirds whose inequalities a plan (L,) breaks; return how many."""
         cuts = NodeSets(instance)
         starts = np.unique(np.concatenate([self.sides, self._drawn(random)]), axis=0)
@@ -178,21 +178,19 @@ class Bound:
                              instance.most.astype(np.float64), 0, empty, empty, np.empty(0))
         add_rows(self._solver, np.zeros(len(library.matrix)), library.matrix)
 
-    def solve(self, low: Floats) -> tuple[Floats, float, Flags]:
-        """Return the relaxed plan (L,) for right sides (R,), its cost, and which rows (R,) hold it up."""
+    def solve(self, low: Floats) -> tuple[Floats, float]:
+        """Return the relaxed plan (L,) for right sides (R,), and its cost."""
         self._solver.changeRowsBounds(  # type: ignore[attr-defined]  # missing in its stubs
             len(low), np.arange(len(low), dtype=np.int32), low, np.full(len(low), highspy.kHighsInf))
         self._solver.run()
-        solution = self._solver.getSolution()
-        return (np.array(solution.col_value), self._unit * float(self._solver.getInfo().objective_function_value),
-                np.array(solution.row_dual) > 1e-9)
+        plan = np.array(self._solver.getSolution().col_value)
+        return plan, self._unit * float(self._solver.getInfo().objective_function_value)
 
 
-def grown(library: Library, demand: Floats, random: np.random.Generator, rounds: int) -> tuple[Floats, float, Flags]:
-    """Add the sets that matter for a matrix (n, n); return its relaxed plan, bound, and the rows that hold it up."""
+def grow(library: Library, demand: Floats, random: np.random.Generator, rounds: int) -> None:
+    """Add the node sets that matter for a matrix (n, n): those that its relaxed plan breaks, round by round."""
     instance = replace(library.instance, demand=demand)
     for _ in range(rounds):
-        plan, _, _ = Bound(library).solve(library.lows(instance))
-        if not library.grow(instance, plan, random):
-            break
-    return Bound(library).solve(library.lows(instance))
+        plan, _ = Bound(library).solve(library.lows(instance))
+        if not library.add_broken(instance, plan, random):
+            return

@@ -84,7 +84,7 @@ class Matrix:
     def __init__(self, library: Library, bound: Bound, check: RememberingCheck, instance: Instance) -> None:
         self.instance, self.library, self._check = instance, library, check
         low = library.lows(self.instance)
-        self.relaxed, self.bound, self.holding = bound.solve(low)
+        self.relaxed, self.bound = bound.solve(low)
         self._rows = CutRows(self.instance.links)
         self._rows.low, self._rows.matrix = low[low > 0], library.matrix[low > 0]
         self._quick = KnownRows(self.instance, self._rows, NoSeparation(self.instance), check)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aign.scenarios.ip_optical_planning.solver.instance import Floats, Instance
-from aign.scenarios.ip_optical_planning.survey.library import Library, grown
+from aign.scenarios.ip_optical_planning.survey.library import Library, grow
 from aign.scenarios.ip_optical_planning.survey.planner import Planner
 
 GAP, NODES = 0.01, 20
@@ -63,7 +63,7 @@ class Solved:
             ImpossibleError: no plan was reached.
         """
         random = np.random.default_rng([seed, len(self), 1])
-        grown(self.library, demand, random, NEXT if len(self) else FIRST)
+        grow(self.library, demand, random, NEXT if len(self) else FIRST)
         matrix = Planner(self.library).open(demand)
         plan = matrix.solved(GAP, NODES)
         matrix.learn()
