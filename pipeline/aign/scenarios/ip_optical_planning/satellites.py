@@ -5,7 +5,8 @@ satellite while that stands high enough above its horizon; satellites keep their
 and to one in the next plane. The plan is one for all slots: in each slot it has to carry the demands over the links
 that exist then, so every slot is one more scenario to survive, beside and together with failures on the ground.
 
-Left out, and said: links between planes near the poles, rain, antennas that a gateway has; a module on a link to a
+Left out, and said: satellites that no gateway reaches in any slot, links between planes near the poles, rain, antennas
+that a gateway has; a module on a link to a
 satellite is capacity reserved whenever that satellite is in sight.
 
 Axes: T slots, n ground nodes, N satellites, G gateways, L links.
@@ -160,8 +161,8 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
              price_per_km: float, satellite_price: float, cuts: bool = True) -> tuple[Instance, Flags]:
     """Return the planning problem with satellites, and which links exist in each slot (T, L).
 
-    Nodes are those of the ground, then all satellites. Links are those of the ground, then those between gateways and
-    the satellites that they reach in any slot, then those between satellites.
+    Nodes are those of the ground, then the satellites that a gateway reaches in any slot. Links are those of the
+    ground, then those between gateways and the satellites that they reach in any slot, then those between satellites.
 
     Args:
         topology: the ground.
@@ -182,13 +183,15 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
                              f"nodes 0 to {topology.size - 1}, and 1 slot or more.")
     reach = visible(topology, shell, gateways, slots)
     upward = np.argwhere(reach.any(0))
-    ends = np.vstack([topology.ends, [[gateways[gateway], topology.size + satellite] for gateway, satellite in upward],
-                      [[topology.size + a, topology.size + b] for a, b in shell.links()]]).astype(np.int64)
+    node = {satellite: topology.size + number for number, satellite in enumerate(sorted(set(upward[:, 1].tolist())))}
+    ends = np.array([*topology.ends.tolist(),
+                     *([gateways[gateway], node[satellite]] for gateway, satellite in upward.tolist()),
+                     *([node[a], node[b]] for a, b in shell.links() if a in node and b in node)])
     present = np.ones((slots, len(ends)), bool)
     present[:, topology.links:topology.links + len(upward)] = reach[:, upward[:, 0], upward[:, 1]]
     prices = np.full(len(ends), satellite_price)
     prices[:topology.links] = price_per_km * topology.length / 100
-    nodes = topology.size + shell.count
+    nodes = topology.size + len(node)
     traffic = np.zeros((nodes, nodes))
     traffic[:topology.size, :topology.size] = demand
     failures = slot_failures(present, topology.links if cuts else 0)
