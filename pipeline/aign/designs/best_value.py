@@ -18,6 +18,10 @@ from aign.scenarios.core.certificate import CertificateKind
 from aign.scenarios.core.constraints import Constraint, satisfied, written
 from aign.scenarios.core.scenario import Scenario
 
+SHARES, LEAST_SPAN = (0.0, 0.03, 0.1, 0.3), 0.05
+"""Bounds that candidates are projected on, in shares of what lies between the best and the usual value of an objective;
+that span is at least a share of the best value."""
+
 
 @dataclass(frozen=True)
 class BestValue:
@@ -25,7 +29,7 @@ class BestValue:
 
     Attributes:
         objective: the label and its direction.
-        unit: of the label.
+        unit: of the label; whole: whether it only takes whole values.
         value: the best value of any design known.
         design: (X,) the witness: among the designs known with that value, the one of highest utility.
         utility: of the witness; labels: its labels by name.
@@ -36,6 +40,7 @@ class BestValue:
 
     objective: Objective
     unit: str
+    whole: bool
     value: float
     design: Tensor
     utility: float
@@ -51,14 +56,19 @@ class BestValue:
 
     def sentence(self) -> str:
         """Return what is known, in words."""
-        extreme, worse = ("least", "or less") if self.objective.lower else ("greatest", "or more")
+        extreme, further = ("least", "less") if self.objective.lower else ("greatest", "more")
         unit = "" if self.unit == "1" else f" {self.unit}"
-        text = f"{extreme} {self.objective.name} {written(self.value, 5)}{unit}"
-        if self.exact and self.beyond is not None:
-            return f"{text} (certified: {written(self.beyond, 5)} {worse} is proven impossible)"
+        text = f"{extreme} {self.objective.name} {written(self.value, 7)}{unit}"
+        if self.exact:
+            return f"{text} (certified: no design that meets the request has {further}{self._within()})"
         if self.impossible is not None:
-            return f"{text} (best known; {written(self.impossible, 5)} {worse} is proven impossible)"
+            return f"{text} (best known; {written(self.impossible, 7)} or {further} is proven impossible)"
         return f"{text} (best known: nothing is proven of better values)"
+
+    def _within(self) -> str:
+        """Return up to which difference the value is certified, in words; nothing where it is whole."""
+        apart = 0.0 if self.whole or self.beyond is None else abs(self.value - self.beyond)
+        return f", but for {written(apart, 2)}" if apart else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -90,8 +100,21 @@ def best_value(scenario: Scenario[Any], context: Tensor, constraints: Sequence[C
     edge = Bisection(scenario, contexts, others, bound).outwards(known[first][None])
     design = _worthiest(scenario, contexts, [*others, bound.at(edge.value)], edge.design)
     labels = {name: float(value[0]) for name, value in scenario.measure(contexts, design).items()}
-    return BestValue(objective, scenario.label(objective.name).unit, labels[objective.name], design[0],
+    whole = objective.name in scenario.integer_labels
+    return BestValue(objective, scenario.label(objective.name).unit, whole, labels[objective.name], design[0],
                      float(scenario.utility(contexts, design)[0]), labels, edge.beyond, edge.exact, edge.impossible)
+
+
+def pressures(best: BestValue, usual: float) -> tuple[tuple[Constraint, ...], ...]:
+    """Return bounds on the objective, from its best value to the value that designs usually have, to project on.
+
+    Args:
+        best: what is known of the objective.
+        usual: value of the design of highest utility.
+    """
+    span = max(abs(usual - best.value), LEAST_SPAN * abs(best.value))
+    worse = 1.0 if best.objective.lower else -1.0
+    return tuple((best.objective.bound(best.value + worse * share * span),) for share in SHARES)
 
 
 def _worthiest(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], design: Tensor) -> Tensor:

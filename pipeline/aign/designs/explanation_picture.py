@@ -5,7 +5,7 @@ Axes: X design values, T horizon, S state values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, explanation: 
     figure = Figure(figsize=(4.2 * count, 3.8), layout="constrained")
     axes = list(figure.subplots(1, count, squeeze=False)[0])
     for name, place in zip(here, axes, strict=False):
-        compare(place, here[name][0], free[name][0], name)
+        compare(place, here[name][0], free[name][0], name, scenario.entity_names(here[name].shape[1]))
     if explanation.effects:
         prices(axes[len(here)], explanation)
     climb(axes[-1], explanation)
@@ -38,12 +38,12 @@ def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, explanation: 
     return figure
 
 
-def compare(axes: Axes, here: Tensor, free: Tensor, name: str) -> None:
+def compare(axes: Axes, here: Tensor, free: Tensor, name: str, entities: Sequence[str]) -> None:
     """Draw a figure of every entity here beside the unconstrained optimum."""
     place = np.arange(1, len(here) + 1)
     axes.bar(place - 0.2, free.numpy(), width=0.4, color=SOFT, label="unconstrained optimum")
     axes.bar(place + 0.2, here.numpy(), width=0.4, color=INK, label="this design")
-    axes.set(xlabel="user or channel", ylabel=name, title="who pays")
+    axes.set(xlabel=entities[0].split()[0], ylabel=name, title="who pays")
     axes.legend(fontsize=8)
 
 

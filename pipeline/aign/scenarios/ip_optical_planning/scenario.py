@@ -197,6 +197,10 @@ class IpOpticalPlanning(DesignScenario[IpOpticalPlanningParameters]):
         return {"modules [1]": designs.double(),
                 "shortest-path load [modules]": 8 * self.fixed_observation(contexts)[:, :self.action_size].double()}
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return the links by the cities they join."""
+        return [f"link {self.topology.link_name(number)}" for number in range(count)]
+
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the utility of the shortest-path plan: 1, by the unit of utility."""
         return torch.ones(len(contexts), dtype=torch.float64, device=contexts.device)
