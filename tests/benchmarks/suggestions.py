@@ -144,10 +144,11 @@ def planning_cases(scenario: Scenario[Any], generator: torch.Generator) -> Itera
         start = scenario.certify(context, parse(where, scenario.labels)).design[0]
         if number < GROWN:
             factor = 1 + 0.3 * torch.rand(1, generator=generator) * torch.rand(context.shape, generator=generator)
-            now, asked, keep = context * factor, where, []
+            now, asked, keep = (context * factor).clamp(max=scenario.context_features[0].high), where, []
         else:
             link = int(torch.randint(len(start), (1,), generator=generator))
-            now, asked, keep = 1.15 * context, ["ip>=1"], [names[link]]
+            now = (1.15 * context).clamp(max=scenario.context_features[0].high)
+            asked, keep = ["ip>=1"], [names[link]]
             start = start.clone()
             start[link] = 0
         if bool(satisfied(parse(asked, scenario.labels), scenario.measure(now, start[None]), 1)):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from aign.designs.best_value import best_value, pressures
+from aign.designs.best_value import NEAR_BEST, best_value, pressures
 from aign.designs.bisection import TOLERANCE
 from aign.designs.objectives import parse as objectives
 from aign.scenarios.core import registry
@@ -80,5 +80,7 @@ def test_there_is_no_best_value_of_what_cannot_be():
 
 def test_designs_are_pressed_from_the_best_value_to_the_usual_one():
     best = best_of(TWO, CONTEXT, ["min_rate>=5"], "total_power")
-    bounds = [bound.threshold for bound, in pressures(best, best.value + 100)]
-    assert bounds == [best.value, *(pytest.approx(best.value + share) for share in (3, 10, 30))]
+    *bounds, free = pressures([best], {"total_power": best.value + 100}, NEAR_BEST)
+    assert free == ()
+    assert [bound.threshold for bound, in bounds] == pytest.approx([best.value, best.value + 3, best.value + 10])
+    assert all(bound.side == ("total_power", "<=") for bound, in bounds)

@@ -5,7 +5,7 @@ Axes: K designs, E training designs, X design values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from aign.designs import explanation_picture, front_picture
 from aign.designs.answer_figures import AnswerFigures
-from aign.designs.best_value import best_value, pressures
+from aign.designs.best_value import ALONG_FRONT, NEAR_BEST, BestValue, best_value, pressures
 from aign.designs.generation import generate
 from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
@@ -142,22 +142,22 @@ def answer(pipeline: DesignPipeline, request: ResolvedRequest, settings: Samplin
     """Generate, verify, certify and rank designs for one request; novelty is measured against the training designs."""
     scenario, contexts = pipeline.scenario, request.context[None]
     certificate = scenario.certify(contexts, request.constraints)
-    pressed = _pressed(scenario, request, certificate)
+    best_values = [best_value(scenario, request.context, request.constraints, objective,
+                             certificate.design[certificate.feasible])
+                  for objective in request.objectives if not objective.is_utility]
+    known = tuple(best for best in best_values if best is not None)
     candidates = generate(pipeline, contexts, request.constraints, request.count, settings, seed, request.objectives,
-                          pressed)
+                          _pressed(scenario, request, certificate, known))
     whole = Answer(scenario, request, candidates, certificate, float(scenario.reference_utility(contexts)[0]),
-                   pipeline.strategy, training_designs)
+                   pipeline.strategy, training_designs, known)
     return whole if request.spread is None else whole.spread(request.spread)
 
 
-def _pressed(scenario: Scenario[Any], request: ResolvedRequest,
-             certificate: Certificate) -> tuple[tuple[Constraint, ...], ...]:
-    """Return bounds towards the best value of the one label that is wanted; no further bound for other requests."""
-    objective, known = request.objectives[0], certificate.design[certificate.feasible]
-    if len(request.objectives) > 1 or objective.is_utility:
+def _pressed(scenario: Scenario[Any], request: ResolvedRequest, certificate: Certificate,
+             known: Sequence[BestValue]) -> tuple[tuple[Constraint, ...], ...]:
+    """Return bounds on labels that are objectives, between which the candidates take turns; none for other requests."""
+    if not known:
         return ((),)
-    best = best_value(scenario, request.context, request.constraints, objective, known)
-    if best is None:
-        return ((),)
-    usual = scenario.measure(request.context[None], certificate.design)[objective.name]
-    return pressures(best, float(usual[0]))
+    usual = scenario.measure(request.context[None], certificate.design)
+    return pressures(known, {name: float(value[0]) for name, value in usual.items()},
+                     NEAR_BEST if len(request.objectives) == 1 else ALONG_FRONT)

@@ -22,7 +22,7 @@ from aign.designs.diversity import Diversity
 from aign.designs.explanation import Explanation, explain
 from aign.designs.front import Front, front, searched_points
 from aign.designs.generation import Candidates
-from aign.designs.objectives import preference
+from aign.designs.objectives import Objective, preference
 from aign.designs.requests import ResolvedRequest
 from aign.designs.runner_up import RunnerUp, runner_up
 from aign.designs.suggestions import Mender, Suggestion
@@ -41,7 +41,8 @@ class AnswerFigures:
     """Ranked designs for one request, with the certificate they are judged by; the figures that follow from them are
     computed when they are first asked for.
 
-    `training_designs` (E, X), in canonical order, are given where novelty shall be measured against them.
+    `training_designs` (E, X), in canonical order, are given where novelty shall be measured against them; `known_best`
+    is what was known of labels that are objectives before designs were generated.
     """
 
     scenario: Scenario[Any]
@@ -51,6 +52,7 @@ class AnswerFigures:
     reference: float
     strategy: Strategy
     training_designs: Tensor | None = None
+    known_best: tuple[BestValue, ...] = ()
 
     @property
     def optimum(self) -> float:
@@ -80,11 +82,18 @@ class AnswerFigures:
         """For each objective how good it can be, with what is proven of it; None for the utility, of which
         `certificate` tells, and where no design is known that meets the request.
         """
+        return tuple(None if objective.is_utility or not self.feasible else self._best_value(objective)
+                     for objective in self.request.objectives)
+
+    def _best_value(self, objective: Objective) -> BestValue | None:
+        """Return how good a label can be; searched for again only where a generated design is better than was known."""
         request, candidates = self.request, self.candidates
-        known = candidates.designs[0][candidates.feasible[0]]
-        return tuple(None if objective.is_utility or not self.feasible else
-                     best_value(self.scenario, request.context, request.constraints, objective, known)
-                     for objective in request.objectives)
+        met = candidates.feasible[0]
+        score = objective.score(candidates.utility, candidates.labels)[0].where(met, -torch.inf).amax()
+        before = next((best for best in self.known_best if best.objective == objective), None)
+        if before is not None and float(score) <= before.score:
+            return before
+        return best_value(self.scenario, request.context, request.constraints, objective, candidates.designs[0][met])
 
     @cached_property
     def front(self) -> Front | None:
@@ -171,6 +180,10 @@ class AnswerFigures:
 
         An online strategy gives no path: replaying the decisions, which are the design, gives it.
         """
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> list[dict[str, Any]]:
         candidates, scores, paths = self.candidates, self._scores(), not self.strategy.online
         return [{
             "rank": rank + 1,

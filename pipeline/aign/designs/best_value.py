@@ -5,7 +5,7 @@ Axes: B = 1 context, C context values, K designs, X design values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,11 @@ from aign.scenarios.core.certificate import CertificateKind
 from aign.scenarios.core.constraints import Constraint, satisfied, written
 from aign.scenarios.core.scenario import Scenario
 
-SHARES, LEAST_SPAN = (0.0, 0.03, 0.1, 0.3), 0.05
-"""Bounds that candidates are projected on, in shares of what lies between the best and the usual value of an objective;
-that span is at least a share of the best value."""
+NEAR_BEST, ALONG_FRONT = (0.0, 0.03, 0.1), (0.15, 0.4, 0.7)
+"""Bounds that candidates are projected on, in shares of what lies between best and usual value of a label: where
+it alone is wanted, and where it is one of several objectives."""
+LEAST_SPAN = 0.3
+"""That span is at least this share of the best value."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class BestValue:
     beyond: float | None
     exact: bool
     impossible: float | None
+
+    @property
+    def score(self) -> float:
+        """The value with the sign by which more is better."""
+        return -self.value if self.objective.lower else self.value
 
     @property
     def kind(self) -> CertificateKind:
@@ -105,16 +112,22 @@ def best_value(scenario: Scenario[Any], context: Tensor, constraints: Sequence[C
                      float(scenario.utility(contexts, design)[0]), labels, edge.beyond, edge.exact, edge.impossible)
 
 
-def pressures(best: BestValue, usual: float) -> tuple[tuple[Constraint, ...], ...]:
-    """Return bounds on the objective, from its best value to the value that designs usually have, to project on.
+def pressures(known: Sequence[BestValue], usual: Mapping[str, float],
+              shares: Sequence[float]) -> tuple[tuple[Constraint, ...], ...]:
+    """Return bounds to project candidates on, one at a time, from the best value of a label to the usual one; at last
+    none.
 
     Args:
-        best: what is known of the objective.
-        usual: value of the design of highest utility.
+        known: of each label that is an objective how good it can be.
+        usual: labels of the design of highest utility.
+        shares: `NEAR_BEST` or `ALONG_FRONT`.
     """
-    span = max(abs(usual - best.value), LEAST_SPAN * abs(best.value))
-    worse = 1.0 if best.objective.lower else -1.0
-    return tuple((best.objective.bound(best.value + worse * share * span),) for share in SHARES)
+    bounds = []
+    for share in shares:
+        for best in known:
+            span = max(abs(usual[best.objective.name] - best.value), LEAST_SPAN * abs(best.value))
+            bounds.append(best.objective.bound(best.value + (share if best.objective.lower else -share) * span))
+    return (*((bound,) for bound in bounds), ())
 
 
 def _worthiest(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], design: Tensor) -> Tensor:

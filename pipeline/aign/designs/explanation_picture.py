@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from aign.designs.explanation import Explanation
@@ -44,6 +45,7 @@ def compare(axes: Axes, here: Tensor, free: Tensor, name: str, entities: Sequenc
     axes.bar(place - 0.2, free.numpy(), width=0.4, color=SOFT, label="unconstrained optimum")
     axes.bar(place + 0.2, here.numpy(), width=0.4, color=INK, label="this design")
     axes.set(xlabel=entities[0].split()[0], ylabel=name, title="who pays")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=8)
 
 
@@ -56,7 +58,7 @@ def prices(axes: Axes, explanation: Explanation) -> None:
     for (name, values), shift, colour in zip(figures.items(), (-0.2, 0.2), (SOFT, ACCENT), strict=True):
         axes.barh(place + shift, [value or 0.0 for value in values], height=0.4, color=colour, label=name)
     axes.set_yticks(place, [f"{effect.constraint}\nto {effect.loosened}" for effect in effects], fontsize=8)
-    axes.set(xlabel="utility gained", title="one more unit")
+    axes.set(xlabel=f"change of {effects[0].gained}", title="one more unit")
     axes.legend(fontsize=8)
 
 

@@ -78,26 +78,29 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
         masks = torch.cat([bound.unflatten(0, (len(part), count)), chosen.expand(len(part), -1, -1)], dim=2)
         fields = []
         for number, further in enumerate(pressed[:count]):
-            places = torch.arange(number, count, len(pressed))
-            conditions = pipeline.conditions.request(
-                returns[places].repeat(len(part)).to(pipeline.device), [*constraints, *wished],
-                masks[:, places].flatten(0, 1), margins[places].repeat(len(part)))
-            repeated = part.repeat_interleave(len(places), dim=0)
+            turn = slice(number, None, len(pressed))
+            asked = returns[turn].repeat(len(part)), margins[turn].repeat(len(part))
+            conditions = pipeline.conditions.request(asked[0].to(pipeline.device), [*constraints, *wished],
+                                                     masks[:, turn].flatten(0, 1), asked[1])
+            repeated = part.repeat_interleave(len(returns[turn]), dim=0)
             plans = planned(pipeline, repeated, [*constraints, *further], conditions, sampling, generator)
-            fields.append(_fields(verify(pipeline, repeated, plans, constraints), returns[places], len(part)))
-        parts.append(ranked({name: torch.cat([each[name] for each in fields], dim=1) for name in fields[0]},
-                            objectives))
-    merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+            fields.append(_fields(verify(pipeline, repeated, plans, constraints), asked[0], len(part)))
+        parts.append(ranked(_joined(fields, dim=1), objectives))
+    merged = _joined(parts, dim=0)
     labels = {name.removeprefix("label:"): merged.pop(name) for name in list(merged) if name.startswith("label:")}
     return Candidates(labels=labels, **merged)
 
 
 def _fields(verified: VerificationResult, returns: Tensor, contexts: int) -> dict[str, Tensor]:
-    """Return figures of verified designs (B * K, ...) by name, each (B, K, ...), with the returns asked for (K,)."""
+    """Return figures of verified designs (B * K, ...) by name, each (B, K, ...); returns asked for are (B * K,)."""
     values = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
-              "target_returns": returns.repeat(contexts)}
-    return {name: value.unflatten(0, (contexts, len(returns))) for name, value in values.items()
-            if isinstance(value, Tensor)}
+              "target_returns": returns}
+    return {name: value.unflatten(0, (contexts, -1)) for name, value in values.items() if isinstance(value, Tensor)}
+
+
+def _joined(parts: Sequence[Mapping[str, Tensor]], dim: int) -> dict[str, Tensor]:
+    """Return the fields of several parts one after the other."""
+    return {name: torch.cat([part[name] for part in parts], dim=dim) for name in parts[0]}
 
 
 @torch.no_grad()
