@@ -18,7 +18,7 @@ from aign.scenarios.core.constraints import satisfied
 NETWORKS = {
     "power-allocation": ({"users": 4}, ["total_power<=60"], "min_rate", "user 1"),
     "contract": ({"types": 3}, ["payment<=250"], "latency", "type 1"),
-    "stackelberg": ({"devices": 3, "prices": "per-device"}, ["max_price<=0.5"], "payment", "device 1"),
+    "stackelberg": ({"devices": 3}, ["max_price<=0.5"], "payment", "device 1"),
     "water-filling": ({"channels": 4}, ["max_power<=1.5"], "total_power", "channel 1"),
     "ip-optical-planning": ({"topology": "polska"}, ["reliability>=1", "ip>=1"], "cost", "link "),
     "asp-selection": ({"tasks": 8, "providers": 3}, ["crashes<=5"], "jain_load", "provider 1"),
