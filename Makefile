@@ -45,7 +45,7 @@ tables: $(ALL_INSTALLED)  ## Set up, then rebuild the paper's tables with certif
 
 .PHONY: test
 test: $(TEST_INSTALLED)  ## Set up, then run the tests, a process on each core.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n logical --dist loadfile
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 .PHONY: lint
 lint: $(TEST_INSTALLED)  ## Set up, then check style and types.

@@ -37,13 +37,13 @@ def design(
                                                             'several, the designs that no other beats.')] = None,
     start: Annotated[Path | None, typer.Option(help="JSON or YAML file with the design that is deployed, or an answer "
                                                     "saved before: list the changes from it.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png, PATH-why.png, and of several "
+                                                   "objectives PATH-front.png.")] = None,
+    trust_code: TrustCode = False,
     suggest: Annotated[bool, typer.Option("--suggest", help="With --start: the fewest changes after which the request "
                                                             "is met, or where it is, the best ones.")] = False,
     keep: Annotated[list[str] | None, typer.Option(help='With --suggest: a part that stays as it is, such as "user 3" '
                                                         'or "link A-B".')] = None,
-    save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png, PATH-why.png, and of several "
-                                                   "objectives PATH-front.png.")] = None,
-    trust_code: TrustCode = False,
 ) -> None:
     """Generate, verify, rank and explain designs for one request, or explain why none is feasible."""
     from aign.designs.answer import answer
