@@ -111,6 +111,15 @@ class TwoLayerPlanning(BackbonePlanning):
                 "bypass": rules.bypass, "round_up": rules.round_up, "solver_first": rules.solver_first,
                 "random_repaired": rules.random_repaired}
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return the lightpaths by the cities they join, numbered where several join the same."""
+        names: list[str] = []
+        for ends in self.problem.lightpaths.ends[:count]:
+            name = "lightpath " + "-".join(self.topology.nodes[node] for node in ends)
+            same = sum(other == name or other.startswith(f"{name} (") for other in names)
+            names.append(f"{name} ({same + 1})" if same else name)
+        return names
+
     def _counted(self, modules: Tensor) -> dict[str, Tensor]:
         lightpaths = modules.sum(1)
         return {"optical": self.channels - self.problem.pairs(modules).amax(1), "ports": 2 * lightpaths,
