@@ -1,0 +1,97 @@
+// The answer: what is certified or impossible, all designs compared, a card for each.
+
+import { at, call, make, spoken, toast, unit, written } from "./api.js";
+import { Parallel } from "./parallel.js";
+import { explain } from "./why.js";
+
+let job = null, answer = null, cards = new Map();
+const parallel = new Parallel(at("parallel").querySelector(".scroll"), keep, light);
+at("clear").addEventListener("click", () => parallel.clear());
+
+/** Show what a design job found. `labels` are the network's; `act` has what buttons do: relax and start. */
+export function show(name, found, labels, act) {
+  [job, answer] = [name, found];
+  at("empty").hidden = true;
+  showVerdict(act);
+  cards = new Map(found.designs.map((design) => [design.rank, card(design, labels, act)]));
+  at("cards").replaceChildren(...cards.values());
+  lines(found.designs, labels, found.bounds);
+}
+
+/** Show live designs: figures only, no pictures, which would lag behind. */
+export function showLive(designs, labels, bounds) {
+  at("empty").hidden = true;
+  at("verdict").hidden = true;
+  cards = new Map(designs.map((design) => [design.rank, liveCard(design, labels, bounds)]));
+  at("cards").replaceChildren(...cards.values());
+  lines(designs, labels, bounds);
+}
+
+function lines(designs, labels, bounds) {
+  at("parallel").hidden = false;
+  const axes = [{ name: "utility", unit: "" }, ...labels].map((label) => ({ ...label,
+    bounds: bounds.filter((bound) => bound.label === label.name) }));
+  parallel.show(designs, axes);
+}
+
+function keep(kept) {
+  for (const [rank, element] of cards) element.hidden = !kept.has(rank);
+  at("shown").textContent = kept.size < cards.size ? `${kept.size} of ${cards.size} designs` : `${cards.size} designs`;
+}
+
+function light(rank) {
+  parallel.light(rank);
+  for (const [other, element] of cards) element.classList.toggle("lit", other === rank);
+}
+
+function showVerdict(act) {
+  at("verdict").hidden = false;
+  at("verdict").className = answer.feasible ? "banner" : "banner bad";
+  at("verdict").replaceChildren(
+    make("strong", {}, answer.feasible ? "Every design shown as met satisfies the request." : "This cannot be had as asked."),
+    make("p", {}, answer.verdict),
+    ...(answer.relaxations.length ? [make("div", { className: "row" }, ...answer.relaxations.map((each) => make("button", { type: "button",
+      className: "relax", onclick: () => act.relax(each.constraint, each.relaxed) }, `Relax to ${each.shown}`)))] : []),
+    make("p", { className: "quiet" }, answer.statement));
+}
+
+function figures(design, labels, bounds) {
+  const asked = new Set(bounds.map(({ label }) => label));
+  const rows = [["utility", design.utility, ""], ...labels.map(({ name, unit: of }) => [name, design[name], of])];
+  return make("dl", {}, ...rows.flatMap(([name, value, of]) => [
+    make("dt", { className: asked.has(name) ? "asked" : "" }, spoken(name)),
+    make("dd", { className: asked.has(name) ? "asked" : "" }, written(value), make("small", {}, unit(of)))]));
+}
+
+function head(design) {
+  const gap = design.gap === null || design.gap === undefined ? "" : `${(100 * design.gap).toFixed(2)} % below the certificate`;
+  return make("div", { className: "head" }, make("h3", {}, `Design ${design.rank}`),
+    make("span", { className: design.feasible ? "badge" : "badge bad" }, design.feasible ? "met" : "not met"),
+    make("span", { className: "quiet" }, gap));
+}
+
+const pointed = (rank) => ({ onpointerenter: () => light(rank), onpointerleave: () => light(null),
+  onfocusin: () => light(rank), onfocusout: () => light(null) });
+
+function liveCard(design, labels, bounds) {
+  return make("li", { className: "card", ...pointed(design.rank) }, head(design), figures(design, labels, bounds));
+}
+
+function card(design, labels, act) {
+  const from = job;
+  const button = (text, does) => make("button", { type: "button", className: "light", onclick: does,
+    "aria-label": `${text} design ${design.rank}` }, text);
+  return make("li", { className: "card", ...pointed(design.rank) }, head(design),
+    make("img", { className: "drawn", loading: "lazy", alt: `Picture of design ${design.rank}`, width: 320, height: 180,
+      src: `/api/jobs/${from}/designs/${design.rank}/picture` }),
+    figures(design, labels, answer.bounds),
+    make("div", { className: "foot" }, button("Why", () => explain(from, design, answer.designs, labels)),
+      button("Accept", () => accept(from, design.rank))));
+}
+
+async function accept(from, rank) {
+  try {
+    const { file } = await call("POST", "/api/accept", { job: from, rank });
+    toast(`Design ${rank} is accepted: ${file}`);
+  } catch (problem) { toast(problem.message); }
+}

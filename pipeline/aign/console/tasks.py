@@ -1,0 +1,124 @@
+"""What the worker can do. Each task takes the models, whom to tell of progress, and JSON values; it returns such.
+
+No task keeps anything between two calls but opened models, so a worker that was killed loses nothing but time.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import torch
+from matplotlib.figure import Figure
+
+from aign.console.models import Models, catalogue
+from aign.designs import explanation_picture
+from aign.designs.answer import Answer, answer
+from aign.designs.explanation import explain
+from aign.designs.generation import generate
+from aign.designs.requests import Request, ResolvedRequest
+
+Tell = Callable[[str], None]
+LARGEST_SVG = 400_000
+"""Characters; a browser is slow with more."""
+DOTS = 110
+"""An inch, of pictures in pixels."""
+
+
+def networks(models: Models, tell: Tell) -> dict[str, Any]:
+    """Return which networks there are; see `catalogue`."""
+    return catalogue(models)
+
+
+def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return the answer to a request, as the page shows it, and apart from it the path to each design."""
+    tell(f"opens the model {network}")
+    model = models.open(network)
+    resolved = Request(**request).resolve(model.pipeline.scenario, seed)
+    tell(f"generates {resolved.count} designs, verifies and certifies them")
+    answered = answer(model.pipeline, resolved, None, seed)
+    tell("explains")
+    return {"answer": {**shown(answered), "network": network, "digest": model.digest, "request": dict(request),
+                       "seed": seed},
+            "paths": [row.get("path") for row in answered.rows()]}
+
+
+def shown(answered: Answer) -> dict[str, Any]:
+    """Return an answer as the page shows it: figures, verdict and rows, without the paths."""
+    rows = [{key: value for key, value in row.items() if key != "path"} for row in answered.rows()]
+    return {**answered.summary(), "verdict": answered.verdict, "designs": rows, "bounds": bounds(answered.request),
+            "relaxations": relaxations(answered),
+            "sentences": answered.explanation.sentences() if answered.explanation else []}
+
+
+def bounds(request: ResolvedRequest) -> list[dict[str, Any]]:
+    """Return the constraints taken apart, for drawing."""
+    return [{"label": bound.label, "upper": bound.upper, "threshold": bound.threshold} for bound in request.constraints]
+
+
+def relaxations(answered: Answer) -> list[dict[str, str]]:
+    """Return which constraint can be relaxed to what, so that the request can be met: the smallest change first."""
+    tried = answered.diagnosis.relaxations if answered.diagnosis else ()
+    helpful = [each for each in tried if each.relaxed not in (None, each.constraint)]
+    return [{"constraint": str(each.constraint), "relaxed": str(each).partition(" (")[0], "shown": str(each)}
+            for each in sorted(helpful, key=lambda each: each.share)]
+
+
+def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return verified designs only, without certificate and explanation: as fast as the model answers."""
+    pipeline = models.open(network).pipeline
+    resolved = Request(**request).resolve(pipeline.scenario, seed)
+    candidates = generate(pipeline, resolved.context[None], resolved.constraints, resolved.count, None, seed)
+    return {"bounds": bounds(resolved), "designs": [{
+        "rank": rank + 1, "feasible": bool(candidates.feasible[0, rank]), "utility": float(utility),
+        **{name: float(values[0, rank]) for name, values in candidates.labels.items()},
+    } for rank, utility in enumerate(candidates.utility[0])]}
+
+
+def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, Any], rank: int,
+                path: Sequence[Any] | None) -> dict[str, Any]:
+    """Return why one design of an answer looks as it does: sentences, figures, and the picture of both."""
+    scenario = models.open(network).pipeline.scenario
+    context, chosen = torch.tensor(answer["context"]), torch.tensor(answer["designs"][rank - 1]["design"])
+    resolved = Request(where=answer["where"], context=answer["context"]).resolve(scenario)
+    tell("certifies again with each constraint loosened")
+    states = _path(scenario, context, chosen, path)
+    why = explain(scenario, context, resolved.constraints, chosen, states,
+                  scenario.certify(context[None], resolved.constraints))
+    tell("draws")
+    figure = explanation_picture.draw(scenario, context, chosen, why)
+    return {"sentences": why.sentences(), **why.to_json(), "picture": drawn(figure)}
+
+
+def picture(models: Models, tell: Tell, network: str, context: Sequence[float], design: Sequence[float],
+            path: Sequence[Any] | None) -> dict[str, Any]:
+    """Return the network's usual picture of one design."""
+    scenario = models.open(network).pipeline.scenario
+    values = torch.tensor(context)
+    return {"picture": drawn(scenario.picture(values, _path(scenario, values, torch.tensor(design), path)))}
+
+
+def _path(scenario: Any, context: torch.Tensor, design: torch.Tensor, path: Sequence[Any] | None) -> torch.Tensor:
+    """Return the states on the way to a design; where none were kept, a scenario replays its decisions."""
+    planned = torch.empty(0) if path is None else torch.tensor(path)
+    states: torch.Tensor = scenario.path_of(context, design, planned)
+    return states
+
+
+def drawn(figure: Figure) -> dict[str, str]:
+    """Return a figure without background, as SVG text or, where that is large, as PNG in base64."""
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "aign"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    if text.tell() <= LARGEST_SVG:
+        return {"svg": text.getvalue()}
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=DOTS, transparent=True, metadata={"Software": None})
+    return {"png": base64.b64encode(image.getvalue()).decode()}
+
+
+TASKS: Mapping[str, Callable[..., Any]] = {task.__name__: task for task in (networks, design, live, explanation,
+                                                                           picture)}
