@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from aign.designs.diagnosis import TOLERANCE, diagnose
+from aign.designs.bisection import TOLERANCE
+from aign.designs.diagnosis import diagnose
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import parse, satisfied
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from aign.designs import generation
 from aign.designs.generation import binding, constraint_satisfaction, generate, ranked
 from aign.designs.settings import SamplingSettings
+from aign.diffusion.conditions import Conditions
 from aign.diffusion.plans import Sampling
 from aign.scenarios.core.constraints import parse, satisfied
 
@@ -125,24 +126,27 @@ def test_nothing_is_shown_where_nothing_is_asked(water, contexts):
     assert binding(water, contexts, (), Sampling(), torch.Generator()).shape == (3, 0)
 
 
+def spied_conditions(monkeypatch):
+    """Return a list to which each call of `Conditions.request` adds its arguments."""
+    asked, request = [], Conditions.request
+    monkeypatch.setattr(Conditions, "request", lambda *all: asked.append(all) or request(*all))
+    return asked
+
+
 def test_margins_cycle_over_the_candidates(water, contexts, constraints, monkeypatch):
-    given = []
-    plan = type(water).__call__
-    monkeypatch.setattr(type(water), "__call__", lambda *all, **named: given.append(all) or plan(*all, **named))
+    asked = spied_conditions(monkeypatch)
     generate(water, contexts, constraints, 5, SamplingSettings(margins=(0.0, 0.3)), seed=1)
-    margins = [one[7] for one in given if len(one) > 7]
-    assert len(margins) == 1, "the draft has no constraints, hence no margins"
-    torch.testing.assert_close(margins[0], torch.tensor([0.0, 0.3, 0.0, 0.3, 0.0] * 3))
+    draft, last = (margins for *_, margins in asked)
+    assert draft is None, "the draft has no constraints, hence no margins"
+    torch.testing.assert_close(last, torch.tensor([0.0, 0.3, 0.0, 0.3, 0.0] * 3))
 
 
 @pytest.mark.parametrize(("count", "hidden"), [(16, 2), (8, 1), (7, 0), (1, 0)])
 def test_the_first_candidates_are_not_shown_the_constraints(water, contexts, constraints, monkeypatch, count, hidden):
-    given = []
-    plan = type(water).__call__
+    asked = spied_conditions(monkeypatch)
     monkeypatch.setattr(generation, "binding", lambda *_: torch.tensor([[True, True], [True, False], [False, False]]))
-    monkeypatch.setattr(type(water), "__call__", lambda *all, **named: given.append(all) or plan(*all, **named))
     found = generate(water, contexts, constraints, count, seed=1)
-    shown = given[0][4].unflatten(0, (3, count))
+    shown = asked[0][3].unflatten(0, (3, count))
     assert not bool(shown[:, :hidden].any())
     assert shown[:, hidden:].tolist() == [[[True, True]] * (count - hidden), [[True, False]] * (count - hidden),
                                           [[False, False]] * (count - hidden)]

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aign.designs.requests import MOST_DESIGNS, Request, ResolvedRequest, read_context
+from aign.designs.requests import MOST_DESIGNS, Request, ResolvedRequest, context_reader
 from aign.designs.settings import RequestSettings
 from aign.errors import AignError, ConstraintError, ContextError, ParameterError
 from aign.scenarios.core import registry
@@ -37,7 +37,8 @@ def test_json_and_yaml_lists_and_mappings_say_the_same(context_file, dump, conte
 
 
 def test_whole_numbers_are_numbers(context_file):
-    assert read_context(context_file("[1, 1, 2]"), SCENARIO).tolist() == [1.0, 1.0, 2.0]
+    reader = context_reader(SCENARIO)
+    assert reader.values(reader.file(context_file("[1, 1, 2]")), "context").tolist() == [1.0, 1.0, 2.0]
 
 
 @pytest.mark.parametrize(("text", "message"), [
@@ -70,10 +71,11 @@ def test_features_of_a_mapping_are_taken_in_the_scenarios_order(context_file):
         context_features = (type(SCENARIO.context_features[0])("gain", "1", 0, 9, 2),
                             type(SCENARIO.context_features[0])("demand", "1", 0, 9, 1))
 
+    reader = context_reader(TwoFeatures())
     path = context_file("{demand: [7], gain: [1, 2]}")
-    assert read_context(path, TwoFeatures()).tolist() == [1, 2, 7]
+    assert reader.values(reader.file(path), "context").tolist() == [1, 2, 7]
     with pytest.raises(ContextError, match="demand is missing"):
-        read_context(context_file("{gain: [1, 2]}"), TwoFeatures())
+        reader.values(reader.file(context_file("{gain: [1, 2]}")), "context")
 
 
 def test_presets_and_drawn_contexts():

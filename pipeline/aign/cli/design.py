@@ -27,7 +27,13 @@ def design(
                                       max=2**31 - 1)] = 0,
     spread: Annotated[int | None, typer.Option(help="Show only this many good designs, as different as possible.",
                                                min=1)] = None,
-    save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png and PATH-why.png.")] = None,
+    objective: Annotated[list[str] | None, typer.Option(help='What is wanted most: utility (the default), a label in '
+                                                            'its better direction, "min LABEL" or "max LABEL"; of '
+                                                            'several, the designs that no other beats.')] = None,
+    start: Annotated[Path | None, typer.Option(help="JSON or YAML file with the design that is deployed, or an answer "
+                                                    "saved before: list the changes from it.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png, PATH-why.png, and of several "
+                                                   "objectives PATH-front.png.")] = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Generate, verify, rank and explain designs for one request, or explain why none is feasible."""
@@ -42,12 +48,11 @@ def design(
     parameters = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
     pipeline = store.serving(store.load(model, trust_code), parameters) if model is not None else \
         store.find(Path("models"), scenario, parameters, trust_code, lambda: how_to_train(scenario, parameters))
-    request = Request(where or [], preset, context, seed, count).resolve(pipeline.scenario)
+    request = Request(where or [], preset, context, seed, count, start, objective or [], spread).resolve(
+        pipeline.scenario)
     recorded = training_designs(Path("data/trajectories"), pipeline.scenario,
                                 lambda error: messages.warn(f"warning: left out of the novelty: {error}"))
     designs = answer(pipeline, request, None, seed, recorded)
-    if spread is not None:
-        designs = designs.spread(spread)
     messages.console.print(designs)
     if save is not None:
         for path in designs.save_all(save):

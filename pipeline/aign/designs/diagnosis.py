@@ -1,8 +1,8 @@
 """Why a request cannot be met: the smallest relaxation of each constraint alone, the cause, and the nearest design.
 
 For each constraint the others are kept, and its threshold is moved until a design is known that meets them all: by
-bisection on `Scenario.feasible` between the threshold asked for and the label value of a witness without it. Every
-threshold reported has a witness; whether a smaller relaxation is proven not to help is said (`exact`).
+`bisection` between the threshold asked for and the label value of a witness without it. Every threshold reported has a
+witness; whether a smaller relaxation is proven not to help is said (`exact`).
 
 Axes: B = 1 context, X design values.
 """
@@ -17,12 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aign.designs.bisection import Bisection
 from aign.scenarios.core.constraints import LARGEST_WHOLE, Constraint, satisfied
 from aign.scenarios.core.scenario import Scenario
-
-BISECTIONS = 40
-TOLERANCE, SEARCH_TOLERANCE = 1e-4, 5e-3
-"""Where a label is not whole, bisection ends at this relative width: the second where only a search decides."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def diagnose(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Con
         kept = tuple(Relaxation(constraint, constraint, True, request.witness[0]) for constraint in constraints)
         return Diagnosis(False, kept, None, request.witness[0], *_figures(scenario, contexts, request.witness))
     proven = bool(request.impossible[0])
-    relaxations = tuple(relax(scenario, contexts, constraints, number) for number in range(len(constraints)))
+    relaxations = tuple(relax(scenario, contexts, constraints, number, proven) for number in range(len(constraints)))
     helpful = [each for each in relaxations if each.relaxed is not None]
     if not helpful:
         return Diagnosis(proven, relaxations, None, None, None, {})
@@ -134,37 +131,28 @@ def _figures(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple
     return float(scenario.utility(contexts, design)[0]), labels
 
 
-def relax(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], number: int) -> Relaxation:
-    """Return the smallest relaxation of one constraint alone that makes the request feasible in one context (1, C)."""
+def relax(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], number: int,
+          proven: bool) -> Relaxation:
+    """Return the smallest relaxation of one constraint alone that makes the request feasible in one context (1, C).
+
+    Args:
+        scenario: of the request.
+        contexts: the one context.
+        constraints: that no design is known to meet.
+        number: of the constraint that gives way.
+        proven: whether it is proven that no design meets them all.
+    """
     constraint = constraints[number]
     others = [other for place, other in enumerate(constraints) if place != number]
     without = scenario.feasible(contexts, others)
     if not bool(without.known[0]):
         return Relaxation(constraint, None, bool(without.impossible[0]), None)
-    label, whole = constraint.label, constraint.label in scenario.integer_labels
-    start = constraint.closed
-    design, near, exact = without.witness, start.threshold, True
-    far = float(scenario.measure(contexts, design)[label][0])
-    if bool(start.holds(torch.tensor(far, dtype=torch.float64))):  # the witness meets the whole request
+    bound, design = constraint.closed, without.witness
+    search = Bisection(scenario, contexts, others, bound)
+    if bool(bound.holds(torch.tensor(search.value(design), dtype=torch.float64))):  # it meets the whole request
         return Relaxation(constraint, constraint, True, design[0])
-    for _ in range(BISECTIONS):
-        if _closed_in(near, far, whole, start.upper, TOLERANCE if exact else SEARCH_TOLERANCE):
-            break
-        middle = near + (far - near) / 2
-        trial = scenario.feasible(contexts, [*others, start.at(middle)])
-        if bool(trial.known[0]):
-            design = trial.witness
-            far = float(scenario.measure(contexts, design)[label][0])
-        else:
-            near, exact = middle, exact and bool(trial.impossible[0])
-    return Relaxation(constraint, start.at(far), exact, design[0])
-
-
-def _closed_in(near: float, far: float, whole: bool, upper: bool, tolerance: float) -> bool:
-    """Return whether nothing of interest lies between the threshold that fails and the one that is met."""
-    if whole:
-        return far <= math.floor(near) + 1 if upper else far >= math.ceil(near) - 1
-    return abs(far - near) <= tolerance * max(abs(far), abs(near))
+    edge = search.between(design, bound.threshold, proven)
+    return Relaxation(constraint, bound.at(edge.value), edge.exact, edge.design[0])
 
 
 def _rounded(constraint: Constraint) -> float:

@@ -12,10 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aign.designs.objectives import BY_UTILITY, Objective, preference
 from aign.designs.settings import SamplingSettings
 from aign.designs.verification import verify
+from aign.designs.wishes import wishes
+from aign.diffusion.conditions import ConditionInput
 from aign.diffusion.pipeline import DesignPipeline
-from aign.diffusion.plans import Sampling
+from aign.diffusion.plans import Plans, Sampling
 from aign.diffusion.quality import TARGET_RETURN
 from aign.scenarios.core.constraints import Constraint
 
@@ -27,7 +30,7 @@ CYCLED = {"target_returns", "constrained_target_returns", "margins", "unconditio
 
 @dataclass(frozen=True)
 class Candidates:
-    """K verified designs for each of B contexts, the best first: feasible before infeasible, then by utility.
+    """K verified designs for each of B contexts, the best first: feasible before infeasible, then by what was wanted.
 
     Attributes:
         designs: (B, K, X); utility: (B, K); labels: name -> (B, K).
@@ -47,27 +50,42 @@ class Candidates:
 
 
 def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint] = (), count: int = 16,
-             settings: SamplingSettings | None = None, seed: int = 0) -> Candidates:
-    """Generate, verify and rank `count` designs for each context (B, C)."""
+             settings: SamplingSettings | None = None, seed: int = 0,
+             objectives: Sequence[Objective] = BY_UTILITY) -> Candidates:
+    """Generate, verify and rank `count` designs for each context (B, C).
+
+    A label that is an objective is also what the model is asked for, as far as its data go; see `wishes`.
+    """
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
     sampling = sampling_of(settings)
-    targets = settings.constrained_target_returns if constraints else settings.target_returns
+    wished, chosen = wishes(pipeline.conditions, objectives, constraints, count, settings.unconditioned_fraction)
+    targets = settings.constrained_target_returns if constraints or wished else settings.target_returns
     returns, margins = cycled(targets, count), cycled(settings.margins, count)
     parts = []
     for part in torch.split(contexts, max(1, ROWS // count)):
         mask = candidate_masks(binding(pipeline, part, constraints, sampling, generator), count, settings)
+        mask = torch.cat([mask, chosen.repeat(len(part), 1)], dim=1)
         repeated = part.repeat_interleave(count, dim=0)
-        plans = pipeline(repeated, returns.repeat(len(part)), constraints, mask, sampling, generator,
-                         margins.repeat(len(part)))
+        plans = planned(pipeline, repeated, constraints, pipeline.conditions.request(
+            returns.repeat(len(part)).to(pipeline.device), [*constraints, *wished], mask, margins.repeat(len(part))),
+            sampling, generator)
         verified = verify(pipeline, repeated, plans, constraints)
         fields = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
                   "target_returns": returns.repeat(len(part))}
         parts.append(ranked({name: value.unflatten(0, (len(part), count)) for name, value in fields.items()
-                             if isinstance(value, Tensor)}))
+                             if isinstance(value, Tensor)}, objectives))
     merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     labels = {name.removeprefix("label:"): merged.pop(name) for name in list(merged) if name.startswith("label:")}
     return Candidates(labels=labels, **merged)
+
+
+@torch.no_grad()
+def planned(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint], conditions: ConditionInput,
+            sampling: Sampling, generator: torch.Generator) -> Plans:
+    """Return plans for contexts (B, C) that are conditioned on more than they are projected on."""
+    checked = pipeline.scenario.check_contexts(contexts).to(pipeline.device)
+    return pipeline.strategy.generate(pipeline, checked, constraints, conditions, sampling, generator, project=True)
 
 
 def constraint_satisfaction(answers: Iterable[Candidates]) -> dict[str, float]:
@@ -113,11 +131,13 @@ def cycled(values: Sequence[Any], count: int) -> Tensor:
     return torch.tensor(values).repeat(-(-count // len(values)))[:count]
 
 
-def ranked(fields: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Sort every field (B, K, ...) by feasibility, then utility, the best first."""
-    by_utility = fields["utility"].argsort(dim=1, descending=True, stable=True)
-    first = fields["feasible"].gather(1, by_utility).int().argsort(dim=1, descending=True, stable=True)
-    order = by_utility.gather(1, first)
+def ranked(fields: dict[str, Tensor], objectives: Sequence[Objective] = BY_UTILITY) -> dict[str, Tensor]:
+    """Sort every field (B, K, ...) by feasibility, then by what is wanted, the best first; see `preference`."""
+    labels = {name.removeprefix("label:"): value for name, value in fields.items() if name.startswith("label:")}
+    keys = fields["feasible"], *preference(objectives, fields["utility"], labels, fields["feasible"])
+    order = torch.arange(keys[0].shape[1], device=keys[0].device).expand(keys[0].shape)
+    for key in reversed(keys):
+        order = order.gather(1, key.gather(1, order).double().argsort(dim=1, descending=True, stable=True))
 
     def sort(value: Tensor) -> Tensor:
         index = order.reshape(*order.shape, *[1] * (value.ndim - 2)).expand_as(value)

@@ -1,12 +1,12 @@
-"""What an operator asks for: a context, constraints, a number of designs. Python, params.yaml and the command line say
-it alike.
+"""What an operator asks for: a context, what is deployed, objectives, constraints, a number of designs. Python,
+params.yaml and the command line say it alike.
 
-Axes: C context values.
+Axes: C context values, X design values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign import checked_yaml
+from aign.designs import objectives, starts
+from aign.designs.feature_values import FeatureReader, Values
+from aign.designs.objectives import BY_UTILITY, Objective
 from aign.designs.settings import RequestSettings
 from aign.errors import ContextError, ParameterError, unknown_name
 from aign.scenarios.core.constraints import Constraint, parse
@@ -25,9 +27,6 @@ MOST_DESIGNS = 100_000
 SEEDS = 2**31
 EXAMPLE = "Write a list of numbers, such as [0.0014, 0.0017], or {gain: [0.0014, 0.0017]}."
 
-ContextSource = str | Path | Sequence[float] | Mapping[str, Sequence[float]] | Tensor
-"""A JSON or YAML file, or the values: in the scenario's order, or by the names of its context features."""
-
 
 @dataclass(frozen=True)
 class Request:
@@ -37,9 +36,15 @@ class Request:
         where: constraints on labels, such as "total_power<=300", also with >=, <, > or "not " before them; every design
             has to meet them all.
         preset: a context that the scenario knows by name.
-        context: a context of one's own; see `ContextSource`. Where neither is given, one is drawn.
+        context: a context of one's own, as values by the names of context features or a file; see
+            `feature_values.Values`. Where neither is given, one is drawn.
         seed: from 0 to 2**31 - 1, of a context drawn; None: the seed of the answer.
         count: designs to generate, from 1 to `MOST_DESIGNS`.
+        start: the design that is deployed, as values or a file; see `starts.read_start`. The answer then says what to
+            change.
+        objective: what is wanted most, such as "utility", "cost" (in its better direction), "min cost" or "max
+            min_rate"; none: the utility. Of several, the answer has the designs that no other beats in all of them.
+        spread: return only so many good designs, as different as possible; None: all.
 
     Raises:
         ParameterError: a value is out of range, or both preset and context are given.
@@ -51,13 +56,20 @@ class Request:
 
     where: Sequence[str] = ()
     preset: str | None = None
-    context: ContextSource | None = None
+    context: Values | None = None
     seed: int | None = None
     count: int = 16
+    start: Values | None = None
+    objective: Sequence[str] = ()
+    spread: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.where, str):
-            raise ParameterError(f"where = {self.where!r}: give a list of constraints, such as [{self.where!r}].")
+        for name, kind in (("where", "constraints"), ("objective", "objectives")):
+            text = getattr(self, name)
+            if isinstance(text, str):
+                raise ParameterError(f"{name} = {text!r}: give a list of {kind}, such as [{text!r}].")
+        if self.spread is not None and self.spread < 1:
+            raise ParameterError(f"spread = {self.spread}: allowed from 1.")
         if not 1 <= self.count <= MOST_DESIGNS:
             raise ParameterError(f"count = {self.count}: allowed from 1 to {MOST_DESIGNS} designs.")
         if self.seed is not None and not 0 <= self.seed < SEEDS:
@@ -77,14 +89,17 @@ class Request:
         Raises:
             ConstraintError: a malformed, unknown or contradictory constraint.
             ContextError: a context that cannot be read or does not fit the scenario.
-            ParameterError: an unknown preset.
+            ParameterError: an unknown preset or objective, or a start that is no design of the scenario.
         """
-        values, origin = self._context(scenario, seed if self.seed is None else self.seed)
+        seed = seed if self.seed is None else self.seed
+        values, origin = self._context(scenario, seed)
         try:
             checked = scenario.check_contexts(values)[0]
         except ContextError as error:
             raise ContextError(f"{origin}: {error}") from None
-        return ResolvedRequest(checked, origin, parse(self.where, scenario.labels), self.count, self.preset)
+        start, start_origin = (None, None) if self.start is None else starts.read_start(self.start, scenario, checked)
+        return ResolvedRequest(checked, origin, parse(self.where, scenario.labels), self.count, self.preset, seed,
+                               objectives.parse(self.objective, scenario.labels), start, start_origin, self.spread)
 
     def _context(self, scenario: Scenario[Any], seed: int) -> tuple[Tensor, str]:
         """Return the context values, not yet checked, and where they come from."""
@@ -96,8 +111,9 @@ class Request:
             values = scenario.draw_contexts(1, torch.Generator().manual_seed(seed))[0]
             return values, f"drawn with seed {seed}"
         if isinstance(self.context, str | Path):
-            return read_context(Path(self.context), scenario), str(self.context)
-        return context_values(self.context, "context", scenario), "the given context"
+            reader = context_reader(scenario)
+            return reader.values(reader.file(Path(self.context)), str(self.context)), str(self.context)
+        return context_reader(scenario).values(self.context, "context"), "the given context"
 
 
 @dataclass(frozen=True)
@@ -110,6 +126,11 @@ class ResolvedRequest:
         constraints: what every design has to meet.
         count: candidates to generate.
         preset: the name of the context, where it has one.
+        seed: with which the context was drawn, where it was.
+        objectives: what is wanted most; several ask for a front.
+        start: (X,) the deployed design, as it works in the context.
+        start_origin: where it comes from.
+        spread: how many of the good designs are wanted; None: all.
     """
 
     context: Tensor
@@ -117,47 +138,26 @@ class ResolvedRequest:
     constraints: tuple[Constraint, ...]
     count: int
     preset: str | None = None
+    seed: int = 0
+    objectives: tuple[Objective, ...] = BY_UTILITY
+    start: Tensor | None = None
+    start_origin: str | None = None
+    spread: int | None = None
+
+    @property
+    def by_utility(self) -> bool:
+        """Whether the utility alone is wanted."""
+        return len(self.objectives) == 1 and self.objectives[0].is_utility
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, with the constraints and objectives as a request writes them."""
+        return {"where": [str(constraint) for constraint in self.constraints], "preset": self.preset,
+                "origin": self.origin, "context": self.context.tolist(), "seed": self.seed, "count": self.count,
+                "objective": [str(objective) for objective in self.objectives],
+                "start": None if self.start is None else self.start.tolist(), "start_origin": self.start_origin,
+                "spread": self.spread}
 
 
-def read_context(path: Path, scenario: Scenario[Any]) -> Tensor:
-    """Read context values (C,) from a JSON or YAML file: a list of numbers, or feature names and such lists.
-
-    Raises:
-        ContextError: the file is missing, unreadable, names other features, or holds anything but numbers.
-    """
-    try:
-        content = checked_yaml.read(path, ContextError)  # JSON is YAML
-    except ContextError as error:
-        raise ContextError(f"{error} {EXAMPLE}") from None
-    return context_values(content, str(path), scenario)
-
-
-def context_values(content: Any, place: str, scenario: Scenario[Any]) -> Tensor:
-    """Return context values (C,), float32, from a list of numbers or a mapping of feature names to such lists.
-
-    Raises:
-        ContextError: naming the place; the content names other features, or holds anything but numbers.
-    """
-    content = content.tolist() if hasattr(content, "tolist") else content
-    parts = _by_feature(content, place, scenario) if isinstance(content, Mapping) else [content]
-    if not all(isinstance(part, list | tuple) for part in parts):
-        raise ContextError(f"{place}: holds something else than lists of numbers. {EXAMPLE}")
-    values = [value for part in parts for value in part]
-    if not all(type(value) in (int, float) for value in values):
-        raise ContextError(f"{place}: holds values that are no numbers. {EXAMPLE}")
-    try:
-        return torch.tensor([float(value) for value in values], dtype=torch.float32)
-    except OverflowError:
-        raise ContextError(f"{place}: holds a number too large for a computer. {EXAMPLE}") from None
-
-
-def _by_feature(content: Mapping[Any, Any], place: str, scenario: Scenario[Any]) -> list[Any]:
-    """Return the mapping's lists in the scenario's order."""
-    names = [feature.name for feature in scenario.context_features]
-    for name in content:
-        if name not in names:
-            raise ContextError(f"{place}: {unknown_name('context feature', str(name), names)}")
-    missing = [name for name in names if name not in content]
-    if missing:
-        raise ContextError(f"{place}: {missing[0]} is missing; needed: {', '.join(names)}.")
-    return [content[name] for name in names]
+def context_reader(scenario: Scenario[Any]) -> FeatureReader:
+    """Return what reads the contexts of a scenario, or raises `ContextError`."""
+    return FeatureReader(scenario.context_features, "context feature", ContextError, EXAMPLE)

@@ -63,6 +63,12 @@ class RequestSettings(Settings):
     where: tuple[str, ...] = ()
     """Constraints such as total_power<=300."""
     count: Positive = 16
+    start: Annotated[Path | None, Field(exclude_if=lambda start: start is None)] = None
+    """A JSON or YAML file with the design that is deployed, or a saved answer; the answer then lists changes."""
+    objective: Annotated[tuple[str, ...], Field(exclude_if=lambda objective: not objective)] = ()
+    """What is wanted most, such as cost, min cost or max min_rate; none: the utility; several: the front."""
+    spread: Annotated[Positive | None, Field(exclude_if=lambda spread: spread is None)] = None
+    """Keep only so many good designs, as different as possible."""
 
 
 class SampleSettings(Settings):

@@ -40,6 +40,12 @@ class Presentation(ABC):
         return {f"{feature.name} [{feature.unit}]": part
                 for feature, part in zip(self.state_features, parts, strict=True)}
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return what people call the `count` parts of the network that a feature or figure has a value for, such as
+        "user 7" or "link A-B"; by default their numbers from 1.
+        """
+        return [f"entity {number + 1}" for number in range(count)]
+
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw the design that a path of states (T+1, S) led to in one context (C,)."""
         from matplotlib.figure import Figure

@@ -1,0 +1,102 @@
+"""The certificate of a label as the objective: the least or greatest value that a feasible design has, and a witness.
+
+Axes: B = 1 context, C context values, K designs, X design values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aign.designs.bisection import Bisection
+from aign.designs.objectives import Objective
+from aign.scenarios.core.certificate import CertificateKind
+from aign.scenarios.core.constraints import Constraint, satisfied, written
+from aign.scenarios.core.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class BestValue:
+    """How good a label can be under the constraints of a request.
+
+    Attributes:
+        objective: the label and its direction.
+        unit: of the label.
+        value: the best value of any design known.
+        design: (X,) the witness: among the designs known with that value, the one of highest utility.
+        utility: of the witness; labels: its labels by name.
+        beyond: the nearest better value that no design is known to have; None where the search found no end.
+        exact: whether it is proven that no feasible design has it.
+        impossible: the nearest value that is proven impossible; None where none is.
+    """
+
+    objective: Objective
+    unit: str
+    value: float
+    design: Tensor
+    utility: float
+    labels: dict[str, float]
+    beyond: float | None
+    exact: bool
+    impossible: float | None
+
+    @property
+    def kind(self) -> CertificateKind:
+        """What is proven of the value."""
+        return CertificateKind.UPPER_BOUND if self.exact else CertificateKind.BEST_KNOWN
+
+    def sentence(self) -> str:
+        """Return what is known, in words."""
+        extreme, worse = ("least", "or less") if self.objective.lower else ("greatest", "or more")
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        text = f"{extreme} {self.objective.name} {written(self.value, 5)}{unit}"
+        if self.exact and self.beyond is not None:
+            return f"{text} (certified: {written(self.beyond, 5)} {worse} is proven impossible)"
+        if self.impossible is not None:
+            return f"{text} (best known; {written(self.impossible, 5)} {worse} is proven impossible)"
+        return f"{text} (best known: nothing is proven of better values)"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"objective": str(self.objective), "value": self.value, "certificate": str(self.kind),
+                "beyond": self.beyond, "proven_impossible": self.impossible, "sentence": self.sentence(),
+                "design": self.design.tolist(), "utility": self.utility, "labels": self.labels}
+
+
+def best_value(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint], objective: Objective,
+               designs: Tensor) -> BestValue | None:
+    """Return how good a label can be in a context (C,); None where no design is known that meets the constraints.
+
+    Args:
+        scenario: of the request.
+        context: (C,).
+        constraints: that every design has to meet.
+        objective: a label and its direction.
+        designs: (K, X) known to meet the constraints, K may be 0; the best of them is where the search begins.
+    """
+    contexts = context[None]
+    without = scenario.feasible(contexts, constraints)
+    known = torch.cat([designs, without.witness[without.known].to(designs.dtype)])
+    if not len(known):
+        return None
+    bound = objective.bound(0.0)
+    others = [constraint for constraint in constraints if constraint.side != bound.side]
+    values = scenario.measure(contexts.expand(len(known), -1), known)[objective.name]
+    first = int(objective.score(values, {objective.name: values}).argmax())
+    edge = Bisection(scenario, contexts, others, bound).outwards(known[first][None])
+    design = _worthiest(scenario, contexts, [*others, bound.at(edge.value)], edge.design)
+    labels = {name: float(value[0]) for name, value in scenario.measure(contexts, design).items()}
+    return BestValue(objective, scenario.label(objective.name).unit, labels[objective.name], design[0],
+                     float(scenario.utility(contexts, design)[0]), labels, edge.beyond, edge.exact, edge.impossible)
+
+
+def _worthiest(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], design: Tensor) -> Tensor:
+    """Return the design (1, X), or one of higher utility that the certificate knows under the same constraints."""
+    other = scenario.certify(contexts, constraints).design.to(design.dtype)
+    met = bool(satisfied(constraints, scenario.measure(contexts, other), 1))
+    better = bool(scenario.utility(contexts, other) > scenario.utility(contexts, design))
+    return other if met and better else design
