@@ -14,8 +14,8 @@ from aign.files.writing import json_text, write_text, writing
 
 DIGITS = 16
 """Of the SHA-256 in the name."""
-KEPT = ("network", "scenario", "context", "origin", "request", "seed", "where", "certificate", "certified_utility",
-        "statement", "shadow_prices", "best_known_utility")
+KEPT = ("network", "scenario", "request", "seed", "certificate", "certified_utility", "statement", "shadow_prices",
+        "best_known_utility", "objectives")
 """What of an answer holds for each of its designs."""
 
 
@@ -25,7 +25,7 @@ def write(folder: Path, answer: Mapping[str, Any], rank: int) -> tuple[Path, str
     Raises:
         StorageError: the folder cannot be written.
     """
-    content = {**{name: answer[name] for name in KEPT if name in answer}, "model_sha256": answer["digest"],
+    content = {**{name: answer[name] for name in KEPT}, "model_sha256": answer["digest"],
                "design": answer["designs"][rank - 1]}
     text = json_text(content)
     digest = hashlib.sha256(text.encode()).hexdigest()

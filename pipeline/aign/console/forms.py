@@ -18,7 +18,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 """Of a model: the name of its folder."""
 Line = Annotated[str, Field(max_length=200)]
 JobId = Annotated[str, Field(max_length=40)]
-Values = Annotated[tuple[float, ...], Field(max_length=MOST_VALUES)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Values = Annotated[tuple[Finite, ...], Field(max_length=MOST_VALUES)]
+
+Features = Values | Annotated[dict[Line, Values], Field(max_length=64)]
 
 
 class RequestForm(Settings):
@@ -28,10 +31,17 @@ class RequestForm(Settings):
     """Constraints such as total_power<=300; every design meets them all."""
     preset: Line | None = None
     """A context that the network knows by name."""
-    context: Values | Annotated[dict[Line, Values], Field(max_length=64)] | None = None
+    context: Features | None = None
     """A context of one's own, in the network's order or by feature; where there is none, one is drawn."""
     count: Annotated[int, Field(ge=1, le=MOST_DESIGNS)] = 16
     """Designs to generate."""
+    objective: Annotated[tuple[Line, ...], Field(max_length=8)] = ()
+    """What is wanted most, such as "min total_power"; none: the utility. Of several, the answer marks the designs that
+    no other beats in all of them."""
+    start: Features | None = None
+    """The design that is deployed, in the network's order or by feature; the answer then says what to change."""
+    spread: Annotated[int, Field(ge=1, le=MOST_DESIGNS)] | None = None
+    """Return only so many good designs, as different as possible."""
 
 
 class DesignForm(Settings):

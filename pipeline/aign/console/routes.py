@@ -152,8 +152,8 @@ async def picture(console: Console, http: Request, form: None) -> Response:
     return image(drawn["picture"])
 
 
-async def explanation_picture(console: Console, http: Request, form: None) -> Response:
-    """Show the picture of an explanation: who pays, prices, the path."""
+async def job_picture(console: Console, http: Request, form: None) -> Response:
+    """Show the picture that a job drew. Of an explanation: who pays, prices, the path; of several objectives: the front."""
     job = console.job(http.path_params["job"])
     result = job.parsed()
     if not isinstance(result, dict) or "picture" not in result:
@@ -178,7 +178,7 @@ OPERATIONS = [
     Operation("DELETE", "/api/jobs/{job}", cancel_job, None, JobReply, 200),
     Operation("GET", "/api/jobs/{job}/events", follow_job, None, "text/event-stream", 200),
     Operation("GET", "/api/jobs/{job}/designs/{rank}/picture", picture, None, PICTURE, 200),
-    Operation("GET", "/api/jobs/{job}/picture", explanation_picture, None, PICTURE, 200),
+    Operation("GET", "/api/jobs/{job}/picture", job_picture, None, PICTURE, 200),
 ]
 
 

@@ -15,11 +15,12 @@ import torch
 from matplotlib.figure import Figure
 
 from aign.console.models import Models, catalogue
-from aign.designs import explanation_picture
+from aign.designs import explanation_picture, front_picture
 from aign.designs.answer import Answer, answer
 from aign.designs.explanation import explain
 from aign.designs.generation import generate
 from aign.designs.requests import Request, ResolvedRequest
+from aign.scenarios.core.constraints import parse
 
 Tell = Callable[[str], None]
 LARGEST_SVG = 400_000
@@ -41,17 +42,11 @@ def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any],
     tell(f"generates {resolved.count} designs, verifies and certifies them")
     answered = answer(model.pipeline, resolved, None, seed)
     tell("explains")
-    return {"answer": {**shown(answered), "network": network, "digest": model.digest, "request": dict(request),
-                       "seed": seed},
-            "paths": [row.get("path") for row in answered.rows()]}
-
-
-def shown(answered: Answer) -> dict[str, Any]:
-    """Return an answer as the page shows it: figures, verdict and rows, without the paths."""
-    rows = [{key: value for key, value in row.items() if key != "path"} for row in answered.rows()]
-    return {**answered.summary(), "verdict": answered.verdict, "designs": rows, "bounds": bounds(answered.request),
-            "relaxations": relaxations(answered),
-            "sentences": answered.explanation.sentences() if answered.explanation else []}
+    whole = answered.to_json()
+    paths = [row.pop("path", None) for row in whole["designs"]]
+    return {"answer": {**whole, "network": network, "digest": model.digest, "seed": seed, "bounds": bounds(resolved),
+                       "relaxations": relaxations(answered)},
+            "paths": paths, **({"picture": drawn(front_picture.draw(answered.front))} if answered.front else {})}
 
 
 def bounds(request: ResolvedRequest) -> list[dict[str, Any]]:
@@ -71,7 +66,8 @@ def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], s
     """Return verified designs only, without certificate and explanation: as fast as the model answers."""
     pipeline = models.open(network).pipeline
     resolved = Request(**request).resolve(pipeline.scenario, seed)
-    candidates = generate(pipeline, resolved.context[None], resolved.constraints, resolved.count, None, seed)
+    candidates = generate(pipeline, resolved.context[None], resolved.constraints, resolved.count, None, seed,
+                          resolved.objectives)
     return {"bounds": bounds(resolved), "designs": [{
         "rank": rank + 1, "feasible": bool(candidates.feasible[0, rank]), "utility": float(utility),
         **{name: float(values[0, rank]) for name, values in candidates.labels.items()},
@@ -83,11 +79,11 @@ def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, A
     """Return why one design of an answer looks as it does: sentences, figures, and the picture of both."""
     scenario = models.open(network).pipeline.scenario
     context, chosen = torch.tensor(answer["context"]), torch.tensor(answer["designs"][rank - 1]["design"])
-    resolved = Request(where=answer["where"], context=answer["context"]).resolve(scenario)
+    constraints = parse(answer["where"], scenario.labels)
     tell("certifies again with each constraint loosened")
     states = _path(scenario, context, chosen, path)
-    why = explain(scenario, context, resolved.constraints, chosen, states,
-                  scenario.certify(context[None], resolved.constraints))
+    why = explain(scenario, context, constraints, chosen, states,
+                  scenario.certify(context[None], constraints))
     tell("draws")
     figure = explanation_picture.draw(scenario, context, chosen, why)
     return {"sentences": why.sentences(), **why.to_json(), "picture": drawn(figure)}

@@ -13,6 +13,12 @@ export function show(name, found, labels, act) {
   [job, answer] = [name, found];
   at("empty").hidden = true;
   showVerdict(act);
+  at("changes").hidden = !found.changes;
+  at("changes").querySelector("ol").replaceChildren(...(found.changes?.steps ?? []).map(({ sentence }) => make("li", {}, sentence)));
+  if (found.changes && !found.changes.steps.length) at("changes").querySelector("ol").append(make("p", {}, "Nothing needs changing."));
+  at("front").hidden = !found.front;
+  at("front").querySelector("img")?.remove();
+  if (found.front) at("front").append(make("img", { className: "drawn", alt: "Front of the objectives", src: `/api/jobs/${name}/picture` }));
   cards = new Map(found.designs.map((design) => [design.rank, card(design, labels, act)]));
   at("cards").replaceChildren(...cards.values());
   lines(found.designs, labels, found.bounds);
@@ -21,7 +27,7 @@ export function show(name, found, labels, act) {
 /** Show live designs: figures only, no pictures, which would lag behind. */
 export function showLive(designs, labels, bounds) {
   at("empty").hidden = true;
-  at("verdict").hidden = true;
+  for (const name of ["verdict", "changes", "front"]) at(name).hidden = true;
   cards = new Map(designs.map((design) => [design.rank, liveCard(design, labels, bounds)]));
   at("cards").replaceChildren(...cards.values());
   lines(designs, labels, bounds);
@@ -86,6 +92,7 @@ function card(design, labels, act) {
       src: `/api/jobs/${from}/designs/${design.rank}/picture` }),
     figures(design, labels, answer.bounds),
     make("div", { className: "foot" }, button("Why", () => explain(from, design, answer.designs, labels)),
+      button("Start here", () => act.start(design)),
       button("Accept", () => accept(from, design.rank))));
 }
 

@@ -3,9 +3,12 @@
 import { at, call, follow, toast } from "./api.js";
 import { show, showLive } from "./answer.js";
 import { showNetworks } from "./networks.js";
-import { begin, fill, form, labels, reach, relax } from "./request.js";
+import { begin, deploy, fill, form, labels, reach, relax } from "./request.js";
 
-const act = { relax: (before, after) => { relax(before, after); design(); } };
+const act = {
+  relax: (before, after) => { relax(before, after); design(); },
+  start: ({ design: values, rank }) => { deploy(values, `design ${rank} above`); toast("Change the request: the answer will say what to change."); },
+};
 let running = null, live = { busy: false, again: false, times: [] };
 
 function status(text, bad = false) {

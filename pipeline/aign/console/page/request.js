@@ -3,7 +3,7 @@
 import { at, call, make, spoken, toast, unit, written } from "./api.js";
 
 const SENSES = ["<=", ">=", "<", ">"];
-let networks = [], rows = [], ranges = new Map(), confirming = 0;
+let networks = [], rows = [], ranges = new Map(), deployed = null, confirming = 0;
 let changed = () => {};
 
 /** Fill the form; `heard(dragging)` is told of each change. */
@@ -11,10 +11,11 @@ export function begin(list, heard) {
   networks = list;
   changed = (dragging) => { heard(dragging); if (!dragging) confirm(); };
   at("network").replaceChildren(...list.map(({ name }) => make("option", { value: name }, name)));
-  at("network").addEventListener("change", () => { rows = []; ranges.clear(); pick(); changed(); });
+  at("network").addEventListener("change", () => { rows = []; ranges.clear(); deploy(null); pick(); changed(); });
   at("add").addEventListener("click", () => { add(labels()[0].name); at("constraints").lastElementChild.querySelector("select").focus(); });
   at("context-kind").addEventListener("change", () => { situation(); changed(); });
-  for (const name of ["seed", "count", "context"]) at(name).addEventListener("change", () => changed());
+  at("forget").addEventListener("click", () => { deploy(null); changed(); });
+  for (const name of ["seed", "count", "context", "objective", "objective-2"]) at(name).addEventListener("change", () => changed());
   at("copy").addEventListener("click", () => navigator.clipboard.writeText(at("command").textContent).then(() => toast("Copied.")));
   pick();
 }
@@ -27,8 +28,21 @@ function pick() {
   at("summary").textContent = network().summary;
   at("context-kind").replaceChildren(make("option", { value: "" }, "Drawn at random"),
     ...network().presets.map((name) => make("option", { value: name }, name)), make("option", { value: "{own}" }, "Values of my own"));
+  const goals = labels().flatMap(({ name, better }) => (better === "lower" ? ["min", "max"] : ["max", "min"]).map((way) => `${way} ${name}`));
+  at("objective").replaceChildren(make("option", { value: "" }, "highest utility"), ...options(goals));
+  at("objective-2").replaceChildren(make("option", { value: "" }, "nothing else"), ...options(["utility", ...goals]));
   situation();
   draw();
+}
+
+const options = (values, chosen, text = (value) => spoken(value).replace(/^min /, "lowest ").replace(/^max /, "highest ")) =>
+  values.map((value) => make("option", { value, selected: value === chosen }, text(value)));
+
+/** Take a design as the one that is deployed, or none. */
+export function deploy(design, name = "the deployed design") {
+  deployed = design;
+  at("start").hidden = !design;
+  at("start-name").textContent = name;
 }
 
 function situation() { at("context-own").hidden = at("context-kind").value !== "{own}"; }
@@ -44,7 +58,6 @@ function draw() {
 }
 
 function constraint(row, place) {
-  const options = (values, chosen, text) => values.map((value) => make("option", { value, selected: value === chosen }, text(value)));
   const label = labels().find(({ name }) => name === row.label), name = spoken(row.label);
   const number = make("input", { type: "number", step: "any", value: row.threshold, "aria-label": `Threshold of ${name}`,
     placeholder: label.unit === "1" ? "" : label.unit, onchange: () => { row.threshold = number.value; draw(); changed(); } });
@@ -90,7 +103,9 @@ export function form() {
   }
   return { network: network().name, seed: Number(at("seed").value), request: {
     where: rows.filter(({ threshold }) => threshold !== "").map(({ label, sense, threshold }) => `${label}${sense}${threshold}`),
-    preset: kind && kind !== "{own}" ? kind : null, context, count: Number(at("count").value) } };
+    preset: kind && kind !== "{own}" ? kind : null, context, count: Number(at("count").value), start: deployed,
+    objective: at("objective-2").value ? [at("objective").value || "utility", at("objective-2").value]
+      : [at("objective").value].filter(Boolean) } };
 }
 
 /** Fill the form with what the API was asked for. */
@@ -101,6 +116,9 @@ export function fill({ network: name, request, seed }) {
   pick();
   at("context-kind").value = request.context ? "{own}" : request.preset ?? "";
   at("context").value = request.context ? JSON.stringify(request.context) : "";
+  [at("objective").value, at("objective-2").value] = [...(request.objective ?? []).map((each) => each === "utility" ? "" : each), "", ""];
+  if (request.objective?.[1] === "utility") at("objective-2").value = "utility";
+  deploy(request.start ?? null);
   at("seed").value = seed ?? 0;
   at("count").value = request.count ?? 16;
   situation();
