@@ -104,12 +104,19 @@ class AspSelection(SequentialScenario[AspParameters]):
         "here, some 5 to 7 % below the bound of the linear program.")
     Parameters = AspParameters
     labels = (
-        Label("crashes", "1", "lower", "How often a provider crashed."),
-        Label("lost_tasks", "1", "lower", "Tasks lost in crashes, those that caused them included."),
-        Label("finished_rate", "1", "higher", "Share of the tasks that were not lost."),
-        Label("max_occupancy", "1", "lower", "Largest share of a provider's capacity in use at any time."),
-        Label("jain_load", "1", "higher", "Jain's fairness of the work (demand x runtime) assigned to each provider."),
-        Label("utility_per_task", "1", "higher", "Sum of rewards over the number of tasks."))
+        Label("crashes", "1", "lower", "How often a provider crashed.", ("crashes",)),
+        Label("lost_tasks", "1", "lower", "Tasks lost in crashes, those that caused them included.",
+              ("lost tasks", "tasks lost", "lose tasks", "lose", "lose any tasks")),
+        Label("finished_rate", "1", "higher", "Share of the tasks that were not lost.",
+              ("share of finished tasks", "finished tasks", "tasks finished", "tasks finish", "finish tasks", "finish"),
+              (("%", 0.01),)),
+        Label("max_occupancy", "1", "lower", "Largest share of a provider's capacity in use at any time.",
+              ("highest occupancy", "occupancy", "maximum occupancy", "largest occupancy", "provider<=", "any provider<=",
+               "every provider<=", "each provider<=", "full"), (("%", 0.01),)),
+        Label("jain_load", "1", "higher", "Jain's fairness of the work (demand x runtime) assigned to each provider.",
+              ("load fairness", "fairness of the load", "fair load", "load", "balance", "balanced", "fairness", "Jain",
+               "Jain's index", "fair"), (("%", 0.01),)),
+        Label("utility_per_task", "1", "higher", "Sum of rewards over the number of tasks.", ("utility per task",)))
     integer_labels = frozenset({"crashes", "lost_tasks"})
 
     def __init__(self, parameters: AspParameters) -> None:

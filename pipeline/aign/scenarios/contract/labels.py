@@ -9,14 +9,28 @@ from aign.scenarios.contract.menu import Market, sign, slacks
 from aign.scenarios.core.constraints import Label
 
 LABELS = (
-    Label("ir_slack", "credit", "higher", "Least payoff of a type from its own contract: individual rationality."),
+    Label("ir_slack", "credit", "higher", "Least payoff of a type from its own contract: individual rationality.",
+          ("individual rationality slack", "slack of individual rationality", "individual rationality", "slack",
+           "individually rational>=0")),
     Label("ic_slack", "credit", "higher", "Least advantage of an own contract over another: incentive "
-                                          "compatibility."),
+                                          "compatibility.",
+          ("incentive compatibility slack", "slack of incentive compatibility", "incentive compatibility", "slack",
+           "incentive compatible>=0")),
     Label("monotonicity", "1", "higher", "Least fall in speed from one type's contract to the next one's."),
-    Label("payment", "credit", "lower", "Expected rewards paid to all providers."),
-    Label("latency", "s", "lower", "Longest latency among the contracts of the menu."),
-    Label("served", "1", "higher", "Share of providers that sign a contract."),
-    Label("provider_utility", "credit", "higher", "Expected payoff of a provider."),
+    Label("payment", "credit", "lower", "Expected rewards paid to all providers.",
+          ("payment", "total payment", "payment to the providers", "all providers together", "pay", "spend", "spending",
+           "cost", "cheap")),
+    Label("latency", "s", "lower", "Longest latency among the contracts of the menu.",
+          ("latency", "longest latency", "delay", "wait", "waiting time", "waits longer", "fast", "no longer"),
+          (("ms", 1e-3), ("sec", 1.0), ("second", 1.0), ("millisecond", 1e-3), ("minute", 60.0))),
+    Label("served", "1", "higher", "Share of providers that sign a contract.",
+          ("share of providers served", "providers served", "providers sign", "providers sign a contract", "served",
+           "serve", "sign", "signed", "providers", "serve providers", "all providers sign>=1", "every provider signs>=1",
+           "every user signs>=1", "all sign>=1", "all providers served>=1", "every provider served>=1"),
+          (("%", 0.01),)),
+    Label("provider_utility", "credit", "higher", "Expected payoff of a provider.",
+          ("utility of the providers", "providers' utility", "utility of a provider", "provider payoff",
+           "payoff of a provider", "providers earn", "earn", "average")),
 )
 
 

@@ -33,7 +33,8 @@ from aign.trust import NamesCode
 
 SEEDS = 1 << 24
 """Seeds are whole numbers below this: float32 holds each of them exactly."""
-DURATION = Label("duration", "steps", "higher", "Steps until the environment ended the episode.")
+DURATION = Label("duration", "steps", "higher", "Steps until the environment ended the episode.",
+                 ("duration", "last", "long"), (("step", 1.0),))
 """The label where the user names none."""
 RESERVED = frozenset({
     *BASE_TOTALS, DURATION.name, "episode_id", "observations", "actions", "rewards", "utility", "return_raw",

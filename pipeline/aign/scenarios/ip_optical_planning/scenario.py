@@ -40,12 +40,26 @@ SHOWN_CUTS = 64
 """Cuts whose needs an agent sees, those with the fewest links."""
 
 LABELS = (
-    Label("cost", "km*unit", "lower", "Price of all modules and lit fibres."),
-    Label("ip", "1", "higher", "IP layer: 1 where all demands can be routed while all links work, else 0."),
-    Label("optical", "channel", "higher", "Optical layer: spare channels of the fullest fibre; below 0 it overflows."),
-    Label("reliability", "1", "higher", "Share of the link failures in which all protected demands can be routed."),
-    Label("links_used", "1", "lower", "Links with at least one module."),
-    Label("max_modules", "1", "lower", "Modules, that is channels, on the fullest fibre."),
+    Label("cost", "km*unit", "lower", "Price of all modules and lit fibres.",
+          ("cost", "total cost", "price", "spend", "spending", "cheap")),
+    Label("ip", "1", "higher", "IP layer: 1 where all demands can be routed while all links work, else 0.",
+          ("IP layer", "demands routed", "all demands routed>=1", "all traffic routed>=1", "every demand routed>=1")),
+    Label("optical", "channel", "higher", "Optical layer: spare channels of the fullest fibre; below 0 it overflows.",
+          ("spare channels on the fullest fibre", "spare channels", "spare channels on every fibre", "optical layer",
+           "not overflow>=0", "no overflow>=0")),
+    Label("reliability", "1", "higher", "Share of the link failures in which all protected demands can be routed.",
+          ("reliability", "reliable", "lambda>=?", "reliability lambda>=?", "link failures survived", "link failures",
+           "survive link failures", "survive", "N-1 secure>=1", "N-1 reliable>=1", "N-1>=1",
+           "survive every link failure>=1", "survive any link failure>=1", "survive each link failure>=1",
+           "survive all link failures>=1", "survive any single link failure>=1", "survive every single link failure>=1",
+           "survive each single link failure>=1", "survive a single link failure>=1", "all link failures survived>=1",
+           "every link failure survived>=1", "any link failure survived>=1",
+           "all traffic routed when a link fails>=1"), (("%", 0.01),)),
+    Label("links_used", "1", "lower", "Links with at least one module.",
+          ("links used", "used links", "links in use", "links")),
+    Label("max_modules", "1", "lower", "Modules, that is channels, on the fullest fibre.",
+          ("modules on the fullest fibre", "modules on any fibre", "modules per fibre", "modules per link",
+           "modules on each fibre", "modules on every fibre", "modules", "fibre<=", "any fibre<=", "each fibre<=")),
 )
 
 

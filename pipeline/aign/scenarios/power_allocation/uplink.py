@@ -16,12 +16,29 @@ from aign.scenarios.power_allocation import physics
 from aign.scenarios.power_allocation.physics import Utility
 
 LABELS = (
-    Label("total_power", "level", "lower", "Sum of all users' power levels."),
-    Label("max_power", "level", "lower", "Highest power level of any user."),
-    Label("min_rate", "Mbit/s", "higher", "Shannon rate of the worst user."),
-    Label("min_sinr_db", "dB", "higher", "SINR of the worst user; -100 dB where silent."),
-    Label("jain_fairness", "1", "higher", "Jain's index of the rates: 1/N (one user has all) to 1 (all equal)."),
-    Label("energy_efficiency", "Mbit/s/level", "higher", "Sum of rates per power level spent; 0 where nobody sends."),
+    Label("total_power", "level", "lower", "Sum of all users' power levels.",
+          ("total power", "sum of powers", "sum of all power levels", "total power level", "overall power consumption",
+           "total power consumption", "power consumption", "overall power", "in total", "total", "altogether", "overall",
+           "all together", "power", "power level", "level", "send", "spend", "green")),
+    Label("max_power", "level", "lower", "Highest power level of any user.",
+          ("highest power of any user", "highest power", "largest power", "maximum power", "peak power", "user<=",
+           "each user<=", "every user<=", "any user<=", "single user<=", "power of each user", "power", "power level",
+           "level", "send")),
+    Label("min_rate", "Mbit/s", "higher", "Shannon rate of the worst user.",
+          ("rate of the worst user", "worst user's rate", "minimum rate", "lowest rate", "worst rate", "least rate",
+           "rate of the weakest user", "weakest user's rate", "rate of each user", "user's rate", "worst user",
+           "weakest user", "user>=", "each user>=", "every user>=", "any user>=", "single user>=", "rate?",
+           "data rate?", "throughput?"),
+          (("kbit/s", 1e-3), ("Gbit/s", 1e3), ("kbps", 1e-3), ("Mbps", 1.0), ("Gbps", 1e3), ("Mb/s", 1.0))),
+    Label("min_sinr_db", "dB", "higher", "SINR of the worst user; -100 dB where silent.",
+          ("SINR of the worst user", "worst user's SINR", "minimum SINR", "min SINR", "lowest SINR", "SINR",
+           "worst user", "weakest user", "user>=", "each user>=", "every user>=", "any user>="), (("decibel", 1.0),)),
+    Label("jain_fairness", "1", "higher", "Jain's index of the rates: 1/N (one user has all) to 1 (all equal).",
+          ("fairness", "Jain fairness", "Jain's index", "Jain", "fairness index", "Jain's fairness index", "fair"),
+          (("%", 0.01),)),
+    Label("energy_efficiency", "Mbit/s/level", "higher", "Sum of rates per power level spent; 0 where nobody sends.",
+          ("energy efficiency", "energy efficient", "efficiency", "efficient"),
+          (("Mbit/s per level", 1.0), ("Mbit/s per power level", 1.0))),
 )
 WHOLE = frozenset({"total_power", "max_power"})
 NAMES = tuple(label.name for label in LABELS)

@@ -23,12 +23,24 @@ PRICE_LOW, PRICE_HIGH = 0.01, 2.0
 HALVINGS = 32
 """Steps of bisections between prices: 2 / 2^32 is less than float32 numbers tell apart from the lowest price on."""
 
-LABELS = (Label("payment", "1", "lower", "What the leader pays to all devices."),
-          Label("offload_ratio", "1", "higher", "Share of all layers that devices compute."),
-          Label("max_price", "1/layer", "lower", "Largest price per layer."),
-          Label("fairness", "1", "higher", "Jain's index of the devices' layers; 1 where nobody computes anything."),
-          Label("profit", "1", "higher", "The leader's utility, its fixed revenue included."),
-          Label("participation", "1", "higher", "Share of devices that compute anything beyond the embedding."))
+LABELS = (Label("payment", "1", "lower", "What the leader pays to all devices.",
+                ("payment", "total payment", "pay", "spend", "spending", "cheap")),
+          Label("offload_ratio", "1", "higher", "Share of all layers that devices compute.",
+                ("offload ratio", "share of layers offloaded", "layers offloaded", "offloaded layers", "offload",
+                 "offload layers", "offload of the layers", "layers", "all layers", "devices take layers",
+                 "devices compute layers"), (("%", 0.01),)),
+          Label("max_price", "1/layer", "lower", "Largest price per layer.",
+                ("highest price", "largest price", "maximum price", "price", "price per layer", "highest price per layer"),
+                (("per layer", 1.0),)),
+          Label("fairness", "1", "higher", "Jain's index of the devices' layers; 1 where nobody computes anything.",
+                ("fairness", "Jain fairness", "Jain's index", "Jain", "fair"), (("%", 0.01),)),
+          Label("profit", "1", "higher", "The leader's utility, its fixed revenue included.",
+                ("profit", "profitable", "server earns", "earn", "earning")),
+          Label("participation", "1", "higher", "Share of devices that compute anything beyond the embedding.",
+                ("participation", "devices take part", "devices taking part", "take part", "taking part", "participate",
+                 "devices participate", "participating devices", "devices", "all devices take part>=1",
+                 "every device takes part>=1", "all devices participate>=1", "every device participates>=1"),
+                (("%", 0.01),)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,8 +28,13 @@ class WaterFilling(DesignScenario[WaterFillingParameters]):
     name, summary = "water-filling", "Share a power budget among orthogonal channels for the largest sum rate"
     solved: tuple[Side, ...] = (("total_power", "<="), ("max_power", "<="))  # what has an exact solution
     Parameters, horizon = WaterFillingParameters, 8  # four steps reach any design from zero
-    labels = (Label("total_power", "W", "lower", "Sum of powers."), Label("max_power", "W", "lower", "Largest power."),
-              Label("active_channels", "1", "higher", "Channels with over one per cent of an equal share."))
+    watts = (("mW", 1e-3), ("kW", 1e3), ("watt", 1.0), ("milliwatt", 1e-3), ("kilowatt", 1e3))
+    labels = (Label("total_power", "W", "lower", "Sum of powers.", ("total power", "sum of powers", "sum power",
+                    "in total", "total", "altogether", "overall", "overall power", "power", "spend", "green"), watts),
+              Label("max_power", "W", "lower", "Largest power.", ("largest power", "highest power", "maximum power",
+                    "peak power", "power of each channel", "channel<=", "each channel<=", "power"), watts),
+              Label("active_channels", "1", "higher", "Channels with over one per cent of an equal share.",
+                    ("active channels", "channels active", "channels in use", "channels", "active")))
 
     def __init__(self, parameters: WaterFillingParameters) -> None:
         super().__init__(parameters)

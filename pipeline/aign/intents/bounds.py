@@ -1,0 +1,128 @@
+"""From a number, a comparison and the words for a label to a constraint; or the question that has to be asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from aign.intents.draft import Draft
+from aign.intents.items import Item
+from aign.intents.vocabulary import Phrase
+from aign.scenarios.core.constraints import Constraint, Sense, written
+
+Comparison = Sense | str
+"""A sense, or "=" for both sides."""
+SENSES: dict[str, tuple[Sense, ...]] = {"<=": ("<=",), ">=": (">=",), "<": ("<",), ">": (">",), "=": ("<=", ">=")}
+SPOKEN: dict[str, str] = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than", "=": "exactly"}
+
+
+def candidates(labels: Sequence[Item], sense: Comparison | None) -> dict[str, list[Phrase]]:
+    """Return the labels that all of the items can mean where a label is bounded so, with the phrases that say so."""
+    side = None if sense in (None, "=") else "<=" if sense in ("<", "<=") else ">="
+    result: dict[str, list[Phrase]] | None = None
+    for item in labels:
+        fitting: dict[str, list[Phrase]] = {}
+        for phrase in item.phrases:
+            if phrase.side in (None, side) or side is None:
+                fitting.setdefault(phrase.label, []).append(phrase)
+        result = fitting if result is None else {name: [*result[name], *fitting[name]] for name in result
+                                                 if name in fitting}
+    return result or {}
+
+
+def bound(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison | None, rest: Sequence[Item]) -> bool:
+    """Read one bound into a draft; returns whether it is one, else a question was asked.
+
+    Args:
+        draft: what is read.
+        number: that was said.
+        labels: items that name the label; none: the unit has to.
+        sense: of the comparison; None where none was said.
+        rest: further items that belong to it, for what is shown.
+    """
+    pieces = [number, *labels, *rest]
+    possible = candidates(labels, sense)
+    if labels and not possible:
+        return _ask(draft, labels, f"{draft.words(labels)!r} can be no one label here. Which is meant?",
+                    [phrase.label for item in labels for phrase in item.phrases])
+    names = list(possible) or [label.name for label in draft.vocabulary.labels]
+    fitting = [name for name in names if _fits(draft, number, name)]
+    if not fitting:
+        return _ask_unit(draft, number, list(possible))
+    if not labels:
+        fitting = _by_unit_alone(draft, number, fitting, sense)
+    if len(fitting) > 1 or (not labels and number.factors is None):
+        asked = labels or [number]
+        words = draft.words([number])
+        return _ask(draft, asked, f"Which label is meant by {draft.words(asked)!r}?", fitting,
+                    "" if labels else f"{words} of ")
+    name = fitting[0]
+    if labels and all(phrase.vague for phrase in possible[name]):
+        return _ask(draft, labels, f"{draft.words(labels)!r} can mean several things. Which is meant?", [name])
+    if any(phrase.says_side for phrase in possible.get(name, [])) and sense in (None, "="):
+        sense = next(phrase.side for phrase in possible[name] if phrase.says_side)
+    if sense is None:
+        if number.value == 0 and counts_harm(draft, name):
+            sense = "<="
+        else:
+            words = draft.words([number])
+            draft.ask([number], f"{draft.vocabulary.spoken(name)} {words}: at most or at least?",
+                      (f"at most {words}", f"at least {words}"))
+            return False
+    return _take(draft, pieces, number, name, sense)
+
+
+def _take(draft: Draft, pieces: Sequence[Item], number: Item, name: str, sense: Comparison) -> bool:
+    threshold = converted(number, name)
+    if not math.isfinite(threshold):
+        draft.ask([number], f"{draft.words([number])} is no finite number. Which is meant?")
+        return False
+    if draft.vocabulary.shares(name) and not number.share and not 0 <= threshold <= 1:
+        draft.ask([number], f"{draft.vocabulary.spoken(name)} is a share from 0 to 1, or 0 % to 100 %. What does "
+                            f"{draft.words([number])} mean?", (f"{written(number.value, 15)} %",) * (threshold > 1))
+        return False
+    draft.constrain(pieces, *(Constraint(name, each, threshold) for each in SENSES[sense]))
+    return True
+
+
+def converted(number: Item, name: str) -> float:
+    """Return a number in the label's unit."""
+    factor = 1.0 if number.factors is None else number.factors[name]
+    return number.value if factor == 1 else float(f"{number.value * factor:.15g}")
+
+
+def counts_harm(draft: Draft, name: str) -> bool:
+    """Return whether a label is one of which there can be none, and less is better: crashes, lost packets."""
+    return name in draft.vocabulary.whole and draft.vocabulary.label(name).better == "lower"
+
+
+def _fits(draft: Draft, number: Item, name: str) -> bool:
+    if number.share:
+        return draft.vocabulary.shares(name)
+    return number.factors is None or name in number.factors
+
+
+def _by_unit_alone(draft: Draft, number: Item, names: Iterable[str], sense: Comparison | None) -> list[str]:
+    """Return the labels that a number with a unit can bound: those that are usually bounded on that side."""
+    names = list(names)
+    if number.factors is None or sense in (None, "="):
+        return names
+    better = "lower" if sense in ("<", "<=") else "higher"
+    usual = [name for name in names if draft.vocabulary.label(name).better == better]
+    return usual or names
+
+
+def _ask(draft: Draft, pieces: Sequence[Item], question: str, names: Iterable[str], before: str = "") -> bool:
+    draft.ask(pieces, question, [before + draft.vocabulary.spoken(name) for name in dict.fromkeys(names)])
+    return False
+
+
+def _ask_unit(draft: Draft, number: Item, names: Sequence[str]) -> bool:
+    """Ask about a unit that the label does not have."""
+    spoken = " or ".join(draft.vocabulary.spoken(name) for name in names) or "any label"
+    units = [unit for name in names for unit in (draft.vocabulary.label(name).unit,) if unit != "1"]
+    units += ["%"] * any(draft.vocabulary.shares(name) for name in names)
+    value = written(100 * number.value if number.share else number.value, 15)
+    draft.ask([number], f"{draft.words([number])} is in no unit of {spoken}. Which value is meant?",
+              [f"{value} {unit}" for unit in dict.fromkeys(units)] or ([value] if names else []))
+    return False

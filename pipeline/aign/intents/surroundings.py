@@ -1,0 +1,164 @@
+"""What a sentence says besides constraints and objectives: files, preset, seed, number of designs, size of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aign.designs.requests import MOST_DESIGNS, SEEDS
+from aign.intents import words
+from aign.intents.draft import Draft
+from aign.intents.items import Item
+from aign.intents.tokens import stem, stems
+from aign.scenarios.core.scenario import Scenario
+
+CUTS = ("cut", "soft cut")
+
+
+def surroundings(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
+    """Read what is said of files, preset, seed, count and size into a draft; return the items that are left."""
+    for step in (_files, _seed, _count, _preset, _size):
+        items = step(items, draft, scenario)
+    return items
+
+
+def _files(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
+    """Read names of files: the words before one say whether it holds the context or what is deployed."""
+    features = {part for feature in scenario.context_features for part in stems(feature.name)}
+    for file in [item for item in items if item.kind == "file"]:
+        place = items.index(file)
+        begin = place
+        while begin and items[begin - 1].kind in ("word", "range", "noun", "label") and _introduces(
+                items[begin - 1], draft.text, features):
+            begin -= 1
+        after = place + 1
+        while after < len(items) and items[after].kind == "word" and _introduces(items[after], draft.text, features):
+            after += 1
+        introduction = [part for item in items[begin:after] for part in stems(draft.text[item.start:item.end])]
+        pieces = items[begin:after]
+        if words.STARTS & set(introduction):
+            draft.set(pieces, "start", file.value)
+        elif (words.CONTEXTS | features) & set(introduction):
+            draft.set(pieces, "context", file.value)
+        else:
+            name = draft.text[file.start:file.end]
+            draft.ask([file], f"What does {file.value} hold: the context, or the design that is deployed now?",
+                      (f"context {name}", f"starting from {name}"))
+        items = items[:begin] + items[after:]
+    return items
+
+
+def _introduces(item: Item, text: str, features: set[str]) -> bool:
+    parts = set(stems(text[item.start:item.end]))
+    return item.kind in ("range", "noun") or bool(parts) and parts <= words.STARTS | words.CONTEXTS | features
+
+
+def _seed(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
+    """Read "seed 3"."""
+    for mark in [item for item in items if item.kind == "seed"]:
+        place = items.index(mark)
+        number = next((item for item in items[place + 1:place + 2] if item.kind == "number"), None)
+        if number is None or number.value != int(number.value) or not 0 <= number.value < SEEDS:
+            draft.ask([mark, *([number] if number else [])], f"Which seed? A whole number from 0 to {SEEDS - 1}.")
+        else:
+            draft.set([mark, number], "seed", int(number.value))
+        items = [item for item in items if item not in (mark, number)]
+    return items
+
+
+def _count(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
+    """Read "three options" and "the four most different designs"."""
+    spreads = [item for item in items if item.kind == "spread"]
+    for noun in [item for item in items if item.kind == "noun"]:
+        place = items.index(noun)
+        before = place - 1
+        while before >= 0 and items[before].kind == "spread":
+            before -= 1
+        number = items[before] if before >= 0 and items[before].kind == "number" else None
+        if number is not None and number.factors is None and not _bounded(items, before):
+            pieces = [number, *items[before + 1:place], noun]
+            if number.value != int(number.value) or not 1 <= number.value <= MOST_DESIGNS:
+                draft.ask(pieces, f"How many designs? From 1 to {MOST_DESIGNS}.", ("16 designs",))
+            else:
+                draft.set([*pieces, *spreads], "spread" if spreads else "count", int(number.value))
+            items = [item for item in items if item is not number and item is not noun]
+    if spreads and "spread" not in draft.fields:
+        draft.ask(spreads, "How many designs that are as different as possible?", ("4 most different designs",))
+    return [item for item in items if item.kind not in ("noun", "spread")]
+
+
+def _bounded(items: Sequence[Item], place: int) -> bool:
+    """Return whether a comparison stands right before a place."""
+    return place > 0 and items[place - 1].kind in ("compare", "move")
+
+
+def _preset(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
+    """Read the name of a preset: of several words alone, of a single word only beside "preset", "context" and such."""
+    marks = [item for item in items if item.kind == "preset"]
+    for name in scenario.presets:
+        parts = tuple(part for part in stems(name.replace("-", " ")) if part != "-")
+        match = _run(items, draft.text, parts)
+        if match is None:
+            continue
+        begin, after = match
+        beside = items[max(begin - 1, 0):begin] + items[after:after + 1]
+        named = [item for item in beside if item.kind == "preset" or set(stems(
+            draft.text[item.start:item.end])) <= words.PRESETS and item.kind in ("word", "label")]
+        if named or len(parts) > 1:
+            draft.set([*named, *items[begin:after]], "preset", name)
+            taken = [*named, *items[begin:after]]
+            items = [item for item in items if not any(item is piece for piece in taken)]
+            marks = [mark for mark in marks if not any(mark is piece for piece in taken)]
+    for mark in marks:
+        place = items.index(mark)
+        after = place + 1
+        while after < len(items) and items[after].kind == "word":
+            after += 1
+        draft.ask(items[place:after], "Which preset?", [f"preset {name}" for name in scenario.presets])
+        items = items[:place] + items[after:]
+    return items
+
+
+def _run(items: Sequence[Item], text: str, parts: tuple[str, ...]) -> tuple[int, int] | None:
+    """Return the places between which the items say a name, word for word."""
+    for begin in range(len(items)):
+        said: list[str] = []
+        for after in range(begin, min(begin + len(parts), len(items))):
+            said += [part for part in stems(text[items[after].start:items[after].end]) if part != "-"]
+            if tuple(said) == parts:
+                return begin, after + 1
+    return None
+
+
+def sizes(scenario: Scenario[Any]) -> dict[str, int]:
+    """Return the numbers that a network has by its parameters, such as users, and its nodes, by their stems."""
+    values = scenario.parameters.model_dump()
+    result = {" ".join(stems(name)): value for name, value in values.items() if type(value) is int}
+    topology = getattr(scenario, "topology", None)
+    return result if topology is None else {**result, stem("nodes"): len(topology.nodes)}
+
+
+def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
+    """Check "for 20 users" and the name of a topology against the network; it cannot be changed by a request."""
+    known = sizes(scenario)
+    texts = {value.lower() for value in scenario.parameters.model_dump().values() if isinstance(value, str)}
+    kept: list[Item] = []
+    place = 0
+    while place < len(items):
+        item, following = items[place], items[place + 1] if place + 1 < len(items) else None
+        noun = "" if following is None else " ".join(stems(draft.text[following.start:following.end]))
+        if item.kind == "number" and noun in known and following is not None and not _bounded(items, place):
+            plural = draft.text[following.start:following.end]
+            if item.value == known[noun]:
+                draft.understand([item, following], f"{scenario.name} has {known[noun]} {plural}")
+            else:
+                draft.ask([item, following], f"This network has {known[noun]} {plural}, not {item.value:g}. Is it meant, "
+                                             "or another network?", (f"{known[noun]} {plural}",))
+            place += 2
+            continue
+        if item.kind == "word" and str(item.value).lower() in texts:
+            draft.understand([item], f"{scenario.name} {item.value}")
+        else:
+            kept.append(item)
+        place += 1
+    return kept
