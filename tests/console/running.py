@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "told-by-the-test"
@@ -26,7 +26,7 @@ class Running:
 
     @property
     def client(self):
-        return httpx.Client(base_url=self.url, headers={"X-Aign-Token": TOKEN}, timeout=PATIENCE_S)
+        return httpx2.Client(base_url=self.url, headers={"X-Aign-Token": TOKEN}, timeout=PATIENCE_S)
 
     def worker(self):
         """Return the process id of the worker, when there is one."""

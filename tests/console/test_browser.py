@@ -1,4 +1,4 @@
-"""The page in a real Chromium: an operator's whole path, by mouse and by keyboard, on any width, and nothing beyond it."""
+"""The page in a real Chromium: an operator's whole path, by mouse and by keyboard, on any width."""
 
 import json
 import os
@@ -7,13 +7,12 @@ import shutil
 import signal
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
+from running import PATIENCE_S
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 if CHROMIUM is None:
     pytest.skip("no Chromium is installed (Debian: apt-get install chromium)", allow_module_level=True)
-
-from playwright.sync_api import expect, sync_playwright
-from running import PATIENCE_S
 
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
            "--disable-component-update", "--disable-sync"]
@@ -183,7 +182,8 @@ def test_reloading_in_the_middle_loses_nothing(page, console):
 def tab_to(page, name):
     for _ in range(80):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent").strip().startswith(name):
+        label = page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent")
+        if label.strip().startswith(name):
             return
     raise AssertionError(f"no way by keyboard to {name}")
 

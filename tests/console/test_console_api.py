@@ -7,7 +7,7 @@ import os
 import signal
 from xml.etree import ElementTree
 
-import httpx
+import httpx2
 import pytest
 from running import TOKEN, designed, ended
 from smoke import POWER, WATER
@@ -178,8 +178,8 @@ def test_two_hundred_at_once_are_all_answered_and_memory_stays_bounded(client, c
     form = {"network": WATER, "request": {"count": 1}}
 
     async def ask():
-        async with httpx.AsyncClient(base_url=console.url, headers={"X-Aign-Token": TOKEN}, timeout=120,
-                                     limits=httpx.Limits(max_connections=200)) as many:
+        async with httpx2.AsyncClient(base_url=console.url, headers={"X-Aign-Token": TOKEN}, timeout=120,
+                                     limits=httpx2.Limits(max_connections=200)) as many:
             return await asyncio.gather(*(many.post("/api/design", json={**form, "seed": seed}) for seed in range(200)))
 
     replies = asyncio.run(ask())

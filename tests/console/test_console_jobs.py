@@ -112,8 +112,7 @@ def test_the_queue_is_bounded_and_nothing_in_it_is_lost():
         for number in range(200):
             try:
                 taken.append(await jobs.submit("echo", {"name": number}))
-            except BusyError as error:
-                assert "50 jobs are waiting" in str(error)
+            except BusyError:
                 refused += 1
         assert (len(taken), refused) == (50, 150)
         await jobs.cancel(blocking)
@@ -141,7 +140,8 @@ def test_events_are_numbered_and_replayed_from_where_a_reader_lost_them():
 
         async def read(last):
             lines = b"".join([part async for part in stream(job, last)]).decode().split("\n\n")
-            return [(int(number[4:]), json.loads(data[6:])) for number, data in (line.split("\n") for line in lines if line)]
+            pairs = [line.split("\n") for line in lines if line]
+            return [(int(number[4:]), json.loads(data[6:])) for number, data in pairs]
 
         whole = await read(None)
         assert [number for number, _ in whole] == list(range(1, len(whole) + 1))

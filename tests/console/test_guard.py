@@ -1,4 +1,4 @@
-"""What a stranger's page, or a program that does not know the console, tries: each attempt is refused with its status."""
+"""What a page of a stranger, or a program without the token, tries: each attempt is refused with its status."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -66,7 +66,8 @@ def test_large_and_chunked_bodies_are_refused_before_they_are_read(client):
     assert post(client, iter([b"{}"])).status_code == 411
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"x"', b'{"network": "a", "unknown": 1}', b'{"network": "../a"}',
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"x"', b'{"network": "a", "unknown": 1}',
+                                     b'{"network": "../a"}',
                                      b'{"network": "a", "seed": -1}', b'{"network": "a", "request": {"count": 0}}',
                                      b'{"network": "a", "request": {"count": 257}}', b"\xff\xfe",
                                      b'{"network": "a", "request": {"context": "/etc/passwd"}}',
@@ -78,10 +79,11 @@ def test_what_is_no_request_is_refused_with_a_reason(client, content):
     assert reply.json()["error"]
 
 
-@pytest.mark.parametrize("path", ["/page/../routes.py", "/page/%2e%2e/routes.py", "/page/..%2f..%2fapi.py", "/etc/passwd",
-                                  "/page/%2e%2e%2f%2e%2e%2f%2e%2e%2f%2e%2e%2fetc/passwd", "/page//etc/passwd",
-                                  "/api/jobs/none", "/api/jobs/none/events", "/api/jobs/../networks", "/api/jobs/none/picture",
-                                  "/api/jobs/none/designs/1/picture", "/api/jobs/none/designs/999999999999/picture"])
+@pytest.mark.parametrize("path", [
+    "/page/../routes.py", "/page/%2e%2e/routes.py", "/page/..%2f..%2fapi.py", "/page//etc/passwd", "/etc/passwd",
+    "/page/%2e%2e%2f%2e%2e%2f%2e%2e%2f%2e%2e%2fetc/passwd", "/api/jobs/../nothing", "/api/jobs/none",
+    "/api/jobs/none/events", "/api/jobs/none/picture", "/api/jobs/none/designs/1/picture",
+    "/api/jobs/none/designs/999999999999/picture"])
 def test_what_is_not_there_is_not_found(client, path):
     assert client.get(path, headers={"host": HOST}).status_code == 404
 
@@ -99,8 +101,8 @@ def test_cancelling_needs_the_token(client):
     assert client.delete(f"/api/jobs/{job}", headers=GOOD).status_code == 200
 
 
-@pytest.mark.parametrize(("method", "path"), [("PUT", "/api/design"), ("GET", "/api/design"), ("POST", "/"), ("TRACE", "/"),
-                                              ("OPTIONS", "/api/design"), ("PATCH", "/api/networks")])
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/api/design"), ("GET", "/api/design"), ("POST", "/"),
+                                              ("TRACE", "/"), ("OPTIONS", "/api/design"), ("PATCH", "/api/networks")])
 def test_other_methods_are_refused(client, method, path):
     assert client.request(method, path, headers=GOOD).status_code == 405
 

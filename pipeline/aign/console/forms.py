@@ -53,6 +53,12 @@ class DesignForm(Settings):
     """Of the generator, and of the context where one is drawn; equal seeds give equal designs."""
 
 
+class SentenceForm(DesignForm):
+    """A sentence, and the request in the form, whose situation holds on where the sentence names none."""
+
+    text: Annotated[str, Field(max_length=4_000)]
+
+
 class ChoiceForm(Settings):
     """One design of an answer."""
 
@@ -131,6 +137,40 @@ class Catalogue(Reply):
     networks: list[Network]
     refused: list[RefusedModel]
     others: list[Untrained]
+
+
+class Span(Reply):
+    """A piece of a sentence, from `start` to before `end`, and what it was read as."""
+
+    start: int
+    end: int
+    text: str
+    meaning: str
+
+
+class Choice(Reply):
+    """An answer to a question, and the sentence with it."""
+
+    words: str
+    sentence: str
+
+
+class Question(Reply):
+    """What has to be said first, about a piece of the sentence; without choices in words of one's own."""
+
+    text: str
+    start: int
+    end: int
+    choices: list[Choice]
+
+
+class ReadingReply(Reply):
+    """What a sentence asks for; `request` is null as long as there are questions."""
+
+    request: RequestForm | None
+    seed: Seed
+    said: list[Span]
+    questions: list[Question]
 
 
 class Started(Reply):

@@ -24,6 +24,8 @@ from aign.console.forms import (
     DesignForm,
     JobReply,
     LiveReply,
+    ReadingReply,
+    SentenceForm,
     Started,
 )
 from aign.console.guard import Guard
@@ -94,6 +96,11 @@ async def networks(console: Console, http: Request, form: None) -> Catalogue:
     return Catalogue.model_validate(await console.ask("networks", {}))
 
 
+async def read(console: Console, http: Request, form: SentenceForm) -> ReadingReply:
+    """Read a sentence: which request it makes, or what has to be answered first. Nothing is guessed."""
+    return ReadingReply.model_validate(await console.ask("read", form.model_dump(mode="json")))
+
+
 async def design(console: Console, http: Request, form: DesignForm) -> Started:
     """Design: generate, verify, certify and explain designs for a request. A job does it; its result holds the answer
     with all designs, the best first.
@@ -153,7 +160,7 @@ async def picture(console: Console, http: Request, form: None) -> Response:
 
 
 async def job_picture(console: Console, http: Request, form: None) -> Response:
-    """Show the picture that a job drew. Of an explanation: who pays, prices, the path; of several objectives: the front."""
+    """Show the picture that a job drew: of an explanation who pays, prices and the path; of objectives the front."""
     job = console.job(http.path_params["job"])
     result = job.parsed()
     if not isinstance(result, dict) or "picture" not in result:
@@ -170,6 +177,7 @@ def image(drawn: Mapping[str, str]) -> Response:
 
 OPERATIONS = [
     Operation("GET", "/api/networks", networks, None, Catalogue, 200),
+    Operation("POST", "/api/read", read, SentenceForm, ReadingReply, 200),
     Operation("POST", "/api/design", design, DesignForm, Started, 202),
     Operation("POST", "/api/live", live, DesignForm, LiveReply, 200),
     Operation("POST", "/api/explain", explain, ChoiceForm, Started, 202),

@@ -15,6 +15,7 @@ import torch
 from matplotlib.figure import Figure
 
 from aign.console.models import Models, catalogue
+from aign.console.sentences import read_sentence
 from aign.designs import explanation_picture, front_picture
 from aign.designs.answer import Answer, answer
 from aign.designs.explanation import explain
@@ -32,6 +33,11 @@ DOTS = 110
 def networks(models: Models, tell: Tell) -> dict[str, Any]:
     """Return which networks there are; see `catalogue`."""
     return catalogue(models)
+
+
+def read(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return what a sentence asks for; see `sentences.read_sentence`."""
+    return read_sentence(text, models.scenario(network), request, seed)
 
 
 def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -116,5 +122,5 @@ def drawn(figure: Figure) -> dict[str, str]:
     return {"png": base64.b64encode(image.getvalue()).decode()}
 
 
-TASKS: Mapping[str, Callable[..., Any]] = {task.__name__: task for task in (networks, design, live, explanation,
+TASKS: Mapping[str, Callable[..., Any]] = {task.__name__: task for task in (networks, read, design, live, explanation,
                                                                            picture)}

@@ -51,10 +51,11 @@ function light(rank) {
 }
 
 function showVerdict(act) {
+  const met = answer.designs.filter(({ feasible }) => feasible).length;
   at("verdict").hidden = false;
   at("verdict").className = answer.feasible ? "banner" : "banner bad";
   at("verdict").replaceChildren(
-    make("strong", {}, answer.feasible ? "Every design shown as met satisfies the request." : "This cannot be had as asked."),
+    make("strong", {}, answer.feasible ? `${met} of ${answer.designs.length} designs meet the request.` : "This cannot be had as asked."),
     make("p", {}, answer.verdict),
     ...(answer.relaxations.length ? [make("div", { className: "row" }, ...answer.relaxations.map((each) => make("button", { type: "button",
       className: "relax", onclick: () => act.relax(each.constraint, each.relaxed) }, `Relax to ${each.shown}`)))] : []),
@@ -70,7 +71,7 @@ function figures(design, labels, bounds) {
 }
 
 function head(design) {
-  const gap = design.gap === null || design.gap === undefined ? "" : `${(100 * design.gap).toFixed(2)} % below the certificate`;
+  const gap = design.gap === null || design.gap === undefined ? "" : `gap ${(100 * design.gap).toFixed(2)} %`;
   return make("div", { className: "head" }, make("h3", {}, `Design ${design.rank}`),
     make("span", { className: design.feasible ? "badge" : "badge bad" }, design.feasible ? "met" : "not met"),
     make("span", { className: "quiet" }, gap));

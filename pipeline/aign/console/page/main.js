@@ -3,7 +3,7 @@
 import { at, call, follow, toast } from "./api.js";
 import { show, showLive } from "./answer.js";
 import { showNetworks } from "./networks.js";
-import { begin, deploy, fill, form, labels, reach, relax } from "./request.js";
+import { begin, deploy, fill, form, labels, reach, read, relax } from "./request.js";
 
 const act = {
   relax: (before, after) => { relax(before, after); design(); },
@@ -86,6 +86,7 @@ async function start() {
     if (!catalogue.networks.length) return;
     begin(catalogue.networks, heard);
     at("go").addEventListener("click", design);
+    at("read").addEventListener("click", () => read().then(() => status("Read. Is it what you want?"), (problem) => status(problem.message, true)));
     at("cancel").addEventListener("click", () => call("DELETE", `/api/jobs/${running}`).catch((problem) => toast(problem.message)));
     if (job) {
       const known = await call("GET", `/api/jobs/${job}`);
@@ -97,5 +98,6 @@ async function start() {
 
 addEventListener("keydown", (event) => {
   if (event.key === "/" && !event.target.matches("input, textarea, select")) { event.preventDefault(); at("sentence").focus(); }
+  if (event.key === "Enter" && event.ctrlKey) at(event.target === at("sentence") ? "read" : "go").click();
 });
 start();

@@ -19,7 +19,8 @@ export class Parallel {
       const values = designs.map((design) => design[axis.name]).filter((value) => value !== null);
       const low = Math.min(...values, ...axis.bounds.map(({ threshold }) => threshold));
       const high = Math.max(...values, ...axis.bounds.map(({ threshold }) => threshold));
-      return { ...axis, low, high: high > low ? high : low + (Math.abs(low) || 1) * 0.01 };
+      const room = axis.bounds.length ? 0.06 * (high - low) : 0;
+      return { ...axis, low: low - room, high: high > low ? high + room : low + (Math.abs(low) || 1) * 0.01 };
     });
     this.draw();
     this.tell();
@@ -49,7 +50,7 @@ export class Parallel {
     const gap = width / Math.max(this.axes.length, 1), x = (place) => gap * (place + 0.5);
     this.paths = new Map([...this.designs].reverse().map((design) => {
       const points = this.axes.map((axis, place) => design[axis.name] === null ? null : `${x(place)},${this.y(axis, design[axis.name])}`);
-      return [design.rank, make("path", { d: `M${points.filter(Boolean).join("L")}`, class: design.feasible ? "" : "broken",
+      return [design.rank, make("path", { d: `M${points.filter(Boolean).join("L")}`, class: design.feasible ? (design.rank === 1 ? "best" : "") : "broken",
         onpointerenter: () => this.lit(design.rank), onpointerleave: () => this.lit(null) },
         make("title", {}, `Design ${design.rank}`))];
     }));

@@ -132,6 +132,25 @@ export function relax(before, after) {
   fill(asked);
 }
 
+/** Read the sentence into the form, or show what has to be answered first. */
+export async function read() {
+  const text = at("sentence").value, before = form();
+  const { request, seed, said, questions } = await call("POST", "/api/read", { text, ...before });
+  at("questions").replaceChildren(...questions.map((question) => make("div", { className: "question" }, make("p", {}, question.text),
+    make("div", { className: "row" }, ...question.choices.map(({ words, sentence }) => make("button", { type: "button", className: "light",
+      onclick: () => { at("sentence").value = sentence; at("read").click(); } }, words))))));
+  if (!request) {
+    at("sentence").focus();
+    at("sentence").setSelectionRange(questions[0].start, questions[0].end);
+    throw new Error("Please answer first.");
+  }
+  fill({ network: before.network, request, seed });
+  const end = said.at(-1)?.end ?? 0;
+  at("spans").replaceChildren(...said.flatMap(({ start, end: to, meaning }, place) => [text.slice(said[place - 1]?.end ?? 0, start),
+    make("mark", { title: meaning }, text.slice(start, to))]), text.slice(end));
+  at("spans").hidden = false;
+}
+
 async function confirm() {
   const number = ++confirming;
   try {

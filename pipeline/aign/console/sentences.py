@@ -1,0 +1,71 @@
+"""Sentences for the page and for assistants: what they were read as, and what has to be answered first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from aign.designs.requests import Request, context_reader
+from aign.designs.starts import read_start
+from aign.errors import ParameterError
+from aign.intents.reader import read
+from aign.intents.reading import answered
+from aign.scenarios.core.scenario import Scenario
+
+
+def read_sentence(text: str, scenario: Scenario[Any], before: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return what a sentence asks of a network, or the questions to be answered first.
+
+    Args:
+        text: what somebody typed.
+        scenario: the network.
+        before: the request in the form; its situation holds on where the sentence names none.
+        seed: the seed in the form, likewise.
+
+    Returns:
+        JSON values: `request` and `seed` as the API takes them, or null; `said`, the pieces understood; `questions`,
+        each choice with the sentence as it is when chosen.
+    """
+    reading = read(text, scenario)
+    request = None if reading.request is None else as_form(reading.request, scenario, before)
+    spoken_seed = None if reading.request is None else reading.request.seed
+    return {"request": request, "seed": seed if spoken_seed is None else spoken_seed,
+            "said": [asdict(span) for span in reading.said],
+            "questions": [{"text": question.text, "start": question.start, "end": question.end,
+                           "choices": [{"words": words, "sentence": answered(reading, question, words)}
+                                       for words in question.choices]} for question in reading.questions]}
+
+
+def as_form(request: Request, scenario: Scenario[Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request as the API takes it; what it names as files is read, from the working folder only.
+
+    Raises:
+        AignError: a file lies elsewhere, or cannot be read.
+    """
+    form: dict[str, Any] = {"where": list(request.where), "objective": list(request.objective), "count": request.count,
+                            "spread": request.spread, "preset": request.preset, "context": None, "start": None}
+    if isinstance(request.context, str | Path):
+        reader = context_reader(scenario)
+        form["context"] = reader.values(reader.file(inside(request.context)), str(request.context)).tolist()
+    elif request.preset is None:
+        form |= {name: before.get(name) for name in ("preset", "context")}
+    if isinstance(request.start, str | Path):
+        resolved = Request(preset=form["preset"], context=form["context"]).resolve(scenario)
+        form["start"] = read_start(inside(request.start), scenario, resolved.context)[0].tolist()
+    else:
+        form["start"] = before.get("start")
+    return form
+
+
+def inside(path: str | Path) -> Path:
+    """Return a path that lies in the working folder.
+
+    Raises:
+        ParameterError: it leads elsewhere.
+    """
+    here = Path.cwd()
+    if not (here / path).resolve().is_relative_to(here):
+        raise ParameterError(f"{path}: lies outside the folder in which the console runs ({here}). Copy it there.")
+    return Path(path)
