@@ -62,14 +62,22 @@ def bound(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison 
     if any(phrase.says_side for phrase in possible.get(name, [])) and sense in (None, "="):
         sense = next(phrase.side for phrase in possible[name] if phrase.says_side)
     if sense is None:
-        if number.value == 0 and counts_harm(draft, name):
-            sense = "<="
-        else:
-            words = draft.words([number])
-            draft.ask([number], f"{draft.vocabulary.spoken(name)} {words}: at most or at least?",
-                      (f"at most {words}", f"at least {words}"))
-            return False
+        sense = "<=" if number.value == 0 and counts_harm(draft, name) else _side_said(draft, number, labels)
+    if sense is None:
+        words = draft.words([number])
+        draft.ask([number], f"{draft.vocabulary.spoken(name)} {words}: at most or at least?",
+                  (f"at most {words}", f"at least {words}"))
+        return False
     return _take(draft, pieces, number, name, sense)
+
+
+def _side_said(draft: Draft, number: Item, labels: Sequence[Item]) -> Comparison | None:
+    """Return what "a minimum rate of 6" says; None where the number follows no such words."""
+    for label in labels:
+        first = draft.text[label.start:label.end].lower()
+        if draft.text[label.end:number.start].strip() == "of":
+            return ">=" if first.startswith("min") else "<=" if first.startswith("max") else None
+    return None
 
 
 def _take(draft: Draft, pieces: Sequence[Item], number: Item, name: str, sense: Comparison) -> bool:
@@ -97,7 +105,7 @@ def counts_harm(draft: Draft, name: str) -> bool:
 
 
 def _fits(draft: Draft, number: Item, name: str) -> bool:
-    if number.share:
+    if number.share or (number.fraction and name in draft.vocabulary.whole):
         return draft.vocabulary.shares(name)
     return number.factors is None or name in number.factors
 

@@ -19,7 +19,8 @@ def clauses(items: Sequence[Item]) -> list[list[Item]]:
     result: list[list[Item]] = [[]]
     for item in items:
         said = any(before.kind in ("number", "optimise", "tighter", "move", "drop") or _whole(before)
-                   for before in result[-1])
+                   for before in result[-1]) or (len(result) > 1 and {each.kind for each in result[-1]} == {"label"} and any(
+                       before.kind == "optimise" for before in result[-2]))
         if item.kind == "cut" or (item.kind == "soft cut" and said):
             result.append([])
         elif item.kind != "soft cut":
@@ -119,6 +120,8 @@ class Clause:
             draft.ask(everything, f"What of the {spoken.spoken(names[0])}?",
                       [f"{way} the {spoken.spoken(names[0])}" for way in ("minimise", "maximise")])
             return
+        self._take(*(item for item in self.items if item.kind == "label" and item.start < everything[0].start
+                     and names[0] in candidates([item], None)))
         draft.aim(everything, f"{better if direction == 'best' else direction} {names[0]}")
 
     def _ranges(self) -> None:
@@ -148,10 +151,12 @@ class Clause:
             behind = [item for item in later if item.kind == "label"]
             labels = _agreeing(labels, behind) if labels else behind
         negations = [item for item in earlier if item.kind == "no"] if comparison is not None else []
+        same = [item for item in earlier if comparison is not None and item.kind == "compare"
+                and item.value == comparison.value and not negations]
         sense: Comparison | None = None if comparison is None else str(comparison.value)
         if sense in OPPOSITE and len(negations) % 2:
             sense = OPPOSITE[sense]
-        rest = [*([comparison] if comparison is not None else []), *negations]
+        rest = [*same, *([comparison] if comparison is not None and comparison not in same else []), *negations]
         self._take(number, *labels, *rest)
         if not labels and self._goes_on(number, sense):
             labels = list(self.before.last if self.before is not None else ())

@@ -18,6 +18,8 @@ from aign.intents.vocabulary import Phrase, Vocabulary
 
 LONGEST = 9
 """Words of the longest phrase looked for."""
+JOINING = ("-", "'", "\u2019")
+"""Signs within a phrase."""
 Closed = tuple[str, Any]
 """Kind and value of a phrase that means the same in every network."""
 
@@ -33,7 +35,7 @@ class Item:
         value: a number; the sense of a comparison; a direction; a name.
         phrases: of a label or a comparative.
         factors: of a number with a unit: by label, how many of the label's unit its unit is; None without a unit.
-        share: of a number, whether it was said as a part of a whole.
+        share: of a number, whether it was said as a part of a whole; fraction: as a fraction in words.
     """
 
     kind: str
@@ -43,6 +45,7 @@ class Item:
     phrases: tuple[Phrase, ...] = ()
     factors: Mapping[str, float] | None = field(default=None)
     share: bool = False
+    fraction: bool = False
 
 
 def items(text: str, vocabulary: Vocabulary, refining: bool = False) -> list[Item]:
@@ -53,7 +56,7 @@ def items(text: str, vocabulary: Vocabulary, refining: bool = False) -> list[Ite
         vocabulary: of the network.
         refining: whether words that change a request are known, such as "relax" and "drop".
     """
-    pieces = numbers(tokens(text))
+    pieces = numbers(_replaced(tokens(text)))
     closed = _closed(refining)
     result: list[Item] = []
     place = 0
@@ -80,11 +83,29 @@ def items(text: str, vocabulary: Vocabulary, refining: bool = False) -> list[Ite
     return result
 
 
+def _replaced(pieces: Sequence[Token]) -> list[Token]:
+    """Return the tokens with "nobody" and "everyone" as words for users."""
+    result: list[Token] = []
+    place = 0
+    while place < len(pieces):
+        for length in (2, 1):
+            said = tuple(piece.text.lower() for piece in pieces[place:place + length])
+            if said in words.REPLACED:
+                start, end = pieces[place].start, pieces[place:place + length][-1].end
+                result += [Token("word", word, start, end) for word in words.REPLACED[said].split()]
+                place += length
+                break
+        else:
+            result.append(pieces[place])
+            place += 1
+    return result
+
+
 def _number(text: str, number: Number, vocabulary: Vocabulary) -> tuple[Item, int]:
     unit = None if number.share else vocabulary.unit_at(text, number.end)
     end = number.end if unit is None else unit[0]
     return Item("number", number.start, end, number.value, factors=None if unit is None else unit[1],
-                share=number.share), end
+                share=number.share, fraction=number.fraction), end
 
 
 def _label_at(pieces: Sequence[Token | Number], place: int,
@@ -95,9 +116,9 @@ def _label_at(pieces: Sequence[Token | Number], place: int,
     for after in range(place, min(place + 2 * LONGEST, len(pieces))):
         piece = pieces[after]
         if not isinstance(piece, Token) or piece.kind not in ("word", "sign") or (
-                piece.kind == "sign" and piece.text != "-"):
+                piece.kind == "sign" and piece.text not in JOINING):
             break
-        if piece.stem not in words.FILLERS and piece.text != "-":
+        if piece.stem not in words.FILLERS and piece.text not in JOINING:
             said.append(piece.stem)
             matching = vocabulary.phrases.get(tuple(said)) or vocabulary.phrases.get((piece.text.lower(),)
                                                                                     if after == place else ())

@@ -26,13 +26,15 @@ class Number:
     Attributes:
         value: of it.
         start: of its first character; end: behind its last one.
-        share: whether it was said as a part of something: 90 %, half, two thirds, nine out of ten.
+        share: whether it was said as a part of something: 90 %, half of them, nine out of ten.
+        fraction: whether it was said as a fraction in words: half, two thirds.
     """
 
     value: float
     start: int
     end: int
     share: bool = False
+    fraction: bool = False
 
 
 def numbers(tokens: Sequence[Token]) -> list[Token | Number]:
@@ -52,13 +54,14 @@ def numbers(tokens: Sequence[Token]) -> list[Token | Number]:
 
 def _number_at(tokens: Sequence[Token], place: int) -> tuple[Number, int] | None:
     """Return the number that begins at a place, and the place behind it."""
-    begin, sign = place, 1.0
+    begin, sign, fraction = place, 1.0, False
     if _word(tokens, place) in NEGATIVE:
         sign, place = -1.0, place + 1
     counted = _count(tokens, place)
     part = _part(tokens, place, counted)
     if part is not None:
-        value, place, share = part
+        value, place, fraction = part
+        share = fraction and _word(tokens, place) == "of"
     elif counted is not None:
         (value, place), share = counted, False
         value, place, share = _ratio(tokens, value, place)
@@ -69,7 +72,7 @@ def _number_at(tokens: Sequence[Token], place: int) -> tuple[Number, int] | None
     if percent:
         value, place, share = value / 100, place + percent, True
     return Number(float(f"{sign * value:.15g}") if percent or sign < 0 else value, tokens[begin].start,
-                  tokens[place - 1].end, share), place
+                  tokens[place - 1].end, share, fraction), place
 
 
 def _word(tokens: Sequence[Token], place: int) -> str:
@@ -129,7 +132,7 @@ def _point(tokens: Sequence[Token], value: float, place: int) -> tuple[float, in
 
 def _part(tokens: Sequence[Token], place: int,
           counted: tuple[float, int] | None) -> tuple[float, int, bool] | None:
-    """Return "half", "two thirds", "a tenth", "one and a half", "half a": value, place behind it, whether of a whole."""
+    """Return "half", "two thirds", "a tenth", "one and a half", "half a": value, place behind it, whether a fraction."""
     count, after = counted if counted is not None else (1.0, place + int(_word(tokens, place) == "a"))
     if counted is not None and _word(tokens, after) == "and" and _word(tokens, after + 1) in ("a", "half"):
         after += 1 + int(_word(tokens, after + 1) == "a")

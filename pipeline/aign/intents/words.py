@@ -22,7 +22,7 @@ FILLERS = _set("""
     please want wants wanted like need needs let lets so such as in on at by from into per use using give show make
     makes keep keeps kept stay stays stayed hold holds designed find ensure take takes takes look looks
     go goes going network networks topology topologies solution thing things case very way still enough really just also then now
-    if possible not's for good sure run mind me see fine share content among task packet build built offer propose proposed proposal value values allocate allocation
+    if possible for good sure run mind me see fine share content among build built offer propose proposed proposal value values allocate allocation
     people end ends set put carry carries remain remains come comes fall falls allow allowed reach reaches i'd i'll
     we'd we'll it's that's let's today currently""") - _set("than")
 """They carry no meaning in a request, so they are left out of sentences and of phrases alike."""
@@ -36,7 +36,7 @@ NOUNS = _set("""design menus option alternative menu plan schedule allocation as
 """What is counted where the number of designs is said."""
 
 COMPARISONS: dict[Sense | Literal["="], str] = {
-    "<=": """at most; up to; within; less than or equal to; lower than or equal to; below or equal to; smaller than or equal to;
+    "<=": """at most; at the most; up to; within; less than or equal to; lower than or equal to; below or equal to; smaller than or equal to;
         or less; or fewer; or lower; or below; or under; or smaller; cap; capped; limit; limited; budget;
         ceiling; upper limit; upper bound; ≤; <=; maximally; tops""",
     ">=": """at least; or more; or higher; or better; or above; or greater; or larger; or over; or longer; floor; guarantee;

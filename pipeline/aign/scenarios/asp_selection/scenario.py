@@ -106,9 +106,9 @@ class AspSelection(SequentialScenario[AspParameters]):
     labels = (
         Label("crashes", "1", "lower", "How often a provider crashed.", ("crashes",)),
         Label("lost_tasks", "1", "lower", "Tasks lost in crashes, those that caused them included.",
-              ("lost tasks", "tasks lost", "lose tasks", "lose", "lose any tasks")),
+              ("lost tasks", "tasks lost", "lose tasks", "lose", "lose any tasks", "tasks")),
         Label("finished_rate", "1", "higher", "Share of the tasks that were not lost.",
-              ("share of finished tasks", "finished tasks", "tasks finished", "tasks finish", "finish tasks", "finish"),
+              ("share of finished tasks", "finished tasks", "tasks finished", "tasks finish", "finish tasks", "finish", "tasks"),
               (("%", 0.01),)),
         Label("max_occupancy", "1", "lower", "Largest share of a provider's capacity in use at any time.",
               ("highest occupancy", "occupancy", "maximum occupancy", "largest occupancy", "provider<=", "any provider<=",

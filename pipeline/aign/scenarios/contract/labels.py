@@ -21,7 +21,7 @@ LABELS = (
           ("payment", "total payment", "payment to the providers", "all providers together", "pay", "spend", "spending",
            "cost", "cheap")),
     Label("latency", "s", "lower", "Longest latency among the contracts of the menu.",
-          ("latency", "longest latency", "delay", "wait", "waiting time", "waits longer", "fast", "no longer"),
+          ("latency", "longest latency", "delay", "wait", "waiting time", "user<=", "fast"),
           (("ms", 1e-3), ("sec", 1.0), ("second", 1.0), ("millisecond", 1e-3), ("minute", 60.0))),
     Label("served", "1", "higher", "Share of providers that sign a contract.",
           ("share of providers served", "providers served", "providers sign", "providers sign a contract", "served",

@@ -50,7 +50,7 @@ class QueueScheduling(SequentialScenario[QueueParameters]):
                     ("mean backlog", "average backlog", "backlog", "packets waiting", "packets waiting on average",
                      "waiting on average", "waiting", "average queue length", "packets")),
               Label("jain_delivered", "1", "higher", "Jain's fairness of the packets delivered from each queue.",
-                    ("fairness", "Jain's index", "Jain", "fairness among the queues", "fair", "deliver fairly"),
+                    ("fairness", "Jain's index", "Jain", "fairness among the queues", "queues", "fair", "deliver fairly"),
                     (("%", 0.01),)))
 
     def __init__(self, parameters: QueueParameters) -> None:

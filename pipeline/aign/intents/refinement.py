@@ -1,0 +1,179 @@
+"""Changes to a request in words: a closed set of them, each done by rule and shown as what it makes of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from aign.designs.requests import Request
+from aign.errors import AignError
+from aign.intents.bounds import candidates, converted
+from aign.intents.clauses import Clause, clauses
+from aign.intents.confirmation import canonical
+from aign.intents.draft import Draft
+from aign.intents.items import Item, items
+from aign.intents.reader import LONGEST_TEXT, finished, ranges
+from aign.intents.reading import Question, Reading, reading
+from aign.intents.surroundings import surroundings
+from aign.intents.vocabulary import vocabulary
+from aign.scenarios.core.constraints import Constraint, parse
+from aign.scenarios.core.scenario import Scenario
+
+STEP = 0.1
+"""Of a bound, where a comparative such as "greener" does not say how much tighter it is to be."""
+CHANGES = ("tighter", "move", "scale", "drop", "reset")
+
+
+def refine(request: Request, text: str, scenario: Scenario[Any]) -> Reading:
+    """Read a change to a request: "greener", "relax the rate by 5 %", "drop the fairness", "three options", or more
+    constraints, which take the place of those on the same side of the same label.
+
+    Raises:
+        ConstraintError: the request has a constraint that is none of this network.
+    """
+    request = canonical(request, scenario)
+    if len(text) > LONGEST_TEXT:
+        return reading(text, None, (), [Question(f"At most {LONGEST_TEXT} characters are read.", (), 0, len(text))])
+    draft = Draft(text, vocabulary(scenario))
+    pieces = surroundings(items(text, draft.vocabulary, refining=True), draft, scenario)
+    change = Change(draft, request, scenario)
+    before: Clause | None = None
+    for clause in clauses(ranges(pieces)):
+        before = change.read(clause, before)
+    told = finished(draft, scenario, anything=False)
+    if told.questions or told.request is None:
+        return told
+    return _merged(change, told, scenario)
+
+
+class Change:
+    """Reads the clauses of a refinement: those that change what is there, here; all others as in a request."""
+
+    def __init__(self, draft: Draft, request: Request, scenario: Scenario[Any]) -> None:
+        self.draft = draft
+        self.base = request
+        self.bounds = list(parse(request.where, scenario.labels))
+        self.dropping = False
+
+    def read(self, clause: list[Item], before: Clause | None) -> Clause | None:
+        """Read one clause; returns what the next one may go on from."""
+        changes = [item for item in clause if item.kind in CHANGES]
+        dropping, self.dropping = self.dropping, False
+        if not changes and dropping and all(item.kind == "label" for item in clause):
+            return self._drop(clause, clause)
+        if not changes or (any(item.kind == "optimise" for item in clause) and changes[0].kind == "move"):
+            reader = Clause(self.draft, [item for item in clause if item.kind not in CHANGES], before)
+            reader.read()
+            return reader
+        kind = changes[0].kind
+        if kind == "reset":
+            self.base, self.bounds = replace(self.base, where=(), objective=(), count=Request().count, spread=None), []
+            self.draft.understand(changes, "no constraint, no objective")
+            return None
+        labels = [item for item in clause if item.kind == "label"]
+        if kind == "drop":
+            return self._drop(clause, labels)
+        self._move(clause, changes, labels)
+        return None
+
+    def _drop(self, clause: Sequence[Item], labels: Sequence[Item]) -> Clause | None:
+        """Drop the bounds of a label; "without loss" of what is not bounded asks for none of it."""
+        self.dropping = True
+        names = set(candidates(labels, None))
+        gone = [bound for bound in self.bounds if bound.label in names]
+        if not gone:
+            verb = next((item for item in clause if item.kind == "drop"), None)
+            if verb is not None and self.draft.text[verb.start:verb.end].lower() == "without":
+                reader = Clause(self.draft, [replace(item, kind="no") if item is verb else item for item in clause], None)
+                reader.read()
+                return reader
+            self._unbounded(clause, labels)
+            return None
+        self._numbers_asked(clause)
+        self.bounds = [bound for bound in self.bounds if bound not in gone]
+        self.draft.understand(clause, f"no longer {', '.join(map(str, gone))}")
+        return None
+
+    def _move(self, clause: Sequence[Item], changes: Sequence[Item], labels: Sequence[Item]) -> None:
+        """Move a bound: relax, tighten, raise, lower, halve, double, greener."""
+        draft, change = self.draft, changes[0]
+        numbers = [item for item in clause if item.kind == "number"]
+        phrases = [*labels, *(item for item in changes if item.kind == "tighter")]
+        names = candidates(phrases, None) if phrases else {bound.label: [] for bound in self.bounds}
+        matching = [bound for bound in self.bounds if bound.label in names]
+        if change.kind == "tighter":
+            matching = [bound for bound in matching
+                        if bound.upper == (draft.vocabulary.label(bound.label).better == "lower")]
+        if not matching:
+            self._unbounded(clause, phrases)
+            return
+        strange = [item for item in clause if item.kind not in ("number", "label", "compare", *CHANGES)]
+        if len(matching) > 1 or len(numbers) > 1 or len(changes) > 1 or strange:
+            draft.ask(strange or clause, f"Which bound is to change, and how? There are "
+                                         f"{', '.join(map(str, self.bounds))}.",
+                      [f"{draft.words([change])} the {draft.vocabulary.spoken(bound.label)}" for bound in matching])
+            return
+        bound = matching[0]
+        threshold = self._threshold(bound, change, numbers[0] if numbers else None)
+        if threshold is None:
+            return
+        moved = bound.at(float(f"{threshold:.12g}"))
+        self.bounds[self.bounds.index(bound)] = moved
+        draft.understand(clause, f"{moved} in place of {bound}")
+
+    def _threshold(self, bound: Constraint, change: Item, number: Item | None) -> float | None:
+        """Return where the bound goes; None where that had to be asked."""
+        old, way = bound.threshold, str(change.value)
+        if change.kind == "scale":
+            if number is not None:
+                self.draft.ask([number], f"What does {self.draft.words([number])!r} mean here?")
+                return None
+            return old * float(change.value)
+        if change.kind == "tighter":
+            way = "tighten"
+            number = number or Item("number", change.start, change.end, STEP, share=True)
+        if number is None:
+            self.draft.ask([change], f"{self.draft.words([change]).capitalize()} {bound} by how much?",
+                           [f"{self.draft.words([change])} by 10 %"])
+            return None
+        if number.factors is not None and bound.label not in number.factors:
+            self.draft.ask([number], f"{self.draft.words([number])} is in no unit of "
+                                     f"{self.draft.vocabulary.spoken(bound.label)}. By how much?")
+            return None
+        to = self.draft.text[:number.start].rstrip().lower().endswith(" to")
+        if to:
+            return converted(number, bound.label)
+        relative = number.share or number.fraction
+        size = abs(old) * number.value if relative else converted(number, bound.label)
+        rises = way == "raise" or (way == "relax") == bound.upper and way in ("relax", "tighten")
+        return old + size if rises else old - size
+
+    def _unbounded(self, clause: Sequence[Item], labels: Sequence[Item]) -> None:
+        there = ", ".join(map(str, self.bounds)) or "no constraint at all"
+        spoken = [self.draft.vocabulary.spoken(name) for name in candidates(labels, None)] if labels else []
+        what = f" on {' or '.join(spoken)}" if spoken else ""
+        self.draft.ask(clause, f"There is no bound{what} that could change; there is {there}. Which is meant?",
+                       [f"best {name}" for name in spoken])
+
+    def _numbers_asked(self, clause: Sequence[Item]) -> None:
+        for item in clause:
+            if item.kind not in ("label", "drop"):
+                self.draft.ask([item], f"What does {self.draft.words([item])!r} mean here?")
+
+
+def _merged(change: Change, told: Reading, scenario: Scenario[Any]) -> Reading:
+    """Return the request with what was said in place of what it said before."""
+    draft = change.draft
+    new = {bound.side: bound for bound in parse(map(str, draft.constraints), scenario.labels)}
+    kept = [new.pop(bound.side, bound) for bound in change.bounds]
+    fields = dict(draft.fields)
+    if {"preset", "context"} & set(fields):
+        fields = {"preset": None, "context": None, **fields}
+    try:
+        where = parse([str(bound) for bound in [*kept, *new.values()]], scenario.labels)
+        request = replace(change.base, where=tuple(map(str, where)),
+                          objective=tuple(draft.objectives) or change.base.objective, **fields)
+    except AignError as error:
+        return reading(told.text, None, told.said, [Question(str(error), (), 0, len(told.text))])
+    return reading(told.text, request, told.said, ())
