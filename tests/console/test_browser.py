@@ -67,9 +67,9 @@ def bound(page, label, threshold, place=0):
 
 def preset(page):
     page.get_by_text("Situation and size").click()
-    page.get_by_label("Situation", exact=True).select_option("aign-two-users")
-    page.get_by_label("Designs", exact=True).fill("6")
-    page.get_by_label("Designs", exact=True).blur()
+    page.select_option("#context-kind", "aign-two-users")
+    page.locator("#count").fill("6")
+    page.locator("#count").blur()
 
 
 def design(page):

@@ -54,7 +54,7 @@ class DesignForm(Settings):
 
 
 class SentenceForm(DesignForm):
-    """A sentence, and the request in the form, whose situation holds on where the sentence names none."""
+    """A sentence, and the request in the form: what it changes, or whose situation holds on where it names none."""
 
     text: Annotated[str, Field(max_length=4_000)]
 
@@ -66,6 +66,13 @@ class ChoiceForm(Settings):
     """That made the answer."""
     rank: Annotated[int, Field(ge=1, le=MOST_DESIGNS)]
     """1 is the best design."""
+
+
+class QuestionForm(Settings):
+    """A question about the answer of a job."""
+
+    job: JobId
+    text: Annotated[str, Field(max_length=4_000)]
 
 
 class Reply(BaseModel):
@@ -167,10 +174,28 @@ class Question(Reply):
 class ReadingReply(Reply):
     """What a sentence asks for; `request` is null as long as there are questions."""
 
+    network: Name
+    """That the sentence clearly is about, else the one asked for."""
     request: RequestForm | None
     seed: Seed
     said: list[Span]
     questions: list[Question]
+
+
+class ConfirmationReply(Reply):
+    """A request in one sentence, and the command that does the same."""
+
+    sentence: str
+    command: str
+    note: str
+    """What its files stand for, where the form holds values."""
+
+
+class Answered(Reply):
+    """What there is to say to a question; where it was not understood, what can be asked."""
+
+    sentences: list[str]
+    understood: bool
 
 
 class Started(Reply):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class Models:
         """Look under a folder; `trust_code` as in `aign.load_model`."""
         self.folder, self.trust_code = folder, trust_code
         self.kept: dict[str, OpenModel] = {}
+        self.scenarios: dict[str, tuple[str, Scenario[Any]]] = {}
 
     def names(self) -> list[str]:
         """Return the names of all models trained on everything, not those of an ablation."""
@@ -66,10 +68,21 @@ class Models:
 
     def scenario(self, name: str) -> Scenario[Any]:
         """Return a model's network without its weights; see `open` for what it raises."""
-        if name in self.kept:
-            return self.kept[name].pipeline.scenario
-        index = self.folder / name / INDEX
-        return recreate(_design(index)["scenario"], index, self.trust_code)
+        if name not in self.names():
+            raise ModelError(f"{self.folder}: {unknown_name('model', name, self.names())}")
+        digest, index = self.digest(name), self.folder / name / INDEX
+        if name not in self.scenarios or self.scenarios[name][0] != digest:
+            self.scenarios[name] = digest, recreate(_design(index)["scenario"], index, self.trust_code)
+        return self.scenarios[name][1]
+
+    def usable(self) -> list[str]:
+        """Return the names of the models whose network can be built, which code that is not trusted prevents."""
+        usable = []
+        for name in self.names():
+            with suppress(AignError):
+                self.scenario(name)
+                usable.append(name)
+        return usable
 
 
 def _design(index: Path) -> dict[str, Any]:

@@ -19,11 +19,14 @@ from starlette.staticfiles import StaticFiles
 from aign.console import accept, events
 from aign.console.forms import (
     Accepted,
+    Answered,
     Catalogue,
     ChoiceForm,
+    ConfirmationReply,
     DesignForm,
     JobReply,
     LiveReply,
+    QuestionForm,
     ReadingReply,
     SentenceForm,
     Started,
@@ -99,6 +102,24 @@ async def networks(console: Console, http: Request, form: None) -> Catalogue:
 async def read(console: Console, http: Request, form: SentenceForm) -> ReadingReply:
     """Read a sentence: which request it makes, or what has to be answered first. Nothing is guessed."""
     return ReadingReply.model_validate(await console.ask("read", form.model_dump(mode="json")))
+
+
+async def refine(console: Console, http: Request, form: SentenceForm) -> ReadingReply:
+    """Change a request by a sentence, such as "5 % less power" or "drop the rate"."""
+    return ReadingReply.model_validate(await console.ask("refine", form.model_dump(mode="json")))
+
+
+async def confirm(console: Console, http: Request, form: DesignForm) -> ConfirmationReply:
+    """Confirm a request: in one sentence, and as the command that does the same."""
+    return ConfirmationReply.model_validate(await console.ask("confirm", form.model_dump(mode="json")))
+
+
+async def ask(console: Console, http: Request, form: QuestionForm) -> Answered:
+    """Ask about an answer: why, what if a constraint goes, what one step more brings. Figures are certified anew."""
+    job = console.job(form.job)
+    if job.task != "design":
+        raise UnknownError(f"Job {job.id} has no designs.")
+    return Answered.model_validate(await console.ask("reply", {**job.arguments, "text": form.text}))
 
 
 async def design(console: Console, http: Request, form: DesignForm) -> Started:
@@ -178,6 +199,9 @@ def image(drawn: Mapping[str, str]) -> Response:
 OPERATIONS = [
     Operation("GET", "/api/networks", networks, None, Catalogue, 200),
     Operation("POST", "/api/read", read, SentenceForm, ReadingReply, 200),
+    Operation("POST", "/api/refine", refine, SentenceForm, ReadingReply, 200),
+    Operation("POST", "/api/confirm", confirm, DesignForm, ConfirmationReply, 200),
+    Operation("POST", "/api/ask", ask, QuestionForm, Answered, 200),
     Operation("POST", "/api/design", design, DesignForm, Started, 202),
     Operation("POST", "/api/live", live, DesignForm, LiveReply, 200),
     Operation("POST", "/api/explain", explain, ChoiceForm, Started, 202),

@@ -10,32 +10,37 @@ from typing import Any
 from aign.designs.requests import Request, context_reader
 from aign.designs.starts import read_start
 from aign.errors import ParameterError
-from aign.intents.reader import read
-from aign.intents.reading import answered
+from aign.intents import Reading, answered, confirm
 from aign.scenarios.core.scenario import Scenario
 
+SPOKEN_FILES = {"context": "context.json", "start": "start.json"}
+"""What the confirmation calls values that are given in the form: neither words nor a command line hold them."""
 
-def read_sentence(text: str, scenario: Scenario[Any], before: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return what a sentence asks of a network, or the questions to be answered first.
+
+def reading_of(reading: Reading, scenario: Scenario[Any], before: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return a reading as JSON values: the request and seed as the API takes them, or questions.
 
     Args:
-        text: what somebody typed.
+        reading: of a sentence.
         scenario: the network.
         before: the request in the form; its situation holds on where the sentence names none.
         seed: the seed in the form, likewise.
-
-    Returns:
-        JSON values: `request` and `seed` as the API takes them, or null; `said`, the pieces understood; `questions`,
-        each choice with the sentence as it is when chosen.
     """
-    reading = read(text, scenario)
-    request = None if reading.request is None else as_form(reading.request, scenario, before)
-    spoken_seed = None if reading.request is None else reading.request.seed
-    return {"request": request, "seed": seed if spoken_seed is None else spoken_seed,
+    request = reading.request
+    return {"request": None if request is None else as_form(request, scenario, before),
+            "seed": seed if request is None or request.seed is None else request.seed,
             "said": [asdict(span) for span in reading.said],
             "questions": [{"text": question.text, "start": question.start, "end": question.end,
                            "choices": [{"words": words, "sentence": answered(reading, question, words)}
                                        for words in question.choices]} for question in reading.questions]}
+
+
+def confirmed(request: Mapping[str, Any], scenario: Scenario[Any], seed: int) -> dict[str, str]:
+    """Return a request in words and as a command; a note where the form holds values that both know as a file."""
+    values = {name: file for name, file in SPOKEN_FILES.items() if request.get(name) is not None}
+    said = confirm(Request(**{**request, **values, "seed": seed}), scenario)
+    note = f"{' and '.join(values.values())}: the values in the form" if values else ""
+    return {"sentence": said.sentence, "command": said.command, "note": note}
 
 
 def as_form(request: Request, scenario: Scenario[Any], before: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,9 @@ import matplotlib
 import torch
 from matplotlib.figure import Figure
 
+from aign import intents
 from aign.console.models import Models, catalogue
-from aign.console.sentences import read_sentence
+from aign.console.sentences import confirmed, reading_of
 from aign.designs import explanation_picture, front_picture
 from aign.designs.answer import Answer, answer
 from aign.designs.explanation import explain
@@ -26,6 +28,8 @@ from aign.scenarios.core.constraints import parse
 Tell = Callable[[str], None]
 LARGEST_SVG = 400_000
 """Characters; a browser is slow with more."""
+BEYOND = 0.3
+"""Of the range of the designs."""
 DOTS = 110
 """An inch, of pictures in pixels."""
 
@@ -36,23 +40,52 @@ def networks(models: Models, tell: Tell) -> dict[str, Any]:
 
 
 def read(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return what a sentence asks for; see `sentences.read_sentence`."""
-    return read_sentence(text, models.scenario(network), request, seed)
+    """Return what a sentence asks for, of the network that it clearly is about, else of the one given."""
+    scenarios = {name: models.scenario(name) for name in models.usable()}
+    meant = intents.choose(text, scenarios).name or network
+    scenario = models.scenario(meant)
+    before = request if meant == network else {}
+    return {"network": meant, **reading_of(intents.read(text, scenario), scenario, before, seed)}
+
+
+def refine(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any],
+           seed: int) -> dict[str, Any]:
+    """Return the request as a sentence changes it."""
+    scenario = models.scenario(network)
+    reading = intents.refine(Request(**{**request, "seed": seed}), text, scenario)
+    return {"network": network, **reading_of(reading, scenario, request, seed)}
+
+
+def confirm(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, str]:
+    """Return a request in words, and the command that asks for the same."""
+    return confirmed(request, models.scenario(network), seed)
+
+
+def reply(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return what there is to say to a question about the answer to a request."""
+    said = intents.reply(_answered(models, network, request, seed), text)
+    return {"sentences": list(said.sentences), "understood": said.understood}
 
 
 def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return the answer to a request, as the page shows it, and apart from it the path to each design."""
     tell(f"opens the model {network}")
-    model = models.open(network)
-    resolved = Request(**request).resolve(model.pipeline.scenario, seed)
-    tell(f"generates {resolved.count} designs, verifies and certifies them")
-    answered = answer(model.pipeline, resolved, None, seed)
+    digest = models.open(network).digest
+    tell("generates, verifies and certifies designs")
+    answered = _answered(models, network, request, seed)
     tell("explains")
     whole = answered.to_json()
     paths = [row.pop("path", None) for row in whole["designs"]]
-    return {"answer": {**whole, "network": network, "digest": model.digest, "seed": seed, "bounds": bounds(resolved),
-                       "relaxations": relaxations(answered)},
+    return {"answer": {**whole, "network": network, "digest": digest, "seed": seed,
+                       "bounds": bounds(answered.request), "relaxations": relaxations(answered),
+                       "reach": reach(answered)},
             "paths": paths, **({"picture": drawn(front_picture.draw(answered.front))} if answered.front else {})}
+
+
+def _answered(models: Models, network: str, request: Mapping[str, Any], seed: int) -> Answer:
+    """Return the answer to a request; equal requests and seeds have equal answers."""
+    pipeline = models.open(network).pipeline
+    return answer(pipeline, Request(**request).resolve(pipeline.scenario, seed), None, seed)
 
 
 def bounds(request: ResolvedRequest) -> list[dict[str, Any]]:
@@ -60,11 +93,29 @@ def bounds(request: ResolvedRequest) -> list[dict[str, Any]]:
     return [{"label": bound.label, "upper": bound.upper, "threshold": bound.threshold} for bound in request.constraints]
 
 
-def relaxations(answered: Answer) -> list[dict[str, str]]:
-    """Return which constraint can be relaxed to what, so that the request can be met: the smallest change first."""
+def reach(answered: Answer) -> dict[str, tuple[float, float]]:
+    """Return for each label the values that a slider of its bound should reach: somewhat beyond the designs'."""
+    ranges = {}
+    for name, column in answered.candidates.labels.items():
+        values = column[column.isfinite()]
+        if len(values):
+            low, high = float(values.min()), float(values.max())
+            room = BEYOND * ((high - low) or abs(high) or 1.0)
+            ends = max(0.0, low - room) if low >= 0 else low - room, high + room
+            whole = name in answered.scenario.integer_labels
+            ranges[name] = (float(math.floor(ends[0])), float(math.ceil(ends[1]))) if whole else ends
+    return ranges
+
+
+def relaxations(answered: Answer) -> list[dict[str, Any]]:
+    """Return to what a constraint can be relaxed so that the request can be met, with all constraints then; the
+    smallest change first.
+    """
     tried = answered.diagnosis.relaxations if answered.diagnosis else ()
     helpful = [each for each in tried if each.relaxed not in (None, each.constraint)]
-    return [{"constraint": str(each.constraint), "relaxed": str(each).partition(" (")[0], "shown": str(each)}
+    asked = answered.request.constraints
+    return [{"shown": str(each), "where": [str(each).partition(" (")[0] if bound == each.constraint else str(bound)
+                                           for bound in asked]}
             for each in sorted(helpful, key=lambda each: each.share)]
 
 
@@ -122,5 +173,5 @@ def drawn(figure: Figure) -> dict[str, str]:
     return {"png": base64.b64encode(image.getvalue()).decode()}
 
 
-TASKS: Mapping[str, Callable[..., Any]] = {task.__name__: task for task in (networks, read, design, live, explanation,
-                                                                           picture)}
+TASKS: Mapping[str, Callable[..., Any]] = {task.__name__: task for task in (
+    networks, read, refine, confirm, design, live, reply, explanation, picture)}

@@ -1,6 +1,6 @@
 // The answer: what is certified or impossible, all designs compared, a card for each.
 
-import { at, call, make, spoken, toast, unit, written } from "./api.js";
+import { at, call, image, items, make, spoken, toast, unit, written } from "./api.js";
 import { Parallel } from "./parallel.js";
 import { explain } from "./why.js";
 
@@ -8,18 +8,18 @@ let job = null, answer = null, cards = new Map();
 const parallel = new Parallel(at("parallel").querySelector(".scroll"), keep, light);
 at("clear").addEventListener("click", () => parallel.clear());
 
-/** Show what a design job found. `labels` are the network's; `act` has what buttons do: relax and start. */
+/** Show what a design job found; `act` has what buttons do: relax and start. */
 export function show(name, found, labels, act) {
   [job, answer] = [name, found];
   at("empty").hidden = true;
   showVerdict(act);
   at("changes").hidden = !found.changes;
-  at("changes").querySelector("ol").replaceChildren(...(found.changes?.steps ?? []).map(({ sentence }) => make("li", {}, sentence)));
-  if (found.changes && !found.changes.steps.length) at("changes").querySelector("ol").append(make("p", {}, "Nothing needs changing."));
+  const steps = found.changes?.steps.map(({ sentence }) => sentence) ?? [];
+  at("steps").replaceChildren(...items(steps.length ? steps : ["Nothing needs changing."]));
   at("front").hidden = !found.front;
   at("front").querySelector("img")?.remove();
-  if (found.front) at("front").append(make("img", { className: "drawn", alt: "Front of the objectives", src: `/api/jobs/${name}/picture` }));
-  cards = new Map(found.designs.map((design) => [design.rank, card(design, labels, act)]));
+  if (found.front) at("front").append(image("Front of the objectives", `/api/jobs/${name}/picture`));
+  cards = new Map(found.designs.map((design) => [design.rank, card(design, labels, found.bounds, act)]));
   at("cards").replaceChildren(...cards.values());
   lines(found.designs, labels, found.bounds);
 }
@@ -28,7 +28,7 @@ export function show(name, found, labels, act) {
 export function showLive(designs, labels, bounds) {
   at("empty").hidden = true;
   for (const name of ["verdict", "changes", "front"]) at(name).hidden = true;
-  cards = new Map(designs.map((design) => [design.rank, liveCard(design, labels, bounds)]));
+  cards = new Map(designs.map((design) => [design.rank, card(design, labels, bounds)]));
   at("cards").replaceChildren(...cards.values());
   lines(designs, labels, bounds);
 }
@@ -55,10 +55,11 @@ function showVerdict(act) {
   at("verdict").hidden = false;
   at("verdict").className = answer.feasible ? "banner" : "banner bad";
   at("verdict").replaceChildren(
-    make("strong", {}, answer.feasible ? `${met} of ${answer.designs.length} designs meet the request.` : "This cannot be had as asked."),
+    make("strong", {}, answer.feasible ? `${met} of ${answer.designs.length} designs meet the request.`
+      : "This cannot be had as asked."),
     make("p", {}, answer.verdict),
-    ...(answer.relaxations.length ? [make("div", { className: "row" }, ...answer.relaxations.map((each) => make("button", { type: "button",
-      className: "relax", onclick: () => act.relax(each.constraint, each.relaxed) }, `Relax to ${each.shown}`)))] : []),
+    make("div", { className: "row" }, ...answer.relaxations.map((each) => make("button", { type: "button",
+      onclick: () => act.relax(each.where) }, `Relax to ${each.shown}`))),
     make("p", { className: "quiet" }, answer.statement));
 }
 
@@ -70,31 +71,22 @@ function figures(design, labels, bounds) {
     make("dd", { className: asked.has(name) ? "asked" : "" }, written(value), make("small", {}, unit(of)))]));
 }
 
-function head(design) {
-  const gap = design.gap === null || design.gap === undefined ? "" : `gap ${(100 * design.gap).toFixed(2)} %`;
-  return make("div", { className: "head" }, make("h3", {}, `Design ${design.rank}`),
-    make("span", { className: design.feasible ? "badge" : "badge bad" }, design.feasible ? "met" : "not met"),
-    make("span", { className: "quiet" }, gap));
+function head({ rank, feasible, gap }) {
+  return make("div", { className: "head" }, make("h3", {}, `Design ${rank}`),
+    make("span", { className: feasible ? "badge" : "badge bad" }, feasible ? "met" : "not met"),
+    make("span", { className: "quiet" }, Number.isFinite(gap) ? `gap ${(100 * gap).toFixed(2)} %` : ""));
 }
 
-const pointed = (rank) => ({ onpointerenter: () => light(rank), onpointerleave: () => light(null),
-  onfocusin: () => light(rank), onfocusout: () => light(null) });
-
-function liveCard(design, labels, bounds) {
-  return make("li", { className: "card", ...pointed(design.rank) }, head(design), figures(design, labels, bounds));
-}
-
-function card(design, labels, act) {
-  const from = job;
-  const button = (text, does) => make("button", { type: "button", className: "light", onclick: does,
-    "aria-label": `${text} design ${design.rank}` }, text);
-  return make("li", { className: "card", ...pointed(design.rank) }, head(design),
-    make("img", { className: "drawn", loading: "lazy", alt: `Picture of design ${design.rank}`, width: 320, height: 180,
-      src: `/api/jobs/${from}/designs/${design.rank}/picture` }),
-    figures(design, labels, answer.bounds),
-    make("div", { className: "foot" }, button("Why", () => explain(from, design, answer.designs, labels)),
-      button("Start here", () => act.start(design)),
-      button("Accept", () => accept(from, design.rank))));
+function card(design, labels, bounds, act) {
+  const from = job, { rank } = design;
+  const button = (text, onclick) =>
+    make("button", { type: "button", className: "light", onclick, "aria-label": `${text} design ${rank}` }, text);
+  return make("li", { className: "card", onpointerenter: () => light(rank), onpointerleave: () => light(null),
+    onfocusin: () => light(rank), onfocusout: () => light(null) }, head(design),
+    ...(act ? [image(`Picture of design ${rank}`, `/api/jobs/${from}/designs/${rank}/picture`)] : []),
+    figures(design, labels, bounds),
+    ...(act ? [make("div", { className: "foot" }, button("Why", () => explain(from, design, answer.designs, labels)),
+      button("Start here", () => act.start(design)), button("Accept", () => accept(from, rank)))] : []));
 }
 
 async function accept(from, rank) {

@@ -47,6 +47,12 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Make a picture that the server draws. */
+export const image = (alt, src) => make("img", { className: "drawn", loading: "lazy", alt, src });
+
+/** Make the items of a list. */
+export const items = (texts) => texts.map((text) => make("li", {}, text));
+
 /** Show a message for a moment, or until the next one. */
 export function toast(text) {
   at("toast").textContent = text;
@@ -54,15 +60,9 @@ export function toast(text) {
   toast.timer = setTimeout(() => { at("toast").textContent = ""; }, 9000);
 }
 
-const formats = [new Intl.NumberFormat("en", { maximumSignificantDigits: 5, useGrouping: false }),
-  new Intl.NumberFormat("en", { notation: "scientific", maximumSignificantDigits: 4 })];
-
 /** Return a number for people. */
-export function written(value) {
-  if (value === null || value === undefined) return "–";
-  const size = Math.abs(value);
-  return Number.isInteger(value) && size < 1e9 ? String(value) : formats[+(size !== 0 && (size < 1e-3 || size >= 1e7))].format(value);
-}
+export const written = (value) => (value === null || value === undefined ? "–"
+  : String(Number.isInteger(value) ? value : Number(value.toPrecision(5))));
 
 /** Return a label's name as it is spoken, and its unit as it is printed. */
 export const spoken = (name) => name.replaceAll("_", " ");

@@ -3,19 +3,23 @@
 import { at, call, follow, toast } from "./api.js";
 import { show, showLive } from "./answer.js";
 import { showNetworks } from "./networks.js";
-import { begin, deploy, fill, form, labels, reach, read, relax } from "./request.js";
+import { begin, bound, deploy, fill, form, labels, reach, read } from "./request.js";
 
 const act = {
-  relax: (before, after) => { relax(before, after); design(); },
-  start: ({ design: values, rank }) => { deploy(values, `design ${rank} above`); toast("Change the request: the answer will say what to change."); },
+  relax: (where) => { bound(where); design(); },
+  start: ({ design: values, rank }) => {
+    deploy(values, `design ${rank}`);
+    toast("Change the request: the answer will say what to change in that design.");
+  },
 };
-let running = null, live = { busy: false, again: false, times: [] };
+let running = null, updating = null, again = false, times = [];
 
 function status(text, bad = false) {
   at("status").textContent = text;
   at("status").classList.toggle("bad", bad);
 }
 
+const wrong = ({ message }) => status(message, true);
 function working(job) {
   running = job;
   at("progress").hidden = at("cancel").hidden = job === null;
@@ -23,11 +27,13 @@ function working(job) {
 }
 
 async function design() {
+  if (at("go").disabled) return;
+  at("go").disabled = true;
   try {
     const { job } = await call("POST", "/api/design", form());
     history.replaceState(null, "", `#job=${job}`);
     await watch(job);
-  } catch (problem) { status(problem.message, true); }
+  } catch (problem) { wrong(problem); working(null); }
 }
 
 async function watch(job) {
@@ -36,42 +42,41 @@ async function watch(job) {
   try {
     const ended = await follow(job, ({ doing }) => status(doing));
     if (ended.state === "done") {
-      reach(ended.result.designs);
+      reach(ended.result.reach);
       show(job, ended.result, labels(), act);
       status(`${ended.result.designs.length} designs in ${((Date.now() - began) / 1000).toFixed(1)} s.`);
     } else status(ended.state === "cancelled" ? "Cancelled." : ended.error, ended.state !== "cancelled");
-  } catch (problem) { status(problem.message, true); } finally { working(null); }
+  } catch (problem) { wrong(problem); } finally { working(null); }
 }
 
+/** Design as long as the slider has moved since: the model sets the pace. */
 async function update() {
-  if (live.busy) { live.again = true; return; }
-  live.busy = true;
-  do {
-    live.again = false;
+  while (again) {
+    again = false;
     try {
       const { designs, bounds } = await call("POST", "/api/live", form());
       showLive(designs, labels(), bounds);
-      live.times = [...live.times.filter((time) => performance.now() - time < 2000), performance.now()];
-      const span = live.times.at(-1) - live.times[0];
-      at("rate").textContent = span ? `${((live.times.length - 1) * 1000 / span).toFixed(1)} updates/s` : "";
-      status("");
-    } catch (problem) { status(problem.message, true); }
-  } while (live.again);
-  live.busy = false;
+      times = [...times.filter((time) => performance.now() - time < 2000), performance.now()];
+      const rate = (times.length - 1) * 1000 / (times.at(-1) - times[0]);
+      at("rate").textContent = rate ? `${rate.toFixed(1)} updates/s` : "";
+    } catch (problem) { wrong(problem); }
+  }
+  updating = null;
 }
 
 function heard(dragging) {
   if (!at("live").checked) return;
-  if (dragging) update();
-  else if (!live.busy) design();
+  if (!dragging) { Promise.resolve(updating).then(design); return; }
+  again = true;
+  updating ??= update();
 }
 
 function views() {
-  const other = location.hash === "#networks";
-  at("design-view").hidden = other;
-  at("networks-view").hidden = !other;
-  at(other ? "to-networks" : "to-design").setAttribute("aria-current", "page");
-  at(other ? "to-design" : "to-networks").removeAttribute("aria-current");
+  for (const name of ["design", "networks"]) {
+    const shown = (name === "networks") === (location.hash === "#networks");
+    at(`${name}-view`).hidden = !shown;
+    at(`to-${name}`).ariaCurrent = shown ? "page" : null;
+  }
 }
 
 async function start() {
@@ -86,18 +91,21 @@ async function start() {
     if (!catalogue.networks.length) return;
     begin(catalogue.networks, heard);
     at("go").addEventListener("click", design);
-    at("read").addEventListener("click", () => read().then(() => status("Read. Is it what you want?"), (problem) => status(problem.message, true)));
-    at("cancel").addEventListener("click", () => call("DELETE", `/api/jobs/${running}`).catch((problem) => toast(problem.message)));
+    for (const how of ["read", "refine"])
+      at(how).addEventListener("click", () => read(how).then(() => status("Is it what you want? Then design."), wrong));
+    at("cancel").addEventListener("click", () => call("DELETE", `/api/jobs/${running}`).catch(wrong));
     if (job) {
-      const known = await call("GET", `/api/jobs/${job}`);
-      fill(known.asked);
+      fill((await call("GET", `/api/jobs/${job}`)).asked);
       await watch(job);
     }
-  } catch (problem) { status(problem.message, true); }
+  } catch (problem) { wrong(problem); }
 }
 
 addEventListener("keydown", (event) => {
-  if (event.key === "/" && !event.target.matches("input, textarea, select")) { event.preventDefault(); at("sentence").focus(); }
+  if (event.key === "/" && !event.target.matches("input, textarea, select")) {
+    event.preventDefault();
+    at("sentence").focus();
+  }
   if (event.key === "Enter" && event.ctrlKey) at(event.target === at("sentence") ? "read" : "go").click();
 });
 start();

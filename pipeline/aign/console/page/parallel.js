@@ -4,14 +4,14 @@ import { make, spoken, unit, written } from "./api.js";
 
 const HEIGHT = 250, TOP = 44, BOTTOM = 24, NARROWEST = 96, STEP = 0.05;
 
-/** Draws designs in `place`; `chosen(kept)` hears which ranks are within all limits, `lit(rank)` which one is pointed at. */
+/** Draws designs in `place`; `chosen(kept)` hears which ranks are within all limits, `lit(rank)` what is pointed at. */
 export class Parallel {
   constructor(place, chosen, lit) {
     Object.assign(this, { place, chosen, lit, limits: new Map(), designs: [], axes: [] });
     new ResizeObserver(() => this.draw()).observe(place);
   }
 
-  /** Show designs; each axis has name, unit and, where the request bounds it, `forbidden` functions. */
+  /** Show designs; each axis has name, unit and, where the request bounds it, `bounds`. */
   show(designs, axes) {
     if (axes.map((axis) => axis.name).join() !== this.axes.map((axis) => axis.name).join()) this.limits.clear();
     this.designs = designs;
@@ -23,21 +23,14 @@ export class Parallel {
       return { ...axis, low: low - room, high: high > low ? high + room : low + (Math.abs(low) || 1) * 0.01 };
     });
     this.draw();
-    this.tell();
   }
 
-  clear() { this.limits.clear(); this.draw(); this.tell(); }
+  clear() { this.limits.clear(); this.draw(); }
 
   y(axis, value) { return HEIGHT - BOTTOM - (value - axis.low) / (axis.high - axis.low) * (HEIGHT - TOP - BOTTOM); }
 
   within(design) {
     return [...this.limits].every(([name, [low, high]]) => design[name] >= low && design[name] <= high);
-  }
-
-  tell() {
-    const kept = new Set(this.designs.filter((design) => this.within(design)).map((design) => design.rank));
-    for (const [rank, path] of this.paths) path.classList.toggle("faded", !kept.has(rank));
-    this.chosen(kept);
   }
 
   light(rank) {
@@ -49,8 +42,10 @@ export class Parallel {
     const width = Math.max(this.place.clientWidth, this.axes.length * NARROWEST);
     const gap = width / Math.max(this.axes.length, 1), x = (place) => gap * (place + 0.5);
     this.paths = new Map([...this.designs].reverse().map((design) => {
-      const points = this.axes.map((axis, place) => design[axis.name] === null ? null : `${x(place)},${this.y(axis, design[axis.name])}`);
-      return [design.rank, make("path", { d: `M${points.filter(Boolean).join("L")}`, class: design.feasible ? (design.rank === 1 ? "best" : "") : "broken",
+      const points = this.axes.map(({ name }, place) =>
+        design[name] === null ? "" : `${x(place)},${this.y(this.axes[place], design[name])}`);
+      const kind = !design.feasible ? "broken" : design.rank === 1 ? "best" : "";
+      return [design.rank, make("path", { d: `M${points.filter(Boolean).join("L")}`, class: kind,
         onpointerenter: () => this.lit(design.rank), onpointerleave: () => this.lit(null) },
         make("title", {}, `Design ${design.rank}`))];
     }));
@@ -58,7 +53,9 @@ export class Parallel {
     this.place.replaceChildren(make("svg", { class: "lines", width, height: HEIGHT, role: "group",
       "aria-label": "Designs in parallel coordinates" }, ...this.paths.values(), ...axes));
     if (focused) this.place.querySelector(`g[data-name="${focused}"]`)?.focus();
-    for (const design of this.designs) this.paths.get(design.rank).classList.toggle("faded", !this.within(design));
+    const kept = new Set(this.designs.filter((design) => this.within(design)).map(({ rank }) => rank));
+    for (const [rank, path] of this.paths) path.classList.toggle("faded", !kept.has(rank));
+    this.chosen(kept);
   }
 
   axis(axis, x, gap) {
@@ -68,7 +65,8 @@ export class Parallel {
     const name = spoken(axis.name), words = name.split(" "), half = Math.ceil(words.length / 2);
     const lines = name.length * 7 > gap ? [words.slice(0, half).join(" "), words.slice(half).join(" ")] : ["", name];
     return make("g", { tabindex: 0, role: "slider", "data-name": axis.name, "aria-orientation": "vertical",
-      "aria-label": `Upper limit of ${name}`, "aria-valuemin": axis.low, "aria-valuemax": axis.high, "aria-valuenow": high,
+      "aria-label": `Upper limit of ${name}`, "aria-valuemin": axis.low, "aria-valuemax": axis.high,
+      "aria-valuenow": high,
       "aria-valuetext": limit ? `${written(low)} to ${written(high)}${unit(axis.unit)}` : "no limit",
       onkeydown: (event) => this.key(event, axis) },
       ...lines.map((line, row) => make("text", { x, y: 13 + 14 * row, "text-anchor": "middle" }, line)),
@@ -85,7 +83,6 @@ export class Parallel {
     if (range) this.limits.set(axis.name, [Math.min(...range), Math.max(...range)]);
     else this.limits.delete(axis.name);
     this.draw();
-    this.tell();
   }
 
   drag(event, axis) {
@@ -94,7 +91,8 @@ export class Parallel {
     const value = (y) => axis.low + (HEIGHT - BOTTOM - Math.min(Math.max(y - top, TOP), HEIGHT - BOTTOM))
       / (HEIGHT - TOP - BOTTOM) * (axis.high - axis.low);
     const start = value(event.clientY), slack = (axis.high - axis.low) * 1e-9;
-    const move = ({ clientY }) => this.limit(axis, [Math.min(start, value(clientY)) - slack, Math.max(start, value(clientY)) + slack]);
+    const move = ({ clientY: y }) =>
+      this.limit(axis, [Math.min(start, value(y)) - slack, Math.max(start, value(y)) + slack]);
     addEventListener("pointermove", move);
     addEventListener("pointerup", () => removeEventListener("pointermove", move), { once: true });
   }

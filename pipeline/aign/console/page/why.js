@@ -1,6 +1,6 @@
 // Why a design looks as it does: sentences, its figures beside the next design's, pictures.
 
-import { at, call, follow, make, spoken, unit, written } from "./api.js";
+import { at, call, follow, image, items, make, spoken, unit, written } from "./api.js";
 
 /** Open the explanation of a design of a job's answer. */
 export async function explain(job, design, designs, labels) {
@@ -14,12 +14,24 @@ export async function explain(job, design, designs, labels) {
     const ended = await follow(name, ({ doing }) => { state.textContent = doing; });
     if (ended.state !== "done") throw new Error(ended.error ?? "Cancelled.");
     at("why-body").replaceChildren(
-      make("ul", {}, ...ended.result.sentences.map((sentence) => make("li", {}, sentence))),
-      make("img", { className: "drawn", alt: "Who pays, prices, and the path", src: `/api/jobs/${name}/picture` }),
+      make("ul", {}, ...items(ended.result.sentences)),
+      questions(job),
+      image("Who pays, prices, and the path", `/api/jobs/${name}/picture`),
       ...(other ? [beside(design, other, labels)] : []),
-      make("img", { className: "drawn", alt: `Picture of design ${design.rank}`,
-        src: `/api/jobs/${job}/designs/${design.rank}/picture` }));
+      image(`Picture of design ${design.rank}`, `/api/jobs/${job}/designs/${design.rank}/picture`));
   } catch (problem) { state.textContent = problem.message; }
+}
+
+function questions(job) {
+  const replies = make("ul", { "aria-live": "polite" });
+  const text = make("input", { "aria-label": "Ask about this answer", maxLength: 4000,
+    placeholder: "Ask: what binds? why is user 7 so low? what if the power bound goes?",
+    onkeydown: ({ key }) => { if (key === "Enter") ask(); } });
+  const ask = () => call("POST", "/api/ask", { job, text: text.value })
+    .then(({ sentences }) => sentences, ({ message }) => [message])
+    .then((sentences) => replies.replaceChildren(...items(sentences)));
+  return make("div", { className: "ask" }, make("div", { className: "row" }, text,
+    make("button", { type: "button", onclick: ask }, "Ask")), replies);
 }
 
 function beside(design, other, labels) {
