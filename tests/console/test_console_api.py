@@ -74,6 +74,62 @@ def test_an_unknown_model_and_paths_instead_of_names_are_refused(client):
         assert client.post("/api/live", json={"network": name}).status_code == 422
 
 
+def test_a_sentence_becomes_a_request_is_changed_and_confirmed(client):
+    form = {"network": POWER, "seed": 3, "request": {"preset": "aign-two-users"}}
+    text = "total power at most 40, 5 designs"
+    reading = client.post("/api/read", json={**form, "text": text}).json()
+    assert reading["questions"] == []
+    assert (reading["request"]["where"], reading["request"]["count"]) == (["total_power<=40"], 5)
+    assert (reading["request"]["preset"], reading["seed"]) == ("aign-two-users", 3)  # of the form, unless said
+    assert [text[span["start"]:span["end"]] for span in reading["said"]] == [span["text"] for span in reading["said"]]
+
+    asked = {"network": POWER, "seed": reading["seed"], "request": reading["request"]}
+    confirmed = client.post("/api/confirm", json=asked).json()
+    assert "total power at most 40" in confirmed["sentence"]
+    assert confirmed["command"] == ("aign design power-allocation --set users=2 --preset aign-two-users --seed 3 --count 5 "
+                                    "--where 'total_power<=40'")
+    assert client.post("/api/read", json={**form, "text": confirmed["sentence"]}).json()["request"] == asked["request"]
+
+    refined = client.post("/api/refine", json={**asked, "text": "total power at most 30"}).json()
+    assert refined["request"] == {**asked["request"], "where": ["total_power<=30"]}
+    assert designed(client, POWER, **{name: value for name, value in refined["request"].items() if value})["state"] == \
+        "done"
+
+
+def test_what_is_not_understood_is_asked_and_each_choice_is_a_sentence_that_is_read(client):
+    form = {"network": POWER, "text": "power at most 30"}
+    reading = client.post("/api/read", json=form).json()
+    assert reading["request"] is None
+    [question] = reading["questions"]
+    assert len(question["choices"]) >= 2
+    for choice in question["choices"]:
+        again = client.post("/api/read", json={**form, "text": choice["sentence"]}).json()
+        assert again["questions"] == []
+        assert len(again["request"]["where"]) == 1
+
+
+def test_files_that_a_sentence_names_are_read_from_the_folder_of_the_console_alone(client, console):
+    (console.folder / "mine.json").write_text("[0.3, 0.5, 0.7, 0.9]")
+    form = {"network": WATER, "text": 'total power at most 1 with the context "mine.json"'}
+    context = client.post("/api/read", json=form).json()["request"]["context"]
+    assert context == pytest.approx([0.3, 0.5, 0.7, 0.9])
+    confirmed = client.post("/api/confirm", json={"network": WATER, "request": {"context": context}}).json()
+    assert confirmed["note"].startswith("context.json")
+    for name in ("/etc/passwd", "../mine.json", "models/../../mine.json"):
+        reply = client.post("/api/read", json={**form, "text": form["text"].replace("mine.json", name)})
+        assert reply.status_code == 422
+        assert "outside of" in reply.json()["error"] or "lies outside" in reply.json()["error"]
+
+
+def test_questions_about_an_answer(client):
+    job = designed(client, POWER, preset="aign-two-users", where=["total_power<=40"], count=2)["job"]
+    reply = client.post("/api/ask", json={"job": job, "text": "what binds?"}).json()
+    assert reply["understood"]
+    assert any("total_power<=40" in sentence for sentence in reply["sentences"])
+    assert not client.post("/api/ask", json={"job": job, "text": "who are you?"}).json()["understood"]
+    assert client.post("/api/ask", json={"job": "none", "text": "why?"}).status_code == 404
+
+
 def test_what_is_impossible_comes_with_relaxations_that_help(client):
     result = designed(client, POWER, preset="aign-two-users", where=["min_rate>=500"], count=2)["result"]
     assert not result["feasible"]
@@ -138,7 +194,7 @@ def test_the_api_describes_itself(client):
     described = client.get("/openapi.json").json()
     assert described["openapi"].startswith("3.1")
     operations = {each["operationId"]: each for path in described["paths"].values() for each in path.values()}
-    assert {"networks", "design", "live", "explain", "accept_design"} <= operations.keys()
+    assert {"networks", "read", "refine", "confirm", "ask", "design", "live", "explain", "accept_design"} <= operations.keys()
     schemas = described["components"]["schemas"]
     for operation in operations.values():
         assert operation["summary"]

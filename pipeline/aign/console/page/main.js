@@ -29,6 +29,7 @@ function working(job) {
 async function design() {
   if (at("go").disabled) return;
   at("go").disabled = true;
+  status("asks");
   try {
     const { job } = await call("POST", "/api/design", form());
     history.replaceState(null, "", `#job=${job}`);
