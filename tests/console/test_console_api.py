@@ -86,8 +86,8 @@ def test_a_sentence_becomes_a_request_is_changed_and_confirmed(client):
     asked = {"network": POWER, "seed": reading["seed"], "request": reading["request"]}
     confirmed = client.post("/api/confirm", json=asked).json()
     assert "total power at most 40" in confirmed["sentence"]
-    assert confirmed["command"] == ("aign design power-allocation --set users=2 --preset aign-two-users --seed 3 --count 5 "
-                                    "--where 'total_power<=40'")
+    assert confirmed["command"] == ("aign design power-allocation --set users=2 --preset aign-two-users --seed 3 "
+                                    "--count 5 --where 'total_power<=40'")
     assert client.post("/api/read", json={**form, "text": confirmed["sentence"]}).json()["request"] == asked["request"]
 
     refined = client.post("/api/refine", json={**asked, "text": "total power at most 30"}).json()
@@ -194,7 +194,8 @@ def test_the_api_describes_itself(client):
     described = client.get("/openapi.json").json()
     assert described["openapi"].startswith("3.1")
     operations = {each["operationId"]: each for path in described["paths"].values() for each in path.values()}
-    assert {"networks", "read", "refine", "confirm", "ask", "design", "live", "explain", "accept_design"} <= operations.keys()
+    assert {"networks", "read", "refine", "confirm", "ask", "design", "live", "explain",
+            "accept_design"} <= operations.keys()
     schemas = described["components"]["schemas"]
     for operation in operations.values():
         assert operation["summary"]
