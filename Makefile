@@ -45,7 +45,7 @@ tables: $(ALL_INSTALLED)  ## Set up, then rebuild the paper's tables with certif
 
 .PHONY: test
 test: $(TEST_INSTALLED)  ## Set up, then run the tests, a process on each core.
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n logical --dist loadfile
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 .PHONY: browser
 browser:  ## Install Chromium for the tests of the console's page, where it is missing (Debian, as root).

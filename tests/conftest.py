@@ -19,6 +19,12 @@ settings.load_profile("aign")
 torch.set_num_threads(1)  # as base.threads: results are bit-identical only for the same number
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with files that have a slow test, so that no process is left with one when the others have ended."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass(frozen=True)
 class Smoke:
     """The folder in which the miniature pipeline ran, and what each command said. Read-only: copy before damaging."""

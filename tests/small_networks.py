@@ -1,33 +1,77 @@
-"""Small random networks, and independent truth: enumeration of plans, each routed by a program over paths."""
+"""Small random networks of many kinds, and whether a program over all paths can route a plan on them."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import linprog
 
-from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
+from aign.scenarios.ip_optical_planning.solver.instance import Failures, Fibres, Instance
+
+KINDS = ("links", "none", "nodes", "groups", "parallel", "bridge", "mixed", "dropped", "two layers",
+         "two layers dropped")
+"""What fails: links, nothing, nodes, groups of two links; parallel links; an exempt bridge; all at once; with some
+failures that may be dropped; lightpaths over fibres."""
 
 
 def drawn(seed, kind):
-    """Return an instance with 4 or 5 nodes and up to 6 links, and its kind of failures."""
-    random = np.random.default_rng(seed)
+    """Return an instance with 3 to 5 nodes and up to 6 links, and its kind of failures."""
+    random = np.random.default_rng([seed, KINDS.index(kind)])
+    if kind.startswith("two layers"):
+        return lightpaths(random, may_drop=kind.endswith("dropped"))
     nodes = int(random.integers(4, 6))
-    tree = [(node, int(random.integers(node))) for node in range(1, nodes)]
-    spare = [pair for pair in itertools.combinations(range(nodes), 2) if pair not in {tuple(sorted(t)) for t in tree}]
-    extra = [spare[index] for index in random.choice(len(spare), 6 - len(tree), replace=False)]
-    ends = np.array([*tree, *extra])
+    ends = drawn_links(random, nodes, 6)
     if kind == "parallel":
         ends[-1] = ends[0]
-    demand = np.zeros((nodes, nodes))
-    for a, b in itertools.combinations(range(nodes), 2):
-        demand[a, b] = demand[b, a] = float(random.integers(0, 3)) / 2
-    if not demand.any():
-        demand[0, 1] = demand[1, 0] = 1.0
+    if kind == "bridge":  # one more node at the end of a link that may not fail
+        ends = np.vstack([ends, [[int(random.integers(nodes)), nodes]]])
+        nodes += 1
     price = random.integers(1, 9, len(ends)).astype(float)
     share = float(random.choice([0.5, 0.8, 1.0]))
     failures = failing(kind, ends, nodes, share, random)
-    return Instance(nodes, ends, demand, float(random.choice([1.0, 1.5])), price, np.zeros(len(ends)),
-                    np.full(len(ends), 3.0), failures)
+    may_drop = int(random.integers(1, len(failures))) if kind == "dropped" and len(failures) > 1 else 0
+    return Instance(nodes, ends, drawn_demand(random, nodes), float(random.choice([1.0, 1.5])), price,
+                    np.zeros(len(ends)), np.full(len(ends), 3.0), failures, may_drop=may_drop)
+
+
+def drawn_links(random, nodes, links):
+    """Return a random tree and further links (L, 2) up to so many."""
+    tree = [(node, int(random.integers(node))) for node in range(1, nodes)]
+    spare = [pair for pair in itertools.combinations(range(nodes), 2) if pair not in {tuple(sorted(t)) for t in tree}]
+    extra = random.choice(len(spare), min(len(spare), links - len(tree)), replace=False)
+    return np.array([*tree, *(spare[index] for index in extra)])
+
+
+def drawn_demand(random, nodes):
+    """Return symmetric traffic (n, n) in halves, not all of it 0."""
+    demand = np.triu(random.integers(0, 3, (nodes, nodes)) / 2, 1)
+    demand[0, 1] = demand[0, 1] if demand.any() else 1.0
+    return demand + demand.T
+
+
+def lightpaths(random, may_drop):
+    """Return lightpaths over single fibres and pairs of adjacent ones, each single cut failing."""
+    nodes = int(random.integers(3, 5))
+    routes = drawn_links(random, nodes, nodes + 1)
+    chosen, ends = [(route,) for route in range(len(routes))], routes.tolist()
+    for first, second in itertools.combinations(range(len(routes)), 2):
+        far = set(routes[first].tolist()) ^ set(routes[second].tolist())
+        if len(far) == 2:
+            chosen.append((first, second))
+            ends.append(sorted(far))
+    over = np.array([[route in path for path in chosen] for route in range(len(routes))])
+    share = float(random.choice([0.5, 1.0]))
+    single = Failures.of_groups([(route,) for route in range(len(routes))], len(routes), share)
+    cuts = Failures(over, single.share, single.silent, single.names)
+    fibres = Fibres(routes, over, int(random.integers(1, 4)), random.integers(1, 5, len(routes)).astype(float),
+                    np.full(len(routes), 9.0), single)
+    built = Instance(nodes, np.array(ends), drawn_demand(random, nodes), 1.0,
+                     random.integers(2, 5, len(ends)).astype(float), np.zeros(len(ends)), np.full(len(ends), 4.0),
+                     cuts, fibres, normal=float(random.choice([0.0, 1.0])))
+    exempt = [scenario - 1 for scenario in built.disconnecting() if scenario]
+    kept = cuts.without(exempt)
+    return replace(built, failures=kept, fibres=replace(fibres, failures=single.without(exempt)),
+                   may_drop=int(may_drop and len(kept) > 1))
 
 
 def failing(kind, ends, nodes, share, random):
@@ -35,13 +79,14 @@ def failing(kind, ends, nodes, share, random):
     links = len(ends)
     if kind == "none":
         return Failures.none(links)
-    if kind == "nodes":
-        candidates = Failures.of_nodes(ends, list(range(nodes)), share)
-    elif kind == "groups":
-        groups = [tuple(sorted(random.choice(links, 2, replace=False).tolist())) for _ in range(3)]
-        candidates = Failures.of_groups(groups, links, share)
-    else:
+    groups = [tuple(sorted(random.choice(links, 2, replace=False).tolist())) for _ in range(3)]
+    candidates = Failures.none(links)
+    if kind not in ("nodes", "groups"):
         candidates = Failures.of_groups([(link,) for link in range(links)], links, share)
+    if kind in ("nodes", "mixed", "dropped"):
+        candidates = candidates.joined(Failures.of_nodes(ends, list(range(nodes)), share))
+    if kind in ("groups", "mixed"):
+        candidates = candidates.joined(Failures.of_groups(groups, links, share))
     kept = [row for row in range(len(candidates))
             if connected(ends[~candidates.dead[row]], nodes, int(candidates.silent[row]))]
     return Failures(candidates.dead[kept], candidates.share[kept], candidates.silent[kept],
@@ -95,33 +140,3 @@ def paths(instance, source, target, dead):
             other = b if a == node else a
             if not dead[link] and node in (a, b) and other not in visited:
                 stack.append((other, (*visited, other), (*links, link)))
-
-
-def cheapest(instance):
-    """Return the least cost of a plan that carries every scenario, trying plans by growing cost, or None."""
-    plans = np.array(list(itertools.product(range(int(instance.most[0]) + 1), repeat=instance.links)), dtype=float)
-    costs = plans @ instance.price
-    rows = necessary(instance)
-    possible = np.ones(len(plans), bool)
-    for low, members in rows:
-        possible &= plans @ members >= low - 1e-9
-    for index in np.argsort(costs, kind="stable"):
-        if possible[index] and all(routed(instance, plans[index], scenario) for scenario in range(instance.scenarios)):
-            return float(costs[index])
-    return None
-
-
-def necessary(instance):
-    """Return what every plan must hold across every set of nodes, to try fewer plans; capacity, nothing rounded."""
-    rows = []
-    for scenario in range(instance.scenarios):
-        dead = np.zeros(instance.links, bool) if scenario == 0 else instance.failures.dead[scenario - 1]
-        share = 1.0 if scenario == 0 else instance.failures.share[scenario - 1]
-        silent = -1 if scenario == 0 else int(instance.failures.silent[scenario - 1])
-        for bits in range(1, 2 ** (instance.nodes - 1)):
-            side = np.array([bits >> node & 1 for node in range(instance.nodes)], bool)
-            across = [(a, b) for a in np.flatnonzero(side) for b in np.flatnonzero(~side) if silent not in (a, b)]
-            need = share * sum(instance.demand[a, b] for a, b in across)
-            members = (side[instance.ends[:, 0]] != side[instance.ends[:, 1]]) & ~dead
-            rows.append(((need - 1e-6 * instance.demand.sum()) / instance.module, members.astype(float)))
-    return rows

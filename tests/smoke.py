@@ -75,7 +75,7 @@ def inside(folder):
         os.chdir(before)
 
 
-def run_jobs_here(jobs, workers, title, threads=1):
+def run_jobs_here(jobs, workers, title, threads=1, engine=None):
     """Run a stage's jobs in this process, which spares each a start of several seconds."""
     torch.set_num_threads(threads)
     for job in jobs:

@@ -16,6 +16,7 @@ LINE = "    settings = settings or SamplingSettings()\n"
 def made(tmp_path_factory):
     """A clone in which the pipeline has run up to the designs."""
     clone = make_clone(tmp_path_factory.mktemp("made"))
+    clone.run_jobs_here()
     clone.dvc("repro", f"sample@{VARIANT}")
     clone.commit("Designs")
     return clone
@@ -42,6 +43,7 @@ def test_two_queued_experiments_give_the_designs_of_their_code(made):
 
 
 def test_worker_processes_run_the_folders_code_too(made):
+    made.run_jobs_in_processes()
     made.change("pipeline/aign/stages/collect/sources.py", "    scenario, pool, writer = task.begin()\n    done = 0\n",
                 '    raise RuntimeError("the code of this folder")\n')
     assert "the code of this folder" in made.run(sys.executable, "pipeline", "collect", VARIANT, fails=True)

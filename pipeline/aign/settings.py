@@ -40,6 +40,15 @@ class Settings(BaseModel):
         return super().model_copy(update=update, deep=deep)
 
 
+class EngineSettings(Settings):
+    """Where the jobs of a stage run."""
+
+    kind: Literal["local", "ray"] = "local"
+    """This machine, or a Ray cluster that stands: see docs/cluster.md."""
+    address: str = "auto"
+    """HOST:PORT of the cluster's head; auto: the cluster that this machine belongs to."""
+
+
 class RunSettings(Settings):
     """What every stage shares."""
 
@@ -49,3 +58,5 @@ class RunSettings(Settings):
     """Torch threads of each process. Results are bit-identical only for the same number."""
     workers: Positive = 2
     """Processes side by side within a stage."""
+    engine: Annotated[EngineSettings, Field(exclude=True)] = EngineSettings()
+    """Never part of what a result depends on."""

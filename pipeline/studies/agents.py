@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from aign.agents.learners import explore
 from aign.agents.libraries import planned_steps
 from aign.agents.settings import CollectSettings, Kind
@@ -21,29 +19,28 @@ from aign.errors import ParameterError, unknown_name
 from aign.scenarios.core.registry import create
 from aign.stages.evaluate import judge, methods
 from aign.stages.folders import TRAJECTORIES
-from aign.trajectories.contexts import ContextPool
-from studies import runs
-from studies.params import StudyParams
-from studies.runs import Task
+from aign.trajectories.contexts import CONTEXTS, ContextPool
+from studies.runs import Run, Task
+from studies.training import first
 
 LEAST_SHARE = 1e-6
 """Nothing is kept of what an agent does after learning, so it need not do much."""
 
 
-def learn(params: StudyParams, seed: int, case: str) -> None:
+def learn(run: Run) -> None:
     """Train and score the agents that are compared in a variant of params.yaml; ParameterError where there is none."""
-    settings, compared = params.variant(case), params.studies.agents
-    if case not in compared.variants:
-        raise ParameterError(f"studies.agents.variants: {unknown_name('variant', case, compared.variants)}")
-    scenario, tasks = settings.create_scenario(), []
-    for kind in compared.variants[case]:
+    settings, compared = run.params.variant(run.case), run.params.studies.agents
+    if run.case not in compared.variants:
+        raise ParameterError(f"studies.agents.variants: {unknown_name('variant', run.case, compared.variants)}")
+    scenario, dataset, tasks = settings.create_scenario(), TRAJECTORIES / run.case, []
+    for kind in compared.variants[run.case]:
         only = CollectSettings.model_validate({
             "agents": (kind,), kind: settings.collect.of(kind), "held_out_share": LEAST_SHARE,
             "sources": {"snapshots": compared.curve_points, "snapshot_episodes": 0}})
         tasks.append(Task(kind, planned_steps(kind, only, scenario.horizon), learn_agent,
-                          {"scenario": scenario.spec(), "contexts": TRAJECTORIES / case / "contexts.safetensors",
-                           "kind": kind, "collect": only, "seed": seed, "count": compared.contexts}))
-    runs.compute(params, "agents", seed, case, tasks, [TRAJECTORIES / case / "meta"])
+                          {"scenario": scenario.spec(), "contexts": dataset / CONTEXTS, "kind": kind, "collect": only,
+                           "seed": run.seed, "count": compared.contexts}))
+    run.compute(tasks, [dataset / "meta"])
 
 
 def learn_agent(report: Report, folder: Path, scenario: Mapping[str, Any], contexts: Path, kind: Kind,
@@ -55,8 +52,7 @@ def learn_agent(report: Report, folder: Path, scenario: Mapping[str, Any], conte
     learned = explore(kind, network, pool, collect, seed, lambda episodes: None, lambda done, planned: report(done))
     seconds = time.perf_counter() - began
     learned.policy.save(folder / kind)
-    test = pool["test"]
-    unseen = test.take(torch.arange(min(count, len(test))))
+    unseen = first(pool["test"], count)
     score = judge(network, unseen, methods.policy(network, folder, kind))
     return {**score.timed(), "trained_on": methods.trained_on(network, {kind: collect.of(kind)})[kind],
             "contexts": len(unseen), "training_seconds": seconds, "curve": learned.curve,

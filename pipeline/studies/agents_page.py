@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -14,9 +14,8 @@ from aign.engines import messages
 from aign.files.writing import write_json, write_text, writing
 from aign.stages.evaluate.report import COLOURS
 from studies.figures import interval, save
-from studies.markdown import table
-from studies.params import StudyParams
-from studies.runs import Key, results
+from studies.markdown import rendered
+from studies.runs import Key, Run, results
 
 FOLDER = Path("data/reports/agents")
 CLAIMANT = "d2sac"
@@ -27,24 +26,8 @@ Rows = Sequence[Mapping[str, Any]]
 Runs = Mapping[Key, Mapping[str, Any]]
 """Results by seed, variant and kind of agent, as texts."""
 
-PAGE = """# Do diffusion policies win?
-{note}
-Each agent explores the same training contexts for the number of steps shown and is scored on the same unseen contexts.
-{measure}: 0 is the network's cheap reference, 1 its certificate.
-Means over {seeds} seeds with 95 % Student-t intervals; a difference is paired by seed, and a claim is decided only
-where its interval leaves out 0.
 
-{parts}
-
-![learning curves](curves.png)
-"""
-RECORDED = """
-> Recorded before returns were pooled: the claims are decided by plain means over contexts. The stage `agents-page` of
-> `pipeline/studies/dvc.yaml` computes pooled ones.
-"""
-
-
-def write(params: StudyParams, seed: int, case: str) -> None:
+def write(run: Run) -> None:
     """Write agents.json, README.md and curves.png."""
     runs = results("agents")
     content = {"agents": rows(runs), "claims": claims(runs)}
@@ -99,22 +82,14 @@ def verdict(difference: Mapping[str, float | None]) -> str:
 
 def page(content: Mapping[str, Rows]) -> str:
     """Return the page as Markdown, from what agents.json holds."""
-    parts, agents = [], content["agents"]
-    plain = PLAIN in agents[0]
-    for variant in dict.fromkeys(row["variant"] for row in agents):
-        chosen = sorted((row for row in agents if row["variant"] == variant),
-                        key=lambda row: -row[PLAIN if plain else RETURN]["mean"])
-        claimed = [row for row in content["claims"] if row["variant"] == variant]
-        parts += [f"## {variant}", table(without(chosen, "variant", "seeds", "contexts")),
-                  *([table(without(claimed, "variant"))] if claimed else [])]
-    measure = "Normalised return" if plain else "Pooled return, sum(U - U_ref) / sum(U* - U_ref) over contexts"
-    return PAGE.format(note=RECORDED if plain else "", measure=measure, seeds=agents[0]["seeds"],
-                       parts="\n\n".join(parts))
+    plain = PLAIN in content["agents"][0]
+    return rendered("agents_page.md.jinja", {"without": without}, plain=plain, measure=PLAIN if plain else RETURN,
+                    **content)
 
 
-def without(table_rows: Rows, *names: str) -> list[dict[str, Any]]:
+def without(rows: Iterable[Mapping[str, Any]], *names: str) -> list[dict[str, Any]]:
     """Return rows without some of their values."""
-    return [{name: value for name, value in row.items() if name not in names} for row in table_rows]
+    return [{name: value for name, value in row.items() if name not in names} for row in rows]
 
 
 def curves(runs: Runs) -> Figure:

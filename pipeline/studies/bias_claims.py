@@ -25,9 +25,11 @@ def claims(rows: Sequence[Mapping[str, Any]]) -> list[Claim]:
     gains = {row["subset"]: row["gain_of_showing_the_return"] for row in rows if row["method"] == DIFFUSER}
 
     def lost(method: str, *subsets: str) -> dict[str, float]:
+        """Return by how much a method is worse on each part than on the whole dataset."""
         return {name: scores[method, WHOLE] - scores[method, name] for name in subsets}
 
     def ahead(rival: str, subsets: Sequence[str]) -> dict[str, float]:
+        """Return by how much the diffuser is better than a rival on each part."""
         return {name: scores[DIFFUSER, name] - scores[rival, name] for name in subsets}
 
     failed = [words(name) for name in biased if scores[Q_LEARNING, name] < FAILED]

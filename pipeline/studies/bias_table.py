@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from studies.bias import UNCONDITIONED
 from studies.comparison import over_seeds
 from studies.figures import Interval, interval, save
-from studies.params import StudyParams
-from studies.runs import PAGES, Key, publish, results
+from studies.runs import PAGES, Key, Run, publish, results
 from studies.subsets import SUBSETS
 
 Row = Mapping[str, Any]
 
 
-def write(params: StudyParams, seed: int, case: str) -> None:
+def write(run: Run) -> None:
     """Write bias.json and bias.png."""
     table = rows(results("bias"))
     publish("bias", "bias.json", table)
@@ -63,29 +63,23 @@ def picture(table: Sequence[Row]) -> Figure:
     """Draw 1 - pooled return of every method on every subset, and what showing the return gains."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     gaps, gains = figure.subplots(1, 2, width_ratios=(3, 2))
-    bars(gaps, table, lambda row: (max(1e-4, 1 - row["normalised_return_pooled"]["mean"]), 0.0))
+    bars(gaps, [{**row, "value": max(1e-4, 1 - row["normalised_return_pooled"]["mean"]), "half": 0.0}
+                for row in table])
     gaps.set(yscale="log", ylabel="1 - pooled return (mean over seeds)", title="gap to the certified optimum")
-
-    def gained(row: Row) -> tuple[float, float]:
-        value = row["gain_of_showing_the_return"]
-        return value["mean"], (value["high"] or value["mean"]) - value["mean"]
-
-    bars(gains, [row for row in table if row["gain_of_showing_the_return"]], gained)
+    gained = [(row, row["gain_of_showing_the_return"]) for row in table if row["gain_of_showing_the_return"]]
+    bars(gains, [{**row, "value": gain["mean"], "half": (gain["high"] or gain["mean"]) - gain["mean"]}
+                 for row, gain in gained])
     gains.set(title="gained by asking for high returns")
     gains.set_yscale("symlog", linthresh=0.01)
     return figure
 
 
-def bars(axes: Axes, table: Sequence[Row], height: Callable[[Row], tuple[float, float]]) -> None:
-    """Draw a group of bars for each subset, a bar for each method; `height` returns a bar and half its interval."""
-    subsets, methods = (list(dict.fromkeys(row[name] for row in table)) for name in ("subset", "method"))
-    width = 0.8 / len(methods)
-    for number, method in enumerate(methods):
-        values = [height(row) for row in table if row["method"] == method]
-        centres = [index + width * (number + 0.5) - 0.4 for index in range(len(subsets))]
-        halves = [half for _, half in values]
-        axes.bar(centres, [value for value, _ in values], width, yerr=halves if any(halves) else None, capsize=2,
-                 label=method.replace("_", " "))
-    axes.set_xticks(range(len(subsets)), [name.replace("_", " ") for name in subsets], rotation=25, ha="right")
+def bars(axes: Axes, rows: Sequence[Row]) -> None:
+    """Draw a group of bars for each subset, a bar for each method: its `value`, and `half` its interval."""
+    frame = pd.DataFrame(rows)[["subset", "method", "value", "half"]].replace("_", " ", regex=True)
+    values, halves = (frame.pivot(index="subset", columns="method", values=name).reindex(
+        frame["subset"].unique(), columns=frame["method"].unique()) for name in ("value", "half"))
+    values.plot.bar(ax=axes, yerr=halves if halves.any(axis=None) else None, capsize=2, width=0.8, xlabel="")
+    axes.set_xticks(axes.get_xticks(), values.index, rotation=25, ha="right")
     axes.grid(axis="y", alpha=0.3)
     axes.legend(fontsize=7)

@@ -18,8 +18,7 @@ from studies import bias_claims
 from studies.bias_claims import Claim
 from studies.comparison import CERTIFIED, ROUNDED
 from studies.markdown import words
-from studies.params import StudyParams
-from studies.runs import PAGES, publish
+from studies.runs import PAGES, Run, publish
 from studies.table_one import RETURN, find
 
 GOAL = "0.98"
@@ -42,7 +41,7 @@ SPENDING = {"SAC: time-consuming": (operator.gt, "sac"), "BCQ: less time-consumi
 Row = Mapping[str, Any]
 
 
-def write(params: StudyParams, seed: int, case: str) -> None:
+def write(run: Run) -> None:
     """Write table2.json from the files beside it."""
     table, convergence, transfer, constraints, about, bias = (
         read_json(PAGES / f"{name}.json", DatasetError)
@@ -133,6 +132,7 @@ def offline_faster(evidence: Evidence) -> Claim:
 def close(evidence: Evidence) -> Claim:
     """Rewards are very close: the U-Net's utility on the preset differs by at most CLOSE from SAC's and BCQ's."""
     def apart(kind: str) -> float:
+        """Return the largest relative difference over users and rivals."""
         values = [(evidence.value(users, "preset", f"diffuser_unet_{kind}", "utility"),
                    evidence.value(users, "preset", other, "utility"))
                   for users in evidence.users for other in ("sac", "bcq")]
@@ -177,7 +177,7 @@ def user_numbers(evidence: Evidence) -> Claim:
 
 
 def conditional(evidence: Evidence) -> Claim:
-    """The diffuser adapts to conditional environments: shown constraints raise raw satisfaction above masked ones."""
+    """The diffuser adapts to conditional environments: conditioning on constraints raises raw satisfaction."""
     claim, constraints = "Proposed: adapts to conditional environments", evidence.constraints
     if constraints is None or "masked" not in constraints["controls"]:
         return claim, [], "needs constraints.json with its masked control"

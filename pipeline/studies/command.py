@@ -29,7 +29,7 @@ STAGES = {
     "agents": "agents:learn", "agents-page": "agents_page:write",
     "claims": "claims:write", "page": "page:write",
 }
-"""Stage: module and function, called as `function(params, seed, case)`. A table's stage needs neither seed nor case."""
+"""Stage: module and function, called with a `Run`."""
 
 
 def run(stage: str, seed: int, case: str, path: Path = params.FILE) -> None:
@@ -43,8 +43,10 @@ def run(stage: str, seed: int, case: str, path: Path = params.FILE) -> None:
         raise ParameterError(unknown_name("stage", stage, STAGES))
     loaded = params.load(path)
     params.check(loaded, path)
+    from studies.runs import Run  # loads torch, which a mistake in the command line need not wait for
+
     module, function = STAGES[stage].split(":")
-    getattr(importlib.import_module(f"studies.{module}"), function)(loaded, seed, case)
+    getattr(importlib.import_module(f"studies.{module}"), function)(Run(loaded, stage, seed, case))
 
 
 def main() -> None:

@@ -10,15 +10,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from torch import Tensor
-
 from aign.agents.bcq import BCQPolicy
+from aign.agents.policy import Policy
 from aign.agents.rollout import rollout
 from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import store
 from aign.engines.jobs import Report
-from aign.scenarios.core.exploration import Act
 from aign.scenarios.core.registry import create
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_seed
@@ -44,7 +42,7 @@ def at_trained_size(report: Report, folder: Path, dataset: Path, agents: Path, u
         scenario = create(**{**scenario.spec(), "gains": gains})
         contexts = fresh(scenario, count, seed)
     entrants: dict[str, Method] = {kind: methods.policy(scenario, agents, kind) for kind in LEARNERS}
-    entrants["bcq"] = q_policy(scenario, bcq)
+    entrants["bcq"] = q_policy(scenario, BCQPolicy.load(bcq))
     for kind, path in (("unet", unet), ("set", sets)):
         entrants |= generators(f"diffuser_{kind}", scenario, path, candidates, sampling, seed)
     entrants |= without_training(scenario, candidates)
@@ -60,7 +58,7 @@ def at_new_size(report: Report, folder: Path, users: int, count: int, seed: int,
     scenario = create(**{**store.load(sets).scenario.spec(), "users": users})
     entrants = generators("diffuser_set", scenario, sets, candidates, sampling, seed)
     for name, path in policies.items():
-        entrants[name] = q_policy(scenario, path) if name.startswith("bcq") else \
+        entrants[name] = q_policy(scenario, BCQPolicy.load(path)) if name.startswith("bcq") else \
             methods.policy(scenario, path.parent, path.name)
     entrants |= without_training(scenario, candidates)
     return compared(report, scenario, fresh(scenario, count, seed), entrants)
@@ -87,17 +85,10 @@ def without_training(scenario: Scenario[Any], candidates: int) -> dict[str, Meth
             ROUNDED: lambda contexts: scenario.certify(contexts).design}
 
 
-def q_policy(scenario: Scenario[Any], path: Path) -> Method:
-    """Return a stored batch-constrained Q-learning policy, acting greedily from the usual start."""
-    policy = BCQPolicy.load(path)
-    return acting(scenario, lambda contexts, states, time: policy.act(scenario, contexts, states, time))
-
-
-def acting(scenario: Scenario[Any], act: Act) -> Method:
-    """Return a policy as a method: the design it has reached at the horizon."""
-    def design(contexts: Tensor) -> Tensor:
-        return scenario.design_of(rollout(scenario, contexts, act, scenario.initial_state(contexts)).final)
-    return design
+def q_policy(scenario: Scenario[Any], policy: Policy) -> Method:
+    """Return batch-constrained Q-learning as a method: the design it has reached at the horizon, acting greedily."""
+    return lambda contexts: scenario.design_of(rollout(scenario, contexts, policy.in_scenario(scenario),
+                                                       scenario.initial_state(contexts)).final)
 
 
 def compared(report: Report, scenario: Scenario[Any], contexts: Contexts,

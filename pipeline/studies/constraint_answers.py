@@ -1,4 +1,4 @@
-"""Tasks of the study of constraints: requests drawn, ways of sampling compared, methods' answers judged.
+"""Tasks of the study of constraints: ways of sampling compared, methods' answers judged.
 
 Axes: R requests, K designs of an answer, N users, E training designs.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,55 +19,25 @@ from aign.designs.answer import Answer
 from aign.designs.answer import answer as answer_request
 from aign.designs.baselines import no_learning, recorded
 from aign.designs.diversity import spread
-from aign.designs.generation import candidate_masks, cycled, sampling_of
 from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.diffusion import store
-from aign.diffusion.pipeline import DesignPipeline
 from aign.engines.jobs import Report
-from aign.errors import DatasetError
-from aign.files.writing import read_json
-from aign.scenarios.core import registry
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_generator
-from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
-from studies import request_drawing, request_sets
 from studies.constrained_agents import retrain
 from studies.constraint_scores import Row, average, by_family, judged, projected
-from studies.request_sets import FAMILIES, INFEASIBLE, SIZES, StudyRequest
-from studies.runs import RESULT
+from studies.raw_samples import raw_designs
+from studies.request_sets import FAMILIES, INFEASIBLE, SIZES, StudyRequest, drawn
 from studies.settings import RetrainingSettings
 
 BATCH = 64
 """Contexts that the solver answers in one call where its time in batches is measured."""
 EXAMPLE, EXAMPLE_DESIGNS = "triple", 6
 """Family whose request with the most good answers is the worked example, and how many of its designs are shown."""
-ROWS = 1_024
-"""Plans denoised at once, about."""
 COMPARED = ("satisfied_raw", "satisfied_raw_single", "raw_violation", "utility_ratio_mean")
 """Figures by which ways of sampling are compared."""
-
-
-def draw(report: Report, folder: Path, dataset: Path, split: str, family: str, count: int, seed: int) -> dict[str, Any]:
-    """Draw the requests of one family on a split's contexts."""
-    stored = TrajectoryStore.open(dataset, deep=False)
-    contexts = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)[split]
-    generator = derived_generator(seed, "requests", split, family)
-    requests, draws = request_drawing.draw(stored.scenario, contexts, family, count, generator, report)
-    return {"scenario": stored.scenario.spec(), "requests": [request.to_json() for request in requests],
-            "statistics": request_sets.statistics(requests, draws)}
-
-
-def drawn(run: Path, split: str, families: Sequence[str],
-          limit: int | None = None) -> tuple[Scenario[Any], list[StudyRequest]]:
-    """Return the scenario and the requests that a run has drawn; at most `limit` of each family."""
-    requests: list[StudyRequest] = []
-    for family in families:
-        values = read_json(run / f"{split}-{family}" / RESULT, DatasetError)
-        scenario = registry.create(**values["scenario"])
-        requests += [StudyRequest.from_json(request, scenario) for request in values["requests"][:limit]]
-    return scenario, requests
 
 
 def compare(report: Report, folder: Path, model: Path, requests: Path, candidates: int,
@@ -157,34 +126,6 @@ def control(report: Report, folder: Path, method: str, model: Path | None, datas
         report(number)
         rows.append(projected(scenario, request, made))
     return {"rows": rows}
-
-
-def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], count: int, settings: SamplingSettings,
-                seed: int, conditioned: bool = True) -> Tensor:
-    """Return the designs (R, K, N) of requests before any projection, only rounded to whole levels; K is `count`. One
-    batch serves requests that differ in labels and thresholds: which constraints a row is conditioned on is a mask.
-
-    Target returns and margins are cycled over the candidates as in `generate`. If not `conditioned`, the network is not
-    given the constraints: the same model without them.
-    """
-    generator = torch.Generator(pipeline.device).manual_seed(seed)
-    sampling = replace(sampling_of(settings), projected_steps=0)
-    returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
-    parts, size = [], max(1, ROWS // count)
-    for part in (requests[start:start + size] for start in range(0, len(requests), size)):
-        contexts = torch.stack([request.context for request in part]).repeat_interleave(count, dim=0)
-        constraints = [constraint for request in part for constraint in request.constraints]
-        mask = candidate_masks(condition_mask(part) & conditioned, count, settings)
-        plans = pipeline(contexts, returns.repeat(len(part)), constraints, mask, sampling, generator,
-                         margins.repeat(len(part)), project=False)
-        parts.append(plans.designs.cpu().unflatten(0, (len(part), count)))
-    return torch.cat(parts)
-
-
-def condition_mask(requests: Sequence[StudyRequest]) -> Tensor:
-    """Return which of all constraints, request by request, belong to each request; (R, all constraints) bool."""
-    owners = [row for row, request in enumerate(requests) for _ in request.constraints]
-    return torch.arange(len(requests))[:, None] == torch.tensor(owners)[None]
 
 
 def solve(report: Report, folder: Path, requests: Path) -> dict[str, Any]:

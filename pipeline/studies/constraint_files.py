@@ -9,12 +9,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from aign.engines import messages
+from studies.constraint_choices import choices, chosen
 from studies.constraint_scores import Row, average, by_family, share
-from studies.constraints import choices, chosen
 from studies.figures import save
-from studies.params import StudyParams
 from studies.request_sets import FAMILIES, INFEASIBLE
-from studies.runs import PAGES, publish, results
+from studies.runs import PAGES, Run, publish, results
 
 FULL = "(full training)"
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
@@ -23,9 +22,9 @@ LEAST_GAP = 1e-6
 Results = Mapping[str, Any]
 
 
-def write(params: StudyParams, seed: int, case: str) -> None:
+def write(run: Run) -> None:
     """Write constraints.json and the plots."""
-    by_place, winner = results("answer"), chosen(params, "choose-targets")
+    by_place, winner = results("answer"), chosen(run.params, "choose-targets")
     answers = [values for (_, task), values in by_place.items() if task == "main"]
     solved = [values for (_, task), values in by_place.items() if task == "convex_solver"]
     requests = results("draw-requests")
@@ -43,7 +42,7 @@ def write(params: StudyParams, seed: int, case: str) -> None:
                               if task == f"test-{family}"] for family in (*FAMILIES, INFEASIBLE)},
         "raw_by_labels": raw_by_labels(asked(requests), main),
         "raw_by_seed": raw_by_seed([values["rows"] for values in answers]),
-        "models": models(), "settings": params.studies.constraints.model_dump(mode="json"),
+        "models": models(), "settings": run.params.studies.constraints.model_dump(mode="json"),
     }
     publish("constraints", "constraints.json", content)
     save(satisfaction({"main": content["feasible"], **content["controls"]}), PAGES / "constraints_satisfaction.png")

@@ -8,7 +8,6 @@ all its seeds say, so that each run of the next round decides it anew.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ from aign.agents.settings import LEARNERS
 from aign.designs.settings import SamplingSettings
 from aign.diffusion.settings import TrainSettings
 from aign.scenarios.core.registry import create
-from studies import constraint_answers, runs, training
-from studies.constraint_scores import average
+from studies import constraint_answers, request_drawing, runs, training
+from studies.constraint_choices import chosen, ways
 from studies.params import StudyParams
 from studies.request_sets import FAMILIES, HELD_OUT_PAIRS, INFEASIBLE, SIZES
-from studies.runs import Task, place
+from studies.runs import Run, Task
 from studies.settings import ConstraintsSettings
 
 CONDITIONED: dict[str, dict[str, Any]] = {
@@ -37,47 +36,39 @@ EXPECTED = "achieved"
 short trainings, which may grow differently; so may the best way of guidance, which is chosen again."""
 UNET_RATE = 1e-3
 """Learning rate of the temporal U-Net, at which it was tuned; the set network takes twice that."""
-DECIDING = ("satisfied_raw", "satisfied_raw_single")
-WAY = ("guidance", "composed", "target_returns", "margins")
-"""What tells one way of sampling from another."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What won on validation contexts: how training shows labels, and how to sample."""
-
-    model: str
-    sampling: SamplingSettings
+def dataset(run: Run) -> Path:
+    """Return the folder of a seed's dataset."""
+    return run.folder("collect-constraints") / "trajectories"
 
 
-def collect(params: StudyParams, seed: int, case: str) -> None:
+def collect(run: Run) -> None:
     """Collect a seed's dataset."""
-    settings = params.studies.constraints
-    runs.collect(params, "collect-constraints", seed, case,
-                 {"name": "power-allocation", "users": settings.users, "gains": "general"}, settings.collect)
+    settings = run.params.studies.constraints
+    run.collect({"name": "power-allocation", "users": settings.users, "gains": "general"}, settings.collect)
 
 
-def draw_requests(params: StudyParams, seed: int, case: str) -> None:
+def draw_requests(run: Run) -> None:
     """Draw the requests of every family on test contexts, and those that decide on validation contexts."""
-    settings = params.studies.constraints
+    settings, data = run.params.studies.constraints, dataset(run)
     counts = {("test", family): getattr(settings.requests, family) for family in (*FAMILIES, INFEASIBLE)}
     counts |= {("validation", family): settings.choice_requests for family in SIZES}
-    tasks = [Task(f"{split}-{family}", count, constraint_answers.draw,
-                  {"dataset": dataset(seed), "split": split, "family": family, "count": count, "seed": seed})
-             for (split, family), count in counts.items()]
-    runs.compute(params, "draw-requests", seed, case, tasks, [dataset(seed)])
+    run.compute([Task(f"{split}-{family}", count, request_drawing.draw_family,
+                      {"dataset": data, "split": split, "family": family, "count": count, "seed": run.seed})
+                 for (split, family), count in counts.items()], [data])
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
 
-def train(params: StudyParams, seed: int, case: str) -> None:
+def train(run: Run) -> None:
     """Train, with few steps, every model that is compared with others."""
-    _train(params, "train-constraints", seed, [*CONDITIONED, *PLANNERS], params.studies.constraints.variant_steps)
+    _train(run, [*CONDITIONED, *PLANNERS], run.params.studies.constraints.variant_steps)
 
 
-def train_final(params: StudyParams, seed: int, case: str) -> None:
+def train_final(run: Run) -> None:
     """Train in full the model expected to win, and the winner of the short trainings."""
-    _train(params, "train-final", seed, finalists(params), params.studies.constraints.train.steps)
+    _train(run, finalists(run.params), run.params.studies.constraints.train.steps)
 
 
 def finalists(params: StudyParams) -> list[str]:
@@ -85,12 +76,11 @@ def finalists(params: StudyParams) -> list[str]:
     return list(dict.fromkeys([chosen(params, "choose-guidance").model, EXPECTED]))
 
 
-def _train(params: StudyParams, stage: str, seed: int, models: Sequence[str], steps: int) -> None:
-    settings, horizon = params.studies.constraints, create("power-allocation", users=2).horizon
-    tasks = [Task(name, steps, training.diffuser,
-                  {"datasets": [dataset(seed)], "settings": recipe(name, settings, steps, horizon),
-                   "run": params.run(seed)}) for name in models]
-    runs.compute(params, stage, seed, "", tasks, [dataset(seed)], training=True)
+def _train(run: Run, models: Sequence[str], steps: int) -> None:
+    settings, horizon = run.params.studies.constraints, create("power-allocation", users=2).horizon
+    run.compute([Task(name, steps, training.diffuser,
+                      {"datasets": [dataset(run)], "settings": recipe(name, settings, steps, horizon),
+                       "run": run.settings}) for name in models], [dataset(run)], training=True)
 
 
 def recipe(name: str, settings: ConstraintsSettings, steps: int, horizon: int) -> TrainSettings:
@@ -106,108 +96,63 @@ def recipe(name: str, settings: ConstraintsSettings, steps: int, horizon: int) -
 
 # --- choices ---------------------------------------------------------------------------------------------------------
 
-def choose_guidance(params: StudyParams, seed: int, case: str) -> None:
+def choose_guidance(run: Run) -> None:
     """Compare ways of showing labels and of guidance."""
-    _compare(params, "choose-guidance", seed, "train-constraints", [*CONDITIONED], ways(params.studies.constraints))
+    _compare(run, "train-constraints", [*CONDITIONED], ways(run.params.studies.constraints))
 
 
-def choose_final(params: StudyParams, seed: int, case: str) -> None:
+def choose_final(run: Run) -> None:
     """Compare ways of guidance after full training."""
-    _compare(params, "choose-final", seed, "train-final", finalists(params), ways(params.studies.constraints))
+    _compare(run, "train-final", finalists(run.params), ways(run.params.studies.constraints))
 
 
-def choose_targets(params: StudyParams, seed: int, case: str) -> None:
+def choose_targets(run: Run) -> None:
     """Compare target returns and margins, for the winner of the round before."""
-    winner, settings = chosen(params, "choose-final"), params.studies.constraints
-    options = [winner.sampling.model_copy(update={"constrained_target_returns": targets, "margins": margins})
-               for targets in settings.target_returns for margins in settings.margins]
-    _compare(params, "choose-targets", seed, "train-final", [winner.model], options)
+    winner, settings = chosen(run.params, "choose-final"), run.params.studies.constraints
+    _compare(run, "train-final", [winner.model],
+             [winner.sampling.model_copy(update={"constrained_target_returns": targets, "margins": margins})
+              for targets in settings.target_returns for margins in settings.margins])
 
 
-def _compare(params: StudyParams, stage: str, seed: int, trained: str, models: Sequence[str],
-             options: Sequence[SamplingSettings]) -> None:
-    common = {"requests": place("draw-requests", seed), "candidates": params.studies.constraints.candidates,
-              "options": list(options), "seed": seed}
-    tasks = [Task(name, len(options), constraint_answers.compare,
-                  {"model": place(trained, seed) / name / training.MODEL, **common}) for name in models]
-    runs.compute(params, stage, seed, "", tasks, [place(trained, seed), place("draw-requests", seed)])
-
-
-def ways(settings: ConstraintsSettings) -> list[SamplingSettings]:
-    """Return the ways of guidance that are compared, with the first target returns and the middle margins: what has no
-    use for margins, such as the one-hot, meets what has.
-    """
-    middle = settings.margins[len(settings.margins) // 2]
-    plain = {"constrained_target_returns": settings.target_returns[0], "margins": middle,
-             "compositional_guidance": False}
-    guided = [SamplingSettings(**plain, guidance=weight) for weight in settings.guidance]
-    return [*guided, *(way.model_copy(update={"compositional_guidance": True}) for way in guided)]
-
-
-def choices(stage: str) -> list[dict[str, Any]]:
-    """Return one row for each model and way of sampling that a round has compared, averaged over seeds."""
-    alike: dict[str, list[dict[str, Any]]] = {}
-    for (_, model), values in runs.results(stage).items():
-        for row in values["choices"]:
-            alike.setdefault(f"{model} {[row[name] for name in WAY]}", []).append({"model": model, **row})
-    return [{**same[0], **{name: average(row[name] for row in same) for name in constraint_answers.COMPARED},
-             "families": {family: {name: average(row["families"][family][name] for row in same) for name in DECIDING}
-                          for family in same[0]["families"]}} for same in alike.values()]
-
-
-def best(rows: Sequence[Mapping[str, Any]], least_ratio: float) -> Mapping[str, Any]:
-    """Return the row of the highest raw satisfaction, best of K first, single designs next, among those that keep the
-    least mean utility ratio; among all where none keeps it.
-    """
-    kept = [row for row in rows if (row["utility_ratio_mean"] or 0.0) >= least_ratio] or list(rows)
-    return max(kept, key=lambda row: tuple(row[name] or 0.0 for name in DECIDING))
-
-
-def chosen(params: StudyParams, stage: str) -> Choice:
-    """Return the winner of a round."""
-    row = best(choices(stage), params.studies.constraints.least_ratio)
-    return Choice(str(row["model"]), SamplingSettings(
-        guidance=row["guidance"], compositional_guidance=row["composed"],
-        constrained_target_returns=tuple(row["target_returns"]),
-        margins=tuple(row["margins"]), projected_steps=0))
+def _compare(run: Run, trained: str, models: Sequence[str], options: Sequence[SamplingSettings]) -> None:
+    requests = run.folder("draw-requests")
+    run.compute([Task(name, len(options), constraint_answers.compare,
+                      {"model": run.folder(trained) / name / training.MODEL, "requests": requests,
+                       "candidates": run.params.studies.constraints.candidates, "options": list(options),
+                       "seed": run.seed}) for name in models], [run.folder(trained), requests])
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 
-def answer(params: StudyParams, seed: int, case: str) -> None:
+def answer(run: Run) -> None:
     """Answer a seed's requests with the winner, with every control, and with agents trained for one request each."""
-    settings, winner, drawn = params.studies.constraints, chosen(params, "choose-targets"), place("draw-requests", seed)
-    final, limit = place("train-final", seed) / winner.model / training.MODEL, settings.control_requests
-    counts = {family: runs.results("draw-requests")[str(seed), f"test-{family}"]["statistics"]["requests"]
+    settings, winner = run.params.studies.constraints, chosen(run.params, "choose-targets")
+    requests, short, full = (run.folder(stage) for stage in ("draw-requests", "train-constraints", "train-final"))
+    final, limit = full / winner.model / training.MODEL, settings.control_requests
+    counts = {family: runs.results("draw-requests")[str(run.seed), f"test-{family}"]["statistics"]["requests"]
               for family in FAMILIES}
     asked = sum(counts.values())
-    common = {"dataset": dataset(seed), "requests": drawn, "candidates": settings.candidates,
-              "sampling": winner.sampling, "seed": seed}
-    controls: dict[str, tuple[str, Any]] = {"masked": ("masked", final)}
-    controls |= {name: ("model", place("train-constraints", seed) / name / training.MODEL)
-                 for name in (*CONDITIONED, *PLANNERS)}
-    controls |= {name: (name, None) for name in ("no_learning", "random_training_designs")}
-    tasks = [Task("main", asked + settings.requests.infeasible, constraint_answers.answer, {"model": final, **common}),
-             *(Task(name, min(asked, limit * len(FAMILIES)), constraint_answers.control,
-                    {"method": method, "model": model, "limit": limit, **common})
-               for name, (method, model) in controls.items()),
-             Task("convex_solver", asked, constraint_answers.solve, {"requests": drawn}),
-             *retrainings(params, seed, counts)]
-    runs.compute(params, "answer", seed, case, tasks,
-                 [dataset(seed), drawn, place("train-final", seed), place("train-constraints", seed)])
+    common = {"dataset": dataset(run), "requests": requests, "candidates": settings.candidates,
+              "sampling": winner.sampling, "seed": run.seed}
+    controls: dict[str, tuple[str, Path | None]] = {
+        "masked": ("masked", final),
+        **{name: ("model", short / name / training.MODEL) for name in (*CONDITIONED, *PLANNERS)},
+        **{name: (name, None) for name in ("no_learning", "random_training_designs")}}
+    run.compute([Task("main", asked + settings.requests.infeasible, constraint_answers.answer,
+                      {"model": final, **common}),
+                 *(Task(name, min(asked, limit * len(FAMILIES)), constraint_answers.control,
+                        {"method": method, "model": model, "limit": limit, **common})
+                   for name, (method, model) in controls.items()),
+                 Task("convex_solver", asked, constraint_answers.solve, {"requests": requests}),
+                 *retrainings(run, counts)], [dataset(run), requests, full, short])
 
 
-def retrainings(params: StudyParams, seed: int, counts: Mapping[str, int]) -> list[Task]:
+def retrainings(run: Run, counts: Mapping[str, int]) -> list[Task]:
     """Return one task an agent and sampled request; requests are taken from the families, of `counts` each, in turn."""
-    settings = params.studies.constraints.retraining
+    settings = run.params.studies.constraints.retraining
     turns = [(family, number) for number in range(max(counts.values())) for family in FAMILIES
              if number < counts[family]]
     return [Task(f"{kind}_retrained-{number}", 1, constraint_answers.retrain_agent,
-                 {"kind": kind, "requests": place("draw-requests", seed), "family": family, "number": row,
-                  "settings": settings, "seed": seed})
+                 {"kind": kind, "requests": run.folder("draw-requests"), "family": family, "number": row,
+                  "settings": settings, "seed": run.seed})
             for number, (family, row) in enumerate(turns[:settings.requests]) for kind in LEARNERS]
-
-
-def dataset(seed: int) -> Path:
-    """Return the folder of a seed's dataset."""
-    return place("collect-constraints", seed) / "trajectories"

@@ -1,10 +1,12 @@
-"""Figures, lists and tables as Markdown."""
+"""Figures, lists and tables as Markdown, and pages filled from the templates (*.md.jinja) in this folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tabulate import tabulate
 
 LONGEST_LIST = 20
@@ -67,3 +69,12 @@ def listing(values: Mapping[str, Any]) -> str:
 def words(name: str) -> str:
     """Return a name as readers see it."""
     return name.replace("_", " ")
+
+
+def rendered(template: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
+    """Return a template filled with values; it may use these filters, and the functions of this module."""
+    environment = Environment(loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined,
+                              autoescape=False, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    environment.filters |= {"text": text, "table": table, "by_name": by_name, "listing": listing, "words": words,
+                            **filters}
+    return environment.get_template(template).render(**values)

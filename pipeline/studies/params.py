@@ -9,7 +9,6 @@ from aign import checked_yaml
 from aign import params as aign_params
 from aign.errors import AignError, ParameterError, unknown_name
 from aign.params import FILE as FILE
-from aign.settings import RunSettings
 from studies.settings import StudySettings
 
 
@@ -17,10 +16,6 @@ class StudyParams(aign_params.Params):
     """The whole of params.yaml, the block `studies` included."""
 
     studies: StudySettings = StudySettings()
-
-    def run(self, seed: int) -> RunSettings:
-        """Return what a run is told of `base`, with the run's own seed; the number of workers changes no result."""
-        return self.base.model_copy(update={"seed": seed, "workers": 1})
 
 
 def load(path: Path = FILE) -> StudyParams:
@@ -43,6 +38,7 @@ def check(params: StudyParams, path: Path) -> None:
     problems = []
 
     def attempt(place: str, function: Callable[..., object], *arguments: object) -> None:
+        """Note the error that a check raises, with the place of the value."""
         try:
             function(*arguments)
         except AignError as error:

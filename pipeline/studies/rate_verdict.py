@@ -10,8 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from studies.figures import save
-from studies.params import StudyParams
-from studies.runs import PAGES, publish, results
+from studies.runs import PAGES, Run, publish, results
 
 BUDGETS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 """Milliseconds a context."""
@@ -39,10 +38,10 @@ NOTES = (
 Case = Mapping[str, Any]
 
 
-def write(params: StudyParams, seed: int, case: str) -> None:
+def write(run: Run) -> None:
     """Write rate.json and a picture of each case and request."""
     by_place = results("compare-rate")
-    names = [settings.name for settings in params.studies.rate.cases]
+    names = [settings.name for settings in run.params.studies.rate.cases]
     cases = [values for name in names for (_, case_name, _), values in by_place.items() if case_name == name]
     for values in cases:
         values["verdict"] = verdict(values)

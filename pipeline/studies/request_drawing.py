@@ -11,20 +11,33 @@ Axes: B contexts, C context values, N users.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from aign.engines.jobs import Report
 from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.seeding import derived_generator
 from aign.scenarios.power_allocation.physics import P_MAX
-from aign.scenarios.power_allocation.requirements import feasible, least_powers, requirements
-from aign.trajectories.contexts import Contexts
-from studies.request_sets import HELD_OUT, HELD_OUT_PAIRS, INFEASIBLE, POWER, SIZES, WORST_USER, StudyRequest
+from aign.scenarios.power_allocation.requirements import feasible, requirements
+from aign.trajectories.contexts import CONTEXTS, ContextPool, Contexts
+from aign.trajectories.reader import TrajectoryStore
+from studies.request_anchors import Anchors, hardest_possible
+from studies.request_sets import (
+    HELD_OUT,
+    HELD_OUT_PAIRS,
+    INFEASIBLE,
+    POWER,
+    SIZES,
+    WORST_USER,
+    StudyRequest,
+    statistics,
+)
 
 TIGHTNESS = (0.05, 0.5)
 BEYOND = (0.01, 0.3)
@@ -34,8 +47,6 @@ ATTEMPTS, SEARCHES = 40, 12
 LEAST_OPTIMUM = 0.9
 """Requests under which less than this share of the unconstrained utility is left are drawn again: at 20 users the rules
 that ignore the gains keep about 0.92."""
-HALVINGS = 24
-"""Steps of a bisection."""
 CLOSED_FORM = (*POWER, *WORST_USER)
 """Labels whose feasibility has a closed form."""
 
@@ -49,20 +60,28 @@ def draw(scenario: Scenario[Any], contexts: Contexts, family: str, count: int, g
     Returns:
         the requests, fewer than asked for where every set of labels dropped out, and how many draws were made.
     """
-    anchors, sets = Anchors.of(scenario, contexts.values), label_sets(scenario, family)
+    drawing, sets = _Drawing(scenario, contexts, family, generator), label_sets(scenario, family)
     requests: list[StudyRequest] = []
-    draws = 0
     while len(requests) < count and sets:
         report(len(requests))
         labels = sets[len(requests) % len(sets)]
-        attempt = _impossible if family == INFEASIBLE else _feasible
-        request, taken = attempt(scenario, contexts, family, labels, anchors, generator)
-        draws += taken
+        request = drawing.impossible(labels) if family == INFEASIBLE else drawing.feasible(labels)
         if request is None:
             sets.remove(labels)
         else:
             requests.append(request)
-    return requests, draws
+    return requests, drawing.draws
+
+
+def draw_family(report: Report, folder: Path, dataset: Path, split: str, family: str, count: int,
+                seed: int) -> dict[str, Any]:
+    """Draw the requests of one family on a split's contexts, as a task."""
+    stored = TrajectoryStore.open(dataset, deep=False)
+    contexts = ContextPool.load(dataset / CONTEXTS, stored.scenario)[split]
+    generator = derived_generator(seed, "requests", split, family)
+    requests, draws = draw(stored.scenario, contexts, family, count, generator, report)
+    return {"scenario": stored.scenario.spec(), "requests": [request.to_json() for request in requests],
+            "statistics": statistics(requests, draws)}
 
 
 def label_sets(scenario: Scenario[Any], family: str) -> list[tuple[str, ...]]:
@@ -80,49 +99,95 @@ def label_sets(scenario: Scenario[Any], family: str) -> list[tuple[str, ...]]:
     return [chosen for chosen in combinations(names, SIZES[family]) if not any(pair <= set(chosen) for pair in apart)]
 
 
-def _feasible(scenario: Scenario[Any], contexts: Contexts, family: str, labels: Sequence[str], anchors: Anchors,
-              generator: torch.Generator) -> tuple[StudyRequest | None, int]:
-    """Return a request on these labels, None after too many failures, and how many draws were made."""
-    searches = 0
-    for draws in range(1, ATTEMPTS + 1):
-        row = _index(len(contexts), generator)
-        context = contexts.values[row:row + 1]
-        constraints, tightness = _tightened(scenario, context, labels, row, anchors, generator)
-        binding = not any(bool(bounded.holds(anchors.optimum[bounded.label][row])) for bounded in constraints)
-        if not binding or len(constraints) < len(labels) or not closed_form_feasible(scenario, context, constraints):
-            continue
-        optimum, certified = best_answer(scenario, context, constraints)
-        if optimum >= LEAST_OPTIMUM * float(anchors.utility[row]):
-            return StudyRequest(family, int(contexts.ids[row]), context[0], constraints, tuple(tightness),
-                                float(anchors.utility[row]), optimum, certified), draws
-        searches += 1
-        if searches == SEARCHES:
-            break
-    return None, draws
+class _Drawing:
+    """Requests of one family, drawn on random contexts; `draws` counts all, also those that were no request."""
 
+    def __init__(self, scenario: Scenario[Any], contexts: Contexts, family: str, generator: torch.Generator) -> None:
+        self.scenario, self.contexts, self.family, self.generator = scenario, contexts, family, generator
+        self.anchors = Anchors.of(scenario, contexts.values)
+        self.draws = 0
 
-def _tightened(scenario: Scenario[Any], context: Tensor, labels: Sequence[str], row: int, anchors: Anchors,
-               generator: torch.Generator) -> tuple[tuple[Constraint, ...], list[float]]:
-    """Return constraints on these labels, each leaving room beside those before it, and their tightness; fewer where
-    the ones before leave none.
-    """
-    constraints: tuple[Constraint, ...] = ()
-    tightness: list[float] = []
-    values = {label: float(anchors.optimum[label][row]) for label in labels}
-    for place in torch.randperm(len(labels), generator=generator).tolist():
-        label = labels[place]
-        end = _edge(scenario, context, label, constraints) if label in CLOSED_FORM and constraints else \
-            float(anchors.extreme[label][row])
-        lower = scenario.label(label).better == "lower"
-        if end is None or (end >= values[label] if lower else end <= values[label]):
-            break
-        tightness.append(_uniform(TIGHTNESS, generator))
-        threshold = values[label] + tightness[-1] * (end - values[label])
-        constraints = (*constraints, bound(scenario, label, threshold))
-        if len(constraints) < len(labels):
-            best = scenario.certify(context, constraints).design
-            values = {name: float(value[0]) for name, value in scenario.measure(context, best).items()}
-    return constraints, tightness
+    def feasible(self, labels: Sequence[str]) -> StudyRequest | None:
+        """Return a request on these labels, None after too many failures."""
+        searches = 0
+        for _ in range(ATTEMPTS):
+            row, context = self.context()
+            constraints, tightness = self.tightened(labels, row, context)
+            binding = not any(bool(bounded.holds(self.anchors.optimum[bounded.label][row])) for bounded in constraints)
+            if not binding or len(constraints) < len(labels) or \
+                    not closed_form_feasible(self.scenario, context, constraints):
+                continue
+            optimum, certified = best_answer(self.scenario, context, constraints)
+            if optimum >= LEAST_OPTIMUM * float(self.anchors.utility[row]):
+                return self.request(row, constraints, tightness, optimum, certified)
+            searches += 1
+            if searches == SEARCHES:
+                break
+        return None
+
+    def tightened(self, labels: Sequence[str], row: int,
+                  context: Tensor) -> tuple[tuple[Constraint, ...], list[float]]:
+        """Return constraints on these labels, each leaving room beside those before it, and their tightness; fewer
+        where the ones before leave none.
+        """
+        constraints: tuple[Constraint, ...] = ()
+        tightness: list[float] = []
+        values = {label: float(self.anchors.optimum[label][row]) for label in labels}
+        for place in torch.randperm(len(labels), generator=self.generator).tolist():
+            label = labels[place]
+            end = _edge(self.scenario, context, label, constraints) if label in CLOSED_FORM and constraints else \
+                float(self.anchors.extreme[label][row])
+            lower = self.scenario.label(label).better == "lower"
+            if end is None or (end >= values[label] if lower else end <= values[label]):
+                break
+            tightness.append(self.uniform(TIGHTNESS))
+            threshold = values[label] + tightness[-1] * (end - values[label])
+            constraints = (*constraints, bound(self.scenario, label, threshold))
+            if len(constraints) < len(labels):
+                best = self.scenario.certify(context, constraints).design
+                values = {name: float(value[0]) for name, value in self.scenario.measure(context, best).items()}
+        return constraints, tightness
+
+    def impossible(self, labels: Sequence[str]) -> StudyRequest:
+        """Return a request that provably no design meets; its closed-form part would be feasible if one threshold, the
+        first of the request, were laxer by 1 to 30 %.
+        """
+        closed = [label for label in labels if label in CLOSED_FORM]
+        while True:
+            row, context = self.context()
+            first = closed[self.index(len(closed))]
+            others = [label for label in labels if label != first]
+            tightness = [self.uniform(TIGHTNESS) for _ in others]
+            rest = tuple(bound(self.scenario, label, self.anchors.threshold(label, row, share))
+                         for label, share in zip(others, tightness, strict=True))
+            share = self.uniform(BEYOND)
+            edge = _edge(self.scenario, context, first, rest)
+            if edge is None:
+                continue
+            constraints = (bound(self.scenario, first, beyond(first, edge, share)), *rest)
+            if not closed_form_feasible(self.scenario, context, constraints):
+                return self.request(row, constraints, [share, *tightness], math.nan, False)
+
+    def request(self, row: int, constraints: tuple[Constraint, ...], tightness: Sequence[float], optimum: float,
+                certified: bool) -> StudyRequest:
+        """Return a request on the context in this row."""
+        return StudyRequest(self.family, int(self.contexts.ids[row]), self.contexts.values[row], constraints,
+                            tuple(tightness), float(self.anchors.utility[row]), optimum, certified)
+
+    def context(self) -> tuple[int, Tensor]:
+        """Draw a context, (1, C), with its row; counts as a draw."""
+        self.draws += 1
+        row = self.index(len(self.contexts))
+        return row, self.contexts.values[row:row + 1]
+
+    def uniform(self, bounds: tuple[float, float]) -> float:
+        """Draw a number between bounds."""
+        share = float(torch.rand(1, generator=self.generator, dtype=torch.float64))
+        return bounds[0] + (bounds[1] - bounds[0]) * share
+
+    def index(self, count: int) -> int:
+        """Draw a number below `count`."""
+        return int(torch.randint(count, (1,), generator=self.generator))
 
 
 def bound(scenario: Scenario[Any], label: str, threshold: float) -> Constraint:
@@ -153,34 +218,6 @@ def closed_form_feasible(scenario: Scenario[Any], context: Tensor, constraints: 
     return bool(feasible(context, requirements(constraints, users), users)[0][0])
 
 
-# --- what no design can meet -----------------------------------------------------------------------------------------
-
-def _impossible(scenario: Scenario[Any], contexts: Contexts, family: str, labels: Sequence[str], anchors: Anchors,
-                generator: torch.Generator) -> tuple[StudyRequest, int]:
-    """Return a request that provably no design meets, and how many draws were made; its closed-form part would be
-    feasible if one threshold, the first of the request, were laxer by 1 to 30 %.
-    """
-    closed = [label for label in labels if label in CLOSED_FORM]
-    draws = 0
-    while True:
-        draws += 1
-        row = _index(len(contexts), generator)
-        context = contexts.values[row:row + 1]
-        first = closed[_index(len(closed), generator)]
-        others = [label for label in labels if label != first]
-        tightness = [_uniform(TIGHTNESS, generator) for _ in others]
-        rest = tuple(bound(scenario, label, anchors.threshold(label, row, share))
-                     for label, share in zip(others, tightness, strict=True))
-        share = _uniform(BEYOND, generator)
-        edge = _edge(scenario, context, first, rest)
-        if edge is None:
-            continue
-        constraints = (bound(scenario, first, beyond(first, edge, share)), *rest)
-        if not closed_form_feasible(scenario, context, constraints):
-            return StudyRequest(family, int(contexts.ids[row]), context[0], constraints, (share, *tightness),
-                                float(anchors.utility[row]), math.nan, False), draws
-
-
 def beyond(label: str, edge: float, share: float) -> float:
     """Return a threshold harder than the hardest feasible one by a share of it."""
     if label == "min_sinr_db":
@@ -196,78 +233,8 @@ def _edge(scenario: Scenario[Any], context: Tensor, label: str, rest: Sequence[C
                  "min_rate": (0.0, 1e4), "min_sinr_db": (-99.0, 60.0)}[label]
 
     def possible(threshold: float) -> bool:
+        """Return whether a design meets the threshold beside the rest."""
         tried = Constraint(label, "<=" if label in POWER else ">=", threshold)
         return closed_form_feasible(scenario, context, (tried, *rest))
 
-    return _hardest(lax, hard, possible) if possible(lax) and not possible(hard) else None
-
-
-def _hardest(lax: float, hard: float, possible: Callable[[float], bool]) -> float:
-    """Return the hardest possible threshold between a possible and an impossible one, by bisection."""
-    for _ in range(HALVINGS):
-        middle = (lax + hard) / 2
-        lax, hard = (middle, hard) if possible(middle) else (lax, middle)
-    return lax
-
-
-# --- label values between which thresholds are drawn -----------------------------------------------------------------
-
-@dataclass(frozen=True)
-class Anchors:
-    """Label values of each context between which thresholds are drawn.
-
-    Attributes:
-        optimum: label -> (B,), at the certified unconstrained design.
-        extreme: label -> (B,). Powers: everybody at level 1. Worst user: the greatest value any design reaches. Jain's
-            index: 1. Energy efficiency: the best that a coordinate search finds with nobody silent.
-        utility: (B,) certified, unconstrained.
-    """
-
-    optimum: Mapping[str, Tensor]
-    extreme: Mapping[str, Tensor]
-    utility: Tensor
-
-    @classmethod
-    def of(cls, scenario: Scenario[Any], contexts: Tensor) -> Anchors:
-        """Compute the anchors of power-allocation contexts (B, C)."""
-        certificate = scenario.certify(contexts)
-        fair = torch.stack([fairest(scenario, context) for context in contexts])
-        lowest, worst = scenario.measure(contexts, torch.ones_like(fair)), scenario.measure(contexts, fair)
-        efficient = scenario.measure(contexts, most_efficient(scenario, contexts))["energy_efficiency"]
-        extreme = {**{name: lowest[name] for name in POWER}, **{name: worst[name] for name in WORST_USER},
-                   "jain_fairness": torch.ones_like(certificate.utility), "energy_efficiency": efficient}
-        return cls(scenario.measure(contexts, certificate.design), extreme, certificate.utility)
-
-    def threshold(self, label: str, row: int, tightness: float) -> float:
-        """Return the value at a tightness between 0 and 1."""
-        start, end = float(self.optimum[label][row]), float(self.extreme[label][row])
-        return start + tightness * (end - start)
-
-
-def fairest(scenario: Scenario[Any], context: Tensor) -> Tensor:
-    """Return the whole-level design (N,) of least power whose worst user fares as well as in any design."""
-    silent, one_level = torch.zeros(1, scenario.state_size), torch.ones(1, scenario.state_size)
-    sinr = _hardest(0.0, float(P_MAX * context.max()),
-                    lambda middle: float(least_powers(context[None], silent, middle).max()) <= P_MAX)
-    return least_powers(context[None], one_level, sinr)[0].float().clamp(max=P_MAX)
-
-
-def most_efficient(scenario: Scenario[Any], contexts: Tensor, sweeps: int = 2) -> Tensor:
-    """Return designs (B, N) of high energy efficiency with nobody silent, by coordinate search from level 1."""
-    levels = torch.arange(1.0, P_MAX + 1)
-    designs = torch.ones(len(contexts), scenario.state_size)
-    repeated = contexts.repeat_interleave(len(levels), dim=0)
-    for user in [*range(scenario.state_size)] * sweeps:
-        trial = designs.repeat_interleave(len(levels), dim=0)
-        trial[:, user] = levels.repeat(len(contexts))
-        value = scenario.measure(repeated, trial)["energy_efficiency"].reshape(-1, len(levels))
-        designs[:, user] = levels[value.argmax(dim=1)]
-    return designs
-
-
-def _uniform(bounds: tuple[float, float], generator: torch.Generator) -> float:
-    return bounds[0] + (bounds[1] - bounds[0]) * float(torch.rand(1, generator=generator, dtype=torch.float64))
-
-
-def _index(count: int, generator: torch.Generator) -> int:
-    return int(torch.randint(count, (1,), generator=generator))
+    return hardest_possible(lax, hard, possible) if possible(lax) and not possible(hard) else None

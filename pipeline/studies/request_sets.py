@@ -8,16 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from aign.errors import DatasetError
+from aign.files.writing import read_json
 from aign.scenarios.core.constraints import Constraint, parse
+from aign.scenarios.core.registry import create
 from aign.scenarios.core.scenario import Scenario
+from studies.runs import RESULT
 
 SIZES = {"single": 1, "pair": 2, "triple": 3}
-"""Constraints of a request in the families that training may have shown together."""
+"""Constraints of a request in the families whose labels training may condition on together."""
 HELD_OUT = "held_out_pair"
 INFEASIBLE = "infeasible"
 FAMILIES = (*SIZES, HELD_OUT)
@@ -84,3 +89,14 @@ def distribution(values: Sequence[float]) -> dict[str, float]:
     tensor = torch.tensor(list(values), dtype=torch.float64)
     quantiles = {f"q{int(100 * share):02d}": float(tensor.quantile(share)) for share in (0.05, 0.25, 0.5, 0.75, 0.95)}
     return {"mean": float(tensor.mean()), "least": float(tensor.min()), **quantiles, "greatest": float(tensor.max())}
+
+
+def drawn(run: Path, split: str, families: Sequence[str],
+          limit: int | None = None) -> tuple[Scenario[Any], list[StudyRequest]]:
+    """Return the scenario and the requests that a run has drawn; at most `limit` of each family."""
+    requests: list[StudyRequest] = []
+    for family in families:
+        values = read_json(run / f"{split}-{family}" / RESULT, DatasetError)
+        scenario = create(**values["scenario"])
+        requests += [StudyRequest.from_json(request, scenario) for request in values["requests"][:limit]]
+    return scenario, requests

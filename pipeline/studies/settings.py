@@ -97,8 +97,8 @@ class ConstraintsSettings(Settings):
     may ask for."""
     train: TrainSettings = TrainSettings(network=NetworkSettings(kind="set", channels=64, embedding=128), stride=4,
                                          steps=10_000, learning_rate=2e-3, evaluate_every=2_000, label_dropout=0.4)
-    """The model of the final figures. Labels are shown more often than in models that mostly answer free requests, and
-    training is long: what several labels ask for together is learned late."""
+    """The model of the final figures. Training conditions on labels more often than for models that mostly answer free
+    requests, and is long: what several labels ask for together is learned late."""
     unet: NetworkSettings = NetworkSettings(channels=32, embedding=104)
     """The temporal U-Net of about as many parameters as the set network."""
     variant_steps: Positive = 900
@@ -123,7 +123,7 @@ class ConstraintsSettings(Settings):
     design below the cheap unconstrained reference, whose return is 0."""
     margins: Annotated[tuple[tuple[float, ...], ...], Field(min_length=1)] = (
         (0.0,), (0.0, 0.05, 0.1, 0.2, 0.3), (0.05, 0.1, 0.2, 0.35, 0.6), (0.1, 0.2, 0.4, 0.7, 1.0))
-    """Tightenings of the thresholds shown, in scores of the label, that are compared; each is cycled."""
+    """Tightenings of the thresholds told to the network, in scores of the label, that are compared; each is cycled."""
     least_ratio: Annotated[float, Field(ge=0, le=1)] = 0.998
     """What wins must keep this mean utility ratio, as long as anything does."""
     retraining: RetrainingSettings = RetrainingSettings()

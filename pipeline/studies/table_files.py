@@ -6,6 +6,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -22,36 +23,37 @@ from aign.stages.evaluate import methods
 from studies import convergence, table_one, tables
 from studies.comparison import over_seeds
 from studies.params import StudyParams
-from studies.runs import PAGES, Key, publish, results
+from studies.runs import PAGES, Key, Run, publish, results
+from studies.settings import TablesSettings
 
 Runs = Mapping[Key, Mapping[str, Any]]
 
 
-def write(params: StudyParams, seed: int, case: str) -> None:
+def write(run: Run) -> None:
     """Write every file of the tables; nothing in them is typed by hand."""
     comparisons, learned = results("compare"), trainings()
     seeds, users = (sorted({int(key[place]) for key in comparisons}) for place in (0, 1))
     compared = {(size, gains): [comparisons[str(seed), str(size), gains] for seed in seeds]
                 for size in users for gains in tables.GAINS}
-    table, curves = table_one.rows(compared, costs(learned, users)), learning_curves(learned, seeds, users)
-    files = {"table1.json": table, "table1_details.json": table_one.details(compared),
-             "transfer.json": transfer_rows(results("transfer")),
-             "convergence.json": convergence.summary(curves),
-             "tables.json": about(params, learned, compared, seeds)}
-    for name, content in files.items():
-        publish("tables", name, content)
+    rows = table_one.rows(compared, costs(learned, users))
+    curves = {kind: {size: curves_of(run, learned, kind, size, seeds) for size in users} for kind in convergence.NAMES}
+    publish("tables", "table1.json", rows)
+    publish("tables", "table1_details.json", table_one.details(compared))
+    publish("tables", "transfer.json", transfer_rows(results("transfer")))
+    publish("tables", "convergence.json", convergence.summary(curves))
+    publish("tables", "tables.json", about(run.params, learned, next(iter(compared.values()))[0], seeds))
     convergence.draw(curves, users, PAGES / "convergence.png")
     for size, gains in compared:
-        best = table_one.competing(table_one.block(table, size, gains))[0]
+        best = table_one.competing(table_one.block(rows, size, gains))[0]
         messages.measured("study tables", users=size, gains=gains, best=best["method"],
                           pooled_return=best[table_one.RETURN]["mean"], utility_ratio=best["utility_ratio"]["mean"])
 
 
 def trainings() -> dict[Key, dict[str, Any]]:
     """Return what all trainings found, by (seed, users, what was trained); users "" for the set network."""
-    sets: dict[Key, dict[str, Any]] = {(seed, "", task): values
-                                       for (seed, task), values in results("train-set").items()}
-    return {**results("train-tables"), **sets, **results("time-agents")}
+    trained: dict[Key, dict[str, Any]] = results("train-tables")
+    trained |= {(seed, "", task): values for (seed, task), values in results("train-set").items()}
+    return trained | results("time-agents")
 
 
 def of_kind(learned: Runs, kind: str, users: int) -> list[Mapping[str, Any]]:
@@ -81,55 +83,53 @@ def transfer_rows(runs: Runs) -> list[dict[str, Any]]:
             for users, _, method, figures in table_one.by_method(compared)]
 
 
-def learning_curves(learned: Runs, seeds: Sequence[int],
-                    sizes: Sequence[int]) -> dict[str, dict[int, list[list[dict[str, Any]]]]]:
-    """Return every learning curve: method -> number of users -> one curve a seed, with all three axes.
+def curves_of(run: Run, learned: Runs, kind: str, users: int, seeds: Sequence[int]) -> list[list[dict[str, Any]]]:
+    """Return a learner's curves at a number of users, one a seed, with all three axes.
 
     An agent's seconds are those of its timed repetition, the first seed's: its steps are the same for all seeds.
     """
-    curves: dict[str, dict[int, list[list[dict[str, Any]]]]] = {name: {} for name in convergence.NAMES}
-    for users in sizes:
-        stored = [read_json(tables.agents(seed, users) / "curves.json", DatasetError) for seed in seeds]
-        for kind in curves:
-            trained = of_kind(learned, kind, users)
-            curves[kind][users] = [[{**point, "seconds": timed["seconds"]} for point, timed in
-                                    zip(curve[kind], trained[0]["curve"], strict=True)] for curve in stored] \
-                if kind in LEARNERS else [[{**point, "environment_steps": values["environment_steps"]}
-                                           for point in values["curve"]] for values in trained]
-    return curves
+    trained = of_kind(learned, kind, users)
+    if kind not in LEARNERS:
+        return [[{**point, "environment_steps": values["environment_steps"]} for point in values["curve"]]
+                for values in trained]
+    stored = [read_json(tables.agents(replace(run, seed=seed), users) / "curves.json", DatasetError)[kind]
+              for seed in seeds]
+    return [[{**point, "seconds": timed["seconds"]}
+             for point, timed in zip(curve, trained[0]["curve"], strict=True)] for curve in stored]
 
 
-def about(params: StudyParams, learned: Runs, compared: table_one.Compared, seeds: Sequence[int]) -> dict[str, Any]:
-    """Return how the tables were computed: seeds, budgets, sizes of models, machine."""
-    settings, example = params.studies.tables, next(iter(compared.values()))[0]
+def about(params: StudyParams, learned: Runs, example: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, Any]:
+    """Return how the tables were computed: seeds, budgets, sizes of models, machine; `example` is a comparison."""
+    settings, base = params.studies.tables, params.base
 
-    def sized(kind: str, figure: str) -> dict[str, Any]:
+    def by_users(kind: str, figure: str) -> dict[str, Any]:
+        """Return a figure of the trainings of a kind by the number of users."""
         return {users: values[figure] for (_, users, task), values in learned.items() if task == kind}
 
     return {
         "seeds": list(seeds), "contexts": example["contexts"], "candidates": settings.candidates,
         "certificate": example["certificate"], "statement": example["statement"],
-        "trained_on": trained_on(params, create(**example["scenario"])),
+        "trained_on": trained_on(settings, create(**example["scenario"])),
         "gradient_steps": {"unet": settings.unet.steps, "set": settings.set_diffuser.steps,
                            "bcq": settings.bcq.gradient_steps},
-        "parameters": {"unet": sized("unet", "parameters"), "bcq": sized("bcq", "parameters"),
-                       "set": sized("set", "parameters")[""]},
-        "bcq_steps_drawn": sized("bcq", "steps_drawn"),
+        "parameters": {"unet": by_users("unet", "parameters"), "bcq": by_users("bcq", "parameters"),
+                       "set": by_users("set", "parameters")[""]},
+        "bcq_steps_drawn": by_users("bcq", "steps_drawn"),
         "same_policy_again": {f"{task}-{users}": values["same_policy"] for (_, users, task), values in learned.items()
                               if "same_policy" in values},
         "preparation_seconds": {"-".join(filter(None, (task, users, seed))): values["preparation_seconds"]
                                 for (seed, users, task), values in learned.items()},
-        "machine": {"processor": processor(), "cores": os.cpu_count(), "workers": params.base.workers,
-                    "threads": params.base.threads, "device": params.base.device,
-                    "python": platform.python_version(), "torch": torch.__version__},
+        "machine": {"processor": processor(), "cores": os.cpu_count(), "workers": base.workers,
+                    "threads": base.threads, "device": base.device, "python": platform.python_version(),
+                    "torch": torch.__version__},
     }
 
 
-def trained_on(params: StudyParams, scenario: Scenario[Any]) -> list[dict[str, Any]]:
+def trained_on(settings: TablesSettings, scenario: Scenario[Any]) -> list[dict[str, Any]]:
     """Return what each learning agent was trained on, and at which numbers of users."""
     alike: dict[tuple[str, str], list[int]] = {}
-    for users, collect in params.studies.tables.sizes.items():
-        agents: dict[str, AgentSettings | BCQSettings] = {"bcq": params.studies.tables.bcq}
+    for users, collect in settings.sizes.items():
+        agents: dict[str, AgentSettings | BCQSettings] = {"bcq": settings.bcq}
         agents |= {kind: collect.of(kind) for kind in LEARNERS}
         for name, text in methods.trained_on(scenario, agents).items():
             alike.setdefault((name, text), []).append(users)

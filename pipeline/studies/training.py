@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from aign.agents import bcq as batch_constrained
 from aign.agents.learners import explore
+from aign.agents.scoring import TrainingResult
 from aign.agents.settings import BCQSettings, CollectSettings, Kind
 from aign.agents.stored_policies import open_policy
 from aign.diffusion import device, store
@@ -18,20 +20,18 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.engines.jobs import Report
 from aign.errors import DatasetError
-from aign.files.writing import read_json, write_json
+from aign.files.writing import read_json
 from aign.settings import RunSettings
 from aign.stages.train import held_out
-from aign.trajectories.contexts import ContextPool
+from aign.trajectories.contexts import CONTEXTS, ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
-from studies.runs import digest
+from studies.training_seconds import Clock, Stopwatch, timed
 
 MODEL = "model"
 """Folder, or stem of the files, of a trained model inside its task's folder."""
 SCORED_CONTEXTS = 64
 """Validation contexts behind each point of a learning curve, the same for every method."""
 RETURN = "normalised_return_pooled"
-Mark = tuple[int, float]
-"""Steps done, and the seconds they took."""
 
 
 def diffuser(report: Report, folder: Path, datasets: Sequence[Path], settings: TrainSettings,
@@ -39,15 +39,12 @@ def diffuser(report: Report, folder: Path, datasets: Sequence[Path], settings: T
     """Train a diffuser on one dataset, or on several of different sizes; a stopped training goes on."""
     began = time.perf_counter()
     stores = [TrajectoryStore.open(dataset) for dataset in datasets]
-    pools = [ContextPool.load(stored.folder / "contexts.safetensors", stored.scenario) for stored in stores]
-    judged_on = [held_out(pool["validation"], settings.evaluate_contexts) for pool in pools]
-    provenance = {"datasets_sha256": [digest(dataset) for dataset in datasets], "seed": run.seed,
-                  "threads": run.threads}
-    trainer = Trainer(stores, settings, run.seed, device.choose(run.device), judged_on, None, provenance)
+    trainer = diffuser_trainer(stores, settings, run)
     preparation = time.perf_counter() - began
     watch = Stopwatch(folder / "seconds.json", settings.evaluate_every)
 
     def progress(step: int) -> None:
+        """Note the time of a step and report it."""
         watch.tell(step)
         report(step)
 
@@ -55,11 +52,20 @@ def diffuser(report: Report, folder: Path, datasets: Sequence[Path], settings: T
     seconds = watch.total()
     store.save(trained.pipeline, folder / MODEL, trained.history)
     users = [stored.scenario.agents for stored in stores]
-    curve = [{**by_users(point, users), "seconds": seconds_at(watch.marks, int(point["step"]))}
-             for point in trained.history]
-    return {"training_seconds": seconds, "preparation_seconds": preparation, "curve": curve,
+    return {"training_seconds": seconds, "preparation_seconds": preparation,
+            "curve": timed([by_users(point, users) for point in trained.history], "gradient_steps", watch.marks),
             "environment_steps": sum(map(steps_seen, stores)), "gradient_steps": settings.steps,
             "parameters": sum(weight.numel() for weight in trainer.parameters)}
+
+
+def diffuser_trainer(stores: Sequence[TrajectoryStore], settings: TrainSettings, run: RunSettings,
+                     rows: Sequence[Tensor] | None = None) -> Trainer:
+    """Return a diffuser's training on these rows (b,) of each dataset, on all training episodes where None."""
+    validation = [ContextPool.load(stored.folder / CONTEXTS, stored.scenario)["validation"] for stored in stores]
+    digests = [read_json(stored.folder / "meta/manifest.json", DatasetError)["digest"] for stored in stores]
+    return Trainer(stores, settings, run.seed, device.choose(run.device),
+                   [held_out(contexts, settings.evaluate_contexts) for contexts in validation], None,
+                   {"datasets_sha256": digests, "seed": run.seed, "threads": run.threads}, rows)
 
 
 def by_users(point: Mapping[str, float], users: Sequence[int]) -> dict[str, float]:
@@ -75,17 +81,27 @@ def bcq(report: Report, folder: Path, dataset: Path, settings: BCQSettings, run:
     `steps_drawn` of the dataset's environment steps are held in memory, drawn evenly.
     """
     stored = TrajectoryStore.open(dataset)
-    validation = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)["validation"]
-    scored = validation.take(torch.arange(min(SCORED_CONTEXTS, len(validation))))
     clock = Clock(report)
-    learned = batch_constrained.learn(stored, settings, run.seed, stored.rows("train"), scored, clock.tell)
+    learned = q_learning(stored, stored.rows("train"), settings, run.seed, SCORED_CONTEXTS, clock.tell)
     seconds = clock.now()
     learned.policy.save(folder / MODEL)
-    curve = [{**point, "seconds": seconds_at(clock.marks, int(point["gradient_steps"]))} for point in learned.curve]
-    return {"training_seconds": seconds, "preparation_seconds": clock.preparation, "curve": curve,
+    return {"training_seconds": seconds, "preparation_seconds": clock.preparation,
+            "curve": timed(learned.curve, "gradient_steps", clock.marks),
             "environment_steps": steps_seen(stored), "gradient_steps": settings.gradient_steps,
             "steps_drawn": min(steps_seen(stored), settings.transitions // stored.scenario.agents),
             "parameters": sum(weight.numel() for weight in learned.policy.parameters())}
+
+
+def q_learning(stored: TrajectoryStore, rows: Tensor, settings: BCQSettings, seed: int, scored: int,
+               report: Callable[[int, int], None]) -> TrainingResult:
+    """Learn from these rows (b,) of a dataset; points of the curve are `scored` on so many validation contexts."""
+    validation = ContextPool.load(stored.folder / CONTEXTS, stored.scenario)["validation"]
+    return batch_constrained.learn(stored, settings, seed, rows, first(validation, scored), report)
+
+
+def first(contexts: Contexts, count: int) -> Contexts:
+    """Return the first contexts, `count` at most."""
+    return contexts.take(torch.arange(min(count, len(contexts))))
 
 
 def agent_again(report: Report, folder: Path, dataset: Path, agents: Path, kind: Kind, settings: CollectSettings,
@@ -95,81 +111,17 @@ def agent_again(report: Report, folder: Path, dataset: Path, agents: Path, kind:
     The seconds include the labelling of episodes and the scoring of snapshots, as exploration does.
     """
     stored = TrajectoryStore.open(dataset, deep=False)
-    pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
+    pool = ContextPool.load(dataset / CONTEXTS, stored.scenario)
     clock = Clock(report)
     learned = explore(kind, stored.scenario, pool, settings, seed, lambda episodes: None, clock.tell)
     seconds = clock.now()
     kept, again = open_policy(agents / kind).state_dict(), learned.policy.state_dict()
     same = kept.keys() == again.keys() and all(torch.equal(kept[name], again[name]) for name in kept)
-    curve = [{**point, "seconds": seconds_at(clock.marks, int(point["environment_steps"]))} for point in learned.curve]
     return {"training_seconds": seconds, "preparation_seconds": clock.preparation,
-            "environment_steps": clock.marks[-1][0], "curve": curve,
+            "environment_steps": clock.marks[-1][0], "curve": timed(learned.curve, "environment_steps", clock.marks),
             "parameters": sum(weight.numel() for weight in again.values()), "same_policy": same}
 
 
 def steps_seen(stored: TrajectoryStore) -> int:
     """Return the environment steps in the training episodes of a dataset."""
     return len(stored.rows("train")) * stored.scenario.horizon
-
-
-# --- seconds ----------------------------------------------------------------------------------------------------------
-
-class Stopwatch:
-    """Seconds of a training that may be stopped and taken up again, as if it had never been stopped.
-
-    Marks of every so many steps are kept in a file, which a later process takes up; checkpoints should fall on marks. A
-    training goes on from its checkpoint, so steps after it are taken twice: their first taking is not counted.
-    """
-
-    def __init__(self, path: Path, every: int) -> None:
-        self.path, self.every = path, every
-        self.marks: list[Mark] = []
-        if path.exists():
-            self.marks = [(int(step), float(seconds)) for step, seconds in read_json(path, DatasetError)]
-        self.before: float | None = None
-        self.began = time.perf_counter()
-
-    def tell(self, step: int) -> None:
-        """Note that a step is done; the first call tells where the training was taken up."""
-        if self.before is None:
-            self.before = seconds_at(self.marks, step - 1)
-            self.marks = [mark for mark in self.marks if mark[0] < step]
-        if step % self.every == 0:
-            self.marks.append((step, self.before + time.perf_counter() - self.began))
-            write_json(self.path, self.marks)
-
-    def total(self) -> float:
-        """Return the seconds of the whole training so far."""
-        if self.before is None:  # everything was done in an earlier process
-            return self.marks[-1][1] if self.marks else 0.0
-        return self.before + time.perf_counter() - self.began
-
-
-class Clock:
-    """Seconds of a learning that cannot be taken up again; they begin with the first report, after preparation."""
-
-    def __init__(self, report: Callable[[int], None]) -> None:
-        self.report, self.preparation = report, 0.0
-        self.marks: list[Mark] = []
-        self.began = time.perf_counter()
-
-    def tell(self, done: int, planned: int) -> None:
-        """Note how much is done."""
-        if not self.marks:
-            self.preparation = self.now()
-            self.began += self.preparation
-        self.marks.append((done, self.now()))
-        self.report(done)
-
-    def now(self) -> float:
-        """Return the seconds since the first report."""
-        return time.perf_counter() - self.began
-
-
-def seconds_at(marks: Sequence[Mark], step: int) -> float:
-    """Return the seconds a number of steps took, in proportion to the nearest mark before; 0 without marks."""
-    earlier = [mark for mark in marks if 0 < mark[0] <= step]
-    if not earlier:
-        return 0.0
-    at, seconds = earlier[-1]
-    return seconds * step / at

@@ -5,9 +5,9 @@
 Published demands; a module carries 0.8 of its capacity, a sixteenth of all traffic (622, 40 and 400 units for polska,
 nobel-germany and nobel-us) times --modules. Every link that is no bridge may fail; with --risks nodes instead every
 node, its own traffic excused; with --risks ducts also the two shortest links of each node together, where that leaves
-every demand a path. --share of each demand must survive. Costs are relative to the plan that shortest-path routing
-needs when single links fail. Each plan is routed again, in every scenario, by another program: the largest share of all
-demands at once (maximum concurrent flow), by destination, with scipy.
+every demand a path. --share of each demand must survive, in a share --survived of the failures. Costs are relative to
+the plan that shortest-path routing needs when single links fail. Each plan is routed again, in every scenario, by
+another program: the largest share of all demands at once (maximum concurrent flow), by destination, with scipy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import argparse
 import json
 import resource
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from scipy.sparse import coo_matrix
 
 from aign.files.writing import write_json
 from aign.scenarios.ip_optical_planning import single_layer
-from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
+from aign.scenarios.ip_optical_planning.solver.instance import Instance
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 from aign.scenarios.ip_optical_planning.topology import load
 
@@ -33,16 +32,14 @@ NAMES = ("polska", "nobel-us", "nobel-germany", "geant", "france", "ta1", "janos
          "norway", "janos-us-ca", "zib54", "pioro40", "germany50", "ta2", "india35", "giul39")
 
 
-def instance_of(topology, modules: float = 1.0, share: float = 1.0, risks: str = "links") -> Instance:
+def instance_of(topology, modules: float = 1.0, share: float = 1.0, risks: str = "links",
+                survived: float = 1.0) -> Instance:
     """Return the planning problem of a network's published demands; failures that leave no path are exempt."""
-    single = "nodes" if risks == "nodes" else "links"
     problem, _ = single_layer.instance(topology, single_layer.traffic_of(topology),
-                                       modules * single_layer.unit_of(topology), risks=single, share=share)
-    if risks != "ducts":
-        return problem
-    both = replace(problem, failures=problem.failures.joined(
-        Failures.of_groups(ducts(topology), topology.links, share)))
-    return replace(both, failures=both.failures.without([scenario - 1 for scenario in both.disconnecting()]))
+                                       modules * single_layer.unit_of(topology), share=share, survived=survived,
+                                       risks="nodes" if risks == "nodes" else "links",
+                                       groups=ducts(topology) if risks == "ducts" else ())
+    return problem
 
 
 def ducts(topology) -> list[tuple[int, ...]]:
@@ -90,7 +87,8 @@ def planned(name: str, limits: Limits, **kind) -> dict:
     start = time.process_time()
     answer = Search(instance, limits).run()
     seconds, reference = time.process_time() - start, shortest_path_cost(topology, instance)
-    shares = [carried_share(instance, answer.plan, scenario) for scenario in range(instance.scenarios)]
+    shares = [carried_share(instance, answer.plan, scenario) for scenario in range(instance.scenarios)
+              if scenario - 1 not in answer.dropped]
     return {"topology": name, **kind, "nodes": topology.size, "links": topology.links,
             "processor_seconds": round(seconds, 2), "cost": answer.cost / reference,
             "bound": answer.bound / reference, "gap": answer.gap,
@@ -107,9 +105,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=Limits().rounds)
     parser.add_argument("--modules", type=float, default=1.0)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--survived", type=float, default=1.0)
     parser.add_argument("--risks", choices=("links", "nodes", "ducts"), default="links")
     arguments = parser.parse_args()
-    kind = {name: getattr(arguments, name) for name in ("modules", "share", "risks")}
+    kind = {name: getattr(arguments, name) for name in ("modules", "share", "risks", "survived")}
     rows = []
     for name in arguments.names or NAMES:
         rows.append(planned(name, Limits(rounds=arguments.rounds), **kind))

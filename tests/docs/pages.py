@@ -16,6 +16,7 @@ FILE = re.compile(r"# ([\w./-]+\.\w+)(, under variants)?")
 REGISTRY = "tests/exchange/test_dvc_registry.py does it with repositories of its own"
 HUB = "needs an account; tests/exchange publishes to a hub of its own"
 REMOTE = "needs storage elsewhere"
+CLUSTER = "tests/engines/test_cluster.py starts a cluster of its own"
 STUDIES = "takes hours; tests/studies runs the studies at small size"
 CONSOLE = "serves until it is ended; tests/console starts it and asks it the like"
 NOT_RUN = {
@@ -42,6 +43,10 @@ NOT_RUN = {
     "dvc get REPOSITORY data/trajectories/power-20 --rev power-1 --out data/trajectories/power-20": REGISTRY,
     "dvc import REPOSITORY published --rev power-1 --out published": REGISTRY,
     "dvc update --rev power-2 published.dvc": REGISTRY,
+    "pip install 'aign[cluster]'": CLUSTER,
+    "ray start --head --port 6379 --include-dashboard=false": CLUSTER,
+    "ray start --address FIRST:6379": CLUSTER,
+    "AIGN_ENGINE=ray dvc repro": CLUSTER,
     'pip install "dvc[s3]" && dvc remote add --default store s3://BUCKET/aign': REMOTE,
     'pip install "dvc[ssh]" && dvc remote add --default store ssh://HOST/srv/aign': REMOTE,
     'dvc push && git commit .dvc/config -m "Remote" && git push': REMOTE,

@@ -40,6 +40,7 @@ def made(tmp_path_factory):
     """A clone in which all stages have run, recorded by DVC and git."""
     place = tmp_path_factory.mktemp("docs")
     clone = make_clone(place, PARAMS)
+    clone.run_jobs_here()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, clone.folder / name)
     (place / "results").mkdir()
@@ -63,13 +64,13 @@ def test_a_page_runs_from_top_to_bottom(page, made, tmp_path):
         folder.mkdir()
     else:
         shutil.copytree(made.folder, folder, symlinks=True)
+    code = (made.folder if page in EMPTY else folder) / "pipeline"
     program = tmp_path / "bin" / "aign"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P {ROOT if page in EMPTY else folder}/pipeline "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P {code} "$@"\n')
     program.chmod(0o755)
-    places = [(ROOT if page in EMPTY else folder) / "pipeline", Path(__file__).parent]
     environment = {**made.environment, "PATH": f"{program.parent}{os.pathsep}{made.environment['PATH']}",
-                   "PYTHONPATH": os.pathsep.join(map(str, places)), "PIP_NO_BUILD_ISOLATION": "0",
+                   "PYTHONPATH": f"{code}{os.pathsep}{Path(__file__).parent}", "PIP_NO_BUILD_ISOLATION": "0",
                    "PIP_DISABLE_PIP_VERSION_CHECK": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
     done = subprocess.run([sys.executable, "-P", Path(__file__).with_name("run_page.py"), page], cwd=folder,
                           env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

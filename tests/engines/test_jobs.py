@@ -1,3 +1,5 @@
+import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,9 +11,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from aign.engines import jobs as jobs_module
-from aign.engines.jobs import Job, run_jobs
-from aign.errors import AignError, ContextError, ResourceError
+from aign.engines import job as job_module
+from aign.engines.jobs import Job, chosen, run_jobs
+from aign.engines.local import Local, Running
+from aign.engines.scratch import fingerprint
+from aign.errors import AignError, ContextError, ParameterError, ResourceError
+from aign.settings import EngineSettings, RunSettings
 
 
 class OwnError(ContextError):
@@ -144,10 +149,9 @@ def test_many_reports_do_not_clog_the_line(tmp_path):
     assert (tmp_path / "flood").exists()
 
 
-def test_reports_that_follow_fast_are_dropped(monkeypatch):
+def test_reports_that_follow_fast_are_dropped():
     told = []
-    monkeypatch.setattr(jobs_module, "_tell", lambda line, **news: told.append(news["done"]))
-    report = jobs_module._reporter(None)
+    report = job_module.reporter(lambda news: told.append(news["done"]))
     for done in range(1000):
         report(done)
     assert told[0] == 0
@@ -219,16 +223,34 @@ class Gone:
 
 @pytest.mark.parametrize("news", [{"ended": True}, {"failed": "ContextError", "message": "no such gain"}])
 def test_what_a_job_says_as_it_ends_is_heard_after_it_has_gone(tmp_path, news):
-    here, there = jobs_module.get_context("spawn").Pipe(duplex=False)
-    one = jobs_module.Running(job(tmp_path, "late", do_nothing), Gone(), here)
-    one.job.result.write_text("done")
-    jobs_module._tell(there, **news)
+    here, there = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    late = job(tmp_path, "late", do_nothing)
+    late.result.write_text("done")
+    there.send_bytes(json.dumps(news).encode())
     there.close()
-    with jobs_module.Progress("test") as progress:
-        progress.add("late", 1)
-        progress.update("late", 0)
-        if "failed" in news:
-            with pytest.raises(ContextError, match="no such gain"):
-                jobs_module._reap(one, "test", progress)
-        else:
-            assert jobs_module._reap(one, "test", progress)
+    engine = Local(1, 1)
+    engine.running.append(Running(late, Gone(), here))
+    if "failed" in news:
+        with pytest.raises(ContextError, match="no such gain"):
+            engine.news()
+    else:
+        assert engine.news() == [(late, {"ended": True})]
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("", ("ray", "head:1")), ("local", ("local", "head:1")),
+                                              ("ray", ("ray", "head:1")), ("ray:other:6379", ("ray", "other:6379"))])
+def test_the_environment_overrides_the_engine_of_the_parameters(monkeypatch, text, wanted):
+    monkeypatch.setenv("AIGN_ENGINE", text)
+    engine = chosen(EngineSettings(kind="ray", address="head:1"))
+    assert (engine.kind, engine.address) == wanted
+
+
+@pytest.mark.parametrize("text", ["dask", "local:here", "Ray"])
+def test_an_engine_that_is_none_is_refused(monkeypatch, text):
+    monkeypatch.setenv("AIGN_ENGINE", text)
+    with pytest.raises(ParameterError, match=rf"AIGN_ENGINE={text}: allowed: local, ray"):
+        chosen(EngineSettings())
+
+
+def test_the_engine_enters_no_fingerprint():
+    assert fingerprint(run=RunSettings()) == fingerprint(run=RunSettings(engine=EngineSettings(kind="ray")))

@@ -98,7 +98,7 @@ def forked(room, arguments, log, point=0):
         from aign import cli
 
         sys.argv = ["aign", *map(str, arguments)]
-        with mock.patch("aign.engines.jobs.get_context", return_value=get_context("fork")):
+        with mock.patch("aign.engines.local.get_context", return_value=get_context("fork")):
             cli.main()
         os._exit(0)
     except SystemExit as ended:

@@ -66,8 +66,10 @@ def test_writing_shows_the_old_content_until_the_block_ends(tmp_path):
 def test_writing_clears_what_killed_writers_of_that_file_left(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    alive = (f".a[1].txt.{os.getppid()}.part", f".b.txt.{dead.pid}.part", ".a[1].txt.part", ".a[1].txt.x.part")
-    for name in (*alive, f".a[1].txt.{dead.pid}.part", f".a[1].txt.{10**30}.part"):
+    here = writing.HOST
+    alive = (f".a[1].txt.{here}.{os.getppid()}.part", f".b.txt.{here}.{dead.pid}.part",
+             f".a[1].txt.another-machine.{dead.pid}.part", ".a[1].txt.part", ".a[1].txt.x.part")
+    for name in (*alive, f".a[1].txt.{here}.{dead.pid}.part", f".a[1].txt.{here}.{10**30}.part"):
         (tmp_path / name).write_text("half")
     with writing.writing(tmp_path / "a[1].txt") as aside:
         aside.write_text("whole")

@@ -1,11 +1,12 @@
 """The sentences of `sentences.yaml`: what was said, to which network, and the right reading; cut into two splits.
 
-The split is by a hash of network and sentence, so that nobody chooses it: two thirds to develop the reader with, a third
-to measure it with, whose misses are not mended.
+The split is by a hash of network and sentence, so that nobody chooses it: two thirds to develop the reader with, a
+third to measure it with, whose misses are not mended.
 """
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,7 @@ class Sentence:
     """What was said, and the fields of the request that it means: none where the reader has to ask back.
 
     Attributes:
-        network: key of `networks.NETWORKS`.
+        network: key of `spoken_networks.NETWORKS`.
         text: the sentence.
         request: fields of the request; None where it has to ask back.
         before: fields of the request that the sentence refines; None where it is a request of its own.
@@ -35,6 +36,7 @@ class Sentence:
         return "development" if int(digest, 16) % 3 else "test"
 
 
+@cache
 def sentences():
     """Return all sentences, in the file's order."""
     read = yaml.safe_load(FILE.read_text())

@@ -7,14 +7,15 @@ import pytest
 from aign.scenarios.core import registry
 
 NETWORKS = {"asp-selection": {"tasks": 4}, "contract": {}, "gymnasium": {"environment": "CartPole-v1", "horizon": 4},
-            "power-allocation": {}, "stackelberg": {}}
+            "ip-optical-planning": {}, "power-allocation": {}, "stackelberg": {}}
+VARIANTS = [*NETWORKS.items(), ("ip-optical-planning", {"layers": 2})]
 ROWS = ("context", "state", "observation", "action", "reward", "start", "end", "design")
 PARAGRAPHS = ("Labels", "Parameters", "Certificate", "Rules", "Source")
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_specification_names_everything(name):
-    scenario = registry.create(name, **NETWORKS[name])
+@pytest.mark.parametrize(("name", "parameters"), VARIANTS)
+def test_the_specification_names_everything(name, parameters):
+    scenario = registry.create(name, **parameters)
     text = inspect.getdoc(type(scenario))
     table = [line for line in text.splitlines() if line.startswith("|")]
     rows = ", ".join(line.split("|")[1].strip() for line in table)

@@ -52,7 +52,7 @@ class JobsHere:
         self.ran = {}
         self.most = 99
 
-    def __call__(self, jobs, workers, title, threads=1):
+    def __call__(self, jobs, workers, title, threads=1, engine=None):
         for job in jobs:
             if not job.result.exists():
                 if len(self.ran) == self.most:

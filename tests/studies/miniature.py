@@ -48,7 +48,7 @@ GRID = {"seeds": [0, 1], "users": [2, 3], "new_users": [4], "rate_seeds": [0], "
         "agent_seeds": [0, 1], "agent_variants": ["power-2"]}
 
 
-def run_jobs_here(jobs, workers, title, threads=1):
+def run_jobs_here(jobs, workers, title, threads=1, engine=None):
     """Run a stage's jobs in this process, which spares each a start of several seconds."""
     torch.set_num_threads(threads)
     for job in jobs:

@@ -13,6 +13,7 @@ from aign.scenarios.core import registry
 from aign.trajectories.contexts import ContextPool
 from studies import agents, agents_page
 from studies.params import StudyParams
+from studies.runs import Run
 
 WATER = {"name": "water-filling", "channels": 3}
 SAC = {"environment_steps": 256, "networks": 8, "batch_size": 32, "learning_starts": 64, "updates_per_step": 1,
@@ -42,7 +43,7 @@ def home(tmp_path, monkeypatch):
 
 
 def test_a_run_holds_what_each_policy_is_worth_on_unseen_contexts(home):
-    agents.learn(parameters(), 3, "water-3")
+    agents.learn(Run(parameters(), "agents", 3, "water-3"))
     scenario = registry.create(**WATER)
     contexts = ContextPool.load(home / "data/trajectories/water-3/contexts.safetensors", scenario)["test"]
     for kind in KINDS:
@@ -66,7 +67,7 @@ def test_a_variant_that_is_not_compared_is_refused(home):
     params = parameters()
     other = params.model_copy(update={"studies": StudyParams.model_fields["studies"].default})
     with pytest.raises(ParameterError, match=r"studies\.agents\.variants: .*water-3"):
-        agents.learn(other, 3, "water-3")
+        agents.learn(Run(other, "agents", 3, "water-3"))
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ def test_verdicts(interval, said):
 def test_the_page_shows_the_best_agent_first_and_everything_is_written(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(agents_page, "FOLDER", tmp_path)
     monkeypatch.setattr(agents_page, "results", lambda stage: runs)
-    agents_page.write(parameters(), 0, "")
+    agents_page.write(Run(parameters(), "agents-page"))
     lines = (tmp_path / "README.md").read_text().splitlines()
     order = [line.split("|")[1].strip() for line in lines if line.startswith("| ") and "---" not in line]
     assert order[:5] == ["agent", "ppo", "d2sac", "sac", "ucb"]

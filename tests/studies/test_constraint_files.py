@@ -1,8 +1,8 @@
 import pytest
 
 from studies import runs
+from studies.constraint_choices import best, choices
 from studies.constraint_files import raw_by_labels, raw_by_seed, verdicts
-from studies.constraints import best, choices
 
 
 def row(raw, single, ratio, model="a"):

@@ -11,7 +11,8 @@ from aign.scenarios.power_allocation.branch_and_bound import branch_and_bound
 from aign.scenarios.power_allocation.multi_start import METHODS, local_optima
 from aign.scenarios.power_allocation.rate_problem import RateProblem
 from aign.scenarios.power_allocation.requirements import requirements
-from studies.rate import Comparison, landscape, needed, proof, ratio, search_best, shuffled
+from studies.rate import search_best, shuffled
+from studies.rate_answers import Comparison, landscape, needed, proof, ratio
 from studies.settings import RateSettings
 
 

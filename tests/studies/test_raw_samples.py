@@ -3,7 +3,7 @@ import torch
 
 from aign.designs.settings import SamplingSettings
 from aign.scenarios.core.constraints import Constraint
-from studies.constraint_answers import condition_mask, cycled, raw_designs
+from studies.raw_samples import condition_mask, cycled, raw_designs
 from studies.request_sets import StudyRequest
 
 SETTINGS = SamplingSettings(guidance=1.0, compositional_guidance=False, steps=4, constrained_target_returns=(0.98, 0.9),

@@ -12,7 +12,7 @@ from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import satisfied
 from aign.scenarios.power_allocation.physics import P_MAX
 from aign.trajectories.contexts import ContextPool
-from studies import request_drawing, request_sets
+from studies import request_anchors, request_drawing, request_sets
 from studies.request_sets import FAMILIES, HELD_OUT, HELD_OUT_PAIRS, INFEASIBLE, WORST_USER, StudyRequest
 
 
@@ -110,13 +110,13 @@ def test_the_fairest_design_has_the_greatest_worst_rate_of_all():
         scenario, contexts = contexts_of(users, 3)
         for context in contexts.values:
             _, _, labels = everything(scenario, context)
-            found = scenario.measure(context[None], request_drawing.fairest(scenario, context)[None])["min_rate"]
+            found = scenario.measure(context[None], request_anchors.fairest(scenario, context)[None])["min_rate"]
             assert float(found) == pytest.approx(float(labels["min_rate"].max()), rel=1e-5)
 
 
 def test_the_most_efficient_design_is_near_the_best_with_nobody_silent():
     scenario, contexts = contexts_of(2, 4)
-    designs = request_drawing.most_efficient(scenario, contexts.values)
+    designs = request_anchors.most_efficient(scenario, contexts.values)
     assert bool((designs >= 1).all())
     found = scenario.measure(contexts.values, designs)["energy_efficiency"]
     for context, value in zip(contexts.values, found, strict=True):
@@ -178,7 +178,7 @@ def test_beyond_is_a_share_of_the_edge(share, label):
 
 def test_thresholds_lie_between_the_optimum_and_the_extreme():
     scenario, contexts = contexts_of(3, 4)
-    anchors = request_drawing.Anchors.of(scenario, contexts.values)
+    anchors = request_anchors.Anchors.of(scenario, contexts.values)
     assert set(anchors.optimum) == set(anchors.extreme)
     for label in scenario.labels:
         ends = [anchors.threshold(label.name, 1, share) for share in (0.0, 0.5, 1.0)]

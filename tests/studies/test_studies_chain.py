@@ -9,7 +9,7 @@ from miniature import PARAMS, run, run_jobs_here, study, studying
 from smoke import contents
 
 from aign.errors import DatasetError, ParameterError
-from studies import comparison, constraints, params, runs
+from studies import comparison, constraint_choices, constraints, params, runs
 from studies.request_sets import FAMILIES
 
 pytestmark = pytest.mark.slow
@@ -96,13 +96,13 @@ def test_a_run_again_is_the_same_and_a_stopped_one_goes_on(studied, monkeypatch)
     before = contents(folder)
     ran = []
 
-    def stopped(jobs, workers, title, threads=1):
+    def stopped(jobs, workers, title, threads=1, engine=None):
         run_jobs_here([job for job in jobs if not (job.result.exists() or ran)][:1], workers, title, threads)
         ran.append(title)
         if len(ran) == 1:
             raise KeyboardInterrupt
 
-    def rest(jobs, workers, title, threads=1):
+    def rest(jobs, workers, title, threads=1, engine=None):
         ran.extend(job.name for job in jobs if not job.result.exists())
         run_jobs_here(jobs, workers, title, threads)
 
@@ -138,7 +138,7 @@ def test_the_constraints_are_answered_by_every_method(constrained):
 def test_the_winner_keeps_the_way_of_sampling_that_was_compared(constrained):
     with studying(constrained):
         loaded = params.load()
-        choice = constraints.chosen(loaded, "choose-targets")
+        choice = constraint_choices.chosen(loaded, "choose-targets")
         assert choice.model in constraints.finalists(loaded)
     sampling = read(constrained, "constraints.json")["sampling"]
     assert sampling["guidance"] in PARAMS["studies"]["constraints"]["guidance"]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from studies import training
-from studies.training import Clock, Stopwatch, seconds_at
+from studies import training_seconds
+from studies.training_seconds import Clock, Stopwatch, seconds_at
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def clock(monkeypatch):
             return self.now
 
     time = Time()
-    monkeypatch.setattr(training, "time", time)
+    monkeypatch.setattr(training_seconds, "time", time)
     return time
 
 

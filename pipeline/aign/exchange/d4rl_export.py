@@ -127,6 +127,7 @@ Key = Callable[[_Part], Array]
 def _keys(names: Iterable[str]) -> dict[str, Key]:
     """Return, for each key of the file, how its rows come out of some episodes; `names` are those to repeat."""
     def repeated(name: str) -> Key:
+        """Return what repeats an episode's value at each of its steps."""
         return lambda part: np.repeat(part(name), part.length, axis=0)
 
     return {

@@ -168,6 +168,7 @@ def in_double_precision(episodes: Episodes, scenario: Scenario[Any]) -> Episodes
                                           for name in ("context", "observations", "actions", "length")))
 
     def measured(name: str, stored: Array) -> Array:
+        """Return the simulator's numbers where they round to the stored ones."""
         computed = exact[name].numpy()
         with np.errstate(over="ignore"):
             same: Array = computed.astype(np.float32) == stored

@@ -96,6 +96,7 @@ def _front_matter(title: str, design: Mapping[str, Any], best: Mapping[str, Any]
     from huggingface_hub import EvalResult, ModelCardData
 
     def result(split: str, kind: str, name: str, value: float) -> EvalResult:
+        """Return one figure in the hub's words."""
         return EvalResult(task_type=TASK, dataset_type="aign-trajectories", dataset_split=split, metric_type=kind,
                           dataset_name=f"AIGN trajectories: {design['scenario']['name']}", metric_name=name,
                           dataset_revision=", ".join(digests(design)) or None, metric_value=value)

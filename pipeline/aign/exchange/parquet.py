@@ -143,6 +143,7 @@ def local_schema(schema: pa.Schema) -> pa.Schema:
     Parquet's convention calls them `element`; the local store, and so its bytes, `item`.
     """
     def renamed(kind: pa.DataType) -> pa.DataType:
+        """Return a type whose lists, at any depth, have inner fields of Arrow's name."""
         return pa.list_(renamed(kind.value_type), kind.list_size) if pa.types.is_fixed_size_list(kind) else kind
 
     return pa.schema([pa.field(field.name, renamed(field.type)) for field in schema], schema.metadata)

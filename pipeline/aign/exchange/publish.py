@@ -44,11 +44,13 @@ def publish_dataset(paths: Sequence[Path], to: str, dry_run: bool = False, repor
     done = 0
 
     def written(rows: int) -> None:
+        """Report that more episodes are written."""
         nonlocal done
         done += rows
         report(done, total)
 
     def fill(folder: Path) -> None:
+        """Write the publication into an empty folder."""
         rows: dict[str, int] = {}
         contents, variants = [], []
         for name, store in stores.items():

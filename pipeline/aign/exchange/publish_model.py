@@ -56,6 +56,7 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
     names = [name for name in manifest.check(path, deep=False, error=ModelError) if name not in REWRITTEN]
 
     def fill(folder: Path) -> None:
+        """Write the publication into an empty folder."""
         copy_files(path, folder, names)
         with writing(folder / "README.md") as aside:
             write_text(aside, text)

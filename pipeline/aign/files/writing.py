@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ from aign.errors import StorageError
 BLOCK = 1 << 20
 FAILURES = (OSError, SafetensorError)
 """What a full disk raises; safetensors has an exception of its own for it."""
+HOST = re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())
+"""In the names of temporary files: whether another machine still writes its own, nobody knows here."""
 
 
 @contextmanager
@@ -31,7 +34,7 @@ def writing(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: the folder is read-only or the disk is full; nothing is left behind.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{HOST}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_killed(path)
@@ -48,7 +51,7 @@ def writing(path: Path) -> Iterator[Path]:
 
 def _clear_killed(path: Path) -> None:
     """Remove what processes that were killed while they wrote `path` left beside it."""
-    for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+    for left in path.parent.glob(f".{escape(path.name)}.{HOST}.*.part"):
         owner = left.name.split(".")[-2]
         if owner.isdecimal() and not _runs(int(owner)):
             left.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from aign.intents.draft import Draft
@@ -85,7 +86,8 @@ def _take(draft: Draft, pieces: Sequence[Item], number: Item, name: str, sense: 
     if not math.isfinite(threshold):
         draft.ask([number], f"{draft.words([number])} is no finite number. Which is meant?")
         return False
-    if draft.vocabulary.shares(name) and not number.share and not 0 <= threshold <= 1:
+    formula = re.search(rf"\b{re.escape(name)}\s*[<>]=?\s*$", draft.text[:number.start]) is not None
+    if draft.vocabulary.shares(name) and not number.share and not 0 <= threshold <= 1 and not formula:
         draft.ask([number], f"{draft.vocabulary.spoken(name)} is a share from 0 to 1, or 0 % to 100 %. What does "
                             f"{draft.words([number])} mean?", (f"{written(number.value, 15)} %",) * (threshold > 1))
         return False

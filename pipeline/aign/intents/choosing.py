@@ -1,9 +1,10 @@
-"""Which network a sentence is about: the one whose name, labels and sizes it speaks of; asked where that is not clear."""
+"""Which network a sentence is about: that whose name, labels and sizes it speaks of; asked where that is not clear."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from aign.intents.items import items
@@ -35,10 +36,12 @@ class Choice:
 
 
 def choose(text: str, catalogue: Mapping[str, Scenario[Any]]) -> Choice:
-    """Return which network of a catalogue a text is about."""
+    """Return which network of a catalogue a text is about; of several of one kind that it could be, the largest."""
     scores = {name: _score(text, name, scenario) for name, scenario in catalogue.items()}
     best = max(scores.values(), default=0.0)
     near = [name for name, score in scores.items() if score > best - CLEAR]
+    if best > 0 and len({catalogue[name].name for name in near}) == 1:
+        near = [max(near, key=lambda name: catalogue[name].action_size)]
     if best > 0 and len(near) == 1:
         return Choice(near[0])
     asked = near if best > 0 else list(catalogue)
@@ -58,10 +61,10 @@ def _score(text: str, name: str, scenario: Scenario[Any]) -> float:
 
 
 def _size_score(text: str, scenario: Scenario[Any]) -> float:
-    """Return the weight of the sizes that a text says, such as "20 users": for those it has, against those it has not."""
+    """Return the weight of the sizes that a text says, such as "20 users": for the right ones, against the others."""
     known, score = sizes(scenario), 0.0
     pieces = [piece for piece in numbers(tokens(text)) if not (isinstance(piece, Token) and piece.text == "-")]
-    for number, noun in zip(pieces, pieces[1:], strict=False):
+    for number, noun in pairwise(pieces):
         if isinstance(number, Number) and isinstance(noun, Token) and stem(noun.text) in known:
             score += SIZE if known[stem(noun.text)] == number.value else -SIZE
     return score

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aign.designs import objectives
 from aign.designs.objectives import UTILITY
 from aign.designs.requests import Request
 from aign.errors import ParameterError
@@ -45,7 +46,8 @@ def confirm(request: Request, scenario: Scenario[Any]) -> Confirmation:
     request = canonical(request, scenario)
     for name in ("context", "start"):
         if not isinstance(getattr(request, name), str | None):
-            raise ParameterError(f"{name}: was given as values, which have no words. Write them to a file and name that.")
+            raise ParameterError(f"{name}: was given as values, which have no words. Write them to a file and name "
+                                 "that.")
     sentence = _sentence(request, scenario, plain=False)
     if read(sentence, scenario).request != request:  # a label called like a word of the language, say
         sentence = _sentence(request, scenario, plain=True)
@@ -53,15 +55,21 @@ def confirm(request: Request, scenario: Scenario[Any]) -> Confirmation:
 
 
 def canonical(request: Request, scenario: Scenario[Any]) -> Request:
-    """Return the request as the reader writes it: tuples, constraints in one spelling, files by their names.
+    """Return the request as the reader writes it: tuples, one spelling of constraints and objectives, files by name.
 
     Raises:
         ConstraintError: a constraint that is none of this network.
+        ParameterError: an objective that is none of this network.
     """
-    files = {name: str(value) if isinstance(value := getattr(request, name), Path) else value
-             for name in ("context", "start")}
+    files: dict[str, Any] = {name: str(value) if isinstance(value := getattr(request, name), Path) else value
+                             for name in ("context", "start")}
     return replace(request, where=tuple(map(str, parse(request.where, scenario.labels))),
-                   objective=tuple(" ".join(text.split()) for text in request.objective), **files)
+                   objective=_objectives(request.objective, scenario), **files)
+
+
+def _objectives(texts: Sequence[str], scenario: Scenario[Any]) -> tuple[str, ...]:
+    """Return objectives with their directions; none stays none."""
+    return tuple(map(str, objectives.parse(texts, scenario.labels))) if texts else ()
 
 
 def _sentence(request: Request, scenario: Scenario[Any], plain: bool) -> str:
@@ -92,12 +100,10 @@ def _quoted(file: Any) -> str:
 
 
 def _objective(text: str, scenario: Scenario[Any], plain: bool) -> str:
-    """Return an objective in words; "best" before a label: in its better direction, as where nothing else is said."""
+    """Return an objective in words."""
     way, _, name = text.rpartition(" ")
-    if name == UTILITY:
-        return "maximise the utility" if way else "the best utility"
-    label = name if plain else spoken(scenario.label(name))
-    return f"{ {'min': 'minimise', 'max': 'maximise'}[way]} the {label}" if way else f"the best {label}"
+    label = name if plain or name == UTILITY else spoken(scenario.label(name))
+    return f"{'minimise' if way == 'min' else 'maximise'} the {label}"
 
 
 def _bound(bound: Constraint, scenario: Scenario[Any]) -> str:

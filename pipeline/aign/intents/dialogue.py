@@ -16,7 +16,8 @@ from aign.intents.reading import Reading, answered, reading
 from aign.intents.refinement import refine
 from aign.scenarios.core.scenario import Scenario
 
-UNDO = re.compile(r"\s*(?:please\s+)?(?:undo|go back|take (?:that|it) back|back)(?:\s+please)?\s*[.!]?\s*", re.IGNORECASE)
+UNDO = re.compile(r"\s*(?:please\s+)?(?:undo|go back|take (?:that|it) back|back)(?:\s+please)?\s*[.!]?\s*",
+                  re.IGNORECASE)
 FROM_DESIGN = re.compile(r"\s*(?:please\s+)?(?:start|go on|continue)\s+(?:from|with)\s+(?:the\s+)?(?:design|option)\s+"
                          r"(?:no\.?\s*|number\s+)?(\d+)\s*[.!]?\s*", re.IGNORECASE)
 CONTENT = "a dialogue that `aign ask --dialogue` wrote"
@@ -82,7 +83,7 @@ class Dialogue:
         def again(said: str) -> Reading:
             return read(said, scenario) if before is None else refine(before, said, scenario)
         open_questions = again(last).questions
-        if not open_questions:
+        if not open_questions or again(text).request is not None:  # a sentence that stands for itself
             return None
         told = again(answered(again(last), open_questions[0], text))
         return told if len(told.questions) < len(open_questions) else None
@@ -159,7 +160,8 @@ def from_json(content: Any) -> Request:
     names = {each.name for each in fields(Request)}
     if not isinstance(content, Mapping) or not set(content) <= names:
         raise ParameterError(f"A request has the fields {', '.join(sorted(names))}; given {content!r}.")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
+                              for name, value in content.items()}
     checks = {"where": tuple, "objective": tuple, "count": int, "seed": int | None, "spread": int | None,
               "preset": str | None}
     for name, value in values.items():

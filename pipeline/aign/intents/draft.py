@@ -23,6 +23,7 @@ class Draft:
         objectives: such as "min cost", in the order said.
         fields: other fields of the request, by name.
         said: pieces understood; questions: what is not.
+        used: places of all pieces that something was read of, or that were asked about.
     """
 
     text: str
@@ -32,17 +33,20 @@ class Draft:
     fields: dict[str, Any] = field(default_factory=dict)
     said: list[Span] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    used: set[tuple[int, int]] = field(default_factory=set)
 
     def understand(self, pieces: Iterable[Item], meaning: str) -> None:
         """Note what pieces of the sentence were read as."""
         pieces = sorted(pieces, key=lambda piece: piece.start)
+        self.used |= {(piece.start, piece.end) for piece in pieces}
         start, end = pieces[0].start, max(piece.end for piece in pieces)
         self.said.append(Span(start, end, self.text[start:end], meaning))
 
-    def ask(self, pieces: Sequence[Item], question: str, choices: Iterable[str] = ()) -> None:
-        """Ask about pieces of the sentence."""
+    def ask(self, pieces: Sequence[Item], question: str, choices: Iterable[str] = (), after: bool = False) -> None:
+        """Ask about pieces of the sentence; after: an answer comes behind them, else in their place."""
+        self.used |= {(piece.start, piece.end) for piece in pieces}
         start, end = min(piece.start for piece in pieces), max(piece.end for piece in pieces)
-        self.questions.append(Question(question, tuple(choices), start, end))
+        self.questions.append(Question(question, tuple(choices), end if after else start, end))
 
     def constrain(self, pieces: Sequence[Item], *constraints: Constraint) -> None:
         """Take in constraints that pieces of the sentence say."""
@@ -62,6 +66,12 @@ class Draft:
         if objective not in self.objectives:
             self.objectives.append(objective)
         self.understand(pieces, objective)
+
+    def ask_of_unused(self, pieces: Iterable[Item]) -> None:
+        """Ask about every number that nothing was read of: none is ever dropped."""
+        for piece in pieces:
+            if piece.kind == "number" and (piece.start, piece.end) not in self.used:
+                self.ask([piece], f"What does {self.words([piece])!r} mean here?")
 
     def words(self, pieces: Sequence[Item]) -> str:
         """Return the sentence's words from the first to the last of some pieces."""

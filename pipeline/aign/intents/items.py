@@ -57,7 +57,7 @@ def items(text: str, vocabulary: Vocabulary, refining: bool = False) -> list[Ite
         refining: whether words that change a request are known, such as "relax" and "drop".
     """
     pieces = numbers(_replaced(tokens(text)))
-    closed = _closed(refining)
+    closed = {**_closed(refining), **dict.fromkeys(vocabulary.names, ("skip", None))}
     result: list[Item] = []
     place = 0
     while place < len(pieces):

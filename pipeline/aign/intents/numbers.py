@@ -132,7 +132,7 @@ def _point(tokens: Sequence[Token], value: float, place: int) -> tuple[float, in
 
 def _part(tokens: Sequence[Token], place: int,
           counted: tuple[float, int] | None) -> tuple[float, int, bool] | None:
-    """Return "half", "two thirds", "a tenth", "one and a half", "half a": value, place behind it, whether a fraction."""
+    """Return "half", "two thirds", "one and a half", "half a": value, place behind it, whether a fraction."""
     count, after = counted if counted is not None else (1.0, place + int(_word(tokens, place) == "a"))
     if counted is not None and _word(tokens, after) == "and" and _word(tokens, after + 1) in ("a", "half"):
         after += 1 + int(_word(tokens, after + 1) == "a")

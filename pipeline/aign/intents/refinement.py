@@ -9,11 +9,12 @@ from typing import Any
 from aign.designs.requests import Request
 from aign.errors import AignError
 from aign.intents.bounds import candidates, converted
-from aign.intents.clauses import Clause, clauses
+from aign.intents.clauses import Clause, cut, with_ranges
 from aign.intents.confirmation import canonical
 from aign.intents.draft import Draft
+from aign.intents.interpretation import read_clause
 from aign.intents.items import Item, items
-from aign.intents.reader import LONGEST_TEXT, finished, ranges
+from aign.intents.reader import LONGEST_TEXT, finished
 from aign.intents.reading import Question, Reading, reading
 from aign.intents.surroundings import surroundings
 from aign.intents.vocabulary import vocabulary
@@ -22,6 +23,8 @@ from aign.scenarios.core.scenario import Scenario
 
 STEP = 0.1
 """Of a bound, where a comparative such as "greener" does not say how much tighter it is to be."""
+BOUNDS = ("limit", "cap", "budget", "ceiling", "floor", "upper limit", "lower limit", "upper bound", "lower bound")
+"""Words for a bound, beside the label whose bound is dropped."""
 CHANGES = ("tighter", "move", "scale", "drop", "reset")
 
 
@@ -36,12 +39,13 @@ def refine(request: Request, text: str, scenario: Scenario[Any]) -> Reading:
     if len(text) > LONGEST_TEXT:
         return reading(text, None, (), [Question(f"At most {LONGEST_TEXT} characters are read.", (), 0, len(text))])
     draft = Draft(text, vocabulary(scenario))
-    pieces = surroundings(items(text, draft.vocabulary, refining=True), draft, scenario)
+    said = items(text, draft.vocabulary, refining=True)
+    pieces = surroundings(said, draft, scenario)
     change = Change(draft, request, scenario)
     before: Clause | None = None
-    for clause in clauses(ranges(pieces)):
+    for clause in cut(with_ranges(pieces)):
         before = change.read(clause, before)
-    told = finished(draft, scenario, anything=False)
+    told = finished(draft, scenario, said, anything=False)
     if told.questions or told.request is None:
         return told
     return _merged(change, told, scenario)
@@ -63,9 +67,7 @@ class Change:
         if not changes and dropping and all(item.kind == "label" for item in clause):
             return self._drop(clause, clause)
         if not changes or (any(item.kind == "optimise" for item in clause) and changes[0].kind == "move"):
-            reader = Clause(self.draft, [item for item in clause if item.kind not in CHANGES], before)
-            reader.read()
-            return reader
+            return read_clause([item for item in clause if item.kind not in CHANGES], self.draft, before)
         kind = changes[0].kind
         if kind == "reset":
             self.base, self.bounds = replace(self.base, where=(), objective=(), count=Request().count, spread=None), []
@@ -85,12 +87,11 @@ class Change:
         if not gone:
             verb = next((item for item in clause if item.kind == "drop"), None)
             if verb is not None and self.draft.text[verb.start:verb.end].lower() == "without":
-                reader = Clause(self.draft, [replace(item, kind="no") if item is verb else item for item in clause], None)
-                reader.read()
-                return reader
+                none = [replace(item, kind="no") if item is verb else item for item in clause]
+                return read_clause(none, self.draft, None)
             self._unbounded(clause, labels)
             return None
-        self._numbers_asked(clause)
+        self._asked_of_rest(clause)
         self.bounds = [bound for bound in self.bounds if bound not in gone]
         self.draft.understand(clause, f"no longer {', '.join(map(str, gone))}")
         return None
@@ -115,14 +116,15 @@ class Change:
                       [f"{draft.words([change])} the {draft.vocabulary.spoken(bound.label)}" for bound in matching])
             return
         bound = matching[0]
-        threshold = self._threshold(bound, change, numbers[0] if numbers else None)
+        threshold = self._threshold(bound, clause, change, numbers[0] if numbers else None)
         if threshold is None:
             return
         moved = bound.at(float(f"{threshold:.12g}"))
         self.bounds[self.bounds.index(bound)] = moved
         draft.understand(clause, f"{moved} in place of {bound}")
 
-    def _threshold(self, bound: Constraint, change: Item, number: Item | None) -> float | None:
+    def _threshold(self, bound: Constraint, clause: Sequence[Item], change: Item,
+                   number: Item | None) -> float | None:
         """Return where the bound goes; None where that had to be asked."""
         old, way = bound.threshold, str(change.value)
         if change.kind == "scale":
@@ -134,8 +136,8 @@ class Change:
             way = "tighten"
             number = number or Item("number", change.start, change.end, STEP, share=True)
         if number is None:
-            self.draft.ask([change], f"{self.draft.words([change]).capitalize()} {bound} by how much?",
-                           [f"{self.draft.words([change])} by 10 %"])
+            self.draft.ask(clause, f"{self.draft.words([change]).capitalize()} {bound} by how much?", ["by 10 %"],
+                           after=True)
             return None
         if number.factors is not None and bound.label not in number.factors:
             self.draft.ask([number], f"{self.draft.words([number])} is in no unit of "
@@ -146,8 +148,11 @@ class Change:
             return converted(number, bound.label)
         relative = number.share or number.fraction
         size = abs(old) * number.value if relative else converted(number, bound.label)
-        rises = way == "raise" or (way == "relax") == bound.upper and way in ("relax", "tighten")
+        rises = way == "raise" or (way in ("relax", "tighten") and (way == "relax") == bound.upper)
         return old + size if rises else old - size
+
+    def _text(self, item: Item) -> str:
+        return self.draft.text[item.start:item.end].lower()
 
     def _unbounded(self, clause: Sequence[Item], labels: Sequence[Item]) -> None:
         there = ", ".join(map(str, self.bounds)) or "no constraint at all"
@@ -156,9 +161,9 @@ class Change:
         self.draft.ask(clause, f"There is no bound{what} that could change; there is {there}. Which is meant?",
                        [f"best {name}" for name in spoken])
 
-    def _numbers_asked(self, clause: Sequence[Item]) -> None:
+    def _asked_of_rest(self, clause: Sequence[Item]) -> None:
         for item in clause:
-            if item.kind not in ("label", "drop"):
+            if item.kind not in ("label", "drop") and not (item.kind == "compare" and self._text(item) in BOUNDS):
                 self.draft.ask([item], f"What does {self.draft.words([item])!r} mean here?")
 
 

@@ -23,11 +23,15 @@ from aign.scenarios.core.constraints import Constraint, written
 KINDS = ("why is user 7 so low?", "what binds?", "what if the {label} goes?", "what would one step more {label} bring?",
          "is this the best there is?", "how different are the designs?", "why can it not be met?")
 LINK = re.compile(r"\bfails?\b|\bbreaks?\b|\bis (?:down|cut|lost)\b", re.IGNORECASE)
-GOES = re.compile(r"\bgoes\b|\bwithout\b|\bdrop|\bwere not\b|\bdid not\b|\bremove|\bno longer\b|\bignore", re.IGNORECASE)
-MORE = re.compile(r"\bmore\b|\bless\b|\bhigher\b|\blower\b|\braise|\brelax|\bstep\b|\bunit\b|\bbuy|\bbring", re.IGNORECASE)
+GOES = re.compile(r"\bgoes\b|\bwithout\b|\bdrop|\bwere not\b|\bdid not\b|\bremove|\bno longer\b|\bignore",
+                  re.IGNORECASE)
+MORE = re.compile(r"\bmore\b|\bless\b|\bhigher\b|\blower\b|\braise|\brelax|\bstep\b|\bunit\b|\bbuy|\bbring",
+                  re.IGNORECASE)
 BEST = re.compile(r"\bbest\b|\boptim|\bcertif|\bproven\b|\bbetter\b|\bgap\b", re.IGNORECASE)
 BINDS = re.compile(r"\bbinds?\b|\bbinding\b|\bholds? .*back\b|\bprices?\b|\blimits\b|\blimiting\b", re.IGNORECASE)
 APART = re.compile(r"\bdifferent\b|\bdiverse\b|\bdiversity\b|\bdiffer\b|\bnovel", re.IGNORECASE)
+ENTITY = re.compile(r"\b(?:user|channel|link|device|provider|type|queue|task|slot|number|no\.)\s*#?(\d+)\b",
+                    re.IGNORECASE)
 IMPOSSIBLE = re.compile(r"\binfeasible\b|\bimpossible\b|\bcannot\b|\bcan't\b|\bnot be met\b|\bnot met\b|\bfeasible\b",
                         re.IGNORECASE)
 
@@ -98,8 +102,8 @@ def _without(answer: Answer, bound: Constraint) -> str:
     value = float(scenario.measure(contexts, after.design)[bound.label][0])
     unit = scenario.label(bound.label).unit
     now = f"{answer.optimum:.4f} ({answer.certificate.kind})" if math.isfinite(answer.optimum) else "none"
-    return (f"Without {bound} the certified utility is {_utility(after)} instead of {now}; that design has {bound.label} "
-            f"{written(value, 5)}{'' if unit == '1' else f' {unit}'}.")
+    return (f"Without {bound} the certified utility is {_utility(after)} instead of {now}; that design has "
+            f"{bound.label} {written(value, 5)}{'' if unit == '1' else f' {unit}'}.")
 
 
 def _utility(certificate: Certificate) -> str:
@@ -118,7 +122,7 @@ def _entity(answer: Answer, text: str) -> int | None:
     """Return the number of the user, channel, link or such that a question names, from 0; None where it names none."""
     parts = answer.scenario.per_entity(answer.request.context[None], answer.candidates.designs[0, :1])
     count = next((values.shape[1] for values in reversed(parts.values())), 0)
-    match = re.search(r"\b(?:user|channel|link|device|provider|type|queue|task|slot|number|no\.)\s*#?(\d+)\b", text, re.IGNORECASE)
+    match = ENTITY.search(text)
     if match is None:
         return None
     number = int(match[1])
@@ -136,14 +140,15 @@ def _entity_reply(answer: Answer, entity: int) -> Reply:
         if values.shape[1] != size:
             continue
         value, order = float(values[0, entity]), int((values[0] > values[0, entity]).sum()) + 1
-        sentences.append(f"Number {entity + 1} has {name.partition(' [')[0]} {value:.4g}, place {order} of {size} from the "
-                         f"top; in the optimum without constraints it has {float(free[name][0, entity]):.4g}.")
+        sentences.append(f"Number {entity + 1} has {name.partition(' [')[0]} {value:.4g}, place {order} of {size} from "
+                         f"the top; in the optimum without constraints it has {float(free[name][0, entity]):.4g}.")
     features = scenario.context_features
     context = answer.request.context.split([feature.size for feature in features])
     for feature, values in zip(features, context, strict=True):
         if feature.size == size:
             order = int((values > values[entity]).sum()) + 1
-            sentences.append(f"Its {feature.name} is {float(values[entity]):.4g}, place {order} of {size} from the top.")
+            sentences.append(f"Its {feature.name} is {float(values[entity]):.4g}, place {order} of {size} from the "
+                             "top.")
     binding = [effect for effect in (answer.explanation.effects if answer.explanation else ()) if effect.binds]
     return Reply((*sentences, *(effect.sentence() for effect in binding)))
 

@@ -1,4 +1,6 @@
-"""What a sentence says besides constraints and objectives: files, preset, seed, number of designs, size of the network."""
+"""What a sentence says besides constraints and objectives: files, preset, seed, number of designs, size of the
+network.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ CUTS = ("cut", "soft cut")
 
 def surroundings(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
     """Read what is said of files, preset, seed, count and size into a draft; return the items that are left."""
-    for step in (_files, _seed, _count, _preset, _size):
+    for step in (_files, _preset, _nameless, _seed, _count, _size):
         items = step(items, draft, scenario)
     return items
 
@@ -50,7 +52,27 @@ def _files(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Ite
 
 def _introduces(item: Item, text: str, features: set[str]) -> bool:
     parts = set(stems(text[item.start:item.end]))
-    return item.kind in ("range", "noun") or bool(parts) and parts <= words.STARTS | words.CONTEXTS | features
+    return item.kind in ("range", "noun") or (bool(parts) and parts <= words.STARTS | words.CONTEXTS | features)
+
+
+def _nameless(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
+    """Ask for the file of "traffic matrix M": words for a context with no file."""
+    kept: list[Item] = []
+    place = 0
+    while place < len(items):
+        after = place
+        while after < len(items) and items[after].kind == "word" and stem(str(items[after].value)) in words.CONTEXTS:
+            after += 1
+        if after == place:
+            kept.append(items[place])
+            place += 1
+            continue
+        run, letter = items[place:after], items[after:after + 1]
+        named = bool(letter) and letter[0].kind == "word" and len(str(letter[0].value)) == 1
+        question = f"Which file holds the {draft.words([*run, *letter] if named else run)}?"
+        draft.ask(letter if named else run, question, after=not named)
+        place = after + int(named)
+    return kept
 
 
 def _seed(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
@@ -69,6 +91,7 @@ def _seed(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
 def _count(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
     """Read "three options" and "the four most different designs"."""
     spreads = [item for item in items if item.kind == "spread"]
+    counted: list[tuple[list[Item], int]] = []
     for noun in [item for item in items if item.kind == "noun"]:
         place = items.index(noun)
         before = place - 1
@@ -76,13 +99,19 @@ def _count(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Ite
             before -= 1
         number = items[before] if before >= 0 and items[before].kind == "number" else None
         if number is not None and number.factors is None and not _bounded(items, before):
-            pieces = [number, *items[before + 1:place], noun]
-            if number.value != int(number.value) or not 1 <= number.value <= MOST_DESIGNS:
+            pieces, between = [number, *items[before + 1:place], noun], items[before + 1:place]
+            if not 1 <= number.value <= MOST_DESIGNS or number.value != int(number.value):
                 draft.ask(pieces, f"How many designs? From 1 to {MOST_DESIGNS}.", ("16 designs",))
+            elif between:
+                draft.set(pieces, "spread", int(number.value))
+                spreads = [item for item in spreads if item not in between]
             else:
-                draft.set([*pieces, *spreads], "spread" if spreads else "count", int(number.value))
+                counted.append((pieces, int(number.value)))
             items = [item for item in items if item is not number and item is not noun]
-    if spreads and "spread" not in draft.fields:
+    for pieces, count in counted:
+        draft.set([*pieces, *spreads], "spread" if spreads else "count", count)
+        spreads = []
+    if spreads:
         draft.ask(spreads, "How many designs that are as different as possible?", ("4 most different designs",))
     return [item for item in items if item.kind not in ("noun", "spread")]
 
@@ -102,9 +131,9 @@ def _preset(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[It
             continue
         begin, after = match
         beside = items[max(begin - 1, 0):begin] + items[after:after + 1]
-        named = [item for item in beside if item.kind == "preset" or set(stems(
-            draft.text[item.start:item.end])) <= words.PRESETS and item.kind in ("word", "label")]
-        if named or len(parts) > 1:
+        named = [item for item in beside if item.kind == "preset" or (item.kind in ("word", "label") and set(
+            stems(draft.text[item.start:item.end])) <= words.PRESETS)]
+        if named or (len(parts) > 1 and not any(part.isdigit() for part in parts)):
             draft.set([*named, *items[begin:after]], "preset", name)
             taken = [*named, *items[begin:after]]
             items = [item for item in items if not any(item is piece for piece in taken)]
@@ -141,7 +170,7 @@ def sizes(scenario: Scenario[Any]) -> dict[str, int]:
 def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
     """Check "for 20 users" and the name of a topology against the network; it cannot be changed by a request."""
     known = sizes(scenario)
-    texts = {value.lower() for value in scenario.parameters.model_dump().values() if isinstance(value, str)}
+    topology = str(getattr(scenario.parameters, "topology", "")).lower()
     kept: list[Item] = []
     place = 0
     while place < len(items):
@@ -154,11 +183,11 @@ def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
             if item.value == known[noun]:
                 draft.understand([item, following], f"{scenario.name} has {known[noun]} {plural}")
             else:
-                draft.ask([item, following], f"This network has {known[noun]} {plural}, not {item.value:g}. Is it meant, "
-                                             "or another network?", (f"{known[noun]} {plural}",))
+                draft.ask([item, following], f"This network has {known[noun]} {plural}, not {item.value:g}. Is it "
+                                             "meant, or another network?", (f"{known[noun]} {plural}",))
             place += 2
             continue
-        if item.kind == "word" and str(item.value).lower() in texts:
+        if item.kind == "word" and str(item.value).lower() == topology:
             draft.understand([item], f"{scenario.name} {item.value}")
         else:
             kept.append(item)

@@ -14,11 +14,14 @@ PATTERN = re.compile(
     rf"""(?P<quoted>"(?:[^"\\]|\\.)*")
     |(?P<file>(?<![\w./~-])[\w./~-]*\w\.(?:{FILE_ENDINGS})\b)
     |(?P<risk>\b[Nn]\s?-\s?\d\b)
-    |(?P<number>(?:(?<![\w.)%])[-\u2212])?(?:\d{{1,3}}(?:[, \u00a0\u202f]\d{{3}})+(?!\d)|\d+)(?:\.\d+)?(?:[eE][-+]?\d+(?!\w))?
+    |(?P<number>(?:(?<![\w.)%])[-\u2212])?(?:\d{{1,3}}(?:(?:[,\u00a0\u202f]\d{{3}})+|(?:[ ]000)+)(?!\d)|\d+)(?:\.\d+)?
+        (?:[eE][-+]?\d+(?!\w))?
         |(?:(?<![\w.)%])[-\u2212])?\.\d+(?:[eE][-+]?\d+(?!\w))?)
     |(?P<word>[^\W\d_]\w*(?:['\u2019](?:s|t|re|d|ve|ll|m)\b)?)
     |(?P<sign><=|>=|\S)""", re.VERBOSE)
-"""A minus belongs to a number where nothing stands before it that could be subtracted from."""
+"""A minus belongs to a number where nothing stands before it that could be subtracted from. Groups of three digits may
+stand apart; by a plain space only noughts, for "300 400" may be two numbers.
+"""
 SUFFIXES = {"k": 1e3, "M": 1e6, "bn": 1e9}
 """Written to a number, such as 30k, they multiply it."""
 

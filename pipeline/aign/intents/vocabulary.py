@@ -8,8 +8,9 @@ A label's `phrases`, of which the first is the one that confirmations use, are w
 - `N-1 secure>=1` is a whole constraint;
 - `rate?` may mean the label, but always has to be asked about.
 
-A one-word phrase is also an adjective: of `cheap` the reader knows cheaper, cheapest, and as cheap as possible. Labels may
-share a phrase: then unit and side decide, or the operator is asked. Of `units`, ("%", 0.01) says that shares are allowed.
+A one-word phrase is also an adjective: of `cheap` the reader knows cheaper, cheapest, and as cheap as possible. Labels
+may share a phrase: then unit and side decide, or the operator is asked. Of `units`, ("%", 0.01) says that shares are
+allowed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from aign.intents.tokens import stems
+from aign.intents.tokens import stem, stems
 from aign.intents.words import FILLERS
 from aign.scenarios.core.constraints import Label
 from aign.scenarios.core.scenario import Scenario
@@ -59,17 +60,19 @@ class Vocabulary:
         labels: of the network.
         whole: names of those that only take whole values.
         phrases: by their words; labels that share words have one entry each.
+        names: ways to say what kind of network it is, such as "IP and optical", which ask for nothing.
         units: spelling, label, how many of the label's unit it is; longest spelling first.
     """
 
     labels: tuple[Label, ...]
     whole: frozenset[str]
     phrases: dict[tuple[str, ...], tuple[Phrase, ...]]
+    names: frozenset[tuple[str, ...]]
     units: tuple[tuple[re.Pattern[str], str, float], ...]
 
     def label(self, name: str) -> Label:
-        """Return the label of that name."""
-        return next(label for label in self.labels if label.name == name)
+        """Return the label of that name; KeyError where there is none."""
+        return {label.name: label for label in self.labels}[name]
 
     def unit_at(self, text: str, place: int) -> tuple[int, dict[str, float]] | None:
         """Return where the unit that stands at a place of a text ends, and by label how many of its unit that is."""
@@ -104,12 +107,12 @@ def content(words: Iterable[str]) -> tuple[str, ...]:
 
 def vocabulary(scenario: Scenario[Any]) -> Vocabulary:
     """Return the words for a network's labels; see `_vocabulary`."""
-    return _vocabulary(tuple(scenario.labels), frozenset(scenario.integer_labels))
+    return _vocabulary(scenario.name, tuple(scenario.labels), frozenset(scenario.integer_labels))
 
 
 @lru_cache(maxsize=64)
-def _vocabulary(labels: tuple[Label, ...], whole: frozenset[str]) -> Vocabulary:
-    """Return the words for labels, of which those in `whole` only take whole values.
+def _vocabulary(name: str, labels: tuple[Label, ...], whole: frozenset[str]) -> Vocabulary:
+    """Return the words for labels of a network of this name, of which those in `whole` only take whole values.
 
     Raises:
         ValueError: a phrase is written otherwise than this module's text says.
@@ -120,7 +123,16 @@ def _vocabulary(labels: tuple[Label, ...], whole: frozenset[str]) -> Vocabulary:
             same = phrases.get(phrase.words, ())
             if phrase not in same:
                 phrases[phrase.words] = (*same, phrase)
-    return Vocabulary(labels, whole, phrases, tuple(_units(labels)))
+    return Vocabulary(labels, whole, phrases, frozenset(_names(name)), tuple(_units(labels)))
+
+
+def _names(name: str) -> Iterable[tuple[str, ...]]:
+    """Return two or more words in a row of a network's name, also joined: "IP optical", "IP over optical"."""
+    words = [stem(word) for word in name.split("-")]
+    for first in range(len(words)):
+        for last in range(first + 2, len(words) + 1):
+            for joint in ((), ("and",), ("over",)):
+                yield tuple(part for word in words[first:last] for part in (*joint, word))[len(joint):]
 
 
 def _phrases(label: Label) -> Iterable[Phrase]:
@@ -130,7 +142,8 @@ def _phrases(label: Label) -> Iterable[Phrase]:
         match = PHRASE.fullmatch(text)
         if match is None:
             raise ValueError(f"label {label.name}: phrase {text!r} cannot be read")
-        words, side, value = content(stems(match["words"])), match["side"], match["value"]
+        words, value = content(stems(match["words"])), match["value"]
+        side: Bound | None = None if match["side"] is None else "<=" if match["side"] == "<=" else ">="
         if words:
             yield Phrase(words, label.name, side, float(value) if value not in (None, "?") else None, value == "?",
                          match["vague"] is not None)

@@ -45,11 +45,12 @@ def train(variant: str, params: Params) -> None:
     messages.say(title, f"{len(stored)} episodes of {stored.scenario.name}, on {target.type}")
     with scratch("train", variant, key) as folder:
         shorter = settings.model_copy(update={"steps": settings.ablation_steps})
-        jobs = [_job(variant, dataset, settings, run, digest, folder, None),
-                _job(f"{variant}-{ablation(agents)}", dataset, shorter, run, digest, folder, agents[:1])]
+        gpus = int(target.type == "cuda")
+        jobs = [_job(variant, dataset, settings, run, digest, folder, None, gpus),
+                _job(f"{variant}-{ablation(agents)}", dataset, shorter, run, digest, folder, agents[:1], gpus)]
         _drop_damaged(title, jobs)
         # One process at a time on a GPU, which one training fills; side by side on the CPU.
-        run_jobs(jobs, 1 if target.type == "cuda" else run.workers, title, run.threads)
+        run_jobs(jobs, 1 if target.type == "cuda" else run.workers, title, run.threads, run.engine)
         histories = {job.name: completion.read(job.result)["history"] for job in jobs}
         # Out of scratch only now: DVC removes a stage's outputs before it runs the stage again.
         with ExitStack() as both:  # both models are renewed, or none
@@ -74,11 +75,11 @@ def _drop_damaged(title: str, jobs: Sequence[Job]) -> None:
 
 
 def _job(name: str, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str, folder: Path,
-         behaviours: Sequence[str] | None) -> Job:
+         behaviours: Sequence[str] | None, gpus: int) -> Job:
     marker = folder / f"{name}.json"
     arguments = {"dataset": dataset, "settings": settings, "run": run, "digest": digest, "behaviours": behaviours,
                  "checkpoint_path": folder / f"{name}.safetensors", "model": folder / name, "marker": marker}
-    return Job(name, settings.steps, learn, arguments, marker)
+    return Job(name, settings.steps, learn, arguments, marker, gpus)
 
 
 def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str,

@@ -18,6 +18,7 @@ from aign.scenarios.ip_optical_planning.scenario import LABELS
 from aign.scenarios.ip_optical_planning.solver.routing_check import whole_lengths
 from aign.scenarios.ip_optical_planning.survivability import Survivability
 from aign.scenarios.ip_optical_planning.topology import load
+from aign.scenarios.ip_optical_planning.tradeoff import Tradeoff
 
 EVERY = torch.tensor(all_plans(5, 3))
 
@@ -76,7 +77,8 @@ def test_metrics_are_added_where_cuts_do_not_decide():
     poor.__dict__["cuts"] = Cuts.made(problem.cuts.crossing[:1], problem.cuts.separated[:, :1])
     oracle = Survivability(poor)
     economics = Economics(poor, 5.0, 0.0)
-    found = [Planner(economics, oracle).best(context, none).bound for context in contexts]
+    everything = replace(none, normal=True, failures=problem.scenarios - 1)
+    found = [Tradeoff(economics, oracle).best(context, everything).bound for context in contexts]
     assert found == pytest.approx(full)
     assert oracle.solved > 0
 

@@ -7,7 +7,7 @@ from planning_reference import SQUARE
 
 from aign.scenarios.core.constraints import parse, satisfied
 from aign.scenarios.ip_optical_planning import IpOpticalPlanning
-from aign.scenarios.ip_optical_planning import scenario as module
+from aign.scenarios.ip_optical_planning import backbone as module
 
 
 @pytest.fixture

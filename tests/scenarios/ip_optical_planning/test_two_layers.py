@@ -1,14 +1,13 @@
-"""Lightpaths over fibres: candidates, and optima against enumeration of lightpaths on small networks."""
-
-import itertools
+"""Lightpaths over fibres: candidates, what plans may be asked for, and optima against a program with all flows."""
 
 import numpy as np
 import pytest
+from flow_program import least_cost
 from small_networks import routed
 
 from aign.errors import ParameterError
 from aign.scenarios.ip_optical_planning import two_layers
-from aign.scenarios.ip_optical_planning.solver.search import Search
+from aign.scenarios.ip_optical_planning.solver.search import Answer, Limits, Search
 from aign.scenarios.ip_optical_planning.topology import Topology, load
 from aign.scenarios.ip_optical_planning.two_layers import Prices
 
@@ -40,24 +39,40 @@ def test_prices_count_ports_and_regenerators():
     assert Prices(port=2, regeneration=5, reach=100).lightpath(350) == 4 + 3 * 5
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_answer_is_the_cheapest_of_all_lightpaths(seed):
+@pytest.mark.parametrize("wanted", [{}, {"routed": False, "share": 0.5}, {"spare": 1}, {"survived": 0.5},
+                                    {"spare": 1, "survived": 0.75, "share": 0.8}])
+def test_the_answer_is_that_of_the_program_with_all_flows(wanted):
     topology, lightpaths = ring(), two_layers.candidates(ring(), paths=1)
-    prices = Prices(fibre=0.002, channels=2)
-    instance = two_layers.instance(topology, demand(seed), 1.0, lightpaths, prices)
+    instance = two_layers.instance(topology, demand(1), 1.0, lightpaths, Prices(fibre=0.002, channels=3), **wanted)
     answer = Search(instance).run()
-    most = 3
-    best = np.inf
-    for plan in itertools.product(range(most + 1), repeat=len(lightpaths)):
-        modules = np.array(plan, float)
-        pairs = np.ceil(lightpaths.over @ modules / 2)
-        cost = float(modules @ instance.price + pairs @ (0.002 * topology.length / 100))
-        if cost < best and all(routed(instance, modules, scenario) for scenario in range(instance.scenarios)):
-            best = cost
-    assert answer.cost == pytest.approx(best)
-    assert answer.bound == pytest.approx(best)
+    assert answer.cost == pytest.approx(least_cost(instance))
+    assert answer.gap == pytest.approx(0, abs=1e-9)
     modules, pairs = np.split(answer.plan, [len(lightpaths)])
-    assert (2 * pairs >= lightpaths.over @ modules).all()
+    assert ((3 - wanted.get("spare", 0)) * pairs >= lightpaths.over @ modules).all()
+    assert len(answer.dropped) <= round((1 - wanted.get("survived", 1)) * topology.links)
+
+
+def test_a_budget_is_met_or_proven_too_small():
+    instance = two_layers.instance(ring(), demand(1), 1.0, two_layers.candidates(ring(), paths=1))
+    least = Search(instance).run().cost
+    assert Search(instance, Limits(budget=least)).run().within(least) is True
+    enough = Search(instance, Limits(budget=2 * least)).run()
+    assert enough.cost <= 2 * least
+    small = Search(instance, Limits(budget=0.9 * least)).run()
+    assert small.within(0.9 * least) is False
+    assert Answer(small.plan, small.cost, 0.0).within(0.9 * least) is None
+
+
+def test_nothing_to_route_costs_nothing():
+    instance = two_layers.instance(ring(), demand(1), 1.0, two_layers.candidates(ring(), 1), routed=False, survived=0.0)
+    answer = Search(instance).run()
+    assert (answer.cost, answer.gap, answer.plan.sum()) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("wrong", [{"share": 1.5}, {"survived": -0.1}, {"spare": 8}])
+def test_shares_lie_between_0_and_1_and_a_channel_is_left(wrong):
+    with pytest.raises(ParameterError, match="shares from 0 to 1, and 0 to 7 spare channels"):
+        two_layers.instance(ring(), demand(1), 1.0, two_layers.candidates(ring()), **wrong)
 
 
 def test_bypass_is_cheaper_than_direct_lightpaths_and_survives_every_fibre_cut():

@@ -50,6 +50,7 @@ class Paths:
         contexts, index = scenario.canonical_order(self.contexts)
 
         def ordered(values: Tensor) -> Tensor:
+            """Return values (b, ..., S) in canonical order, where they are those of the parts."""
             return values.gather(2, index[:, None].expand_as(values)) if values.shape[2] == index.shape[1] else values
 
         return replace(self, contexts=contexts, states=ordered(self.states),

@@ -75,6 +75,7 @@ def read_columns(path: Path, header_line: int, width: int, columns: Sequence[int
     odd: list[tuple[int, str]] = []
 
     def skip(row: Any) -> str:
+        """Note a row of another width, and leave it out."""
         odd.append((row.number, f"cells: {row.actual_columns}, the header has {row.expected_columns}"))
         return "skip"
 

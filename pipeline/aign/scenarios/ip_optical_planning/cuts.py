@@ -13,9 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.topology import Topology
+
+Integers = NDArray[np.int64]
 
 ALL_UP_TO = 17
 """Nodes up to which every cut is used: half of 2^n groups are looked at."""
@@ -40,13 +43,19 @@ class Cuts:
     covered: Tensor
 
     @classmethod
-    def of(cls, topology: Topology) -> Cuts:
-        """Return the cuts of a network: all of them up to `ALL_UP_TO` nodes, else up to `MOST` around small groups."""
+    def of(cls, topology: Topology, ends: Integers | None = None, most: int = MOST) -> Cuts:
+        """Return the cuts of a network: all of them up to `ALL_UP_TO` nodes, else up to `MOST` around small groups.
+
+        Args:
+            topology: whose links decide which cuts there are.
+            ends: (L, 2) nodes that other links over the same nodes join, such as lightpaths: those cross the cuts then.
+            most: cuts kept.
+        """
         groups = list(_all_groups(topology) if topology.size <= ALL_UP_TO else _small_groups(topology))
         side = np.array([[group >> node & 1 for node in range(topology.size)] for group in groups])
-        crossing = side[:, topology.ends[:, 0]] != side[:, topology.ends[:, 1]]
-        order = np.argsort(crossing.sum(1), kind="stable")[:MOST]
-        crossing, side = crossing[order], side[order]
+        order = np.argsort(_across(side, topology.ends).sum(1), kind="stable")[:most]
+        side = side[order]
+        crossing = _across(side, topology.ends if ends is None else ends)
         separated = side[:, topology.pairs[:, 0]] != side[:, topology.pairs[:, 1]]
         return cls.made(torch.tensor(crossing, dtype=torch.float64), torch.tensor(separated.T, dtype=torch.float64))
 
@@ -67,6 +76,12 @@ class Cuts:
         Exact, whatever the order of summation: float32 values within a factor of 2^28 have sums that float64 holds.
         """
         return contexts.double() @ self.separated
+
+
+def _across(side: Integers, ends: Integers) -> NDArray[np.bool_]:
+    """Return which links (K, L) join different sides (K, n)."""
+    across: NDArray[np.bool_] = side[:, ends[:, 0]] != side[:, ends[:, 1]]
+    return across
 
 
 def _neighbours(topology: Topology) -> list[int]:

@@ -12,12 +12,15 @@ Axes: B networks, P pairs, L links, S scenarios.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from aign.scenarios.ip_optical_planning.layered_problem import LayeredProblem
 from aign.scenarios.ip_optical_planning.problem import Problem
+from aign.scenarios.ip_optical_planning.solver.instance import Fibres, Instance
 from aign.scenarios.ip_optical_planning.survivability import Survivability
 
 WORTH = 2.0
@@ -41,6 +44,14 @@ class Economics:
         """(L,) cost of a module [km x units]."""
         return torch.tensor(self.problem.topology.length) * (self.unit / 100)
 
+    def instance(self, context: Tensor, cap: int) -> Instance:
+        """Return one context's demands (P,) as the solver plans them, with up to `cap` channels on a fibre route."""
+        problem, prices = self.problem.instance, self.link_prices.numpy()
+        most, links = np.full(len(prices), float(min(self.problem.most, max(0, cap)))), len(prices)
+        fibres = Fibres(problem.ends, np.eye(links, dtype=bool), self.problem.most, np.full(links, self.fibre),
+                        np.ones(links), problem.failures) if self.fibre else None
+        return replace(problem, demand=self.problem.traffic(context), price=prices, most=most, fibres=fibres)
+
     def cost(self, designs: Tensor) -> Tensor:
         """Return the cost (B,) of modules (B, L); exact up to the last product."""
         modules = designs.double()
@@ -62,3 +73,39 @@ class Economics:
         failed, sound = torch.ones_like(loss), loss == 0
         failed[sound] = (~survivability.survive(contexts[sound], designs[sound])).double()
         return WORTH - self.cost(designs) / self.reference(contexts) - FAILURE * failed - loss
+
+
+@dataclass(frozen=True, eq=False)
+class LayeredEconomics(Economics):
+    """Prices of a problem in two layers: lightpaths, by ports and regenerators, and lit fibre pairs, by length."""
+
+    problem: LayeredProblem
+
+    @property
+    def regenerators(self) -> Tensor:
+        """(L,) of each lightpath."""
+        return (torch.tensor(self.problem.lightpaths.length) / self.problem.prices.reach).ceil() - 1
+
+    @property
+    def link_prices(self) -> Tensor:
+        """(L,) cost of a lightpath, with its share of the fibre pairs below it."""
+        prices = self.problem.prices
+        shared = self.problem.over @ torch.tensor(self.problem.topology.length) * (prices.fibre / 100 / prices.channels)
+        return 2 * prices.port + prices.regeneration * self.regenerators + shared
+
+    def instance(self, context: Tensor, cap: int) -> Instance:
+        """Return one context's demands (P,) as the solver plans them, with up to `cap` channels on a fibre route."""
+        problem = self.problem.instance
+        assert problem.fibres is not None  # two layers have them
+        pairs = np.full(self.problem.topology.links, float(max(0, cap) // self.problem.channels))
+        return replace(problem, demand=self.problem.traffic(context), fibres=replace(problem.fibres, most=pairs))
+
+    def cost(self, designs: Tensor) -> Tensor:
+        """Return the cost (B,) of lightpaths (B, L); exact up to the last products."""
+        lightpaths, prices = designs.double(), self.problem.prices
+        return (2 * prices.port * lightpaths.sum(1) + prices.regeneration * (lightpaths @ self.regenerators)
+                + self.fibre_km(designs) * prices.fibre)
+
+    def fibre_km(self, designs: Tensor) -> Tensor:
+        """Return the length (B,) of lit fibre pairs [km]."""
+        return self.problem.pairs(designs) @ torch.tensor(self.problem.topology.length) / 100

@@ -19,7 +19,7 @@ class Limits:
 
     Attributes:
         cheapest, dearest: cost.
-        cap: modules of a link.
+        cap: channels on a fibre route.
         fewest, most: lit links.
         normal: whether all demands must be carried when all links work.
         failures: link failures that must be survived.
@@ -37,8 +37,8 @@ class Limits:
 
     @classmethod
     def of(cls, constraints: Sequence[Constraint], problem: Problem, spectrum: int) -> Limits:
-        """Read constraints on plans for a problem whose fibres have `spectrum` channels."""
-        links, low, high, caps = problem.topology.links, [0.0], [math.inf], [problem.most]
+        """Read constraints on plans for a problem; `spectrum` is what a fibre route has: channels, or fibre pairs."""
+        links, low, high, caps = problem.links, [0.0], [math.inf], [problem.widest]
         fewest, most, normal, failures, rest = 0, links, False, 0, []
         count = max(1, problem.scenarios - 1)
         for closed in (constraint.closed for constraint in constraints):
@@ -46,15 +46,15 @@ class Limits:
             match closed.label, closed.upper:
                 case "cost", True:
                     high.append(edge)
-                case "cost", False:
+                case "cost", False if problem.traded:
                     low.append(edge)
                 case "max_modules", True:
                     caps.append(math.floor(edge))
                 case "optical", False:
-                    caps.append(math.floor(spectrum - edge))
-                case "links_used", True:
+                    caps.append(problem.channels * math.floor(spectrum - edge))
+                case "links_used", True if problem.traded:
                     most = min(most, math.floor(edge))
-                case "links_used", False:
+                case "links_used", False if problem.traded:
                     fewest = max(fewest, math.ceil(edge))
                 case "ip", False:
                     normal |= edge > 0
@@ -66,3 +66,7 @@ class Limits:
         if problem.scenarios == 1 and failures <= 1:
             failures = 0  # nothing can fail: reliability is 1
         return cls(max(low), min(high), min(caps), fewest, most, normal, failures, tuple(rest))
+
+    def lit(self, links: int) -> bool:
+        """Return whether they bound how many of the links are lit."""
+        return self.most < links or self.fewest > 0

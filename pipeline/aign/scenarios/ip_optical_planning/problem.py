@@ -3,7 +3,8 @@
 Every sum here is over float32 demands or whole modules with whole coefficients and is therefore exact in float64: the
 numbers of a network do not depend on its batch, nor on the order of summation.
 
-Axes: B networks, P pairs, L links, K cuts, S scenarios (0: all links work; 1..L: a link has failed), W cuts of a link.
+Axes: B networks, P pairs, L links, K cuts, F failures, S scenarios (0: all links work; 1..F: one has failed), W cuts of
+a link.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.cuts import Cuts
-from aign.scenarios.ip_optical_planning.routing import TOLERANCE, Floats
+from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Failures, Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.topology import Topology
 
+TRADED_UP_TO = 30
+"""Nodes up to which the best plan that does not survive everything is searched for too."""
 ROWS = 1_024
 """Networks worked on at once: bounds memory."""
 
@@ -34,6 +37,7 @@ class Problem:
         failures: whether every single link may fail.
         protected: share of each demand that must survive a failure.
         most: modules a link can have.
+        exempt: links whose failure need not be survived.
     """
 
     topology: Topology
@@ -41,6 +45,54 @@ class Problem:
     failures: bool
     protected: float
     most: int
+    exempt: tuple[int, ...] = ()
+
+    @property
+    def links(self) -> int:
+        """Number of links L whose modules a plan chooses."""
+        return self.topology.links
+
+    @property
+    def channels(self) -> int:
+        """Modules that take one unit of a fibre's spectrum."""
+        return 1
+
+    @property
+    def widest(self) -> int:
+        """Channels on a fibre route that no plan needs."""
+        return self.most
+
+    @property
+    def traded(self) -> bool:
+        """Whether plans that do not survive have a certificate of their own: where every cut is known, or nearly."""
+        return self.topology.size <= TRADED_UP_TO
+
+    @cached_property
+    def failing(self) -> list[int]:
+        """The links that may fail, by scenario: F numbers."""
+        return [link for link in range(self.topology.links) if self.failures and link not in self.exempt]
+
+    @cached_property
+    def alive(self) -> Flags:
+        """(S, L) links that work in each scenario."""
+        alive = np.ones((self.scenarios, self.topology.links), bool)
+        alive[np.arange(1, self.scenarios), self.failing] = False
+        return alive
+
+    @cached_property
+    def instance(self) -> Instance:
+        """The published demands as the solver plans them, without prices."""
+        topology, links = self.topology, self.topology.links
+        failures = Failures.of_groups([(link,) for link in self.failing], links, self.protected)
+        return Instance(topology.size, topology.ends, self.traffic(torch.tensor(topology.demand)), self.module,
+                        np.ones(links), np.zeros(links), np.full(links, float(self.most)), failures)
+
+    def traffic(self, context: Tensor) -> Floats:
+        """Return demands (P,) as a symmetric matrix (n, n)."""
+        matrix = np.zeros((self.topology.size, self.topology.size))
+        matrix[self.topology.pairs[:, 0], self.topology.pairs[:, 1]] = context.double().numpy()
+        both: Floats = matrix + matrix.T
+        return both
 
     @cached_property
     def cuts(self) -> Cuts:
@@ -50,7 +102,7 @@ class Problem:
     @property
     def scenarios(self) -> int:
         """Number of scenarios S."""
-        return 1 + self.topology.links * self.failures
+        return 1 + len(self.failing)
 
     @cached_property
     def shares(self) -> Tensor:
@@ -65,7 +117,7 @@ class Problem:
     @cached_property
     def paths(self) -> Tensor:
         """(S, P, L) float64, 1 where the shortest path of a pair uses a link."""
-        failed = [None, *range(self.scenarios - 1)]
+        failed = [None, *self.failing]
         return torch.tensor(np.stack([self.topology.shortest_paths(link) for link in failed]))
 
     def total(self, contexts: Tensor) -> Tensor:
@@ -80,6 +132,10 @@ class Problem:
         """Return the modules (B, L) that shortest-path routing needs in its worst scenario, without a limit."""
         return ((self.loads(contexts).amax(1) - self._slack(contexts)[:, None]) / self.module).ceil().clamp_min(0.0)
 
+    def routed_by_rule(self, contexts: Tensor, modules: Tensor) -> Tensor:
+        """Return which scenarios (B, S) shortest paths carry over modules (B, L): a proof where they do."""
+        return (self.loads(contexts) <= self.module * modules[:, None]).all(2)
+
     def _slack(self, contexts: Tensor) -> Tensor:
         """Return the shortage (B,) that counts as none."""
         return TOLERANCE * self.total(contexts)
@@ -92,17 +148,17 @@ class Problem:
 
     @cached_property
     def broken_cuts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-        """Each cut with each of its links failed: the cut, the link, and the links left, (M,), (M,) and (M, L)."""
+        """Each cut with each of its failing links failed: cut (M,), scenario (M,), and the links left (M, L)."""
         crossing = self.cuts.crossing.numpy()
-        cut, link = np.nonzero(crossing)
+        cut, place = np.nonzero(crossing[:, self.failing])
         left = crossing[cut]
-        left[np.arange(len(cut)), link] = 0.0
-        return cut, link, left
+        left[np.arange(len(cut)), np.array(self.failing, np.int64)[place]] = 0.0
+        return cut, place + 1, left
 
     def rows(self, context: Tensor) -> list[tuple[Floats, Floats]]:
         """Return the cut inequalities of a context (P,) that ask for anything: lower bounds (R,), matrices (R, L)."""
         needed, (cut, _, left) = self.needed(context[None])[0].numpy(), self.broken_cuts
-        parts = [(needed[0], self.cuts.crossing.numpy())] + [(needed[1][cut], left)] * self.failures
+        parts = [(needed[0], self.cuts.crossing.numpy())] + [(needed[1][cut], left)] * bool(self.failing)
         return [(low[low > 0], matrix[low > 0]) for low, matrix in parts]
 
     def shortages(self, contexts: Tensor, designs: Tensor) -> Tensor:
@@ -116,14 +172,44 @@ class Problem:
     def _shortages(self, contexts: Tensor, designs: Tensor) -> Tensor:
         needed, modules = self.needed(contexts), designs @ self.crossing
         worst = (1.0 - modules / needed[:, 0].clamp_min(1.0)).where(modules < needed[:, 0], 0.0).amax(1, keepdim=True)
-        if not self.failures:
+        if not self.failing:
             return worst
         asked = needed[:, 1]
         beside = (1.0 - modules / asked.clamp_min(1.0)).where(modules < asked, 0.0).amax(1, keepdim=True)
         asked = asked[:, self.cuts.of_link]
         left = modules[:, self.cuts.of_link] - designs[:, :, None]
         through = (1.0 - left / asked.clamp_min(1.0)).where(left < asked, 0.0).amax(2) * self.cuts.covered
-        return torch.cat([worst, torch.maximum(beside, through)], dim=1)
+        return torch.cat([worst, torch.maximum(beside, through)[:, self.failing]], dim=1)
+
+    def served(self, contexts: Tensor, designs: Tensor, wanted: Tensor) -> Tensor:
+        """Return in how many wanted scenarios, cut by cut, a module more on a link (B, L) would serve a short cut."""
+        needed, modules = self.needed(contexts), designs @ self.crossing
+        short = (modules < needed[:, 0]).double() * wanted[:, :1]
+        if not self.failing:
+            return short @ self.cuts.crossing
+        of_link = self.cuts.of_link
+        failing = torch.zeros(len(designs), self.links, dtype=torch.float64)
+        failing[:, self.failing] = wanted[:, 1:].double()
+        beside = (modules < needed[:, 1]).double()
+        left = modules[:, of_link] - designs[:, :, None]
+        through = (left < needed[:, 1][:, of_link]) & self._first
+        lost = through.double() * failing[:, :, None]
+        gained = torch.zeros_like(beside).scatter_add(1, of_link.flatten().expand(len(designs), -1), lost.flatten(1))
+        gained += beside * (failing.sum(1, keepdim=True) - failing @ self.crossing)
+        return (short + gained) @ self.cuts.crossing - lost.sum(2)
+
+    @cached_property
+    def _first(self) -> Tensor:
+        """(L, W) bool, which entries of `of_link` are no repetition."""
+        return torch.cat([self.cuts.covered[:, None] > 0, self.cuts.of_link.diff(dim=1) > 0], dim=1)
+
+    def room(self, designs: Tensor, cap: int) -> Tensor:
+        """Return where one more module fits (B, L), with up to `cap` channels on a fibre route."""
+        return designs < cap
+
+    def capped(self, designs: Tensor, cap: int) -> Tensor:
+        """Return plans (B, L) with at most `cap` channels on a fibre route."""
+        return designs.clamp(max=cap)
 
     def sound(self, contexts: Tensor, designs: Tensor, wanted: Tensor) -> Tensor:
         """Return whether no cut lacks modules in any wanted scenario (B, S), (B,) bool."""

@@ -2,7 +2,7 @@
 
 Both work on cuts, for whole batches; what routing then still finds short is mended plan by plan by its metrics.
 
-Axes: B networks, L links, K cuts, S scenarios, W cuts of a link.
+Axes: B networks, L links, K cuts, S scenarios.
 """
 
 from __future__ import annotations
@@ -20,41 +20,29 @@ class Repair:
     def __init__(self, economics: Economics, survivability: Survivability) -> None:
         self.problem, self.economics, self.survivability = economics.problem, economics, survivability
         self._prices = economics.link_prices
-        of_link = self.problem.cuts.of_link
-        self._first = torch.cat([self.problem.cuts.covered[:, None] > 0, of_link.diff(dim=1) > 0], dim=1)
 
     def mended(self, contexts: Tensor, designs: Tensor, wanted: Tensor, cap: int) -> Tensor:
         """Return plans (B, L) with modules added and taken away so that they just carry the wanted scenarios (B, S).
 
-        No link gets more than `cap` modules; where that is not enough, the plan is as near as it gets.
+        No fibre route gets more than `cap` channels; where that is not enough, the plan is as near as it gets.
         """
         designs = self.trimmed(contexts, self.raised(contexts, designs.double(), wanted, cap), wanted)
         return self.routed(contexts, designs, wanted, cap)
+
+    def survivable(self, contexts: Tensor, designs: Tensor) -> Tensor:
+        """Return plans (B, L) mended so that they just survive everything."""
+        everything = torch.ones(len(contexts), self.problem.scenarios, dtype=torch.bool)
+        return self.mended(contexts, designs, everything, self.problem.widest)
 
     def raised(self, contexts: Tensor, designs: Tensor, wanted: Tensor, cap: int) -> Tensor:
         """Return plans with modules added, one at a time where it serves most short cuts for its price."""
         designs, rows = designs.clone(), torch.arange(len(designs))
         while len(rows):
-            score = self._served(contexts[rows], designs[rows], wanted[rows]) / self._prices
-            best, link = torch.where(designs[rows] < cap, score, 0.0).max(1)
+            score = self.problem.served(contexts[rows], designs[rows], wanted[rows]) / self._prices
+            best, link = torch.where(self.problem.room(designs[rows], cap), score, 0.0).max(1)
             rows, link = rows[best > 0], link[best > 0]
             designs[rows, link] += 1
         return designs
-
-    def _served(self, contexts: Tensor, designs: Tensor, wanted: Tensor) -> Tensor:
-        """Return in how many wanted scenarios, cut by cut, a module more on a link (B, L) would serve a short cut."""
-        needed, modules = self.problem.needed(contexts), designs @ self.problem.crossing
-        short = (modules < needed[:, 0]).double() * wanted[:, :1]
-        if not self.problem.failures:
-            return short @ self.problem.cuts.crossing
-        of_link, failing = self.problem.cuts.of_link, wanted[:, 1:].double()
-        beside = (modules < needed[:, 1]).double()
-        left = modules[:, of_link] - designs[:, :, None]
-        through = (left < needed[:, 1][:, of_link]) & self._first
-        lost = through.double() * failing[:, :, None]
-        gained = torch.zeros_like(beside).scatter_add(1, of_link.flatten().expand(len(designs), -1), lost.flatten(1))
-        gained += beside * (failing.sum(1, keepdim=True) - failing @ self.problem.crossing)
-        return (short + gained) @ self.problem.cuts.crossing - lost.sum(2)
 
     def trimmed(self, contexts: Tensor, designs: Tensor, wanted: Tensor) -> Tensor:
         """Return plans without the modules no cut of a wanted scenario needs, taken from the dearest links first.
@@ -84,7 +72,8 @@ class Repair:
                 if not len(short):
                     break
                 routing = self.survivability.route(contexts[row].double().numpy(), designs[row].numpy(), int(short[0]))
-                score = torch.where(designs[row] < cap, torch.tensor(routing.prices) / self._prices, 0.0)
+                room = self.problem.room(designs[row:row + 1], cap)[0]
+                score = torch.where(room, torch.tensor(routing.prices) / self._prices, 0.0)
                 if float(score.max()) <= 0:
                     break
                 designs[row, score.argmax()] += 1

@@ -32,7 +32,7 @@ class Requirements:
 
     def __call__(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return the plans: each step takes on what the one before could not do."""
-        plans = designs.double().clamp(max=max(0, self.limits.cap))
+        plans = self.problem.capped(designs.double(), max(0, self.limits.cap))
         plans = self._where_unmet(contexts, plans, self._surviving)
         plans = self._where_unmet(contexts, plans, self._affordable)
         return self._where_unmet(contexts, plans, self._certain)

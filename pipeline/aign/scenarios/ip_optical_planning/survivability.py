@@ -3,7 +3,7 @@
 Four tests, the cheapest first; each is a proof, so the answer never depends on which of them gave it, nor on what was
 asked before:
 1. cuts: a cut that lacks modules proves that a scenario cannot be carried (closed form, whole batch at once);
-2. shortest paths: loads within capacity prove that it can;
+2. shortest paths: loads within capacity prove that it can (closed form too);
 3. monotonicity: more modules than a design known to carry it carry it as well, fewer than one known to fail fail too
    (stateful checks as in Zhu et al., SIGCOMM 2021, but kept for each context);
 4. a linear program, whose loads, rounded up, become the next known design: often far below the one asked about.
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.problem import Problem
-from aign.scenarios.ip_optical_planning.routing import TOLERANCE, Floats, Router, Routing
+from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Floats
+from aign.scenarios.ip_optical_planning.solver.routing import Router, Routing
 
 CONTEXTS = 4_096
 """Contexts remembered, the latest asked about."""
@@ -49,9 +52,25 @@ class Survivability:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self._memory: OrderedDict[bytes, tuple[_Known, _Known]] = OrderedDict()
-        self._routers: dict[int, Router] = {}
-        self.solved = 0
+        self._normal: tuple[bytes, Routing, Any] | None = None
+
+    @property
+    def solved(self) -> int:
         """Linear programs solved so far."""
+        return self._flows.solved
+
+    @cached_property
+    def _flows(self) -> Router:
+        instance = self.problem.instance
+        return Router(instance.nodes, instance.ends, instance.demand)
+
+    @cached_property
+    def _typical(self) -> Any:
+        """Basis of the shortest-path plan's routing of the published demands: where all else starts."""
+        published = torch.tensor(self.problem.topology.demand, dtype=torch.float32)
+        plan = self.problem.shortest_path_plan(published[None])[0].numpy()
+        self._flows.route(self.problem.traffic(published), 0.75 * self.problem.module * plan)
+        return self._flows.basis
 
     def carried(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return which scenarios designs (B, L) of whole modules carry, (B, S) bool."""
@@ -62,26 +81,28 @@ class Survivability:
         return self._decide(contexts, designs, everything=False).all(1)
 
     def route(self, context: Floats, design: Floats, scenario: int) -> Routing:
-        """Return the routing with the least overflow of one context (P,) and design (L,) in one scenario."""
-        self.solved += 1
-        share = float(self.problem.shares[scenario])
-        return self._router(scenario).route(share * context, self.problem.module * design)
+        """Return the routing with the least overflow of one context (P,) and design (L,) in one scenario.
 
-    def _router(self, scenario: int) -> Router:
-        """Return the router of a scenario, made at first use."""
-        if scenario not in self._routers:
-            topology = self.problem.topology
-            published = torch.tensor(topology.demand, dtype=torch.float32)[None]
-            typical = 0.75 * self.problem.module * self.problem.shortest_path_plan(published)[0].numpy()
-            self._routers[scenario] = Router(topology, scenario - 1 if scenario else None, typical)
-        return self._routers[scenario]
+        The case without failures is routed first, from a basis that is always the same; each failure starts from where
+        that ended. So an answer depends on nothing that was asked before.
+        """
+        traffic, capacity = self.problem.traffic(torch.from_numpy(context)), self.problem.module * design
+        key = context.tobytes() + design.tobytes()
+        if self._normal is None or self._normal[0] != key:
+            self._flows.forget(self._typical)
+            self._normal = key, self._flows.route(traffic, capacity), self._flows.basis
+        _, normal, basis = self._normal
+        if not scenario:
+            return normal
+        self._flows.forget(basis)
+        share = float(self.problem.shares[scenario])
+        return self._flows.route(share * traffic, capacity, self.problem.alive[scenario])
 
     def _decide(self, contexts: Tensor, designs: Tensor, everything: bool) -> Tensor:
         """Return the verdicts (B, S); without `everything`, only whether all of a row hold is right."""
         modules = designs.double()
         possible = self.problem.shortages(contexts, modules) == 0
-        room = self.problem.module * modules[:, None]
-        verdict = (self.problem.loads(contexts) <= room).all(2) & possible
+        verdict = self.problem.routed_by_rule(contexts, modules) & possible
         open_ = possible & ~verdict
         if not everything:
             open_ &= possible.all(1, keepdim=True)
@@ -120,8 +141,7 @@ class Survivability:
         """Return what is remembered of a context."""
         key = context.float().numpy().tobytes()
         if key not in self._memory:
-            self._memory[key] = _Known(np.empty((0, len(self.problem.topology.ends)))), _Known(
-                np.empty((0, len(self.problem.topology.ends))))
+            self._memory[key] = _Known(np.empty((0, self.problem.links))), _Known(np.empty((0, self.problem.links)))
             if len(self._memory) > CONTEXTS:
                 self._memory.popitem(last=False)
         self._memory.move_to_end(key)

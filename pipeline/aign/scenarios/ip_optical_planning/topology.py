@@ -5,7 +5,6 @@ Axes: n nodes, L links, P pairs of nodes with a demand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from aign.errors import ParameterError, unknown_name
 
-LARGEST = 40
+LARGEST = 65
 """Nodes of the largest network taken: exact checks of larger ones take too long to explore with."""
 
 
@@ -70,20 +69,30 @@ class Topology:
 
     def shortest_paths(self, failed: int | None = None) -> NDArray[np.float64]:
         """Return which links (P, L) the shortest path of each pair uses without the failed link, 0 or 1."""
-        distance = self.distances(self.length, failed)
+        link, before = self._last_hops(failed)
         used = np.zeros((len(self.pairs), self.links))
-        for row, (source, target) in enumerate(self.pairs):
-            while target != source:
-                link, target = next(self._last_hops(distance[source], target, failed))
-                used[row, link] = 1.0
-        return used
+        source, node = self.pairs.T
+        while True:
+            row = np.flatnonzero((node != source) & (link[source, node] >= 0))
+            if not len(row):
+                return used
+            used[row, link[source[row], node[row]]] = 1.0
+            node = node.copy()
+            node[row] = before[source[row], node[row]]
 
-    def _last_hops(self, distance: NDArray[np.float64], node: int, failed: int | None) -> Iterator[tuple[int, int]]:
-        """Yield the links (and their other ends) by which shortest paths from a source reach a node."""
-        for link, (a, b) in enumerate(self.ends):
-            other = {int(a): int(b), int(b): int(a)}.get(int(node))
-            if link != failed and other is not None and distance[other] + self.length[link] == distance[node]:
-                yield link, other
+    def _last_hops(self, failed: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the first link by which a shortest path from a source reaches a node, and the node before it, (n, n);
+        -1 where none does.
+        """
+        distance = self.distances(self.length, failed)
+        last, before = np.full((2, self.size, self.size), -1)
+        for link in reversed(range(self.links)):
+            for here, there in (self.ends[link], self.ends[link][::-1]):
+                if link != failed:
+                    reached = np.isfinite(distance[:, here]) & (
+                        distance[:, here] + self.length[link] == distance[:, there])
+                    last[reached, there], before[reached, there] = link, here
+        return last, before
 
     def bridges(self) -> list[int]:
         """Return the links without which the network falls apart."""

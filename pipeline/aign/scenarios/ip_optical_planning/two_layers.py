@@ -4,6 +4,21 @@ Choose whole lightpaths z of a set of candidates and whole fibre pairs y: a fibr
 lighting it has a price by its length, a lightpath one for its two router ports and one for each regeneration. Demands
 are routed over the lightpaths and survive every single fibre cut (a shared-risk link group of the IP layer).
 
+What a plan may be asked for, in any combination, all by `instance`:
+
+    y1, IP            routed=True     all demands are routed while every fibre works
+    y2, optical       pairs=, spare=  fibre pairs there are on a route; channels of each that stay free
+    y3, reliability   survived=, share=  share of the fibre cuts to survive, the plan chooses which; share of each
+                                      demand that must be carried then
+    budget            Search(instance, Limits(budget=b)).run().within(b): True a plan costs no more, False proven that
+                      none does, None open within the limits
+
+    lightpaths = candidates(topology, paths=2)
+    problem = instance(topology, demand, module, lightpaths, spare=2, survived=0.9)
+    answer = Search(problem, Limits(gap=0.03)).run()
+    modules, pairs = np.split(answer.plan, [len(lightpaths)])   # lightpaths (L,), fibre pairs (F,)
+    answer.dropped   # numbers, among problem.failures, of the cuts that this plan need not survive
+
 The papers publish no prices; those here are invented, stated, and parameters.
 
 Axes: n nodes, F fibre routes, L candidate lightpaths.
@@ -18,11 +33,9 @@ import networkx
 import numpy as np
 
 from aign.errors import ParameterError
+from aign.scenarios.ip_optical_planning.single_layer import MOST, droppable
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Fibres, Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.topology import Topology
-
-MOST = 10_000.0
-"""Lightpaths a candidate can have; no optimum comes near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +121,8 @@ def candidates(topology: Topology, paths: int = 2, hops: int | None = None) -> C
 
 
 def instance(topology: Topology, demand: Floats, module: float, lightpaths: Candidates, prices: Prices | None = None,
-             share: float = 1.0, pairs: float = 64.0) -> Instance:
+             share: float = 1.0, pairs: float = 64.0, survived: float = 1.0, spare: int = 0,
+             routed: bool = True) -> Instance:
     """Return the planning problem of both layers.
 
     Args:
@@ -119,16 +133,27 @@ def instance(topology: Topology, demand: Floats, module: float, lightpaths: Cand
         prices: of both layers.
         share: of each demand that must survive a fibre cut. Cuts that leave no path are exempt.
         pairs: fibre pairs there are on each route.
+        survived: share of the cuts, exempt ones not counted, that must be survived; the plan chooses which.
+        spare: channels of each lit fibre pair that stay free.
+        routed: whether all demands must be carried while every fibre works.
+
+    Raises:
+        ParameterError: a share outside 0 to 1, or no channel left.
     """
     prices = prices or Prices()
+    if not (0 <= share <= 1 and 0 <= survived <= 1 and 0 <= spare < prices.channels):
+        raise ParameterError(f"{topology.name}: given share {share:g}, survived {survived:g}, spare {spare}; allowed: "
+                             f"shares from 0 to 1, and 0 to {prices.channels - 1} spare channels.")
     count, routes = len(lightpaths), topology.links
     cuts = Failures.of_groups([(route,) for route in range(routes)], routes, share)
     failures = Failures(lightpaths.over, np.full(routes, share), np.full(routes, -1),
                         tuple(f"fibre {topology.link_name(route)}" for route in range(routes)))
-    fibres = Fibres(topology.ends, lightpaths.over, prices.channels, prices.fibre * topology.length / 100,
+    fibres = Fibres(topology.ends, lightpaths.over, prices.channels - spare, prices.fibre * topology.length / 100,
                     np.full(routes, pairs), cuts)
     built = Instance(topology.size, lightpaths.ends, demand, module,
                      np.array([prices.lightpath(length) for length in lightpaths.length]), np.zeros(count),
-                     np.full(count, MOST), failures, fibres)
-    exempt = [number - 1 for number in built.disconnecting()]
-    return replace(built, failures=failures.without(exempt), fibres=replace(fibres, failures=cuts.without(exempt)))
+                     np.full(count, MOST), failures, fibres, normal=float(routed))
+    exempt = [number - 1 for number in built.disconnecting() if number]
+    kept = failures.without(exempt)
+    return replace(built, failures=kept, fibres=replace(fibres, failures=cuts.without(exempt)),
+                   may_drop=droppable(len(kept), survived))

@@ -17,9 +17,9 @@ from aign.scenarios.power_allocation.physics import Utility
 
 LABELS = (
     Label("total_power", "level", "lower", "Sum of all users' power levels.",
-          ("total power", "sum of powers", "sum of all power levels", "total power level", "overall power consumption",
-           "total power consumption", "power consumption", "overall power", "in total", "total", "altogether", "overall",
-           "all together", "power", "power level", "level", "send", "spend", "green")),
+          ("total power", "sum of powers", "sum of all power levels", "total power level", "overall power",
+           "overall power consumption", "total power consumption", "power consumption", "in total", "total",
+           "altogether", "overall", "all together", "power", "power level", "level", "send", "spend", "green")),
     Label("max_power", "level", "lower", "Highest power level of any user.",
           ("highest power of any user", "highest power", "largest power", "maximum power", "peak power", "user<=",
            "each user<=", "every user<=", "any user<=", "single user<=", "power of each user", "power", "power level",

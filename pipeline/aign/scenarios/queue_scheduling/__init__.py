@@ -44,13 +44,14 @@ class QueueScheduling(SequentialScenario[QueueParameters]):
     name, summary = "queue-scheduling", "Serve one queue in each slot to deliver most packets from finite buffers"
     Parameters, integer_labels = QueueParameters, frozenset({"lost_packets"})
     labels = (Label("lost_packets", "packet", "lower", "Packets that found their queue full.",
-                    ("lost packets", "packets lost", "packet loss", "lose packets", "lose any packets", "loss", "losses",
-                     "lose", "lost", "packets", "lossless<=0")),
+                    ("lost packets", "packets lost", "packet loss", "lose packets", "lose any packets", "loss",
+                     "losses", "lose", "lost", "packets", "lossless<=0")),
               Label("mean_backlog", "packet", "lower", "Packets left waiting after a slot, mean over the slots.",
                     ("mean backlog", "average backlog", "backlog", "packets waiting", "packets waiting on average",
                      "waiting on average", "waiting", "average queue length", "packets")),
               Label("jain_delivered", "1", "higher", "Jain's fairness of the packets delivered from each queue.",
-                    ("fairness", "Jain's index", "Jain", "fairness among the queues", "queues", "fair", "deliver fairly"),
+                    ("fairness", "Jain's index", "Jain", "fairness among the queues", "queues", "fair",
+                     "deliver fairly"),
                     (("%", 0.01),)))
 
     def __init__(self, parameters: QueueParameters) -> None:

@@ -54,7 +54,7 @@ def collect(variant: str, params: Params) -> None:
         _draw_contexts(variant, scenario, settings.collect, run.seed, contexts)
         jobs = _jobs(scenario, settings.collect, run, contexts, folder)
         completion.drop_damaged(_title(variant), [job.result for job in jobs])
-        run_jobs(jobs, run.workers, _title(variant), run.threads)
+        run_jobs(jobs, run.workers, _title(variant), run.threads, run.engine)
         with building(AGENTS / variant) as aside:  # takes its place last: both outputs are renewed, or none
             _keep_agents(aside, settings.collect.agents, folder)
             _assemble(variant, scenario, settings.collect, run, jobs, contexts)

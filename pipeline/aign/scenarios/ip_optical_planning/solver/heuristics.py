@@ -31,8 +31,10 @@ class Mender:
             return False
         if len(self.rows.add(*self.separation.broken(plan))):
             return False
-        verdict = self.check.verdict(plan[:self.instance.links])
-        self.rows.add(verdict.low, np.pad(verdict.matrix, ((0, 0), (0, self.instance.columns - self.instance.links))))
+        modules, _, dropped = self.instance.parts(plan)
+        verdict = self.check.verdict(modules, dropped)
+        self.rows.add(verdict.low, np.hstack([verdict.matrix, np.zeros((len(verdict.low), self.instance.routes)),
+                                              self.instance.excused(verdict.low, verdict.scenarios)]))
         return verdict.failed < 0
 
     def mended(self, plan: Floats) -> Floats | None:
@@ -51,10 +53,10 @@ class Mender:
 
     def _lit(self, plan: Floats) -> Floats:
         """Return the plan with as many fibre pairs as its lightpaths need, where there are fibres."""
-        if self.instance.fibres is None:
-            return plan
-        modules, pairs = np.split(plan, [self.instance.links])
-        return np.append(modules, np.maximum(pairs, self.instance.fibres.lit(modules)))
+        modules, pairs, dropped = self.instance.parts(plan)
+        if self.instance.fibres is not None:
+            pairs = np.maximum(pairs, self.instance.fibres.lit(modules))
+        return np.concatenate([modules, pairs, dropped])
 
     def _short(self, plan: Floats) -> Flags:
         """Return which rows (R,) a plan breaks."""
@@ -83,7 +85,7 @@ class Mender:
             column = self.rows.matrix[:, place]
             used = column > 0
             floor = self.instance.lower[place]
-            if fibres is not None and place >= links:
+            if fibres is not None and links <= place < links + len(fibres.price):
                 floor = fibres.lit(plan[:links])[place - links]
             room = plan[place] - floor
             if used.any():

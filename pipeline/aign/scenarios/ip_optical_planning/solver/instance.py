@@ -1,6 +1,7 @@
 """What is to be planned: a network, its demands, the price of a module on each link, and what may fail.
 
-Axes: n nodes, L links, F failures, S scenarios (0: everything works; 1..F: a failure).
+Axes: n nodes, L links, F failures, S scenarios (0: everything works; 1..F: a failure), C values of a plan: modules of L
+links, fibre pairs of each route where there are fibres, whether each of F failures is dropped where some may be.
 """
 
 from __future__ import annotations
@@ -109,6 +110,8 @@ class Instance:
         least, most: (L,) whole bounds on the modules of each link.
         failures: what may fail.
         fibres: the optical layer; None where each link is a fibre of its own, whose price is in that of its modules.
+        may_drop: failures that need not be survived; the plan chooses which.
+        normal: share of each demand to be carried while everything works.
     """
 
     nodes: int
@@ -120,30 +123,60 @@ class Instance:
     most: Floats
     failures: Failures
     fibres: Fibres | None = None
+    may_drop: int = 0
+    normal: float = 1.0
+
+    @property
+    def links(self) -> int:
+        """Number of links L."""
+        return len(self.ends)
+
+    @property
+    def routes(self) -> int:
+        """Number of fibre routes; 0 where there are no fibres."""
+        return 0 if self.fibres is None else len(self.fibres.price)
+
+    @property
+    def droppable(self) -> int:
+        """Number of failures among which some may be dropped: all or none."""
+        return len(self.failures) if self.may_drop else 0
 
     @property
     def columns(self) -> int:
-        """Number of values of a plan, C: modules of L links, then fibre pairs of F routes where there are fibres."""
-        return self.links + (0 if self.fibres is None else len(self.fibres.price))
+        """Number of values of a plan, C."""
+        return self.links + self.routes + self.droppable
+
+    @property
+    def scenarios(self) -> int:
+        """Number of scenarios S."""
+        return 1 + len(self.failures)
+
+    def parts(self, plan: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return modules (L,), fibre pairs and dropped failures of a plan (C,)."""
+        modules, pairs, dropped = np.split(plan, [self.links, self.links + self.routes])
+        return modules, pairs, dropped
+
+    def _joined(self, links: Floats, routes: Floats, dropped: float) -> Floats:
+        return np.concatenate([links, routes, np.full(self.droppable, dropped)])
 
     @cached_property
     def prices(self) -> Floats:
         """(C,) price of each value of a plan."""
-        return self.price if self.fibres is None else np.append(self.price, self.fibres.price)
+        return self._joined(self.price, np.zeros(0) if self.fibres is None else self.fibres.price, 0.0)
 
     @cached_property
     def lower(self) -> Floats:
         """(C,) least value."""
-        return self.least if self.fibres is None else np.append(self.least, self.fibres.lit(self.least))
+        return self._joined(self.least, np.zeros(0) if self.fibres is None else self.fibres.lit(self.least), 0.0)
 
     @cached_property
     def upper(self) -> Floats:
         """(C,) largest value."""
-        return self.most if self.fibres is None else np.append(self.most, self.fibres.most)
+        return self._joined(self.most, np.zeros(0) if self.fibres is None else self.fibres.most, 1.0)
 
     @cached_property
     def joins(self) -> Integers:
-        """(C, 2) nodes that the link or fibre route of each value joins."""
+        """(L + routes, 2) nodes that each link and fibre route joins."""
         return self.ends if self.fibres is None else np.vstack([self.ends, self.fibres.ends])
 
     @cached_property
@@ -153,17 +186,28 @@ class Instance:
             return None
         fibres = self.fibres
         return Instance(self.nodes, fibres.ends, self.demand, self.module * fibres.channels, fibres.price,
-                        np.zeros(len(fibres.price)), fibres.most, fibres.failures)
+                        np.zeros(len(fibres.price)), fibres.most, fibres.failures, None, self.may_drop, self.normal)
 
-    @property
-    def links(self) -> int:
-        """Number of links L."""
-        return len(self.ends)
+    def structure(self) -> tuple[Floats, Floats]:
+        """Return what every plan meets, low (R,) <= matrix (R, C) @ plan: fibre pairs hold the lightpaths above them,
+        and no more failures are dropped than may be.
+        """
+        matrix = np.zeros((self.routes + (self.droppable > 0), self.columns))
+        if self.fibres is not None:
+            matrix[:self.routes, :self.links] = -1.0 * self.fibres.over
+            matrix[:self.routes, self.links:self.links + self.routes] = self.fibres.channels * np.eye(self.routes)
+        low = np.zeros(len(matrix))
+        if self.droppable:
+            matrix[-1, -self.droppable:], low[-1] = -1.0, -self.may_drop
+        return low, matrix
 
-    @property
-    def scenarios(self) -> int:
-        """Number of scenarios S."""
-        return 1 + len(self.failures)
+    def excused(self, low: Floats, scenarios: Integers) -> Floats:
+        """Return the coefficients (R, droppable) that take the need (R,) of scenarios away where they are dropped."""
+        coefficients = np.zeros((len(low), self.droppable))
+        if self.droppable:
+            failed = np.flatnonzero(scenarios > 0)
+            coefficients[failed, scenarios[failed] - 1] = low[failed]
+        return coefficients
 
     @cached_property
     def slack(self) -> float:
@@ -173,7 +217,7 @@ class Instance:
     @cached_property
     def share(self) -> Floats:
         """(S,) share of each demand to be carried."""
-        return np.append(1.0, self.failures.share)
+        return np.append(self.normal, self.failures.share)
 
     @cached_property
     def silent(self) -> Integers:
@@ -186,13 +230,10 @@ class Instance:
         return np.vstack([np.ones((1, self.links), bool), ~self.failures.dead])
 
     @cached_property
-    def single(self) -> Integers | None:
-        """(F,) the one link that each failure takes; None unless all are single links' failures at one share."""
+    def single(self) -> bool:
+        """Whether each failure takes one link, at one share, and none may be dropped."""
         alone = bool((self.failures.dead.sum(1) == 1).all()) and bool((self.failures.silent < 0).all())
-        if not (len(self.failures) and alone and np.ptp(self.failures.share) == 0):
-            return None
-        links: Integers = self.failures.dead.argmax(1)
-        return links
+        return len(self.failures) > 0 and alone and np.ptp(self.failures.share) == 0 and not self.may_drop
 
     def demand_in(self, scenario: int) -> Floats:
         """Return the traffic (n, n) to be carried in a scenario."""

@@ -11,7 +11,7 @@ import highspy
 import numpy as np
 
 from aign.scenarios.ip_optical_planning.solver.instance import Floats, Instance
-from aign.scenarios.ip_optical_planning.solver.relaxation import add_rows, light_fibres
+from aign.scenarios.ip_optical_planning.solver.relaxation import add_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
                    np.empty(0))
     solver.changeColsIntegrality(columns, np.arange(columns, dtype=np.int32),
                                  np.full(columns, highspy.HighsVarType.kInteger))
-    light_fibres(solver, instance)
+    add_rows(solver, *instance.structure())
     add_rows(solver, low, matrix)
     if start is not None:
         solution = highspy.HighsSolution()

@@ -11,9 +11,8 @@ import numpy as np
 
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance, Integers
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows, NodeSets
+from aign.scenarios.ip_optical_planning.solver.routing import LINEAR
 
-LINEAR: dict[str, bool | int | str] = {"output_flag": False, "threads": 1, "presolve": "off", "random_seed": 0}
-"""Options of linear programs: each is solved again and again from its last basis, which presolve would throw away."""
 WORST = 150
 """Node sets whose rows are added in one round."""
 STARTS = 24
@@ -38,7 +37,7 @@ class Relaxation:
         empty = np.empty(0, np.int32)
         self._solver.addCols(instance.columns, instance.prices, instance.lower.astype(np.float64),
                              instance.upper.astype(np.float64), 0, empty, empty, np.empty(0))
-        light_fibres(self._solver, instance)
+        add_rows(self._solver, *instance.structure())
 
     def add(self, numbers: Integers) -> None:
         """Add rows by their numbers."""
@@ -52,14 +51,6 @@ class Relaxation:
         self.plan = np.array(self._solver.getSolution().col_value)
         self.bound = float(self._solver.getInfo().objective_function_value)
         return True
-
-
-def light_fibres(solver: highspy.Highs, instance: Instance) -> None:
-    """Add that fibre pairs carry all lightpaths above them, where there are fibres: channels * pairs >= lightpaths."""
-    if instance.fibres is not None:
-        fibres = instance.fibres
-        matrix = np.hstack([-fibres.over.astype(np.float64), fibres.channels * np.eye(len(fibres.price))])
-        add_rows(solver, np.zeros(len(matrix)), matrix)
 
 
 def add_rows(solver: highspy.Highs, low: Floats, matrix: Floats) -> None:
@@ -81,8 +72,9 @@ class LayerSeparation:
         self._remembered = self._tight = np.eye(instance.nodes, dtype=bool)
 
     def broken(self, plan: Floats) -> tuple[Floats, Floats]:
-        """Return inequalities (R,), (R, L) that a plan (L,) breaks, the worst node sets first."""
-        starts = np.concatenate([self._remembered, self._components(plan), self._balls(plan)])
+        """Return inequalities (R,), (R, C) that a plan (C,) breaks, the worst node sets first."""
+        modules = plan[:self.instance.links]
+        starts = np.concatenate([self._remembered, self._components(modules), self._balls(modules)])
         starts = np.unique(starts ^ starts[:, :1], axis=0)
         starts = starts[starts.any(1)]
         sets, violation = self.sets.climb(starts, plan)
@@ -90,33 +82,33 @@ class LayerSeparation:
         self._tight = sets[violation > -TIGHT][:WORST]
         self._remember(worst)
         if not len(worst):
-            return np.empty(0), np.empty((0, self.instance.links))
+            return np.empty(0), np.empty((0, len(plan)))
         return self.sets.rows(worst, plan)
 
     def broken_triples(self, plan: Floats) -> tuple[Floats, Floats]:
-        """Return inequalities (R,), (R, L) around three parts that a plan (L,) breaks."""
-        if self.instance.single is None:
-            return np.empty(0), np.empty((0, self.instance.links))
+        """Return inequalities (R,), (R, C) around three parts that a plan (C,) breaks."""
+        if not self.sets.singles:
+            return np.empty(0), np.empty((0, len(plan)))
         return self.sets.triples(self._tight, plan)
 
     def _remember(self, worst: Flags) -> None:
         singles = np.eye(self.instance.nodes, dtype=bool)
         self._remembered = np.concatenate([singles, worst[:WORST // 2]])
 
-    def _components(self, plan: Floats) -> Flags:
+    def _components(self, modules: Floats) -> Flags:
         """Return the parts of the network joined by links above random thresholds of their modules."""
-        highest = float(plan.max())
+        highest = float(modules.max())
         parts: list[Flags] = []
         for threshold in highest * self._random.random(STARTS) ** 2:
-            graph = networkx.Graph(self.instance.ends[plan > threshold].tolist())
+            graph = networkx.Graph(self.instance.ends[modules > threshold].tolist())
             for members in networkx.connected_components(graph):
                 if len(members) < self.instance.nodes:
                     parts.append(self._flags(members))
         return self._stacked(parts)
 
-    def _balls(self, plan: Floats) -> Flags:
+    def _balls(self, modules: Floats) -> Flags:
         """Return the nearest nodes around random centres, where links with few modules are long."""
-        lengths = self.instance.price / (plan + 0.1) * self._random.uniform(0.5, 1.5, self.instance.links)
+        lengths = self.instance.price / (modules + 0.1) * self._random.uniform(0.5, 1.5, self.instance.links)
         graph = networkx.Graph()
         for link, (a, b) in enumerate(self.instance.ends.tolist()):
             if not graph.has_edge(a, b) or graph[a][b]["length"] > lengths[link]:
@@ -159,16 +151,19 @@ class Separation:
                              for layer, part in zip(self.layers, self._parts(plan), strict=True)])
 
     def _parts(self, plan: Floats) -> list[Floats]:
-        return np.split(plan, [self.instance.links])[:len(self.layers)]
+        """Return each layer's values of a plan: its links, then the dropped failures."""
+        *layers, dropped = self.instance.parts(plan)
+        return [np.append(values, dropped) for values in layers[:len(self.layers)]]
 
     def _joined(self, layers: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
         """Return the rows of all layers, each with zeros in the columns of the others."""
-        padded, first = [], 0
+        padded, first, dropped = [], 0, self.instance.links + self.instance.routes
         for low, matrix in layers:
             wide = np.zeros((len(low), self.instance.columns))
-            wide[:, first:first + matrix.shape[1]] = matrix
+            links = matrix.shape[1] - self.instance.droppable
+            wide[:, first:first + links], wide[:, dropped:] = np.split(matrix, [links], 1)
             padded.append(wide)
-            first += matrix.shape[1]
+            first += links
         return np.concatenate([low for low, _ in layers]), np.concatenate(padded)
 
 

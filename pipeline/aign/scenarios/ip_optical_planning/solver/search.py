@@ -33,6 +33,8 @@ FIRST_GAP, SHRINK, FINE = 0.02, 0.4, 0.002
 DISAGREES, NEIGHBOURHOODS, NEAR, NEAR_NODES, TRIES = 0.5, 2, 0.4, 500, 6
 """Neighbourhoods of the best plan: links whose modules differ by more than this from the relaxation's; how many around
 single nodes, with what share of the links; branch-and-bound nodes of each; programs solved in each."""
+TINY, HALF = 1e-9, 0.5
+"""Relative difference of costs that counts as none; what flags of whole-number programs are above if they are set."""
 TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
 KEPT = 1.5
 """Rows whose slack in the relaxation is below this stand in the programs; others wait until they are broken."""
@@ -44,13 +46,19 @@ class ImpossibleError(AignError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When a search ends: relative gap reached, or rounds of programs; and branch-and-bound nodes of a program, doubled
-    where only the proof is missing.
+    """When a search ends.
+
+    Attributes:
+        gap: relative gap reached.
+        rounds: of programs.
+        nodes: branch-and-bound nodes of a program, doubled where only the proof is missing.
+        budget: a plan for no more is enough, and a bound above it says that there is none.
     """
 
     gap: float = 0.0
     rounds: int = 60
     nodes: int = 10_000
+    budget: float = -np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,21 +72,35 @@ class Progress:
     @property
     def gap(self) -> float:
         """Relative gap between the best cost and the bound."""
-        return (self.cost - self.bound) / self.cost if np.isfinite(self.cost) else np.inf
+        return (self.cost - self.bound) / max(self.cost, TINY) if np.isfinite(self.cost) else np.inf
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A survivable plan (L,), None where none was found, its cost, and a lower bound on any survivable plan's cost."""
+    """What a search ends with.
+
+    Attributes:
+        plan: modules of each link, then fibre pairs where there are fibres; None where no survivable plan was reached.
+        cost: of the plan, infinite where there is none.
+        bound: no survivable plan costs less.
+        dropped: numbers of the failures that the plan does not survive, where the instance allows some.
+    """
 
     plan: Floats | None
     cost: float
     bound: float
+    dropped: tuple[int, ...] = ()
 
     @property
     def gap(self) -> float:
         """Relative gap between cost and bound; 0 is a proof that the plan is a cheapest one."""
-        return max(0.0, (self.cost - self.bound) / self.cost) if self.plan is not None else np.inf
+        return max(0.0, (self.cost - self.bound) / max(self.cost, TINY)) if self.plan is not None else np.inf
+
+    def within(self, budget: float) -> bool | None:
+        """Return whether some survivable plan costs no more than a budget; None where that stays open."""
+        if self.cost <= budget * (1 + TINY):
+            return True
+        return False if self.bound > budget * (1 + TINY) else None
 
 
 class Search:
@@ -102,20 +124,31 @@ class Search:
         """Cost of the best plan so far."""
         return np.inf if self.plan is None else float(self.plan @ self.instance.prices)
 
-    def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Answer:
+    def run(self, report: Callable[[Progress], None] = lambda progress: None,
+            keep_interrupted: bool = True) -> Answer:
         """Search until the gap or a limit is reached, or Ctrl-C; return the best plan and bound.
 
+        Args:
+            report: is told of each round.
+            keep_interrupted: whether Ctrl-C ends only the search, which then answers with what it has.
+
         Raises:
+            KeyboardInterrupt: Ctrl-C, unless `keep_interrupted`.
             ImpossibleError: no plan survives every scenario.
         """
-        with suppress(KeyboardInterrupt):
+        with suppress(*[KeyboardInterrupt] * keep_interrupted):
             self._run(report)
-        return Answer(self.plan, self.cost, min(self.bound, self.cost))
+        if self.plan is None:
+            return Answer(None, self.cost, self.bound)
+        modules, pairs, dropped = self.instance.parts(self.plan)
+        return Answer(np.append(modules, pairs), self.cost, min(self.bound, self.cost),
+                      tuple(np.flatnonzero(dropped > HALF).tolist()))
 
     def _run(self, report: Callable[[Progress], None]) -> None:
         self._relax()
         for rounding in ROUNDINGS:
-            self._offer(np.floor(self.relaxation.plan + rounding))
+            if not self._done():
+                self._offer(self._rounded(rounding))
         report(Progress(0, self.bound, self.cost))
         gap = max(FIRST_GAP, self.limits.gap)
         for number in range(1, self.limits.rounds + 1):
@@ -141,10 +174,21 @@ class Search:
     @property
     def _gap(self) -> float:
         """Relative gap so far."""
-        return (self.cost - self.bound) / self.cost
+        return (self.cost - self.bound) / max(self.cost, TINY)
 
     def _done(self) -> bool:
-        return self.plan is not None and self.cost - self.bound <= max(self.limits.gap, 1e-9) * self.cost
+        budget = self.limits.budget * (1 + TINY)
+        enough = self.cost <= budget or (budget > -np.inf and self.bound > budget)
+        return enough or (self.plan is not None
+                          and self.cost - self.bound <= max(self.limits.gap, TINY) * max(self.cost, TINY))
+
+    def _rounded(self, rounding: float) -> Floats:
+        """Return the relaxation's plan in whole modules, with as many failures dropped as may be, the likeliest."""
+        modules, pairs, dropped = self.instance.parts(np.floor(self.relaxation.plan + rounding))
+        if len(dropped):
+            likely = np.argsort(-self.relaxation.plan[-len(dropped):], kind="stable")
+            dropped = np.isin(np.arange(len(dropped)), likely[:self.instance.may_drop]).astype(np.float64)
+        return np.concatenate([modules, pairs, dropped])
 
     def _offer(self, plan: Floats) -> None:
         """Mend and reduce a plan (L,), and keep it where it is the cheapest so far."""
@@ -153,7 +197,7 @@ class Search:
             self._keep(mended)
 
     def _keep(self, plan: Floats) -> None:
-        if plan @ self.instance.prices < self.cost * (1 - 1e-9):
+        if plan @ self.instance.prices < self.cost * (1 - TINY):
             self.plan = plan
 
     def _round(self, gap: float) -> float:
@@ -165,7 +209,7 @@ class Search:
         if np.isinf(solved.bound) and self.plan is None:
             raise ImpossibleError(TOO_FEW)
         self.bound = max(self.bound, min(solved.bound, self.cost))
-        cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.prices < self.cost * (1 - 1e-9)]
+        cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.prices < self.cost * (1 - TINY)]
         for plan in cheaper:
             if self.mender.survives(plan):
                 self._keep(plan)
@@ -196,7 +240,7 @@ class Search:
         while near.sum() < NEAR * len(joins) and not near.all():
             near |= reached[joins].any(1)
             reached[joins[near].ravel()] = True
-        return near
+        return np.append(near, np.ones(self.instance.droppable, bool))
 
     def _search_near(self, free: Flags) -> None:
         """Keep what is cheaper and survives where the other links keep the best plan's modules."""
@@ -210,7 +254,7 @@ class Search:
                                 floor=np.where(free, self.instance.lower, plan),
                                 ceiling=np.where(free, self.instance.upper, plan), nodes=NEAR_NODES,
                                 gap=0.0 if self.instance.fibres is None else self._gap / 3)
-            if not len(solved.plans) or solved.plans[-1] @ self.instance.prices >= self.cost * (1 - 1e-9):
+            if not len(solved.plans) or solved.plans[-1] @ self.instance.prices >= self.cost * (1 - TINY):
                 return
             cheapest = solved.plans[-1]
             if self.mender.survives(cheapest):

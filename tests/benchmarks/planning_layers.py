@@ -1,0 +1,67 @@
+"""Two layers: what optical bypass saves, with its proof: direct lightpaths against candidates over several fibres.
+
+    OMP_NUM_THREADS=1 python tests/benchmarks/planning_layers.py [--to data/reports/planning/two_layers.json]
+
+Prices are those of `two_layers.Prices`, every fibre cut is survived. `saves_at_least` compares the cost with candidates
+to the *bound* of direct lightpaths: the saving that is proven. Each plan is routed again after every cut by another
+program (`planning_networks.carried_share`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from planning_networks import carried_share
+
+from aign.files.writing import write_json
+from aign.scenarios.ip_optical_planning import single_layer, two_layers
+from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.topology import load
+
+CASES = (("polska", 0, None), ("polska", 2, None), ("nobel-germany", 0, None), ("nobel-germany", 1, 2),
+         ("nobel-germany", 2, None), ("cost266", 0, None), ("cost266", 1, 2))
+"""Network, most paths of a pair of nodes, most fibre routes of a path; no path: direct lightpaths only."""
+
+
+def planned(name: str, paths: int, hops: int | None, limits: Limits) -> dict:
+    """Plan one case and check the plan; return its row."""
+    topology = load(name, largest=None)
+    lightpaths = two_layers.candidates(topology, paths, hops)
+    instance = two_layers.instance(topology, single_layer.traffic_of(topology), 0.8 * single_layer.unit_of(topology),
+                                   lightpaths)
+    start, seconds = time.process_time(), []
+    answer = Search(instance, limits).run(lambda progress: seconds.append(
+        (round(time.process_time() - start, 1), round(progress.gap, 4))))
+    total = time.process_time() - start
+    shares = [carried_share(instance, answer.plan[:instance.links], scenario) for scenario in range(instance.scenarios)]
+    return {"topology": name, "paths": paths, "hops": hops, "candidates": len(lightpaths),
+            "processor_seconds": round(total, 1), "cost": round(answer.cost, 2), "bound": round(answer.bound, 2),
+            "gap": answer.gap, "gap_at_seconds": seconds, "cuts_checked": len(shares) - 1,
+            "least_share_carried": min(shares)}
+
+
+def main() -> None:
+    """Print a row a case, and write them all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--to", type=Path)
+    parser.add_argument("--rounds", type=int, default=12)
+    arguments = parser.parse_args()
+    rows: list[dict] = []
+    direct: dict[str, dict] = {}
+    for name, paths, hops in CASES:
+        row = planned(name, paths, hops, Limits(rounds=arguments.rounds))
+        if paths == 0:
+            direct[name] = row
+        else:
+            row["saves_at_least"] = 1 - row["cost"] / direct[name]["bound"]
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+        if arguments.to is not None:
+            write_json(arguments.to, rows)
+
+
+if __name__ == "__main__":
+    main()

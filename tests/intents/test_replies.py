@@ -1,0 +1,66 @@
+"""Questions about an answer: the figures of a reply are those of the simulator and of a certificate computed anew."""
+
+import pytest
+from spoken_networks import network
+
+from aign.designs.answer import answer
+from aign.designs.requests import Request
+from aign.intents import reply
+from aign.scenarios.core.constraints import Constraint
+
+
+@pytest.fixture(scope="module")
+def powers(water):
+    return answer(water, Request(("total_power<=1", "max_power<=0.4"), seed=1, count=4).resolve(water.scenario))
+
+
+def test_without_a_constraint_the_certificate_is_computed_anew(powers):
+    told = reply(powers, "what if the largest power bound goes?").sentences
+    free = powers.scenario.certify(powers.request.context[None], [Constraint("total_power", "<=", 1.0)])
+    assert len(told) == 1
+    assert f"{float(free.utility[0]):.4f}" in told[0]
+    assert f"{powers.optimum:.4f}" in told[0]
+
+
+def test_one_step_more_is_what_the_explanation_measured(powers):
+    told = reply(powers, "what would one step more total power bring?").sentences
+    assert told == tuple(effect.sentence() for effect in powers.explanation.effects
+                         if effect.constraint == "total_power<=1")
+
+
+def test_an_entity_is_shown_with_its_place_and_its_free_value(powers):
+    told = " ".join(reply(powers, "why is channel 4 so low?").sentences)
+    assert told.startswith("Number 4 has power")
+    assert "Its gain is" in told
+    assert "place 4 of 4" in told
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("is this the best there is?", "certified"), ("what binds?", "total_power<=1"),
+    ("how different are the designs?", "design"), ("why?", "Path")])
+def test_questions_find_their_facts(powers, text, words):
+    told = reply(powers, text)
+    assert told.understood
+    assert words in " ".join(told.sentences)
+
+
+@pytest.mark.parametrize("text", ["who are you?", "what is the weather in Paris?", "why is channel 99 so low", ""])
+def test_other_questions_get_what_can_be_asked(powers, text):
+    told = reply(powers, text)
+    assert not told.understood or "Path" in " ".join(told.sentences)
+
+
+def test_an_impossible_request_is_diagnosed(water):
+    none = answer(water, Request(("active_channels>=5",), seed=1, count=2).resolve(water.scenario))
+    assert not none.feasible
+    assert reply(none, "why can it not be met?").sentences == (f"{none.verdict}.",)
+
+
+def test_a_link_is_known_by_its_ends_in_either_order():
+    from aign.intents.replies import _link
+
+    class Planned:
+        scenario = network("planning")
+    first, second = Planned.scenario.topology.link_name(3).split("-")
+    assert _link(Planned, f"what if {second} - {first} fails?") == 3
+    assert _link(Planned, "what if Atlantis-Rome fails?") is None
