@@ -229,6 +229,13 @@ def test_cancelling_what_runs_and_a_killed_worker_cost_nothing_but_that_job(clie
     assert len({first, second, console.worker()}) == 3
 
 
+def test_what_is_asked_in_passing_never_displaces_an_answer(client):
+    job = designed(client, count=1)["job"]
+    for _ in range(250):
+        assert client.post("/api/confirm", json={"network": WATER}).status_code == 200
+    assert client.get(f"/api/jobs/{job}").json()["state"] == "done"
+
+
 def test_two_hundred_at_once_are_all_answered_and_memory_stays_bounded(client, console):
     before = console.memory()
     form = {"network": WATER, "request": {"count": 1}}

@@ -13,7 +13,7 @@ from aign.errors import ParameterError, ResourceError
 
 
 class Performer:
-    """Performs tasks by name: "echo", "wait" until it is killed, "fail", "break"."""
+    """Performs tasks by name: "echo", "wait" until it is killed, "fail", "break", "babble"."""
 
     def __init__(self):
         self.done, self.killed = [], asyncio.Event()
@@ -30,6 +30,8 @@ class Performer:
             raise ResourceError("killed")
         if task == "fail":
             raise ParameterError("so not")
+        if task == "babble":
+            raise ValueError("no JSON")
         if task == "break":
             raise InternalError("bug")
         self.done.append(arguments["name"])
@@ -91,6 +93,8 @@ def test_errors_are_told_apart():
         refused, broken = [await (await jobs.submit(task, {})).ended() for task in ("fail", "break")]
         assert (refused.state, refused.error, refused.refused) == ("failed", "so not", True)
         assert (broken.state, broken.error, broken.refused) == ("failed", "bug", False)
+        babbled = await (await jobs.submit("babble", {})).ended()
+        assert (babbled.state, babbled.refused, jobs.worker.closed) == ("failed", False, 1)
         assert (await (await jobs.submit("echo", {"name": "next"})).ended()).parsed() == {"name": "next"}
     queue(test)
 

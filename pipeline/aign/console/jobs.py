@@ -53,7 +53,8 @@ class Job:
     """One task and how it goes.
 
     Attributes:
-        task, arguments: what the worker does.
+        task, arguments: what the worker does; the arguments are gone when the job has ended.
+        asked: what remains of them.
         events: what happened, in order; the number of an event is its place, from 1.
         result: of a job that is done, as JSON text: parsed values would take several times the memory.
         error: of one that failed.
@@ -62,6 +63,7 @@ class Job:
 
     task: str
     arguments: Mapping[str, Any]
+    asked: Mapping[str, Any] | None = None
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     state: State = "waiting"
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -80,7 +82,7 @@ class Job:
         """End the job; return whether it had not ended yet."""
         if self.state in ENDED:
             return False
-        self.state = state
+        self.state, self.arguments = state, {}
         await self.tell(doing=doing)
         return True
 
@@ -119,8 +121,9 @@ class Jobs:
         self.numbers = count()
         self.running: Job | None = None
 
-    async def submit(self, task: str, arguments: Mapping[str, Any], priority: int = USUAL) -> Job:
-        """Put a task into the queue.
+    async def submit(self, task: str, arguments: Mapping[str, Any], priority: int = USUAL,
+                     asked: Mapping[str, Any] | None = None) -> Job:
+        """Put a task into the queue; `asked` is kept with the job.
 
         Raises:
             BusyError: the queue is full.
@@ -128,7 +131,7 @@ class Jobs:
         waiting = self.queue.qsize()  # those cancelled count until the worker passes them over
         if waiting >= self.most_waiting:
             raise BusyError(f"{waiting} jobs are waiting already, as many as allowed. Ask again in a moment.")
-        job = Job(task, arguments)
+        job = Job(task, arguments, asked)
         self.jobs[job.id] = job
         await job.tell(doing=f"waits for {waiting + (self.running is not None)} before it")
         self.queue.put_nowait((priority, next(self.numbers), job))
@@ -170,9 +173,12 @@ class Jobs:
         except TimeoutError:
             await self.worker.close()
             ending, job.error = "failed", f"Stopped after {self.limit_s:g} s, the most allowed. Ask for fewer designs."
-        except (AignError, InternalError, OSError) as error:
+        except (AignError, InternalError) as error:
             ending, job.error = "failed", str(error)
             job.refused = isinstance(error, AignError)
+        except (OSError, ValueError) as error:  # no process, or its answer is no line of JSON or larger than allowed
+            await self.worker.close()
+            ending, job.error = "failed", f"The worker cannot be understood ({error}); a new one takes over."
         finally:
             listener.cancel()
         if not await job.end(ending, job.error or ending):

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,12 @@ class Console:
     Attributes:
         jobs: the queue.
         accepted: the folder that accepted designs are written to.
-        paths: for the jobs whose designs are kept, the path to each design, which pictures show, as JSON text.
+        listed: the networks as they were listed last.
     """
 
     jobs: Jobs
     accepted: Path
-    catalogue: Job | None = field(default=None)
+    listed: Catalogue | None = None
 
     async def ask(self, task: str, arguments: Mapping[str, Any], priority: int = URGENT) -> Any:
         """Return the result of a task that somebody waits for.
@@ -64,7 +64,11 @@ class Console:
             AignError: the task cannot be done as asked, or was cancelled.
             InternalError: it failed by a fault of the program.
         """
-        job = await (await self.jobs.submit(task, arguments, priority)).ended()
+        job = await self.jobs.submit(task, arguments, priority)
+        try:
+            await job.ended()
+        finally:
+            self.jobs.jobs.pop(job.id, None)  # nobody else knows it
         if job.state == "done":
             return job.parsed()
         raise (InternalError if job.state == "failed" and not job.refused else AignError)(job.error or "cancelled")
@@ -96,7 +100,9 @@ class Console:
 
 async def networks(console: Console, http: Request, form: None) -> Catalogue:
     """List the networks: those that have a model, with labels and presets, and how to train the others."""
-    return Catalogue.model_validate(await console.ask("networks", {}))
+    if console.listed is None or console.jobs.running is None:  # a page that is reloaded need not wait for a long job
+        console.listed = Catalogue.model_validate(await console.ask("networks", {}))
+    return console.listed
 
 
 async def read(console: Console, http: Request, form: SentenceForm) -> ReadingReply:
@@ -119,14 +125,15 @@ async def ask(console: Console, http: Request, form: QuestionForm) -> Answered:
     job = console.job(form.job)
     if job.task != "design":
         raise UnknownError(f"Job {job.id} has no designs.")
-    return Answered.model_validate(await console.ask("reply", {**job.arguments, "text": form.text}))
+    return Answered.model_validate(await console.ask("reply", {**(job.asked or {}), "text": form.text}))
 
 
 async def design(console: Console, http: Request, form: DesignForm) -> Started:
     """Design: generate, verify, certify and explain designs for a request. A job does it; its result holds the answer
     with all designs, the best first.
     """
-    return Started(job=(await console.jobs.submit("design", form.model_dump(mode="json"), USUAL)).id)
+    asked = form.model_dump(mode="json")
+    return Started(job=(await console.jobs.submit("design", asked, USUAL, asked)).id)
 
 
 async def live(console: Console, http: Request, form: DesignForm) -> LiveReply:
@@ -155,7 +162,7 @@ async def show_job(console: Console, http: Request, form: None) -> JobReply:
     result = job.parsed()
     if isinstance(result, dict):
         result = result.get("answer", {key: value for key, value in result.items() if key != "picture"})
-    asked = dict(job.arguments) if job.task == "design" else None
+    asked = None if job.asked is None else dict(job.asked)
     return JobReply(job=job.id, task=job.task, asked=asked, state=job.state, error=job.error, result=result)
 
 

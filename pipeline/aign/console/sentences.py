@@ -52,8 +52,7 @@ def as_form(request: Request, scenario: Scenario[Any], before: Mapping[str, Any]
     form: dict[str, Any] = {"where": list(request.where), "objective": list(request.objective), "count": request.count,
                             "spread": request.spread, "preset": request.preset, "context": None, "start": None}
     if isinstance(request.context, str | Path):
-        reader = context_reader(scenario)
-        form["context"] = reader.values(reader.file(inside(request.context)), str(request.context)).tolist()
+        form["context"] = _values(inside(request.context), scenario)
     elif request.preset is None:
         form |= {name: before.get(name) for name in ("preset", "context")}
     if isinstance(request.start, str | Path):
@@ -62,6 +61,17 @@ def as_form(request: Request, scenario: Scenario[Any], before: Mapping[str, Any]
     else:
         form["start"] = before.get("start")
     return form
+
+
+def _values(path: Path, scenario: Scenario[Any]) -> list[float]:
+    """Return the context values in a file: JSON, YAML or, for a network with a topology, a traffic matrix as CSV."""
+    topology: Any = getattr(scenario, "topology", None)
+    if topology is not None and path.suffix.lower() == ".csv":
+        from aign.scenarios.ip_optical_planning.own_networks import with_traffic
+
+        return [float(value) for value in with_traffic(topology, path).demand]
+    reader = context_reader(scenario)
+    return [float(value) for value in reader.values(reader.file(path), str(path))]
 
 
 def inside(path: str | Path) -> Path:

@@ -45,7 +45,10 @@ def read(models: Models, tell: Tell, text: str, network: str, request: Mapping[s
     meant = intents.choose(text, scenarios).name or network
     scenario = models.scenario(meant)
     before = request if meant == network else {}
-    return {"network": meant, **reading_of(intents.read(text, scenario), scenario, before, seed)}
+    reading = intents.read(text, scenario)
+    if reading.request is None:
+        reading = intents.assisted(reading, scenario)  # by a language model, where the operator has named one
+    return {"network": meant, **reading_of(reading, scenario, before, seed)}
 
 
 def refine(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any],

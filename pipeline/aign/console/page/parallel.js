@@ -29,13 +29,9 @@ export class Parallel {
 
   y(axis, value) { return HEIGHT - BOTTOM - (value - axis.low) / (axis.high - axis.low) * (HEIGHT - TOP - BOTTOM); }
 
-  within(design) {
-    return [...this.limits].every(([name, [low, high]]) => design[name] >= low && design[name] <= high);
-  }
+  within(one) { return [...this.limits].every(([name, [low, high]]) => one[name] >= low && one[name] <= high); }
 
-  light(rank) {
-    for (const [other, path] of this.paths) path.classList.toggle("lit", other === rank);
-  }
+  light(rank) { this.paths.forEach((path, other) => path.classList.toggle("lit", other === rank)); }
 
   draw() {
     const focused = document.activeElement?.closest?.(".lines g[data-name]")?.dataset.name;
@@ -66,8 +62,7 @@ export class Parallel {
     const lines = name.length * 7 > gap ? [words.slice(0, half).join(" "), words.slice(half).join(" ")] : ["", name];
     return make("g", { tabindex: 0, role: "slider", "data-name": axis.name, "aria-orientation": "vertical",
       "aria-label": `Upper limit of ${name}`, "aria-valuemin": axis.low, "aria-valuemax": axis.high,
-      "aria-valuenow": high,
-      "aria-valuetext": limit ? `${written(low)} to ${written(high)}${unit(axis.unit)}` : "no limit",
+      "aria-valuenow": high, "aria-valuetext": limit ? `${written(low)} to ${written(high)}` : "no limit",
       onkeydown: (event) => this.key(event, axis) },
       ...lines.map((line, row) => make("text", { x, y: 13 + 14 * row, "text-anchor": "middle" }, line)),
       make("text", { class: "end", x, y: TOP - 3, "text-anchor": "middle" }, `${written(axis.high)}${unit(axis.unit)}`),
@@ -80,7 +75,8 @@ export class Parallel {
   }
 
   limit(axis, range) {
-    if (range) this.limits.set(axis.name, [Math.min(...range), Math.max(...range)]);
+    const slack = (axis.high - axis.low) * 1e-9;  // the ends belong to it
+    if (range) this.limits.set(axis.name, [Math.min(...range) - slack, Math.max(...range) + slack]);
     else this.limits.delete(axis.name);
     this.draw();
   }
@@ -90,9 +86,7 @@ export class Parallel {
     const top = this.place.querySelector("svg").getBoundingClientRect().top;
     const value = (y) => axis.low + (HEIGHT - BOTTOM - Math.min(Math.max(y - top, TOP), HEIGHT - BOTTOM))
       / (HEIGHT - TOP - BOTTOM) * (axis.high - axis.low);
-    const start = value(event.clientY), slack = (axis.high - axis.low) * 1e-9;
-    const move = ({ clientY: y }) =>
-      this.limit(axis, [Math.min(start, value(y)) - slack, Math.max(start, value(y)) + slack]);
+    const start = value(event.clientY), move = ({ clientY }) => this.limit(axis, [start, value(clientY)]);
     addEventListener("pointermove", move);
     addEventListener("pointerup", () => removeEventListener("pointermove", move), { once: true });
   }

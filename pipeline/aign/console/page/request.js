@@ -44,7 +44,13 @@ function pick() {
 }
 
 const situation = () => { at("context-own").hidden = at("context-kind").value !== OWN; };
-const draw = () => at("constraints").replaceChildren(...rows.map(constraint));
+
+function draw() {  // the focus stays where it was
+  const all = () => [...at("constraints").querySelectorAll("select, input, button")];
+  const focused = all().indexOf(document.activeElement);
+  at("constraints").replaceChildren(...rows.map(constraint));
+  all()[focused]?.focus();
+}
 
 /** Take a design as the one that is deployed, or none. */
 export function deploy(design, name = "the deployed design") {
@@ -80,7 +86,7 @@ function slider(row, number, label) {
     },
     onchange: () => changed() });
   range.value = value;
-  return make("div", { className: "slide" }, written(low), range, `${written(high)}${unit(label.unit)}`);
+  return make("div", { className: "slide" }, written(low), range, written(high) + unit(label.unit));
 }
 
 /** Take the ranges of sliders. */
@@ -106,7 +112,7 @@ export function fill({ network: name, request, seed }) {
     .map(([, label, sense, threshold]) => ({ label, sense, threshold }));
   pick();
   at("context-kind").value = request.context ? OWN : request.preset ?? "";
-  at("context").value = request.context ? JSON.stringify(request.context) : "";
+  at("context").value = JSON.stringify(request.context) ?? "";
   [at("objective").value, at("objective-2").value] = [request.objective[0] ?? "utility", request.objective[1] ?? ""];
   [at("seed").value, at("count").value] = [seed, request.count];
   deploy(request.start);
