@@ -33,8 +33,8 @@ BEAM = 2_000
 ADDED = 40
 """Sets of a server added in each round, those of the least reduced cost."""
 ROUNDS = 400
-NEGATIVE = 1e-9
-"""Reduced cost, relative to the cost of computing everything locally, that counts as zero."""
+NEGATIVE = 1e-8
+"""Reduced cost, relative to the cost of computing everything locally, that counts as zero: above HiGHS's tolerance."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,20 +49,18 @@ class Assignment:
 
 def best(network: Network, limits: Limits) -> Assignment:
     """Return the cheapest assignment of one network (a batch of one) under limits."""
-    local = float(network.local_cost.sum())
     if limits.fewest > limits.most or limits.late < 0:
         return Assignment(np.inf, None)
     sets = MemberSets(network, limits)
     everything = sets.collect(Prices.none(*network.upload[0, :, 1:].shape), FEW)
     if everything is None:
-        return _generated(sets, local)
+        return _generated(sets)
     master = Master(sets)
     master.add(everything)
-    return _assignment(sets, everything, master.whole(), local)
+    return _assignment(sets, everything, master.whole())
 
 
-def _assignment(sets: MemberSets, columns: Sets, solution: Solution, local: float,
-                bound: float | None = None) -> Assignment:
+def _assignment(sets: MemberSets, columns: Sets, solution: Solution, bound: float | None = None) -> Assignment:
     """Return the assignment of a whole solution; its own cost is the bound where no other is known."""
     if solution.values is None:
         return Assignment(np.inf if bound is None else bound, None)
@@ -71,13 +69,12 @@ def _assignment(sets: MemberSets, columns: Sets, solution: Solution, local: floa
         place = int(columns.server[column])
         server[sets.users[place][columns.members[column]]] = place + 1
     cost = float(sets.network.serve(server[None]).cost.sum())
-    if bound is None:
-        bound = min(cost, local + solution.cost) if abs(cost - local - solution.cost) > 1e-6 * local else cost
-    return Assignment(bound, server)
+    return Assignment(cost if bound is None else bound, server)
 
 
-def _generated(sets: MemberSets, local: float) -> Assignment:
+def _generated(sets: MemberSets) -> Assignment:
     """Return the cheapest assignment by column generation."""
+    local = float(sets.network.local_cost.sum())
     zero = NEGATIVE * local
     master, columns = Master(sets, elastic=True), _first(sets)
     master.add(columns)
@@ -91,12 +88,13 @@ def _generated(sets: MemberSets, local: float) -> Assignment:
         columns = Sets.join([columns, new])
     incumbent = _within(sets, columns)
     if new is None or len(new):
-        return _assignment(sets, columns, incumbent, local, sets.least_cost)
-    gap = incumbent.cost - relaxed.cost + zero
+        return _assignment(sets, columns, incumbent, sets.least_cost)
+    least = relaxed.cost - len(sets.users) * zero  # each server serves one set, of a reduced cost of -zero at least
+    gap = incumbent.cost - least
     every = sets.collect(replace(prices, limit=gap), MOST)
     if every is None:
-        return _assignment(sets, columns, incumbent, local, local + relaxed.cost)
-    return _assignment(sets, every, _within(sets, every), local)
+        return _assignment(sets, columns, incumbent, local + least)
+    return _assignment(sets, every, _within(sets, every))
 
 
 def _within(sets: MemberSets, columns: Sets) -> Solution:

@@ -35,7 +35,8 @@ def truncated_normal(mean: float, spread: float, bounds: tuple[float, float], sh
     normal = torch.distributions.Normal(mean, spread)
     low, high = (normal.cdf(torch.tensor(bound, dtype=torch.float64)) for bound in bounds)
     draws = torch.rand(shape, generator=generator, dtype=torch.float64)
-    return normal.icdf(low + (high - low) * draws).clamp(*bounds)
+    values: Tensor = normal.icdf(low + (high - low) * draws).clamp(*bounds)
+    return values
 
 
 def access(count: int, users: int, servers: int, dense: bool, generator: torch.Generator) -> Tensor:

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 INFINITE = highspy.kHighsInf
 WHOLE = 1e-6
 """How far from a whole number a value of a linear program may lie that counts as whole."""
-PENALTY = 1e4
+PENALTY = 10.0
 """Cost of serving nobody who has to be served, in units of the cost of computing everything locally: enters while
 columns are generated only."""
 
@@ -52,7 +52,8 @@ class Master:
         self.users, self.servers = network.root.shape[1], len(sets.users)
         self._solver = highspy.Highs()
         for option, value in {"output_flag": False, "threads": 1, "mip_rel_gap": 0.0, "mip_abs_gap": 0.0,
-                              "random_seed": 0}.items():
+                              "random_seed": 0, "dual_feasibility_tolerance": 1e-10,
+                              "primal_feasibility_tolerance": 1e-9}.items():
             self._solver.setOptionValue(option, value)
         banned = (network.local_delay[0] > limits.delay).double().numpy()
         spare = _spare(sets, limits)

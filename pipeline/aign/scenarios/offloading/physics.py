@@ -16,6 +16,7 @@ Axes: B networks, N users, M servers; servers are numbered from 1, 0 means local
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -155,7 +156,7 @@ class Network:
             return torch.stack([value[rows[:, None], users, 0], picked], dim=2)
         return replace(self, **self._tensors(chosen))
 
-    def _tensors(self, change: Any) -> dict[str, Tensor]:
+    def _tensors(self, change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
         return {name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)}
 
     # --- what a choice comes to --------------------------------------------------------------------------------------
