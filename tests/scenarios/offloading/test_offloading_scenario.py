@@ -1,5 +1,6 @@
 """The scenario: the published law, designs by option, what learners see, demonstrations, projection, picture."""
 
+import inspect
 import io
 import warnings
 
@@ -17,6 +18,15 @@ VARIANTS = [{}, {"access": "dense", "servers": 9}, {"mobility": True}, {"servers
 def drawn(count=5, seed=0, **parameters):
     scenario = registry.create("offloading", **{"servers": 3, "users": 6, **parameters})
     return scenario, scenario.draw_contexts(count, torch.Generator().manual_seed(seed))
+
+
+def test_the_specification_names_every_label_parameter_and_rule():
+    scenario, _ = drawn(mobility=True)
+    text = inspect.getdoc(type(scenario))
+    for part, names in (("Labels", [label.name for label in scenario.labels]), ("Rules", scenario.heuristics),
+                        ("Parameters", type(scenario.parameters).model_fields)):
+        section = text.split(f"**{part}.** ")[1].split("\n\n")[0]
+        assert [name for name in names if name not in section] == []
 
 
 # --- the law ----------------------------------------------------------------------------------------------------------
