@@ -163,17 +163,14 @@ def _run(items: Sequence[Item], text: str, parts: tuple[str, ...]) -> tuple[int,
 
 
 def sizes(scenario: Scenario[Any]) -> dict[str, int]:
-    """Return the numbers that a network has by its parameters, such as users, and its nodes, by their stems."""
-    values = scenario.parameters.model_dump()
-    result = {" ".join(stems(name)): value for name, value in values.items() if type(value) is int}
-    topology = getattr(scenario, "topology", None)
-    return result if topology is None else {**result, stem("nodes"): len(topology.nodes)}
+    """Return the numbers that operators tell networks apart by, by the stems of their names."""
+    return {" ".join(stems(name)): value for name, value in scenario.sizes.items()}
 
 
 def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
-    """Check "for 20 users" and the name of a topology against the network; it cannot be changed by a request."""
+    """Check "for 20 users" and proper names against the network; it cannot be changed by a request."""
     known = sizes(scenario)
-    topology = str(getattr(scenario.parameters, "topology", "")).lower()
+    names = [name.lower() for name in scenario.proper_names]
     kept: list[Item] = []
     place = 0
     while place < len(items):
@@ -190,7 +187,7 @@ def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
                                              "meant, or another network?", (f"{known[noun]} {plural}",))
             place += 2
             continue
-        if item.kind == "word" and str(item.value).lower() == topology:
+        if item.kind == "word" and str(item.value).lower() in names:
             draft.understand([item], f"{scenario.name} {item.value}")
         else:
             kept.append(item)
