@@ -182,7 +182,7 @@ def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
         counted = item.kind == "number" and item.factors is None and not item.share and not _bounded(items, place)
         bounded = place + 2 < len(items) and items[place + 2].kind == "compare"
         if counted and following is not None and noun in known and not bounded:
-            plural = draft.text[following.start:following.end]
+            plural = draft.text[following.start:following.end].removesuffix("s") + "s"
             if item.value == known[noun]:
                 draft.understand([item, following], f"{scenario.name} has {known[noun]} {plural}")
             else:
