@@ -28,8 +28,8 @@ SENTENCES = {  # what the rules ask about, and what is meant
 def server():
     params = llama.CommonParams()
     params.model.path = str(next(Path(PACKAGE.origin).parent.glob("*.gguf")))
-    params.n_ctx, params.n_predict, params.cpuparams.n_threads = 2048, 200, 1
-    params.hostname, params.port = "127.0.0.1", 0
+    params.n_ctx, params.n_predict = 2048, 200
+    params.hostnames, params.port = ["127.0.0.1"], 0
     return llama.Server(params)
 
 

@@ -44,6 +44,7 @@ def bound(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison 
     """
     name = _label(draft, number, labels, sense)
     if name is None:
+        draft.used.add((number.start, number.end))
         return False
     phrases = candidates(labels, sense).get(name, [])
     if sense in (None, "="):
