@@ -151,11 +151,13 @@ class BackbonePlanning(DesignScenario[IpOpticalPlanningParameters]):
                            impossible=impossible.to(device))
 
     def _statement(self) -> str:
-        others = ("1 % where a request admits none" if self.problem.traded else
-                  "a loose bound where a request admits none")
+        effort = self.planner.effort
+        if not effort.rounds:
+            return ("The bound of a linear relaxation over cuts of all scenarios and both layers, so that a gap to the "
+                    "plan found is left; where a request admits no survivable plan it leaves out what is lost")
+        others = "1 %" if self.problem.traded else "a bound that leaves out what is lost"
         return ("The bound of a mixed-integer program over cuts and metric inequalities of all scenarios: relative gap "
-                f"in cost up to {self.planner.effort.gap:g} for survivable plans, unless the search ended before, "
-                f"{others}")
+                f"in cost up to {effort.gap:g} for survivable plans, {others} where a request admits none")
 
     def _designs(self, contexts: Tensor, plans: Sequence[Plan]) -> Tensor:
         """Return the plans found (B, L); the shortest-path plan where there is none."""

@@ -83,10 +83,10 @@ class TwoLayerPlanning(BackbonePlanning):
     (candidates of a pair of nodes, 1), port (1.5), regeneration (1), reach (1500 km), fibre_km (0.01); of one layer
     only: fibre_cost.
 
-    **Certificate.** Upper bound by cut and metric inequalities of both layers in whole lightpaths and fibre pairs, for
-    survivable plans and requests on cost, ip, reliability and optical; the search ends at a relative gap in cost of
-    5 %, or before it where its few rounds are over. Requests that no survivable plan meets are bounded loosely, other
-    labels are only checked.
+    **Certificate.** Upper bound by cut inequalities of both layers in whole lightpaths and fibre pairs, relaxed, for
+    survivable plans and requests on cost, ip, reliability and optical; the gap in cost to the plan found is 4 to 14 %
+    on polska and about 10 % on nobel-germany (`aign plan --layers 2` closes more of it, in minutes). Where no
+    survivable plan meets a request, the bound leaves out what a plan loses. Other labels are only checked.
 
     **Rules.** direct_lightpaths (enough for shortest paths; also the zero of the normalised return), reverse_delete
     (the same without what nothing needs), bypass (each demand by lightpaths from end to end, mended), round_up (linear
@@ -122,6 +122,15 @@ class TwoLayerPlanning(BackbonePlanning):
         return {"direct_lightpaths": rules.shortest_path, "reverse_delete": rules.reverse_delete,
                 "bypass": rules.bypass, "round_up": rules.round_up, "solver_first": rules.solver_first,
                 "random_repaired": rules.random_repaired}
+
+    def entity_names(self, count: int) -> list[str]:
+        """Return the lightpaths by the cities they join, numbered where several join the same."""
+        names: list[str] = []
+        for ends in self.problem.lightpaths.ends[:count]:
+            name = "lightpath " + "-".join(self.topology.nodes[node] for node in ends)
+            same = sum(other == name or other.startswith(f"{name} (") for other in names)
+            names.append(f"{name} ({same + 1})" if same else name)
+        return names
 
     def _counted(self, modules: Tensor) -> dict[str, Tensor]:
         lightpaths = modules.sum(1)
