@@ -177,9 +177,10 @@ def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
         item, following = items[place], items[place + 1] if place + 1 < len(items) else None
         noun = "" if following is None else " ".join(stems(draft.text[following.start:following.end]))
         counted = item.kind == "number" and item.factors is None and not item.share and not _bounded(items, place)
-        bounded = place + 2 < len(items) and items[place + 2].kind == "compare"
+        bounded = place + 2 < len(items) and items[place + 2].kind == "compare" and not draft.text[
+            :item.start].rstrip().lower().endswith("for")
         if counted and following is not None and noun in known and not bounded:
-            plural = draft.text[following.start:following.end]
+            plural = draft.text[following.start:following.end].removesuffix("s") + "s"
             if item.value == known[noun]:
                 draft.understand([item, following], f"{scenario.name} has {known[noun]} {plural}")
             else:
