@@ -54,6 +54,15 @@ tables: $(ALL_INSTALLED)  ## Set up, then rebuild the paper's tables with certif
 test: $(TEST_INSTALLED)  ## Set up, then run the tests, a process on each core.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
+.PHONY: browser
+browser:  ## Install Chromium for the tests of the console's page, where it is missing (Debian, as root).
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes \
+	            --no-install-recommends chromium >/dev/null; \
+	    fi || true; \
+	    command -v chromium >/dev/null || echo "No Chromium: the tests of the console's page will be skipped."; }
+
 .PHONY: lint
 lint: $(TEST_INSTALLED)  ## Set up, then check style and types.
 	@$(BIN)/python -m ruff check .

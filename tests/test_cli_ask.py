@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 def test_a_request_is_confirmed_with_its_words_and_its_command(folder):
     lines = told(aign("ask", "--on", "water-filling", "at most 2 W in total, three options"))
     assert lines["request"] == ["3 designs; total power at most 2 W."]
-    assert lines["command"] == ["aign design water-filling --count 3 --where 'total_power<=2'"]
+    assert lines["command"] == ["aign design water-filling --set channels=10 --count 3 --where 'total_power<=2'"]
     assert "'at most 2 W in total' as total_power<=2" in lines["understood"]
 
 

@@ -11,6 +11,7 @@ NETWORKS = {
     "contract": {"name": "contract"},
     "stackelberg": {"name": "stackelberg"},
     "planning": {"name": "ip-optical-planning"},
+    "layers": {"name": "ip-optical-planning", "layers": 2},
     "asp": {"name": "asp-selection"},
     "queue": {"name": "queue-scheduling"},
     "cartpole": {"name": "gymnasium", "environment": "CartPole-v1"},

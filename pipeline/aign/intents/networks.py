@@ -81,14 +81,15 @@ def plan_command(request: Request, scenario: Scenario[Any]) -> list[str] | None:
     `aign plan` survives every link failure, so it meets any demand on reliability; None where the request says more
     than that, or wants something else than least cost.
     """
-    spec = scenario.spec()
+    spec, usual = scenario.spec(), registry.scenario_class(PLANNING).Parameters().model_dump(mode="json")
     if scenario.name != PLANNING or request.start is not None or tuple(request.objective) != ("min cost",):
         return None
     if any(bound.upper or bound.label not in ("reliability", "ip") or bound.closed.threshold > 1
            for bound in parse(request.where, scenario.labels)):
         return None
     context: Any = request.context
-    if spec["failures"] != "links" or request.seed is not None or not isinstance(context, str | None):
+    changed = {name for name, value in usual.items() if spec.get(name) != value} - {"topology", "protected"}
+    if changed or request.seed is not None or not isinstance(context, str | None):
         return None
     if context is not None and Path(context).suffix.lower() != ".csv":
         return None

@@ -98,7 +98,10 @@ def _count(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Ite
         while before >= 0 and items[before].kind == "spread":
             before -= 1
         number = items[before] if before >= 0 and items[before].kind == "number" else None
-        if number is not None and number.factors is None and not _bounded(items, before):
+        if number is not None and _bounded(items, before):
+            draft.ask([number, noun], "How many designs? Say one number.", (f"{number.value:g} designs",))
+            items = [item for item in items if item is not items[before - 1] and item is not number]
+        elif number is not None and number.factors is None:
             pieces, between = [number, *items[before + 1:place], noun], items[before + 1:place]
             if not 1 <= number.value <= MOST_DESIGNS or number.value != int(number.value):
                 draft.ask(pieces, f"How many designs? From 1 to {MOST_DESIGNS}.", ("16 designs",))

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -114,12 +115,15 @@ class Scenario(LearnerView[ParametersT], Exploration, Presentation):
         """
         certificate = self.certify(contexts, constraints)
         generator = torch.Generator().manual_seed(0)
-        starts = [certificate.design, self.certify(contexts).design,
-                  *(rule(contexts) for rule in self.heuristics.values()),
-                  *(self.design_of(self.initial_state(contexts, generator)) for _ in range(4))]
+        starts: list[Callable[[], Tensor]] = [
+            lambda: certificate.design, lambda: self.certify(contexts).design,
+            *(partial(rule, contexts) for rule in self.heuristics.values()),
+            *[lambda: self.design_of(self.initial_state(contexts, generator))] * 4]
         known, witness = certificate.feasible.clone(), certificate.design.clone()
         for start in starts:
-            design = self.project(contexts, start, constraints).to(witness.dtype)
+            if bool((known | certificate.proven_infeasible).all()):
+                break
+            design = self.project(contexts, start(), constraints).to(witness.dtype)
             new = satisfied(constraints, self.measure(contexts, design), len(design)) & ~known
             witness, known = torch.where(new[:, None], design, witness), known | new
         return Feasibility(known, certificate.proven_infeasible & ~known, witness)

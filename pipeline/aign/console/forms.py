@@ -1,0 +1,240 @@
+"""What the API takes and returns. Unknown fields are refused, and every length, count and range is bounded.
+
+A context comes as values or as a preset: a file of one's own is read only from the folder in which the console runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from aign.settings import Settings
+
+MOST_DESIGNS = 256
+MOST_VALUES = 20_000
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+"""Of a model: the name of its folder."""
+Line = Annotated[str, Field(max_length=200)]
+JobId = Annotated[str, Field(max_length=40)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Values = Annotated[tuple[Finite, ...], Field(max_length=MOST_VALUES)]
+
+Features = Values | Annotated[dict[Line, Values], Field(max_length=64)]
+
+
+class RequestForm(Settings):
+    """What is wanted of a network; as `aign.Request`."""
+
+    where: Annotated[tuple[Line, ...], Field(max_length=32)] = ()
+    """Constraints such as total_power<=300; every design meets them all."""
+    preset: Line | None = None
+    """A context that the network knows by name."""
+    context: Features | None = None
+    """A context of one's own, in the network's order or by feature; where there is none, one is drawn."""
+    count: Annotated[int, Field(ge=1, le=MOST_DESIGNS)] = 16
+    """Designs to generate."""
+    objective: Annotated[tuple[Line, ...], Field(max_length=8)] = ()
+    """What is wanted most, such as "min total_power"; none: the utility. Of several, the answer marks the designs that
+    no other beats in all of them."""
+    start: Features | None = None
+    """The design that is deployed, in the network's order or by feature; the answer then says what to change."""
+    spread: Annotated[int, Field(ge=1, le=MOST_DESIGNS)] | None = None
+    """Return only so many good designs, as different as possible."""
+
+
+class DesignForm(Settings):
+    """A request to one network."""
+
+    network: Name
+    request: RequestForm = RequestForm()
+    seed: Seed = 0
+    """Of the generator, and of the context where one is drawn; equal seeds give equal designs."""
+
+
+class SentenceForm(DesignForm):
+    """A sentence, and the request in the form: what it changes, or whose situation holds on where it names none."""
+
+    text: Annotated[str, Field(max_length=4_000)]
+
+
+class ChoiceForm(Settings):
+    """One design of an answer."""
+
+    job: JobId
+    """That made the answer."""
+    rank: Annotated[int, Field(ge=1, le=MOST_DESIGNS)]
+    """1 is the best design."""
+
+
+class QuestionForm(Settings):
+    """A question about the answer of a job."""
+
+    job: JobId
+    text: Annotated[str, Field(max_length=4_000)]
+
+
+class Reply(BaseModel):
+    """Base of what is returned."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(Reply):
+    """Why something was refused or failed."""
+
+    error: str
+
+
+class Label(Reply):
+    """A figure of a design that a request may bound."""
+
+    name: str
+    unit: str
+    better: Literal["lower", "higher"]
+    description: str
+    whole: bool
+    """Whether it takes whole values only."""
+
+
+class ContextFeature(Reply):
+    """A run of values of a context."""
+
+    name: str
+    unit: str
+    size: int
+    low: float | None
+    high: float | None
+
+
+class Network(Reply):
+    """A network that has a model."""
+
+    name: Name
+    digest: str
+    """SHA-256 of the model's manifest, which names that of every file."""
+    scenario: dict[str, JsonValue]
+    summary: str
+    presets: list[str]
+    labels: list[Label]
+    context: list[ContextFeature]
+
+
+class RefusedModel(Reply):
+    """A model that cannot be opened."""
+
+    name: str
+    error: str
+
+
+class Untrained(Reply):
+    """A network without a model."""
+
+    name: str
+    summary: str
+    command: str
+    """Trains it; empty where params.yaml has to name it first."""
+    note: str
+
+
+class Catalogue(Reply):
+    """Which networks there are."""
+
+    networks: list[Network]
+    refused: list[RefusedModel]
+    others: list[Untrained]
+
+
+class Span(Reply):
+    """A piece of a sentence, from `start` to before `end`, and what it was read as."""
+
+    start: int
+    end: int
+    text: str
+    meaning: str
+
+
+class Choice(Reply):
+    """An answer to a question, and the sentence with it."""
+
+    words: str
+    sentence: str
+
+
+class Question(Reply):
+    """What has to be said first, about a piece of the sentence; without choices in words of one's own."""
+
+    text: str
+    start: int
+    end: int
+    choices: list[Choice]
+
+
+class ReadingReply(Reply):
+    """What a sentence asks for; `request` is null as long as there are questions."""
+
+    network: Name
+    """That the sentence clearly is about, else the one asked for."""
+    request: RequestForm | None
+    seed: Seed
+    said: list[Span]
+    questions: list[Question]
+
+
+class ConfirmationReply(Reply):
+    """A request in one sentence, and the command that does the same."""
+
+    sentence: str
+    command: str
+    note: str
+    """What its files stand for, where the form holds values."""
+
+
+class Answered(Reply):
+    """What there is to say to a question; where it was not understood, what can be asked."""
+
+    sentences: list[str]
+    understood: bool
+
+
+class Started(Reply):
+    """A job that was put into the queue."""
+
+    job: JobId
+
+
+class JobReply(Reply):
+    """How a job goes; `result` is null until it is done."""
+
+    job: JobId
+    task: str
+    asked: JsonValue
+    """What a design job was asked for."""
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    error: str | None
+    result: JsonValue
+
+
+class Bound(Reply):
+    """A constraint taken apart."""
+
+    label: str
+    upper: bool
+    threshold: float
+
+
+class LiveReply(Reply):
+    """Verified designs without certificate: each has rank, feasible, utility and every label."""
+
+    bounds: list[Bound]
+
+    designs: list[dict[str, float | bool | None]]
+
+
+class Accepted(Reply):
+    """Where a design was written."""
+
+    file: str
+    sha256: str
+    """Of the file's content, which its name begins with."""
