@@ -4,8 +4,9 @@
 
 Each of the seven combinations of y1 (ip >= 1), y2 (optical >= what the certified plan leaves spare) and y3
 (reliability >= 1) is asked in unseen contexts, alone and with a budget: 1.05 times the cost of the plan certified
-without it, which survives everything wherever a plan can. The answers of a diffuser (with --model), of 16 random plans and
-of reverse delete go through the same projection, which falls back on the certified plan; beside them the certificate.
+without it, which survives everything wherever a plan can. The answers of a diffuser (with --model), of 16 random plans
+and of reverse delete go through the same projection, which falls back on the certified plan; beside them stands the
+certificate.
 Figures: requests met, answers other than the certified plan, cost over that of the certified plan (mean, worst) and
 over the certified bound, milliseconds a request. Times are of this machine.
 """
