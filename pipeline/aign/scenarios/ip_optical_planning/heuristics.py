@@ -44,7 +44,8 @@ class Rules:
         """Return the first plan of the certificate's search; the shortest-path plan where it has none."""
         plans = self.shortest_path(contexts)
         for row, context in enumerate(contexts):
-            answer = Search(self.economics.instance(context, self.problem.widest), Limits(rounds=0)).run()
+            search = Search(self.economics.instance(context, self.problem.widest), Limits(rounds=0))
+            answer = search.run(keep_interrupted=False)
             if answer.plan is not None:
                 plans[row] = torch.tensor(answer.plan[:self.problem.links])
         return plans
