@@ -54,7 +54,7 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
     """What a fibre route has, of which `optical` says how much is spare: channels, or fibre pairs."""
 
     def _describe(self, modules: str) -> None:
-        """Say what states and observations hold, given what `modules` are called; see `features`."""
+        """Say what states and observations hold; the values of a state are called `modules`."""
         topology, parameters = self.problem.topology, self.parameters
         cuts, links = min(SHOWN_CUTS, len(self.problem.cuts)), self.problem.links
         self.action_size, self.step_size = links, float(max(1, -(-parameters.most_modules // self.horizon)))
