@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import aign
-from aign.console.forms import Problem
 from aign.console.jobs import BusyError
 from aign.console.process import InternalError
+from aign.console.replies import Problem
 from aign.errors import AignError
 
 REFUSALS = {400: "not for this host", 403: "origin or token", 404: "no such job or design", 411: "length missing",
