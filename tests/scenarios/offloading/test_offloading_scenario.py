@@ -161,6 +161,16 @@ def test_designs_are_mended_wherever_a_request_can_be_met(where):
     assert torch.equal(mended[already], start[already])
 
 
+def test_what_the_certificate_ignores_is_met_by_local_search():
+    scenario, contexts = drawn(6)
+    constraints = parse(["energy>=3", "offloaded>=0.5"], scenario.labels)
+    start = scenario.heuristics["all_offload"](contexts)
+    mended = scenario.project(contexts, start, constraints)
+    before, after = (satisfied(constraints, scenario.measure(contexts, each), 6) for each in (start, mended))
+    assert int(after.sum()) > int(before.sum())
+    assert bool(after[before].all())
+
+
 def test_labels_count_what_users_get():
     scenario, contexts = drawn(20, mobility=True)
     designs = scenario.initial_state(contexts, torch.Generator().manual_seed(0))
