@@ -35,8 +35,7 @@ SEARCHES = {
     "flip_and_move": search.flip_and_move,
     **{f"local_search_{starts}": lambda network, starts=starts: search.local_search(network, starts)
        for starts in (1, 4, 16, 64)},
-    **{f"iterated_local_search_{rounds}": lambda network, rounds=rounds: search.iterated_local_search(network, rounds)
-       for rounds in (20, 100)},
+    "iterated_local_search": search.iterated_local_search,
 }
 
 
@@ -99,11 +98,11 @@ def main():
     chosen = options.parse_args()
     torch.set_num_threads(1)
     pipeline = None if chosen.model is None else store.load(chosen.model)
+    chosen.to.parent.mkdir(parents=True, exist_ok=True)
     rows = []
     for kind in KINDS:
         rows += rows_of(kind, max(1, chosen.instances // (2 if kind[0] == 20 else 1)), pipeline)
-    chosen.to.parent.mkdir(parents=True, exist_ok=True)
-    write_json(chosen.to, rows)
+        write_json(chosen.to, rows)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/planning_satellites.py [--to data/reports/planning/satellites.json]
 
 A Walker shell (66 satellites, 780 km, 86.4 degrees, as Iridium's) over three gateways; published demands; a module on a
-link of a satellite costs as much as one on 100 km of fibre. In each slot every fibre may be cut, one at a time. Plans
+link of a satellite costs as much as one on 30 km of fibre. In each slot every fibre may be cut, one at a time. Plans
 made for slot 0 alone, and for all links together as if each existed always, are routed in each slot by another program
 (the largest share of all demands at once, `planning_networks.py`).
 """
@@ -25,7 +25,7 @@ from aign.scenarios.ip_optical_planning.satellites import Constellation, slot_fa
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 from aign.scenarios.ip_optical_planning.topology import load
 
-SKY = Constellation(gateways=["Gdansk", "Krakow", "Szczecin"], slots=8, elevation=10.0, price=100.0)
+SKY = Constellation(gateways=["Gdansk", "Krakow", "Szczecin"], slots=8, elevation=10.0, price=30.0)
 
 
 def failed_slots(problem, present, cuts: int, plan) -> list[int]:

@@ -39,7 +39,7 @@ from aign.scenarios.ip_optical_planning.survey.results import Survey
 from aign.scenarios.ip_optical_planning.topology import load
 
 SEED = 1
-MULTIPLES = (1, 3, 10)
+MULTIPLES = (1, 3, 6)
 """Times the processor seconds of a plan that the solver gets."""
 
 
@@ -128,9 +128,9 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--network", default="pioro40")
     parser.add_argument("--futures", type=int, default=1000)
-    parser.add_argument("--routed", type=int, default=80, help="futures whose learned plan is routed")
-    parser.add_argument("--paired", type=int, default=20, help="futures planned and routed in every way")
-    parser.add_argument("--alone", type=int, default=6, help="futures given to the solver alone")
+    parser.add_argument("--routed", type=int, default=0, help="futures whose learned plan is routed")
+    parser.add_argument("--paired", type=int, default=10, help="futures planned and routed in every way")
+    parser.add_argument("--alone", type=int, default=4, help="futures given to the solver alone")
     parser.add_argument("--to", type=Path)
     arguments = parser.parse_args()
     topology = load(arguments.network)
@@ -141,27 +141,42 @@ def main() -> None:
     start = time.process_time()
     rows = [planned(planner, demand, ways["learned"], number < arguments.routed)
             for number, demand in enumerate(demands)]
-    print(json.dumps(method(rows)), flush=True)
     answer = {"network": arguments.network, "solved_matrices": len(learned.solved),
               "inequalities": len(learned.solved.library.matrix), "futures": len(rows),
-              "processor_seconds": time.process_time() - start, "learned_all": method(rows), "paired": {
-                  name: method([planned(planner, demand, way, True) for demand in demands[:arguments.paired]])
-                  for name, way in ways.items()}}
-    seconds = sum(answer["learned_all"]["milliseconds"].values()) / 1000
-    answer["solver_alone"] = {f"{multiple * seconds:.1f} s": figures(
-        [solver_excess(replace(instance, demand=demand), row["bound"], multiple * seconds)
-         for demand, row in zip(demands[:arguments.alone], rows, strict=False)]) for multiple in MULTIPLES}
-    print(json.dumps(answer, indent=1), flush=True)
-    if arguments.to is not None:
-        nothing = np.full(topology.links, np.nan)
-        kept = [row["plan"] if row["routed"] is None else row["routed"] for row in rows]
-        plans = np.array([nothing if plan is None else plan for plan in kept])
-        result = Survey(topology, [str(number) for number in range(len(rows))], plans, plans @ instance.price,
-                        np.array([row["bound"] for row in rows]), np.array([row["routed"] is not None for row in rows]))
-        write_json(arguments.to.with_suffix(".json"), answer)
-        maps.save(result.map(), arguments.to.with_suffix(".png"))
-        with writing(arguments.to.with_suffix(".csv")) as aside:
-            csv.write_csv(result.links(), aside)
+              "processor_seconds": time.process_time() - start, "learned_all": method(rows), "paired": {},
+              "solver_alone": {}}
+    keep(arguments.to, answer)
+    draw(arguments.to, topology, instance, rows)
+    for name, way in ways.items():
+        answer["paired"][name] = method([planned(planner, demand, way, True) for demand in demands[:arguments.paired]])
+        keep(arguments.to, answer)
+    seconds = sum(answer["paired"]["learned"]["milliseconds"].values()) / 1000
+    for multiple in MULTIPLES:
+        answer["solver_alone"][f"{multiple * seconds:.1f} s"] = figures(
+            [solver_excess(replace(instance, demand=demand), row["bound"], multiple * seconds)
+             for demand, row in zip(demands[:arguments.alone], rows, strict=False)])
+        keep(arguments.to, answer)
+    print(json.dumps(answer, indent=1))
+
+
+def keep(stem: Path | None, answer: dict) -> None:
+    """Write the figures so far."""
+    if stem is not None:
+        write_json(stem.with_suffix(".json"), answer)
+
+
+def draw(stem: Path | None, topology, instance, rows: list[dict]) -> None:
+    """Write the links and their map."""
+    if stem is None:
+        return
+    nothing = np.full(topology.links, np.nan)
+    kept = [row["plan"] if row["routed"] is None else row["routed"] for row in rows]
+    plans = np.array([nothing if plan is None else plan for plan in kept])
+    result = Survey(topology, [str(number) for number in range(len(rows))], plans, plans @ instance.price,
+                    np.array([row["bound"] for row in rows]), np.array([row["routed"] is not None for row in rows]))
+    maps.save(result.map(), stem.with_suffix(".png"))
+    with writing(stem.with_suffix(".csv")) as aside:
+        csv.write_csv(result.links(), aside)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import httpx2
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "told-by-the-test"
-PATIENCE_S = 25
+PATIENCE_S = 60
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 from running import TOKEN, designed, ended
 from smoke import POWER, WATER
 
-from aign.console.forms import Catalogue
+from aign.console.replies import Catalogue
 from aign.diffusion import store
 
 

@@ -163,9 +163,9 @@ def test_a_reader_hears_of_a_running_job_as_it_goes(monkeypatch):
     async def test(jobs):
         job = await jobs.submit("wait", {})
         parts = aiter(stream(job, None))
-        heard = [await anext(parts) for _ in range(4)]
-        assert b"does wait" in heard[2]
-        assert heard[3] == b": still here\n\n"
+        heard = b""
+        while not (b"does wait" in heard and b": still here\n\n" in heard):
+            heard += await anext(parts)
         await jobs.cancel(job)
         assert b'"state": "cancelled"' in b"".join([part async for part in parts])
     queue(test)

@@ -3,7 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from aign.console.routes import application
+from aign.console.app import application
 
 HOST, TOKEN = "127.0.0.1:8765", "secret"
 GOOD = {"host": HOST, "x-aign-token": TOKEN, "content-type": "application/json"}

@@ -7,7 +7,7 @@ import torch
 
 from aign.designs.deployed import Deployment
 from aign.designs.objectives import parse as objectives
-from aign.designs.suggestions import Mender
+from aign.designs.suggestions import FURTHER, Mender
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import parse, satisfied
 
@@ -46,6 +46,7 @@ def test_what_is_mended_is_mended_by_as_few_as_claimed(seed, levels, where):
     assert suggestions
     truth = fewest(context, start, constraints)
     assert min(each.count for each in suggestions) == truth
+    assert max(each.count for each in suggestions) <= truth + FURTHER
     for each in suggestions:
         last = each.changes.steps[-1].after
         assert bool(satisfied(constraints, THREE.measure(context[None], last.design[None]), 1))

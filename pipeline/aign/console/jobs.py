@@ -72,30 +72,28 @@ class Job:
     refused: bool = False
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def tell(self, **event: Any) -> None:
-        """Add an event and wake who listens."""
+    async def tell(self, state: State, doing: str) -> bool:
+        """Add an event and wake who listens; returns False, and does nothing, where the job has ended."""
         async with self.changed:
-            self.events.append({"state": self.state, **event})
+            if self.state in ENDED:
+                return False
+            self.state = state
+            if state in ENDED:
+                self.arguments = {}
+            self.events.append({"state": state, "doing": doing})
             self.changed.notify_all()
-
-    async def end(self, state: State, doing: str) -> bool:
-        """End the job; return whether it had not ended yet."""
-        if self.state in ENDED:
-            return False
-        self.state, self.arguments = state, {}
-        await self.tell(doing=doing)
         return True
 
     async def follow(self, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
         """Yield every event after a number, with its number, as they come, until the job has ended."""
         while True:
-            for number in range(after + 1, len(self.events) + 1):
-                yield number, self.events[number - 1]
-            after = max(after, len(self.events))
+            while after < len(self.events):  # more may come while one is handed out
+                after += 1
+                yield after, self.events[after - 1]
             if self.state in ENDED:
                 return
             async with self.changed:
-                while len(self.events) == after:
+                while len(self.events) <= after and self.state not in ENDED:
                     await self.changed.wait()
 
     async def ended(self) -> Job:
@@ -133,14 +131,13 @@ class Jobs:
             raise BusyError(f"{waiting} jobs are waiting already, as many as allowed. Ask again in a moment.")
         job = Job(task, arguments, asked)
         self.jobs[job.id] = job
-        await job.tell(doing=f"waits for {waiting + (self.running is not None)} before it")
+        await job.tell("waiting", f"waits for {waiting + (self.running is not None)} before it")
         self.queue.put_nowait((priority, next(self.numbers), job))
         return job
 
     async def cancel(self, job: Job) -> None:
         """End a job: one that waits is passed over, one that runs loses its worker."""
-        running = job.state == "running"
-        if await job.end("cancelled", "cancelled") and running:
+        if await job.tell("cancelled", "cancelled") and self.running is job:
             self.worker.kill()
         self._forget()
 
@@ -151,19 +148,17 @@ class Jobs:
                 with suppress(OSError):  # where no process can be started, the next task says so
                     await self.worker.start()
                 job = (await self.queue.get())[2]
-                if job.state == "waiting":
-                    self.running = job
+                self.running = job
+                if await job.tell("running", "starts"):
                     await self._perform(job)
-                    self.running = None
-                    self._forget()
+                self.running = None
+                self._forget()
         finally:
             await self.worker.close()
 
     async def _perform(self, job: Job) -> None:
         """Run one job and write down how it ended."""
         ending: State
-        job.state = "running"
-        await job.tell(doing="starts")
         told: asyncio.Queue[str] = asyncio.Queue()
         listener = asyncio.create_task(_pass_on(job, told))
         try:
@@ -181,7 +176,7 @@ class Jobs:
             ending, job.error = "failed", f"The worker cannot be understood ({error}); a new one takes over."
         finally:
             listener.cancel()
-        if not await job.end(ending, job.error or ending):
+        if not await job.tell(ending, job.error or ending):
             await self.worker.close()  # it may have been through with the job when it was told to stop
 
     def _forget(self) -> None:
@@ -197,4 +192,4 @@ class Jobs:
 
 async def _pass_on(job: Job, told: asyncio.Queue[str]) -> None:
     while True:
-        await job.tell(doing=await told.get())
+        await job.tell("running", await told.get())

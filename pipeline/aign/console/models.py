@@ -38,8 +38,7 @@ class Models:
 
     def names(self) -> list[str]:
         """Return the names of all models trained on everything, not those of an ablation."""
-        indices = sorted(self.folder.glob(f"[!.]*/{INDEX}"))
-        return [index.parent.name for index in indices if _design(index).get("behaviours", "all") == "all"]
+        return [index.parent.name for index in sorted(self.folder.glob(f"[!.]*/{INDEX}")) if _whole(index)]
 
     def open(self, name: str) -> OpenModel:
         """Return a model, read anew where its folder has changed.
@@ -83,6 +82,14 @@ class Models:
                 self.scenario(name)
                 usable.append(name)
         return usable
+
+
+def _whole(index: Path) -> bool:
+    """Return whether a model was trained on everything; a damaged one counts, so that it is listed as such."""
+    try:
+        return bool(_design(index).get("behaviours", "all") == "all")
+    except ModelError:
+        return True
 
 
 def _design(index: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,9 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import aign
-from aign.console.forms import Problem
 from aign.console.jobs import BusyError
 from aign.console.process import InternalError
+from aign.console.replies import Problem
 from aign.errors import AignError
 
 REFUSALS = {400: "not for this host", 403: "origin or token", 404: "no such job or design", 411: "length missing",
@@ -57,8 +58,10 @@ class Operation:
                 return problem(404, str(error))
             except BusyError as error:
                 return problem(503, str(error), {"retry-after": "1"})
-            except InternalError as error:
-                return problem(500, f"{error}. This is a fault of the program: its terminal has the details.")
+            except Exception as error:  # of the program, here or (`InternalError`) in the worker
+                if not isinstance(error, InternalError):
+                    traceback.print_exc()
+                return problem(500, f"{error!r}. This is a fault of the program: its terminal has the details.")
             if isinstance(reply, Response):
                 return reply
             return Response(reply.model_dump_json(), self.status, media_type="application/json")

@@ -1,102 +1,34 @@
-"""What can be asked of the console, and the application that answers it."""
+"""What can be asked of the console."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response, StreamingResponse
 
 from aign.console import accept, events
-from aign.console.forms import (
+from aign.console.forms import ChoiceForm, DesignForm, QuestionForm, SentenceForm
+from aign.console.jobs import LATER, USUAL
+from aign.console.operations import Operation, UnknownError
+from aign.console.replies import (
     Accepted,
     Answered,
     Catalogue,
-    ChoiceForm,
     ConfirmationReply,
-    DesignForm,
     JobReply,
     LiveReply,
-    QuestionForm,
     ReadingReply,
-    SentenceForm,
     Started,
 )
-from aign.console.guard import Guard
-from aign.console.jobs import LATER, URGENT, USUAL, Job, Jobs, Performer
-from aign.console.operations import Operation, UnknownError, openapi
-from aign.console.process import InternalError
-from aign.errors import AignError
+from aign.console.state import Console
 
-PAGE = Path(__file__).parent / "page"
 PICTURE = "image/svg+xml"
 SAME = {"cache-control": "private, max-age=3600"}
 """A job's pictures never change."""
 
-
-@dataclass
-class Console:
-    """What all operations share.
-
-    Attributes:
-        jobs: the queue.
-        accepted: the folder that accepted designs are written to.
-        listed: the networks as they were listed last.
-    """
-
-    jobs: Jobs
-    accepted: Path
-    listed: Catalogue | None = None
-
-    async def ask(self, task: str, arguments: Mapping[str, Any], priority: int = URGENT) -> Any:
-        """Return the result of a task that somebody waits for.
-
-        Raises:
-            AignError: the task cannot be done as asked, or was cancelled.
-            InternalError: it failed by a fault of the program.
-        """
-        job = await self.jobs.submit(task, arguments, priority)
-        try:
-            await job.ended()
-        finally:
-            self.jobs.jobs.pop(job.id, None)  # nobody else knows it
-        if job.state == "done":
-            return job.parsed()
-        raise (InternalError if job.state == "failed" and not job.refused else AignError)(job.error or "cancelled")
-
-    def job(self, name: str) -> Job:
-        """Return a job.
-
-        Raises:
-            UnknownError: there is none, or it ended too long ago.
-        """
-        if name not in self.jobs.jobs:
-            raise UnknownError("There is no such job: it ended long ago, or the console was started anew. Ask again.")
-        return self.jobs.jobs[name]
-
-    def chosen(self, name: str, rank: int) -> tuple[dict[str, Any], list[Any]]:
-        """Return the answer of a job and the path to the design of a rank.
-
-        Raises:
-            UnknownError: there is no such job, or it has no such design.
-        """
-        job = self.job(name)
-        result = job.parsed() if job.task == "design" and job.state == "done" else None
-        if result is None or not 1 <= rank <= len(result["paths"]):
-            raise UnknownError(f"Job {name} has no design {rank}.")
-        return result["answer"], result["paths"][rank - 1]
-
-
-# --- operations ------------------------------------------------------------------------------------------------------
 
 async def networks(console: Console, http: Request, form: None) -> Catalogue:
     """List the networks: those that have a model, with labels and presets, and how to train the others."""
@@ -219,38 +151,3 @@ OPERATIONS = [
     Operation("GET", "/api/jobs/{job}/designs/{rank}/picture", picture, None, PICTURE, 200),
     Operation("GET", "/api/jobs/{job}/picture", job_picture, None, PICTURE, 200),
 ]
-
-
-def application(worker: Performer, accepted: Path, hosts: list[str], token: str) -> Starlette:
-    """Return the application: the page, the API and the guard before both.
-
-    Args:
-        worker: performs the tasks.
-        accepted: the folder for accepted designs.
-        hosts: under which it is reached, such as 127.0.0.1:8765.
-        token: that callers of what changes anything have to know.
-    """
-    console = Console(Jobs(worker), accepted)
-    index = (PAGE / "index.html").read_text(encoding="utf-8").replace("{token}", token)
-
-    async def page(http: Request) -> Response:
-        return HTMLResponse(index)
-
-    async def description(http: Request) -> Response:
-        return JSONResponse(openapi(OPERATIONS))
-
-    @asynccontextmanager
-    async def working(app: Starlette) -> AsyncIterator[None]:
-        queue = asyncio.create_task(console.jobs.run())
-        try:
-            yield
-        finally:
-            queue.cancel()
-            await asyncio.gather(queue, return_exceptions=True)
-
-    app = Starlette(lifespan=working, routes=[
-        Route("/", page), Route("/openapi.json", description), *(each.route(console) for each in OPERATIONS),
-        Mount("/page", StaticFiles(directory=PAGE))])
-    app.state.console = console
-    app.add_middleware(Guard, hosts=hosts, token=token)
-    return app

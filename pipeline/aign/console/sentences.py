@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from aign.designs.requests import Request, context_reader
+from aign.designs.requests import Request, read_context
 from aign.designs.starts import read_start
 from aign.errors import ParameterError
 from aign.intents import Reading, answered, confirm
@@ -52,7 +52,7 @@ def as_form(request: Request, scenario: Scenario[Any], before: Mapping[str, Any]
     form: dict[str, Any] = {"where": list(request.where), "objective": list(request.objective), "count": request.count,
                             "spread": request.spread, "preset": request.preset, "context": None, "start": None}
     if isinstance(request.context, str | Path):
-        form["context"] = _values(inside(request.context), scenario)
+        form["context"] = read_context(inside(request.context), scenario).tolist()
     elif request.preset is None:
         form |= {name: before.get(name) for name in ("preset", "context")}
     if isinstance(request.start, str | Path):
@@ -61,17 +61,6 @@ def as_form(request: Request, scenario: Scenario[Any], before: Mapping[str, Any]
     else:
         form["start"] = before.get("start")
     return form
-
-
-def _values(path: Path, scenario: Scenario[Any]) -> list[float]:
-    """Return the context values in a file: JSON, YAML or, for a network with a topology, a traffic matrix as CSV."""
-    topology: Any = getattr(scenario, "topology", None)
-    if topology is not None and path.suffix.lower() == ".csv":
-        from aign.scenarios.ip_optical_planning.own_networks import with_traffic
-
-        return [float(value) for value in with_traffic(topology, path).demand]
-    reader = context_reader(scenario)
-    return [float(value) for value in reader.values(reader.file(path), str(path))]
 
 
 def inside(path: str | Path) -> Path:

@@ -27,7 +27,7 @@ from aign.diffusion.pipeline import DesignPipeline
 from aign.files.writing import json_text, write_text
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.scenario import Scenario, finite_or_none
+from aign.scenarios.core.scenario import finite_or_none
 
 
 class Answer(AnswerFigures):
@@ -147,17 +147,19 @@ def answer(pipeline: DesignPipeline, request: ResolvedRequest, settings: Samplin
                   for objective in request.objectives if not objective.is_utility]
     known = tuple(best for best in best_values if best is not None)
     candidates = generate(pipeline, contexts, request.constraints, request.count, settings, seed, request.objectives,
-                          _pressed(scenario, request, certificate, known))
+                          _pressed(pipeline, request, certificate, known))
     whole = Answer(scenario, request, candidates, certificate, float(scenario.reference_utility(contexts)[0]),
                    pipeline.strategy, training_designs, known)
     return whole if request.spread is None else whole.spread(request.spread)
 
 
-def _pressed(scenario: Scenario[Any], request: ResolvedRequest, certificate: Certificate,
+def _pressed(pipeline: DesignPipeline, request: ResolvedRequest, certificate: Certificate,
              known: Sequence[BestValue]) -> tuple[tuple[Constraint, ...], ...]:
-    """Return bounds on labels that are objectives, between which the candidates take turns; none for other requests."""
-    if not known:
+    """Return bounds on labels that are objectives, between which the candidates take turns; none for other requests,
+    and where nothing is projected.
+    """
+    if not known or pipeline.strategy.online:
         return ((),)
-    usual = scenario.measure(request.context[None], certificate.design)
+    usual = pipeline.scenario.measure(request.context[None], certificate.design)
     return pressures(known, {name: float(value[0]) for name, value in usual.items()},
                      NEAR_BEST if len(request.objectives) == 1 else ALONG_FRONT)

@@ -75,7 +75,8 @@ class BestValue:
     def _within(self) -> str:
         """Return up to which difference the value is certified, in words; nothing where it is whole."""
         apart = 0.0 if self.whole or self.beyond is None else abs(self.value - self.beyond)
-        return f", but for {written(apart, 2)}" if apart else ""
+        rounded = float(f"{apart:.2g}")
+        return f", but for {written(rounded, 2)}" if apart else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -28,6 +28,8 @@ from aign.scenarios.core.constraints import Constraint
 
 SHOWN, SHOWN_CHANGES = 5, 8
 """Suggestions returned, and changes of each that its sentence names."""
+FURTHER = 2
+"""Changes that a suggestion may have more than the one with fewest."""
 IMPROVING = 2
 """Changes tried together where nothing is broken."""
 
@@ -109,7 +111,8 @@ class Mender:
             return ()
         least = min(len(each.parts) for each in sets)
         gain = {each: each.score - search.start.score for each in sets}
-        ranked = sorted(sets, key=lambda each: (-gain[each] / len(each.parts), len(each.parts)))
+        few = [each for each in sets if search.sound or len(each.parts) <= least + FURTHER]
+        ranked = sorted(few, key=lambda each: (-gain[each] / len(each.parts), len(each.parts)))
         shown = ranked[:SHOWN]
         if all(len(each.parts) > least for each in shown):
             shown[-1] = next(each for each in ranked if len(each.parts) == least)

@@ -44,6 +44,7 @@ def bound(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison 
     """
     name = _label(draft, number, labels, sense)
     if name is None:
+        draft.used.add((number.start, number.end))
         return False
     phrases = candidates(labels, sense).get(name, [])
     if sense in (None, "="):
@@ -64,25 +65,29 @@ def _label(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison
                and not draft.text[number.end:label.start].strip()]
     possible = candidates([_not_counted(label) if label in counted else label for label in labels], sense)
     if labels and not possible:
-        return _ask(draft, labels, f"{draft.words(labels)!r} can be no one label here. Which is meant?",
-                    [phrase.label for item in labels for phrase in item.phrases])
+        _ask(draft, labels, f"{draft.words(labels)!r} can be no one label here. Which is meant?",
+             [phrase.label for item in labels for phrase in item.phrases])
+        return None
     names = list(possible) or [label.name for label in draft.vocabulary.labels]
     fitting = [name for name in names if _fits(draft, number, name)]
     if not fitting:
-        return _ask_unit(draft, number, list(possible))
+        _ask_unit(draft, number, list(possible))
+        return None
     if not labels:
         fitting = _by_unit_alone(draft, number, fitting, sense)
+    spoken = draft.vocabulary.spoken(fitting[0])
     if len(fitting) > 1 or (not labels and number.factors is None):
         pieces = labels or [number]
-        return _ask(draft, pieces, f"Which label is meant by {draft.words(pieces)!r}?", fitting,
-                    "" if labels else f"{draft.words([number])} of ")
-    if _counts_parts(draft, number, fitting[0], labels):
-        spoken = draft.vocabulary.spoken(fitting[0])
-        return _ask(draft, [number, *labels], f"{draft.words([number])} is a number, and {spoken} a share. Which share "
-                                              "is meant?", [])
-    if labels and all(phrase.vague for phrase in possible[fitting[0]]):
-        return _ask(draft, labels, f"{draft.words(labels)!r} can mean several things. Which is meant?", fitting)
-    return fitting[0]
+        _ask(draft, pieces, f"Which label is meant by {draft.words(pieces)!r}?", fitting,
+             "" if labels else f"{draft.words([number])} of ")
+    elif _counts_parts(draft, number, fitting[0], labels):
+        _ask(draft, [number, *labels], f"{draft.words([number])} is a number, and {spoken} a share. Which share is "
+                                       "meant?", [])
+    elif labels and all(phrase.vague for phrase in possible[fitting[0]]):
+        _ask(draft, labels, f"{draft.words(labels)!r} can mean several things. Which is meant?", fitting)
+    else:
+        return fitting[0]
+    return None
 
 
 def _side_said(draft: Draft, number: Item, labels: Sequence[Item]) -> Comparison | None:

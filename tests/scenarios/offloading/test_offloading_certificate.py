@@ -98,3 +98,18 @@ def test_a_limit_on_cost_below_the_optimum_is_proven_impossible():
         text = [f"cost<={factor * float(best[0])}"]
         proven = scenario.certify(contexts[:1], parse(text, scenario.labels))
         assert (bool(proven.feasible[0]), bool(proven.proven_infeasible[0])) == (possible, not possible)
+
+
+def test_where_nobody_is_worth_serving_all_compute_locally_if_the_request_allows():
+    scenario, contexts = small(1)
+    contexts[:, 10:15], contexts[:, 15:] = 1.0, 0.01 * (contexts[:, 15:] > 0)
+    contexts[:, 5:10] = 10.0
+    contexts[:, 15:18] = torch.tensor([1.0, 1.0, 1.0])  # the first user drowns out the others, and is served
+    served = scenario.certify(contexts)
+    assert float(scenario.measure(contexts, served.design)["offloaded"]) <= 0.2
+    contexts[:, 15:] = 0.0
+    nobody = scenario.certify(contexts)
+    assert torch.equal(nobody.design, scenario.initial_state(contexts))
+    for text, possible in (("max_delay<=100", True), ("max_delay<=0.1", False), ("offloaded>=0.2", False)):
+        proven = scenario.certify(contexts, parse([text], scenario.labels))
+        assert (bool(proven.feasible[0]), bool(proven.proven_infeasible[0])) == (possible, not possible)

@@ -161,6 +161,18 @@ def test_designs_are_mended_wherever_a_request_can_be_met(where):
     assert torch.equal(mended[already], start[already])
 
 
+@pytest.mark.parametrize("where", [["late_users>=3"], ["server_load>=0.5"], ["max_delay>=5"]], ids=str)
+def test_what_the_certificate_ignores_is_met_by_local_search(where):
+    scenario, contexts = drawn(6)
+    constraints = parse(where, scenario.labels)
+    start = scenario.certify(contexts).design
+    mended = scenario.project(contexts, start, constraints)
+    before, after = (satisfied(constraints, scenario.measure(contexts, each), 6) for each in (start, mended))
+    assert not bool(before.all())
+    assert bool(after.all())
+    assert torch.equal(mended[before], start[before])
+
+
 def test_labels_count_what_users_get():
     scenario, contexts = drawn(20, mobility=True)
     designs = scenario.initial_state(contexts, torch.Generator().manual_seed(0))

@@ -24,6 +24,7 @@ from aign.scenarios.ip_optical_planning.parameters import IpOpticalPlanningParam
 from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.repair import Repair
 from aign.scenarios.ip_optical_planning.requirements import Requirements
+from aign.scenarios.ip_optical_planning.speech import BackboneSpeech
 from aign.scenarios.ip_optical_planning.survivability import Survivability
 from aign.scenarios.ip_optical_planning.topology import Topology, load
 from aign.scenarios.ip_optical_planning.tradeoff import Plan
@@ -34,7 +35,7 @@ SHOWN_CUTS = 64
 """Cuts whose needs an agent sees, those with the fewest links."""
 
 
-class BackbonePlanning(DesignScenario[IpOpticalPlanningParameters]):
+class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameters]):
     """Choose whole modules for the links of a backbone; see `IpOpticalPlanning` and `TwoLayerPlanning`."""
 
     name: ClassVar[str] = "ip-optical-planning"

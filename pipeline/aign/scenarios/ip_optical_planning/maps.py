@@ -23,6 +23,8 @@ SHARE = ScalarMappable(Normalize(0.0, 1.0), "viridis_r")
 """Colours of the share of futures."""
 WIDEST = 7.0
 """Width of the widest line [points]."""
+FEWEST = 4.0
+"""Modules to which the widest line belongs where no link has more."""
 NAMED = 20
 """Nodes of the largest network whose nodes are named."""
 
@@ -83,7 +85,7 @@ def draw_links(axes: Axes, topology: Topology, ends: Integers, amount: Floats, c
             seen[pair] = seen.get(pair, 0) + 1
             middle[row] += across[row] * 0.12 * (seen[pair] // 2) * (-1) ** seen[pair]
     lines = np.stack([places[:, 0], middle, places[:, 1]], 1)
-    widths = 0.8 + (WIDEST - 0.8) * amount / max(1.0, float(amount.max(initial=0.0)))
+    widths = 0.8 + (WIDEST - 0.8) * amount / max(FEWEST, float(amount.max(initial=0.0)))
     axes.add_collection(LineCollection(list(lines), colors=colours.tolist(), linewidths=widths, capstyle="round",
                                        linestyles=["-" if value > 0 else ":" for value in amount], zorder=1))
     for place, text in zip(middle, texts, strict=True):
@@ -108,6 +110,7 @@ def _figure(topology: Topology, count: int, title: str) -> tuple[Figure, list[Ax
         axes.set(xlabel="longitude [degree]", ylabel="latitude [degree]", aspect=1 / max(0.1, np.cos(middle)))
         for name, place in zip(topology.nodes, topology.position, strict=True):
             if topology.size <= NAMED:
-                axes.annotate(name, place, xytext=(4, 4), textcoords="offset points", fontsize=6, color=INK, zorder=4)
+                axes.annotate(name, place, xytext=(4, 4), textcoords="offset points", fontsize=6, color=INK, zorder=4,
+                              bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "alpha": 0.7, "linewidth": 0})
     figure.suptitle(title)
     return figure, maps

@@ -61,8 +61,8 @@ class Master:
         high = np.concatenate([np.ones(self.users + self.servers), [*spare, limits.most]])
         none = np.empty(0, np.int32)
         self._solver.addRows(len(low), low, high, 0, none, none, np.empty(0))
-        self.columns = 0
-        self._artificial = 0
+        self._solver.addCol(0.0, 0.0, 0.0, 0, none, np.empty(0))  # without any column nothing would be checked
+        self.columns, self._artificial = 0, 1
         if elastic:
             self._relax(PENALTY * float(network.local_cost.sum()))
 
@@ -73,7 +73,7 @@ class Master:
         rows += [(first, -1.0), (first + 1, -1.0), (first + 2, 1.0)]
         for row, sign in rows:
             self._solver.addCol(cost, 0.0, INFINITE, 1, np.array([row], np.int32), np.array([sign]))
-        self._artificial = len(rows)
+        self._artificial += len(rows)
 
     def add(self, sets: Sets) -> None:
         """Add a column for each set."""

@@ -6,6 +6,7 @@ Axes: B networks, N users, M servers, K links a user may have, C context values,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 
 ABOVE_ALL = 2.0
 """A change of a score that makes any option the largest."""
-ROUNDS, CLIMB = 60, 4
-"""Rounds of local search of a projection, until a request is met, and for utility afterwards."""
+ROUNDS = 60
+"""Rounds of local search, at most, until a request is met."""
+AT_ONCE = 256
+"""Designs mended at once: bounds memory."""
 REMEMBERED = 50_000
 """Certified assignments remembered, the oldest forgotten."""
 RULES: Mapping[str, Callable[[Network], Tensor]] = {
@@ -321,7 +324,7 @@ class Offloading(DesignScenario[OffloadingParameters]):
                            impossible=impossible)
 
     def _assignment(self, context: Tensor, limits: Limits) -> certificate.Assignment:
-        key = (context.float().numpy().tobytes(), limits)
+        key = (context.float().numpy().tobytes(), replace(limits, ignored=()))
         if key not in self._remembered:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.pop(next(iter(self._remembered)))
@@ -336,24 +339,33 @@ class Offloading(DesignScenario[OffloadingParameters]):
         return Feasibility(proven.feasible, proven.proven_infeasible, proven.design)
 
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
-        """Return the options of the largest scores; where they break a request, changed by local search until it is
-        met, and replaced by the certified design where that fails.
+        """Return the options of the largest scores; where they break a request, users take those of the certified
+        design, one after the other, until it is met. What the certificate ignores a local search meets, if at all.
         """
         chosen = self._options_of(contexts, designs)
-        if not constraints:
-            return chosen
-        repair = LocalSearch(self, constraints, self.move_sizes(()))
-        broken = (repair.evaluate(contexts, chosen)[0] > 0).nonzero()[:, 0]
+        broken = (~satisfied(constraints, self.measure(contexts, chosen), len(chosen))).nonzero()[:, 0]
         if not len(broken):
             return chosen
-        mended = self._options_of(contexts[broken], repair.run(contexts[broken], chosen[broken], ROUNDS, CLIMB))
-        still = (repair.evaluate(contexts[broken], mended)[0] > 0).nonzero()[:, 0]
-        if len(still):
-            different, which = contexts[broken[still]].unique(dim=0, return_inverse=True)
-            proven = self.certify(different, constraints)
-            mended[still] = proven.design[which].where(proven.feasible[which, None], mended[still])
-        chosen[broken] = mended
+        if Limits.of(constraints, self.layout.users).ignored:
+            repair = LocalSearch(self, constraints, self.move_sizes(()))
+            chosen[broken] = self._options_of(contexts[broken], repair.run(contexts[broken], chosen[broken], ROUNDS))
+            return chosen
+        for rows in broken.split(AT_ONCE):
+            chosen[rows] = self._towards_certified(contexts[rows], chosen[rows], constraints)
         return chosen
+
+    def _towards_certified(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint]) -> Tensor:
+        """Return designs (B, X) whose first users, as few as are enough, do as in the certified one; see `project`."""
+        users, different = self.layout.users, contexts.unique(dim=0, return_inverse=True)
+        proven = self.certify(different[0], constraints)
+        goal, known = proven.design[different[1]], proven.feasible[different[1]]
+        first = torch.ones(users, users, dtype=torch.bool, device=designs.device).tril()
+        first = first.repeat_interleave(self.layout.links + 1, dim=1)
+        tried = torch.where(first, goal[:, None].to(designs.dtype), designs[:, None])
+        labels_tried = self.measure(contexts.repeat_interleave(users, dim=0), tried.flatten(0, 1))
+        meets = satisfied(constraints, labels_tried, len(designs) * users).reshape(-1, users)
+        mended = tried[torch.arange(len(designs), device=designs.device), meets.int().argmax(1)]
+        return mended.where(known[:, None], designs)
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw who computes where with what share, delays against the deadline, and the way there."""
