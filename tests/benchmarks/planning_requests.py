@@ -46,9 +46,14 @@ def methods(scenario, pipeline, count: int) -> dict[str, Answer]:
     def random(context):
         return scenario.initial_state(context.expand(count, -1), torch.Generator().manual_seed(SEED))
 
+    def certified(context, constraints):
+        fresh = create(**scenario.spec())  # without what this one remembers
+        fresh.problem.__dict__.update(scenario.problem.__dict__)
+        return fresh.certify(context, constraints).design
+
     answers = {f"random_{count}": projected(random),
                "reverse_delete": projected(lambda context: scenario.heuristics["reverse_delete"](context).float()),
-               "certificate": lambda context, constraints: scenario.certify(context, constraints).design}
+               "certificate": certified}
     if pipeline is not None:
         answers = {f"diffuser_{count}": lambda context, constraints: generate(
             pipeline, context, constraints, count).designs[0], **answers}

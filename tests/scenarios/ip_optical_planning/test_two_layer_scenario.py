@@ -9,9 +9,10 @@ from gymnasium.utils.env_checker import check_env
 from planning_reference import SQUARE
 from small_networks import routed
 
+from aign.errors import ParameterError
 from aign.scenarios.core.constraints import parse, satisfied
 from aign.scenarios.core.environments import ScenarioEnv
-from aign.scenarios.core.registry import create
+from aign.scenarios.core.registry import assigned, create
 from aign.scenarios.ip_optical_planning import IpOpticalPlanning, backbone
 
 ASKS = {"y1": "ip>=1", "y2": "optical>=1", "y3": "reliability>=1"}
@@ -128,3 +129,9 @@ def test_a_plan_has_a_picture_of_both_layers(small):
     titles = [axes.get_title() for axes in figure.axes]
     assert any("lightpaths" in title for title in titles)
     assert any("fibre pairs" in title for title in titles)
+
+
+def test_layers_can_be_set_by_text_as_on_a_command_line():
+    assert assigned("ip-optical-planning", ["layers=2", "paths=0"]) == {"layers": 2, "paths": 0}
+    with pytest.raises(ParameterError, match="less than or equal to 2"):
+        assigned("ip-optical-planning", ["layers=3"])
