@@ -22,7 +22,8 @@ from scipy.sparse.csgraph import connected_components
 from aign.errors import ParameterError
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance, Integers, modules_needed
 from aign.scenarios.ip_optical_planning.solver.node_sets import NodeSets
-from aign.scenarios.ip_optical_planning.solver.relaxation import LINEAR, add_rows
+from aign.scenarios.ip_optical_planning.solver.relaxation import add_rows
+from aign.scenarios.ip_optical_planning.solver.routing import LINEAR
 from aign.scenarios.ip_optical_planning.solver.routing_check import Verdict
 
 STARTS = 48
