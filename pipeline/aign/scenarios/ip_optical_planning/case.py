@@ -55,7 +55,7 @@ class Case:
         """
         if installed is None:
             answer = Search(self.instance, limits).run(report)
-            if answer.within(limits.budget) is False:
+            if limits.budget > -np.inf and answer.within(limits.budget) is False:
                 raise ImpossibleError(f"No survivable plan costs {limits.budget:g} or less: the bound is "
                                       f"{answer.bound:.6g}. Allow more: --budget.")
             if answer.plan is None:
