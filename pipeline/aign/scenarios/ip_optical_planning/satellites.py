@@ -207,8 +207,8 @@ def useful(shell: Shell, reach: Flags) -> list[int]:
     """
     graph = networkx.Graph(shell.links())
     satellites: set[int] = set()
-    for reached in reach.any(1):
-        numbers = np.flatnonzero(reached).tolist()
+    for slot in range(len(reach)):
+        numbers = np.flatnonzero(reach[slot].any(0)).tolist()
         satellites.update(numbers)
         for first, second in combinations(numbers, 2):
             satellites.update(networkx.shortest_path(graph, first, second))
