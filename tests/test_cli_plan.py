@@ -64,6 +64,8 @@ def test_two_layers_light_fibres_under_lightpaths(folder):
     (("square.json", "--traffic", "none.csv"), "none.csv: no such file"),
     (("square.json", "--layers", "2", "--risks", "nodes"), "--layers 2 does not go with --risks"),
     (("square.json", "--installed", "square.json"), "not a plan of this network"),
+    (("square.json", "--spare", "2"), "--layers 1 does not go with --spare"),
+    (("square.json", "--earned", "0.5"), "planning without --installed does not go with --earned"),
 ])
 def test_what_cannot_be_planned_is_one_clear_error(folder, arguments, said):
     outcome = aign("plan", *arguments)
