@@ -64,6 +64,8 @@ def test_two_layers_light_fibres_under_lightpaths(folder):
     (("square.json", "--traffic", "none.csv"), "none.csv: no such file"),
     (("square.json", "--layers", "2", "--risks", "nodes"), "--layers 2 does not go with --risks"),
     (("square.json", "--installed", "square.json"), "not a plan of this network"),
+    (("square.json", "--spare", "2"), "--layers 1 does not go with --spare"),
+    (("square.json", "--earned", "0.5"), "planning without --installed does not go with --earned"),
 ])
 def test_what_cannot_be_planned_is_one_clear_error(folder, arguments, said):
     outcome = aign("plan", *arguments)
@@ -133,7 +135,8 @@ def test_groups_fail_together_and_some_failures_need_not_be_survived(folder):
 def test_a_budget_is_enough_or_proven_too_small(folder):
     assert "the budget of 100 is enough" in aign("plan", "square.json", "--unit", "2.5", "--budget", "100").out
     small = aign("plan", "square.json", "--unit", "2.5", "--budget", "90")
-    assert "no plan exists for the budget of 90" in small.out
+    assert small.code == 2
+    assert "No survivable plan costs 90 or less: the bound is 100" in small.err
 
 
 @pytest.mark.parametrize(("text", "said"), [("A-B, A-Z\n", "line 1: Unknown link 'A-Z'"), ("\n", "names no link")])

@@ -1,4 +1,5 @@
-"""Maps for the documentation: a proven plan of nobel-germany, and both layers of polska.
+"""Maps for the documentation: a proven plan of nobel-germany, both layers of polska, and the survey of pioro40 as
+`planning_survey.py` left its links in survey.csv.
 
     OMP_NUM_THREADS=1 python tests/benchmarks/planning_maps.py --to data/reports/planning
 """
@@ -8,8 +9,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from aign.scenarios.ip_optical_planning import case, single_layer
+from pyarrow import csv
+
+from aign.files.writing import read_json
+from aign.scenarios.ip_optical_planning import case, maps, single_layer
 from aign.scenarios.ip_optical_planning.solver.search import Limits
+from aign.scenarios.ip_optical_planning.survey.results import survey_title
 from aign.scenarios.ip_optical_planning.topology import load
 
 
@@ -28,6 +33,11 @@ def main() -> None:
         answer = asked.solve(None, 0.0, limits, lambda progress: None)
         answer.draw(folder / f"{name}{'-layers' if layers == 2 else ''}.png")
         print(name, layers, answer.cost, answer.bound, answer.proof)
+    links = csv.read_csv(folder / "survey.csv")
+    survey = read_json(folder / "survey.json", OSError)
+    needed, mean, high = (links[name].to_numpy() for name in ("needed", "mean", "q95"))
+    maps.save(maps.survey_map(load(survey["network"]), needed, mean, high,
+                              survey_title(survey["network"], survey["futures"])), folder / "survey.png")
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ def plan(
     _check(satellites is not None, "--satellites", groups=groups, risks=risks if risks != "links" else None,
            share=share if share < 1 else None, reliability=reliability if reliability < 1 else None)
     _check(installed is not None, "--installed", reliability=reliability if reliability < 1 else None, budget=budget)
+    _check(layers == 1, "--layers 1", spare=spare or None)
+    _check(installed is None, "planning without --installed", earned=earned or None)
     topology = network_of(network, traffic)
     demand, unit = grow * single_layer.traffic_of(topology), unit or single_layer.unit_of(topology)
     if satellites is not None:

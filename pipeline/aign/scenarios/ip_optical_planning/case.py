@@ -16,7 +16,7 @@ from aign.errors import ParameterError
 from aign.files.writing import read_json, write_json
 from aign.scenarios.ip_optical_planning import changes, satellites, single_layer, two_layers
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
-from aign.scenarios.ip_optical_planning.solver.search import Answer, Limits, Progress, Search
+from aign.scenarios.ip_optical_planning.solver.search import Answer, ImpossibleError, Limits, Progress, Search
 from aign.scenarios.ip_optical_planning.topology import Topology
 
 FILLED = 0.8
@@ -51,10 +51,13 @@ class Case:
 
         Raises:
             ParameterError: no plan within the rounds, or `installed` and `earned` that do not fit.
-            ImpossibleError: no plan survives every failure.
+            ImpossibleError: no plan survives every failure, or none within the budget.
         """
         if installed is None:
             answer = Search(self.instance, limits).run(report)
+            if limits.budget > -np.inf and answer.within(limits.budget) is False:
+                raise ImpossibleError(f"No survivable plan costs {limits.budget:g} or less: the bound is "
+                                      f"{answer.bound:.6g}. Allow more: --budget.")
             if answer.plan is None:
                 raise ParameterError("No survivable plan was found within the rounds. Allow more: --rounds.")
             return Plan(self, answer.plan, answer.cost, answer.bound,
@@ -100,8 +103,8 @@ class Plan:
     def within(self, budget: float) -> str:
         """Say whether a budget is enough."""
         enough = Answer(self.values, self.cost, self.bound).within(budget)
-        return {True: f"the budget of {budget:g} is enough", False: f"no plan exists for the budget of {budget:g}",
-                None: f"whether {budget:g} is enough stays open: allow more --rounds"}[enough]
+        return f"the budget of {budget:g} is enough" if enough else \
+            f"whether {budget:g} is enough stays open: allow more --rounds"
 
     @property
     def proof(self) -> str:

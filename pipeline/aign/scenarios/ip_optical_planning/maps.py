@@ -104,10 +104,12 @@ def _figure(topology: Topology, count: int, title: str) -> tuple[Figure, list[Ax
     """Return a figure with maps that show the nodes."""
     figure = Figure(figsize=(7.5 * count, 6), layout="constrained")
     maps = list(np.atleast_1d(figure.subplots(1, count)))
-    middle = float(np.deg2rad(topology.position[:, 1].mean()))
+    on_earth = bool((np.abs(topology.position) <= (180.0, 90.0)).all())  # some published networks lie in a plane
+    middle = float(np.deg2rad(topology.position[:, 1].mean())) if on_earth else 0.0
     for axes in maps:
         axes.scatter(topology.position[:, 0], topology.position[:, 1], s=14, color=INK, zorder=2)
-        axes.set(xlabel="longitude [degree]", ylabel="latitude [degree]", aspect=1 / max(0.1, np.cos(middle)))
+        axes.set(xlabel="longitude [degree]" if on_earth else "", ylabel="latitude [degree]" if on_earth else "",
+                 aspect=1 / max(0.1, np.cos(middle)))
         for name, place in zip(topology.nodes, topology.position, strict=True):
             if topology.size <= NAMED:
                 axes.annotate(name, place, xytext=(4, 4), textcoords="offset points", fontsize=6, color=INK, zorder=4,

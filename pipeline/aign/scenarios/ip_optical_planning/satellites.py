@@ -5,7 +5,7 @@ satellite while that stands high enough above its horizon; satellites keep their
 and to one in the next plane. The plan is one for all slots: in each slot it has to carry the demands over the links
 that exist then, so every slot is one more scenario to survive, beside and together with failures on the ground.
 
-Left out, and said: satellites that no gateway reaches in any slot, links between planes near the poles, rain, antennas
+Left out, and said: satellites far from those that gateways reach, links between planes near the poles, rain, antennas
 that a gateway has; a module on a link to a
 satellite is capacity reserved whenever that satellite is in sight.
 
@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Annotated
 
+import networkx
 import numpy as np
 from pydantic import Field
 
@@ -161,8 +163,8 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
              price_per_km: float, satellite_price: float, cuts: bool = True) -> tuple[Instance, Flags]:
     """Return the planning problem with satellites, and which links exist in each slot (T, L).
 
-    Nodes are those of the ground, then the satellites that a gateway reaches in any slot. Links are those of the
-    ground, then those between gateways and the satellites that they reach in any slot, then those between satellites.
+    Nodes are those of the ground, then the satellites of `useful`. Links are those of the ground, then those between
+    gateways and the satellites that they reach in any slot, then those between satellites.
 
     Args:
         topology: the ground.
@@ -183,7 +185,7 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
                              f"nodes 0 to {topology.size - 1}, and 1 slot or more.")
     reach = visible(topology, shell, gateways, slots)
     upward = np.argwhere(reach.any(0))
-    node = {satellite: topology.size + number for number, satellite in enumerate(sorted(set(upward[:, 1].tolist())))}
+    node = {satellite: topology.size + number for number, satellite in enumerate(useful(shell, reach))}
     ends = np.array([*topology.ends.tolist(),
                      *([gateways[gateway], node[satellite]] for gateway, satellite in upward.tolist()),
                      *([node[a], node[b]] for a, b in shell.links() if a in node and b in node)])
@@ -197,6 +199,20 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
     failures = slot_failures(present, topology.links if cuts else 0)
     built = Instance(nodes, ends, traffic, module, prices, np.zeros(len(ends)), np.full(len(ends), 10_000.0), failures)
     return replace(built, failures=failures.without([number - 1 for number in built.disconnecting()])), present
+
+
+def useful(shell: Shell, reach: Flags) -> list[int]:
+    """Return the satellites that gateways reach (T, G, N) in any slot, and those on a path of fewest links between two
+    that are reached in the same slot.
+    """
+    graph = networkx.Graph(shell.links())
+    satellites: set[int] = set()
+    for slot in range(len(reach)):
+        numbers = np.flatnonzero(reach[slot].any(0)).tolist()
+        satellites.update(numbers)
+        for first, second in combinations(numbers, 2):
+            satellites.update(networkx.shortest_path(graph, first, second))
+    return sorted(satellites)
 
 
 def link_names(topology: Topology, problem: Instance) -> list[str]:

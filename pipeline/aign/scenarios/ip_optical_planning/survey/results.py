@@ -91,9 +91,13 @@ class Survey:
         """Return the map of the links."""
         links = self.links()
         needed, mean, high = (links[name].to_numpy() for name in ("needed", "mean", "q95"))
-        title = (f"{self.topology.name}: {int(self.planned.sum())} futures; width: mean modules, number: enough in "
-                 f"{HIGH:.0%} of them")
-        return maps.survey_map(self.topology, needed, mean, high, title)
+        return maps.survey_map(self.topology, needed, mean, high,
+                               survey_title(self.topology.name, int(self.planned.sum())))
+
+
+def survey_title(network: str, futures: int) -> str:
+    """Return what stands above the map of a survey."""
+    return f"{network}: {futures} futures; width: mean modules, number: enough in {HIGH:.0%} of them"
 
 
 def surveyed(model: SurveyModel, topology: Topology, names: Sequence[str], matrices: Callable[[int], Floats],
