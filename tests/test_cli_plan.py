@@ -62,7 +62,7 @@ def test_two_layers_light_fibres_under_lightpaths(folder):
     (("polsk",), "'polska'"),
     (("missing.json",), "no such file"),
     (("square.json", "--traffic", "none.csv"), "none.csv: no such file"),
-    (("square.json", "--layers", "2", "--risks", "nodes"), "Leave --installed and --risks out"),
+    (("square.json", "--layers", "2", "--risks", "nodes"), "--layers 2 does not go with --risks"),
     (("square.json", "--installed", "square.json"), "not a plan of this network"),
 ])
 def test_what_cannot_be_planned_is_one_clear_error(folder, arguments, said):
@@ -70,3 +70,75 @@ def test_what_cannot_be_planned_is_one_clear_error(folder, arguments, said):
     assert outcome.code == 2
     assert said in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_satellites_carry_what_no_fibre_can_and_the_orbit_is_said(folder):
+    line = {**SQUARE, "edges": [{**edge, "dist": 400} for edge in SQUARE["edges"][:3]]}
+    line["nodes"] = [{**node, "pos": [10 * node["pos"][0], 45 + node["pos"][1]]} for node in SQUARE["nodes"]]
+    (folder / "line.json").write_text(json.dumps(line))
+    (folder / "sky.yaml").write_text("gateways: [A, D]\nplanes: 8\nsatellites: 12\naltitude: 1200\nelevation: 5\n"
+                                     "slots: 2\n")
+    outcome = aign("plan", "line.json", "--unit", "2.5", "--satellites", "sky.yaml", "--gap", "0.02", "--save",
+                   "plan.json", "--map", "plan.png")
+    assert outcome.code == 0, outcome.err
+    assert "one orbit in 109.3 minutes" in outcome.out
+    assert any("satellite" in name for name in json.loads((folder / "plan.json").read_text())["modules"])
+    assert (folder / "plan.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_removed_earns(folder):
+    aign("plan", "square.json", "--unit", "2.5", "--grow", "2", "--save", "now.json")
+    outcome = aign("plan", "square.json", "--unit", "2.5", "--installed", "now.json", "--earned", "0.5", "--save",
+                   "less.json")
+    assert outcome.code == 0, outcome.err
+    stored = json.loads((folder / "less.json").read_text())
+    assert [step["modules"] for step in stored["steps"]] == [-1] * 4
+    assert stored["cost"] == pytest.approx(-0.5 * 4 * 10 * 2.5)
+
+
+def test_maps_of_one_and_two_layers(folder):
+    for layers in ("1", "2"):
+        outcome = aign("plan", "square.json", "--layers", layers, "--unit", "2.5", "--map", f"{layers}.png")
+        assert outcome.code == 0, outcome.err
+    assert (folder / "1.png").read_bytes() != (folder / "2.png").read_bytes()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("gateways: [Z]\n", "Unknown gateway 'Z'"),
+    ("planes: 3\n", "gateways: missing"),
+    ("gateways: [A]\naltitude: 10\n", "altitude 200 to 36000 km"),
+    ("gateways: [A]\nslot: 3\n", "Did you mean 'slots'?"),
+])
+def test_satellites_that_cannot_be_are_one_clear_error(folder, text, said):
+    (folder / "sky.yaml").write_text(text)
+    outcome = aign("plan", "square.json", "--satellites", "sky.yaml")
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_groups_fail_together_and_some_failures_need_not_be_survived(folder):
+    (folder / "ducts.csv").write_text("A-B, B-D\n")
+    together = aign("plan", "square.json", "--unit", "2.5", "--risks", "none", "--groups", "ducts.csv")
+    assert together.code == 0, together.err
+    assert "cost 50" in together.out  # the way around the group, C, is enough
+    some = aign("plan", "square.json", "--unit", "2.5", "--reliability", "0.5", "--save", "plan.json")
+    assert some.code == 0, some.err
+    stored = json.loads((folder / "plan.json").read_text())
+    assert stored["cost"] == pytest.approx(2 * 10 * 2.5)
+    assert len(stored["dropped"]) == 2
+    assert "need not be survived: link" in some.out
+
+
+def test_a_budget_is_enough_or_proven_too_small(folder):
+    assert "the budget of 100 is enough" in aign("plan", "square.json", "--unit", "2.5", "--budget", "100").out
+    small = aign("plan", "square.json", "--unit", "2.5", "--budget", "90")
+    assert "no plan exists for the budget of 90" in small.out
+
+
+@pytest.mark.parametrize(("text", "said"), [("A-B, A-Z\n", "line 1: Unknown link 'A-Z'"), ("\n", "names no link")])
+def test_groups_that_are_none_are_one_clear_error(folder, text, said):
+    (folder / "ducts.csv").write_text(text)
+    outcome = aign("plan", "square.json", "--groups", "ducts.csv")
+    assert outcome.code == 2
+    assert said in outcome.err

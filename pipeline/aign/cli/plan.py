@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ from aign.engines import messages
 from aign.errors import ParameterError
 
 if TYPE_CHECKING:
-    from aign.scenarios.ip_optical_planning.solver.instance import Floats, Instance
+    from aign.scenarios.ip_optical_planning.case import Case, Plan
     from aign.scenarios.ip_optical_planning.solver.search import Progress
     from aign.scenarios.ip_optical_planning.topology import Topology
 
@@ -25,44 +25,70 @@ def plan(
     grow: Annotated[float, typer.Option(help="Factor on all traffic.", min=1e-6, max=1e6)] = 1.0,
     unit: Annotated[float | None, typer.Option(help="Capacity of a module, in the unit of the traffic.",
                                                min=1e-9)] = None,
-    risks: Annotated[Literal["links", "nodes", "none"], typer.Option(help="What may fail, one at a time.")] = "links",
+    risks: Annotated[Literal["links", "nodes", "both", "none"], typer.Option(help="What may fail, one at a time.",
+                                                                             )] = "links",
     share: Annotated[float, typer.Option(help="Share of each demand that must survive a failure.", min=0.0,
                                          max=1.0)] = 1.0,
+    groups: Annotated[Path | None, typer.Option(help="File with links that share a risk: a line of links, such as "
+                                                     "A-B, B-C, for each group that fails together.")] = None,
+    reliability: Annotated[float, typer.Option(help="Share of the failures that must be survived; the plan chooses "
+                                                    "which.", min=0.0, max=1.0)] = 1.0,
     layers: Annotated[int, typer.Option(help="1: IP links are fibres; 2: lightpaths over fibres.", min=1,
                                         max=2)] = 1,
     paths: Annotated[int, typer.Option(help="Two layers: candidate paths per pair of nodes for lightpaths.",
                                        min=0)] = 1,
+    spare: Annotated[int, typer.Option(help="Two layers: channels of each lit fibre pair that stay free.",
+                                       min=0)] = 0,
+    satellites: Annotated[Path | None, typer.Option(help="YAML file with a shell of satellites, their gateways and "
+                                                         "time slots: every slot must be survived.")] = None,
     installed: Annotated[Path | None, typer.Option(help="JSON file of `--save`: plan the changes to that network.",
                                                    )] = None,
+    earned: Annotated[float, typer.Option(help="With --installed: what removing a module earns, as a share of its "
+                                               "price; 0: nothing is removed.", min=0.0, max=1.0)] = 0.0,
+    budget: Annotated[float | None, typer.Option(help="Stop once it is clear whether that much is enough.")] = None,
     gap: Annotated[float, typer.Option(help="Relative gap at which the search may stop.", min=0.0, max=1.0)] = 0.0,
     rounds: Annotated[int, typer.Option(help="Most rounds of the search.", min=1)] = 60,
     save: Annotated[Path | None, typer.Option(help="Write the plan as JSON.")] = None,
+    map_: Annotated[Path | None, typer.Option("--map", help="Draw the plan as PNG.")] = None,
 ) -> None:
     """Plan the cheapest network that survives every failure: cost, proven bound, gap, and each link's modules."""
-    from aign.files.writing import write_json
-    from aign.scenarios.ip_optical_planning import single_layer, two_layers
+    from aign.checked_yaml import load
+    from aign.scenarios.ip_optical_planning import case, single_layer
+    from aign.scenarios.ip_optical_planning.own_networks import read_groups
+    from aign.scenarios.ip_optical_planning.satellites import Constellation
     from aign.scenarios.ip_optical_planning.solver.search import Limits
 
-    if layers == 2 and (installed is not None or risks != "links"):
-        raise ParameterError("--layers 2: fibre cuts are its risks, and it plans from nothing. Leave --installed and "
-                             "--risks out.")
+    _check(layers == 2, "--layers 2", installed=installed, satellites=satellites, groups=groups,
+           risks=risks if risks != "links" else None)
+    _check(satellites is not None, "--satellites", groups=groups, risks=risks if risks != "links" else None,
+           share=share if share < 1 else None, reliability=reliability if reliability < 1 else None)
+    _check(installed is not None, "--installed", reliability=reliability if reliability < 1 else None, budget=budget)
     topology = network_of(network, traffic)
     demand, unit = grow * single_layer.traffic_of(topology), unit or single_layer.unit_of(topology)
-    if layers == 1:
-        problem, exempt = single_layer.instance(topology, demand, unit, risks=risks, share=share)
-        names = [topology.link_name(link) for link in range(topology.links)]
+    if satellites is not None:
+        asked = case.with_satellites(topology, demand, unit, load(satellites, Constellation, ParameterError))
+    elif layers == 2:
+        asked = case.over_fibres(topology, demand, unit, paths, share, reliability, spare)
     else:
-        lightpaths = two_layers.candidates(topology, paths)
-        problem, exempt = two_layers.instance(topology, demand, 0.8 * unit, lightpaths, share=share), ()
-        names = [*lightpaths.names(topology), *(f"fibre {topology.link_name(link)}" for link in range(topology.links))]
-    current = _installed(installed, names) if installed is not None else None
-    result = _solved(problem, current, Limits(gap, rounds), _report(network))
-    _show(network, result, names, exempt)
-    if save is not None:
-        modules = {name: int(value) for name, value in zip(names, result["plan"], strict=True) if value}
-        write_json(save, {"network": topology.name, "cost": result["cost"], "bound": result["bound"],
-                          "exempt": list(exempt), "modules": modules, "steps": result["steps"]})
-        messages.made(f"plan {network}", save)
+        asked = case.one_layer(topology, demand, unit, risks, share, read_groups(topology, groups) if groups else [],
+                               reliability)
+    current = asked.read_modules(installed) if installed is not None else None
+    limits = Limits(gap, rounds) if budget is None else Limits(gap, rounds, budget=budget)
+    answer = asked.solve(current, earned, limits, _report(network))
+    _show(asked, answer)
+    if budget is not None:
+        messages.say(f"plan {network}", answer.within(budget))
+    for path, write in ((save, answer.save), (map_, answer.draw)):
+        if path is not None:
+            write(path)
+            messages.made(f"plan {network}", path)
+
+
+def _check(chosen: bool, option: str, **others: object) -> None:
+    """Refuse options that do not go with a chosen one; those not given are None."""
+    wrong = [f"--{name}" for name, value in others.items() if value is not None]
+    if chosen and wrong:
+        raise ParameterError(f"{option} does not go with {', '.join(wrong)}. Leave that out.")
 
 
 def network_of(network: str, traffic: Path | None) -> Topology:
@@ -82,36 +108,6 @@ def network_of(network: str, traffic: Path | None) -> Topology:
     return read_network(Path(network), traffic)
 
 
-def _installed(path: Path, names: list[str]) -> Floats:
-    import numpy as np
-
-    from aign.files.writing import read_json
-
-    stored = read_json(path, ParameterError)
-    modules = stored.get("modules") if isinstance(stored, dict) else None
-    if not isinstance(modules, dict) or not set(modules) <= set(names):
-        raise ParameterError(f"{path}: not a plan of this network. Give a file that `aign plan --save` wrote for it.")
-    return np.array([float(modules.get(name, 0)) for name in names])
-
-
-def _solved(problem: Instance, current: Floats | None, limits: Any,
-            report: Callable[[Progress], None]) -> dict[str, Any]:
-    """Return the plan, its cost and bound, and the steps to it from the installed network."""
-    from aign.scenarios.ip_optical_planning import changes
-    from aign.scenarios.ip_optical_planning.solver.search import Search
-
-    if current is None:
-        answer = Search(problem, limits).run(report)
-        if answer.plan is None:
-            raise ParameterError("No survivable plan was found within the rounds. Allow more: --rounds.")
-        return {"plan": answer.plan, "cost": answer.cost, "bound": answer.bound, "steps": []}
-    change = changes.cheapest(problem, current, limits=limits, report=report)
-    ordered = changes.steps(problem, current, change.plan)
-    return {"plan": change.plan, "cost": change.cost, "bound": change.bound,
-            "steps": [{"link": step.link, "modules": step.modules, "cost": step.cost, "carries": step.carries}
-                      for step in ordered]}
-
-
 def _report(network: str) -> Callable[[Progress], None]:
     def report(progress: Progress) -> None:
         """Say where the search stands."""
@@ -120,22 +116,24 @@ def _report(network: str) -> Callable[[Progress], None]:
     return report
 
 
-def _show(network: str, result: dict[str, Any], names: list[str], exempt: tuple[str, ...]) -> None:
+def _show(asked: Case, answer: Plan) -> None:
     from rich.table import Table
 
-    cost, bound = result["cost"], result["bound"]
-    proof = "proven optimum" if cost - bound <= 1e-9 * max(1.0, abs(cost)) else f"gap {(cost - bound) / cost:.2%}"
-    title = f"{network}: cost {cost:.6g}, bound {bound:.6g} ({proof})"
-    if exempt:
-        title += f"\nexempt, because they leave demands without a path: {', '.join(exempt)}"
-    table = Table("step" if result["steps"] else "link", "modules", title=title)
-    if result["steps"]:
+    title = f"{asked.topology.name}: cost {answer.cost:.6g}, bound {answer.bound:.6g} ({answer.proof})"
+    if asked.remark:
+        title += f"\n{asked.remark}"
+    if asked.exempt:
+        title += f"\nexempt, because they leave demands without a path: {', '.join(asked.exempt)}"
+    if answer.dropped:
+        title += f"\nneed not be survived: {', '.join(answer.dropped)}"
+    table = Table("step" if answer.steps else "link", "modules", title=title)
+    if answer.steps:
         table.add_column("cost")
         table.add_column("traffic carried after it")
-        for step in result["steps"]:
-            table.add_row(names[step["link"]], f"{step['modules']:+d}", f"{step['cost']:.6g}", f"{step['carries']:.1%}")
+        for step in answer.steps:
+            table.add_row(asked.names[step.link], f"{step.modules:+d}", f"{step.cost:.6g}", f"{step.carries:.1%}")
     else:
-        for name, modules in zip(names, result["plan"], strict=True):
+        for name, modules in zip(asked.names, answer.values, strict=True):
             if modules:
                 table.add_row(name, f"{modules:g}")
     messages.console.print(table)

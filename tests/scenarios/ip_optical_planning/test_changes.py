@@ -23,8 +23,11 @@ def best_change(instance, installed, earned):
     costs = (np.maximum(change, 0) - earned * np.maximum(-change, 0)) @ instance.price
     possible = (change >= 0).all(1) if earned == 0 else np.ones(len(plans), bool)
     for index in np.argsort(costs, kind="stable"):
-        if possible[index] and all(routed(instance, plans[index], scenario) for scenario in range(instance.scenarios)):
+        if not possible[index]:
+            continue
+        if all(routed(instance, plans[index], scenario) for scenario in range(instance.scenarios)):
             return float(costs[index])
+        possible &= (plans > plans[index]).any(1)  # with fewer modules everywhere it fails too
     return None
 
 

@@ -46,10 +46,14 @@ def test_every_satellite_has_four_links_to_others():
 
 def test_links_exist_in_the_slots_in_which_the_satellite_is_high_enough():
     shell = Shell(planes=6, satellites=11, elevation=20)
-    _, present = satellites.instance(LINE, DEMAND, 1.0, shell, [0, 2], 5, 1.0, 10.0)
+    problem, present = satellites.instance(LINE, DEMAND, 1.0, shell, [0, 2], 5, 1.0, 10.0)
     reach = satellites.visible(LINE, shell, [0, 2], 5)
     count = int(reach.any(0).sum())
-    assert present.shape == (5, 2 + count + len(shell.links()))
+    seen = reach.any((0, 1))
+    between = sum(seen[a] and seen[b] for a, b in shell.links())
+    assert problem.nodes == 3 + seen.sum()
+    assert present.shape == (5, 2 + count + between)
+    assert between > 0
     assert present[:, :2].all()
     assert present[:, 2 + count:].all()
     assert present[:, 2:2 + count].sum() == reach.sum()

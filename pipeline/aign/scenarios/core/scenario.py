@@ -2,7 +2,8 @@
 
 A network derives from `DesignScenario` (a design that is changed step by step) or `SequentialScenario` (a sequence of
 decisions), which implement most of what is abstract here. Optional parts are apart: what learners observe
-(`LearnerView`), how demonstrations are made (`Exploration`), how the network is shown (`Presentation`).
+(`LearnerView`), how demonstrations are made (`Exploration`), how the network is shown (`Presentation`) and spoken of
+(`Speech`).
 
 Batched first: each method takes and returns tensors with a leading batch axis, so that thousands of networks are
 simulated at once, on whatever device the tensors lie.
@@ -29,6 +30,7 @@ from aign.scenarios.core.exploration import Exploration, Heuristic
 from aign.scenarios.core.learner_view import LearnerView
 from aign.scenarios.core.parameters import ParametersT
 from aign.scenarios.core.presentation import Presentation
+from aign.scenarios.core.speech import Speech
 
 Generation = Literal["whole-plan", "receding-horizon"]
 """How a generator arrives at a design: one plan ends in it, or an episode is decided step by step and planned anew."""
@@ -49,7 +51,7 @@ class DesignDistance:
     unit: str
 
 
-class Scenario(LearnerView[ParametersT], Exploration, Presentation):
+class Scenario(LearnerView[ParametersT], Exploration, Presentation, Speech[ParametersT]):
     """A family of networks: an environment (`Dynamics`) and a design problem with labels and certificates."""
 
     summary: ClassVar[str]

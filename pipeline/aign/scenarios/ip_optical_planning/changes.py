@@ -15,12 +15,10 @@ import numpy as np
 
 from aign.errors import ParameterError
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Floats, Instance
-from aign.scenarios.ip_optical_planning.solver.node_sets import NodeSets
-from aign.scenarios.ip_optical_planning.solver.relaxation import Separation
-from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
+from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck, Verdict, metric_need
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Progress, Search
 
-PRECISION = 1e-3
+PRECISION = 1e-4
 """Relative precision of the traffic a network carries."""
 KEPT = 1e-6
 """Price of keeping an installed module, as a share of the least price: programs need prices above 0."""
@@ -102,28 +100,34 @@ def _doubled(instance: Instance, installed: Floats, earned: float) -> Instance:
                    most=np.concatenate([installed, instance.most]), failures=both)
 
 
-def growth(instance: Instance, plan: Floats, most: float = 1.0, known: float = 0.0) -> float:
-    """Return the largest factor on all traffic, from `known` to `most`, that a plan (L,) carries in every scenario; by
-    bisection, to a relative `PRECISION`.
+def growth(instance: Instance, plan: Floats, most: float = 1.0, check: RoutingCheck | None = None) -> float:
+    """Return the largest factor on all traffic, up to `most`, that a plan (L,) carries in every scenario, to a relative
+    `PRECISION`.
+
+    From above: the lengths under which routing refuses a factor say which one they allow, and that is tried next.
+
+    Args:
+        instance: the traffic.
+        plan: (L,) modules.
+        most: largest factor of interest.
+        check: of this instance or one that differs in its traffic only; it stays warm from call to call.
     """
-    if not _overloaded(instance, plan, most).any():
-        return most
-    low, high = known, most
-    while high - low > PRECISION * most:
-        middle = (low + high) / 2
-        low, high = (low, middle) if _overloaded(instance, plan, middle).any() else (middle, high)
-    return low
+    check = check or RoutingCheck(instance)
+    factor = most
+    while factor > PRECISION * most:
+        verdict = _verdict(check, instance, plan, factor)
+        if verdict.failed < 0:
+            return factor
+        allowed = [float(row @ plan) / max(metric_need(instance, row, False, scenario), PRECISION)
+                   for row, scenario in zip(verdict.matrix, verdict.scenarios.tolist(), strict=True)]
+        factor = min([factor * (1 - PRECISION), *allowed])
+    return 0.0
 
 
-def _overloaded(instance: Instance, plan: Floats, factor: float) -> Floats:
-    """Return links (L,) of which more modules are needed for so many times the traffic; none where it is carried."""
-    scaled = replace(instance, demand=factor * instance.demand)
-    singles = NodeSets(scaled).rows(np.eye(instance.nodes, dtype=bool), plan)
-    for low, matrix in (singles, Separation(scaled).broken(plan)):
-        if len(low):
-            return np.asarray(matrix[(low - matrix @ plan).argmax()])
-    verdict = RoutingCheck(scaled).verdict(plan)
-    return verdict.matrix.sum(0) if verdict.failed >= 0 else np.zeros(instance.links)
+def _verdict(check: RoutingCheck, instance: Instance, plan: Floats, factor: float) -> Verdict:
+    """Return whether so many times the traffic is routed over a plan (L,)."""
+    check.instance = replace(instance, demand=factor * instance.demand)
+    return check.verdict(plan)
 
 
 def steps(instance: Instance, installed: Floats, plan: Floats, earned: float = 0.0) -> list[Step]:
@@ -132,21 +136,23 @@ def steps(instance: Instance, installed: Floats, plan: Floats, earned: float = 0
     Each next one is, among the links of the tightest bottleneck, the one after which most traffic is carried for its
     price. Modules are removed last, one link after another, when all traffic is carried without them.
     """
-    current, left, ordered = installed.copy(), plan - installed, []
-    carries = growth(instance, current)
+    current, left, ordered, check = installed.copy(), plan - installed, [], RoutingCheck(instance)
+    carries = growth(instance, current, check=check)
     while (left > 0).any():
-        tight = (left > 0) & (_overloaded(instance, current, min(1.0, carries + 2 * PRECISION)) > 0)
-        tried = [(growth(instance, _with(current, link, left[link]), known=carries), link)
+        short = _verdict(check, instance, current, min(1.0, carries + 2 * PRECISION)).matrix
+        tight = (left > 0) & (short > 0).any(0)
+        tried = [(growth(instance, _with(current, link, left[link]), check=check), link)
                  for link in np.flatnonzero(tight if tight.any() else left > 0).tolist()]
-        carries, link = max(tried, key=lambda pair: ((pair[0] - carries) / (left[pair[1]] * instance.price[pair[1]]),
-                                                     -left[pair[1]] * instance.price[pair[1]]))
+        best, link = max(tried, key=lambda pair: ((pair[0] - carries) / (left[pair[1]] * instance.price[pair[1]]),
+                                                  -left[pair[1]] * instance.price[pair[1]]))
+        carries = max(carries, best)  # an addition never takes traffic away
         ordered.append(Step(link, int(left[link]), float(left[link] * instance.price[link]), carries))
         current[link] += left[link]
         left[link] = 0
     for link in np.flatnonzero(left < 0).tolist():
         current[link] += left[link]
         ordered.append(Step(link, int(left[link]), float(left[link] * earned * instance.price[link]),
-                            growth(instance, current)))
+                            growth(instance, current, check=check)))
     return ordered
 
 

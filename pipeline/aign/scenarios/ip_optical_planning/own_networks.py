@@ -13,7 +13,7 @@ from pathlib import Path
 import networkx
 import numpy as np
 
-from aign.errors import ParameterError
+from aign.errors import ParameterError, unknown_name
 from aign.scenarios.ip_optical_planning.network_file import NetworkFile
 from aign.scenarios.ip_optical_planning.network_formats import READERS, read_matrix
 from aign.scenarios.ip_optical_planning.topology import Topology
@@ -59,6 +59,28 @@ def with_traffic(topology: Topology, demands: Path) -> Topology:
                            for (a, b), length in zip(topology.ends, topology.length, strict=True)])
     read_matrix(network, text_of(demands))
     return checked(network, topology.name)
+
+
+def read_groups(topology: Topology, path: Path) -> list[tuple[int, ...]]:
+    """Return the links, by their numbers, that fail together: a line of the file names them, such as `A-B, B-C`.
+
+    Raises:
+        ParameterError: no such file, or a name that is no link of the network.
+    """
+    number = {f"{topology.nodes[first]}-{topology.nodes[second]}": link for link, (a, b) in enumerate(topology.ends)
+              for first, second in ((a, b), (b, a))}
+    groups = []
+    for line, text in enumerate(text_of(path).splitlines(), 1):
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        unknown = [name for name in names if name not in number]
+        if unknown:
+            raise ParameterError(f"{path}: line {line}: {unknown_name('link', unknown[0], number)}")
+        if names:
+            groups.append(tuple(sorted({number[name] for name in names})))
+    if not groups:
+        raise ParameterError(f"{path}: it names no link. Give a line for each group: links that fail together, "
+                             "separated by commas.")
+    return groups
 
 
 def text_of(path: Path) -> str:

@@ -5,7 +5,8 @@ satellite while that stands high enough above its horizon; satellites keep their
 and to one in the next plane. The plan is one for all slots: in each slot it has to carry the demands over the links
 that exist then, so every slot is one more scenario to survive, beside and together with failures on the ground.
 
-Left out, and said: links between planes near the poles, rain, antennas that a gateway has; a module on a link to a
+Left out, and said: satellites that no gateway reaches in any slot, links between planes near the poles, rain, antennas
+that a gateway has; a module on a link to a
 satellite is capacity reserved whenever that satellite is in sight.
 
 Axes: T slots, n ground nodes, N satellites, G gateways, L links.
@@ -15,12 +16,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
-from aign.errors import ParameterError
+from aign.errors import ParameterError, unknown_name
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.topology import Topology
+from aign.settings import Positive, Settings
 
 EARTH_RADIUS = 6371.0
 """Mean radius [km]."""
@@ -89,6 +93,53 @@ class Shell:
         return plane % self.planes * self.satellites + place % self.satellites
 
 
+class Constellation(Settings):
+    """What a file says of satellites: a shell, its gateways, the slots of one orbit, and what links cost.
+
+    Attributes:
+        gateways: names of ground nodes with antennas.
+        planes, satellites, altitude, inclination, elevation: of the `Shell`.
+        slots: moments of one orbit, evenly spread.
+        price: km of fibre that a module on a link of a satellite costs as much as.
+    """
+
+    gateways: Annotated[list[str], Field(min_length=1)]
+    planes: Positive = 6
+    satellites: Positive = 11
+    altitude: float = 780.0
+    inclination: float = 86.4
+    elevation: float = 10.0
+    slots: Positive = 4
+    price: Annotated[float, Field(gt=0)] = 1000.0
+
+    @property
+    def shell(self) -> Shell:
+        """The satellites.
+
+        Raises:
+            ParameterError: a shell that cannot be.
+        """
+        return Shell(self.planes, self.satellites, self.altitude, self.inclination, self.elevation)
+
+    def nodes(self, topology: Topology) -> list[int]:
+        """Return the numbers of the gateways.
+
+        Raises:
+            ParameterError: a name that is no node.
+        """
+        for name in self.gateways:
+            if name not in topology.nodes:
+                raise ParameterError(unknown_name("gateway", name, list(topology.nodes)))
+        return [topology.nodes.index(name) for name in self.gateways]
+
+    def described(self) -> str:
+        """Return the orbit in words."""
+        shell = self.shell
+        return (f"{shell.count} satellites in {self.planes} planes, {self.altitude:g} km high, inclined by "
+                f"{self.inclination:g} degrees, one orbit in {shell.period / 60:.1f} minutes; {self.slots} slots, "
+                f"links from {self.elevation:g} degrees above the horizon")
+
+
 def elevations(places: Floats, satellites: Floats) -> Floats:
     """Return how high satellites (N, 3) stand over places (G, 2) of longitude and latitude, (G, N) [degree]."""
     east, north = np.radians(places).T
@@ -110,8 +161,8 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
              price_per_km: float, satellite_price: float, cuts: bool = True) -> tuple[Instance, Flags]:
     """Return the planning problem with satellites, and which links exist in each slot (T, L).
 
-    Nodes are those of the ground, then all satellites. Links are those of the ground, then those between gateways and
-    the satellites that they reach in any slot, then those between satellites.
+    Nodes are those of the ground, then the satellites that a gateway reaches in any slot. Links are those of the
+    ground, then those between gateways and the satellites that they reach in any slot, then those between satellites.
 
     Args:
         topology: the ground.
@@ -132,18 +183,26 @@ def instance(topology: Topology, demand: Floats, module: float, shell: Shell, ga
                              f"nodes 0 to {topology.size - 1}, and 1 slot or more.")
     reach = visible(topology, shell, gateways, slots)
     upward = np.argwhere(reach.any(0))
-    ends = np.vstack([topology.ends, [[gateways[gateway], topology.size + satellite] for gateway, satellite in upward],
-                      [[topology.size + a, topology.size + b] for a, b in shell.links()]]).astype(np.int64)
+    node = {satellite: topology.size + number for number, satellite in enumerate(sorted(set(upward[:, 1].tolist())))}
+    ends = np.array([*topology.ends.tolist(),
+                     *([gateways[gateway], node[satellite]] for gateway, satellite in upward.tolist()),
+                     *([node[a], node[b]] for a, b in shell.links() if a in node and b in node)])
     present = np.ones((slots, len(ends)), bool)
     present[:, topology.links:topology.links + len(upward)] = reach[:, upward[:, 0], upward[:, 1]]
     prices = np.full(len(ends), satellite_price)
     prices[:topology.links] = price_per_km * topology.length / 100
-    nodes = topology.size + shell.count
+    nodes = topology.size + len(node)
     traffic = np.zeros((nodes, nodes))
     traffic[:topology.size, :topology.size] = demand
     failures = slot_failures(present, topology.links if cuts else 0)
     built = Instance(nodes, ends, traffic, module, prices, np.zeros(len(ends)), np.full(len(ends), 10_000.0), failures)
     return replace(built, failures=failures.without([number - 1 for number in built.disconnecting()])), present
+
+
+def link_names(topology: Topology, problem: Instance) -> list[str]:
+    """Return the names of the links of a planning problem with satellites."""
+    nodes = [*topology.nodes, *(f"satellite {number}" for number in range(problem.nodes - topology.size))]
+    return ["-".join(nodes[node] for node in ends) for ends in problem.ends.tolist()]
 
 
 def slot_failures(present: Flags, cuts: int) -> Failures:
