@@ -82,6 +82,18 @@ def test_planning_names_the_links():
     assert str(change) == f"link {polska.topology.link_name(3)}: modules 6 -> 8"
 
 
+def test_a_choice_is_a_part_of_its_own():
+    scenario = registry.create("offloading", users=4, servers=2)
+    options = scenario.state_features[0].size // 4
+    start, target = torch.zeros(2, 4, options)
+    start[:, 0] = target[:, 0] = 1
+    target[2] = torch.eye(options)[1]
+    _, changes, _ = ordered(scenario, start.flatten(), target.flatten())
+    change, = changes.steps
+    assert change.entities == ("user 3",)
+    assert str(change).endswith("0 -> 1")
+
+
 def test_the_same_design_needs_no_change():
     _, changes, _ = ordered(SIX, [3] * 6, [3] * 6)
     assert changes.steps == ()

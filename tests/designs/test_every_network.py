@@ -21,6 +21,7 @@ NETWORKS = {
     "stackelberg": ({"devices": 3}, ["max_price<=0.5"], "payment", "device 1"),
     "water-filling": ({"channels": 4}, ["max_power<=1.5"], "total_power", "channel 1"),
     "ip-optical-planning": ({"topology": "polska"}, ["reliability>=1", "ip>=1"], "cost", "link "),
+    "offloading": ({"users": 5, "servers": 2}, ["offloaded<=0.8"], "energy", "user 1"),
     "asp-selection": ({"tasks": 8, "providers": 3}, ["crashes<=5"], "jain_load", "provider 1"),
     "queue-scheduling": ({"slots": 8}, ["lost_packets<=50"], "mean_backlog", "queue 1"),
     "gymnasium": ({"environment": "CartPole-v1", "horizon": 8, "rollouts": 2}, ["duration>=1"], "duration", "entity 1"),

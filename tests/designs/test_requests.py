@@ -138,10 +138,10 @@ def test_the_parameter_file_says_objective_start_and_spread(tmp_path):
                                spread=2)
     request = Request.of(settings)
     assert (request.objective, request.start, request.spread) == (("total_power", "utility"), settings.start, 2)
-    (tmp_path / "start.yaml").write_text("power: [1, 1, 1]")
+    (tmp_path / "start.yaml").write_text("power: [1, 0.5, 0.25]")
     resolved = request.resolve(SCENARIO)
     assert [str(objective) for objective in resolved.objectives] == ["min total_power", "utility"]
-    assert resolved.start.tolist() == [1, 1, 1]
+    assert resolved.start.tolist() == [1, 0.5, 0.25]
     assert not resolved.by_utility
     assert resolved.to_json()["objective"] == ["min total_power", "utility"]
     assert RequestSettings(name="free").model_dump() == {"name": "free", "preset": None, "context": None, "seed": 0,

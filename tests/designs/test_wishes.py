@@ -48,6 +48,14 @@ def test_candidates_take_turns_and_the_first_wish_for_nothing():
     assert set(chosen.sum(dim=0).tolist()) <= {1, 2}, "every level is asked for"
 
 
+def test_every_objective_meets_every_bound_that_candidates_are_projected_on():
+    wanted = objectives(["utility", "total_power"], WATER.labels)
+    _, chosen = wishes(CONDITIONS, wanted, (), 16, 0.0, repeats=4)
+    asked = chosen.any(dim=1)
+    for turn in range(4):
+        assert asked[turn::4].tolist() == [False, True] * 2
+
+
 def test_designs_pressed_on_a_bound_meet_it_and_are_ranked_by_the_objective(water):
     context = water.scenario.presets["ladder"][None]
     wanted = objectives(["total_power"], water.scenario.labels)

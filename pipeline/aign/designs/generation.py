@@ -69,7 +69,8 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
     sampling = sampling_of(settings)
-    wished, chosen = wishes(pipeline.conditions, objectives, constraints, count, settings.unconditioned_fraction)
+    wished, chosen = wishes(pipeline.conditions, objectives, constraints, count, settings.unconditioned_fraction,
+                            len(pressed))
     targets = settings.constrained_target_returns if constraints or wished else settings.target_returns
     returns, margins = cycled(targets, count), cycled(settings.margins, count)
     parts = []

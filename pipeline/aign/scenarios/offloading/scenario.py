@@ -296,6 +296,11 @@ class Offloading(DesignScenario[OffloadingParameters]):
         return {"server [1]": served.server.double(), "share [1]": served.share, "delay [s]": served.delay,
                 "saving [1]": network.local_cost - served.cost}
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return "user 1", "user 2", ...; of scores of options, that of the user who has the option."""
+        each = max(1, count // self.layout.users)
+        return [f"user {number // each + 1}" for number in range(count)]
+
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the utility of the greedy rule: against computing everything locally any design would score 0.99."""
         network = self.network(contexts)
