@@ -12,8 +12,7 @@ export function begin(list, heard) {
   at("network").replaceChildren(...options(list.map(({ name }) => name), "", String));
   at("network").addEventListener("change", () => { rows = []; deploy(null); pick(); changed(); });
   at("add").addEventListener("click", () => {
-    const { name, better } = labels()[0];
-    rows.push({ label: name, sense: better === "lower" ? "<=" : ">=", threshold: "" });
+    rows.push(unbounded(labels()[0].name));
     draw();
     at("constraints").lastElementChild.querySelector("select").focus();
   });
@@ -27,6 +26,8 @@ export function begin(list, heard) {
 
 const network = () => networks.find(({ name }) => name === at("network").value);
 export const labels = () => network().labels;
+const unbounded = (label) => ({ label, threshold: "",
+  sense: labels().find(({ name }) => name === label).better === "lower" ? "<=" : ">=" });
 const aim = (goal) => spoken(goal).replace(/^min /, "lowest ").replace(/^max /, "highest ");
 const options = (values, chosen, text = aim) =>
   values.map((value) => make("option", { value, selected: value === chosen }, text(value)));
@@ -44,7 +45,6 @@ function pick() {
 }
 
 const situation = () => { at("context-own").hidden = at("context-kind").value !== OWN; };
-
 function draw() {  // the focus stays where it was
   const all = () => [...at("constraints").querySelectorAll("select, input, button")];
   const focused = all().indexOf(document.activeElement);
@@ -68,7 +68,7 @@ function constraint(row, place) {
     "aria-label": `Threshold of ${name}`, onchange: () => set({ threshold: number.value }) });
   return make("div", { className: "constraint", role: "group", "aria-label": `Constraint ${place + 1}` },
     select("Label", labels().map((each) => each.name), row.label, spoken,
-      ({ target }) => set({ label: target.value, threshold: "" })),
+      ({ target }) => set(unbounded(target.value))),
     select("Sense", Object.keys(SENSES), row.sense, (key) => SENSES[key], ({ target }) => set({ sense: target.value })),
     number,
     make("button", { type: "button", className: "icon", "aria-label": `Remove the constraint on ${name}`,
