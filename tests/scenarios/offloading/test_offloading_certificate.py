@@ -91,6 +91,18 @@ def test_constraints_without_a_row_are_only_checked_and_said_to_be():
     assert not bool(proven.proven_infeasible.any())
 
 
+@pytest.mark.parametrize("label", ["max_delay<=", "server_load<=", "energy<=", "late_users<=", "on_time>=",
+                                   "offloaded<=", "offloaded>="])
+def test_limits_that_the_optimum_just_meets_cost_nothing(label):
+    scenario, contexts = small(12, users=8)
+    best = scenario.certify(contexts)
+    values = scenario.measure(contexts, best.design)[label[:-2]]
+    for row, value in enumerate(values.tolist()):
+        proven = scenario.certify(contexts[row:row + 1], parse([f"{label}{value!r}"], scenario.labels))
+        assert bool(proven.feasible)
+        assert float(proven.utility) == pytest.approx(float(best.utility[row]), rel=1e-12)
+
+
 def test_a_limit_on_cost_below_the_optimum_is_proven_impossible():
     scenario, contexts = small()
     best = -scenario.certify(contexts).utility

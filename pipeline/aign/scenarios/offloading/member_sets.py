@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.offloading.limits import Limits
-from aign.scenarios.offloading.physics import SERVER_SPEED, Network, Served, rates
+from aign.scenarios.offloading.physics import ROUNDING, SERVER_SPEED, Network, Served, rates
 
 ROWS = 1 << 18
 """Sets simulated at once: bounds memory."""
@@ -233,10 +233,13 @@ class MemberSets:
         return network.serve(members.long())
 
     def _allowed(self, server: Tensor, members: Tensor, served: Served) -> Tensor:
-        """Return whether sets (R,) can be served at all, and keep to the limits on delay and load."""
+        """Return whether sets (R,) can be served at all, and keep to the limits on delay and load but for rounding,
+        which differs with the order of users.
+        """
+        loosened = 1 + ROUNDING
         load = (self.network.cycles[0][self.users[server]] * members).sum(1)
-        fits = load / (SERVER_SPEED * self.network.semantics.deadline) <= self.limits.load
-        in_time = (served.delay.where(members, 0.0) <= self.limits.delay).all(1)
+        fits = load / (SERVER_SPEED * self.network.semantics.deadline) <= self.limits.load * loosened
+        in_time = (served.delay.where(members, 0.0) <= self.limits.delay * loosened).all(1)
         return fits & in_time & ((served.server > 0) == members).all(1)
 
     def _leaves(self, server: Tensor, served: Served, late: Tensor) -> Tensor:
