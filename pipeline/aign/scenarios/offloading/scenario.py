@@ -123,8 +123,8 @@ class Offloading(DesignScenario[OffloadingParameters]):
     published: ClassVar[str] = (
         "Liang et al. 2024 print the cost of their heuristic over the optimum at 3, 3, 4 and 4 servers with 6, 8, 10 "
         "and 12 users (1.22, 1.17, 1.20, 1.17), and over a better solution from 7 servers on (1.14 to 1.18). Their "
-        "instances are not published; these are drawn by the same law, and the heuristic is built anew from its "
-        "description.")
+        "instances are not published; these are drawn by the same law, and the heuristic is written anew after its "
+        "description and the steps and constants of the authors' public script.")
     horizon, step_size = 8, 1.0
     integer_labels = labels.WHOLE
 
