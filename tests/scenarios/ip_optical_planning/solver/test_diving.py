@@ -10,7 +10,7 @@ from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 
 @pytest.fixture
 def search():
-    """Return a search whose rows are those of every set of two nodes or fewer, and its instance."""
+    """Return a search that has solved its relaxation only."""
     instance = drawn(2, "two layers")
     prepared = Search(instance, Limits(rounds=0))
     prepared.run()
