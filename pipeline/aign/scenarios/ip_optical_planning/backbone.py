@@ -152,13 +152,11 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
                            impossible=impossible.to(device))
 
     def _statement(self) -> str:
-        effort = self.planner.effort
-        if not effort.rounds:
-            return ("The bound of a linear relaxation over cuts of all scenarios and both layers, so that a gap to the "
-                    "plan found is left; where a request admits no survivable plan it leaves out what is lost")
         others = "1 %" if self.problem.traded else "a bound that leaves out what is lost"
+        early = "" if self.problem.traded else " (more where its few rounds are over before)"
         return ("The bound of a mixed-integer program over cuts and metric inequalities of all scenarios: relative gap "
-                f"in cost up to {effort.gap:g} for survivable plans, {others} where a request admits none")
+                f"in cost up to {self.planner.effort.gap:g} for survivable plans{early}, {others} where a request "
+                "admits none")
 
     def _designs(self, contexts: Tensor, plans: Sequence[Plan]) -> Tensor:
         """Return the plans found (B, L); the shortest-path plan where there is none."""

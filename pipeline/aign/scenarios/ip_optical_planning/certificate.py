@@ -21,7 +21,7 @@ from aign.scenarios.ip_optical_planning.tradeoff import Plan, Tradeoff
 EFFORTS = ((30, Effort()), (65, Effort(gap=0.02, rounds=12, nodes=2_000)))
 """Nodes up to which survivable plans are searched for with how much effort, in one layer."""
 LAYERED = Effort(gap=0.05, rounds=0)
-"""The same in two layers: the relaxation and the plans rounded from it, as a round of programs takes half a minute."""
+"""The same in two layers: the relaxation, and the plans rounded from it; rounds of programs take too long for that."""
 REMEMBERED = 20_000
 """Plans remembered, the oldest forgotten."""
 

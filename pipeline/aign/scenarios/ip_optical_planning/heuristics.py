@@ -44,7 +44,7 @@ class Rules:
         """Return the first plan of the certificate's search; the shortest-path plan where it has none."""
         plans = self.shortest_path(contexts)
         for row, context in enumerate(contexts):
-            search = Search(self.economics.instance(context, self.problem.widest), Limits(rounds=0))
+            search = Search(self.economics.instance(context, self.problem.widest), Limits(gap=1.0, rounds=0))
             answer = search.run(keep_interrupted=False)
             if answer.plan is not None:
                 plans[row] = torch.tensor(answer.plan[:self.problem.links])

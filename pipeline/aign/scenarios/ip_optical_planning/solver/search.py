@@ -150,7 +150,7 @@ class Search:
 
     def _run(self, report: Callable[[Progress], None]) -> None:
         self._relax()
-        for rounding in ROUNDINGS if self.instance.fibres is None else ():
+        for rounding in ROUNDINGS if self.instance.fibres is None or not self.limits.rounds else ():
             if self.plan is None or not self._done():
                 self._offer(self._rounded(rounding))
         report(Progress(0, self.bound, self.cost))
