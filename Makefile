@@ -11,6 +11,7 @@ ALL_INSTALLED := $(VENV)/.all-installed
 TEST_INSTALLED := $(VENV)/.test-installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 PINS := pyproject.toml constraints.txt
+PLANNING := $(addprefix planning-,polska polska-layers nobel-germany nobel-germany-layers pioro40)
 
 # The first of these that works and can make a virtual environment is taken (the pins were tested with 3.11);
 # PYTHON=... replaces the list.
@@ -34,6 +35,12 @@ all-scenarios: $(ALL_INSTALLED)  ## Set up, then run every stage of every networ
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro dvc.yaml pipeline/dvc.yaml
 	@$(BIN)/python pipeline/git_results.py
 
+.PHONY: planning
+planning: $(INSTALLED)  ## Set up, then run the planning networks of params.yaml: one layer, two layers, forty nodes.
+	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro $(PLANNING:%=pipeline/dvc.yaml:evaluate@%)
+	@$(BIN)/python pipeline/git_results.py
+
 .PHONY: show-results
 show-results: $(INSTALLED)  ## Let git show results that differ from the published ones by processor only.
 	@$(BIN)/python pipeline/git_results.py --show
@@ -46,6 +53,15 @@ tables: $(ALL_INSTALLED)  ## Set up, then rebuild the paper's tables with certif
 .PHONY: test
 test: $(TEST_INSTALLED)  ## Set up, then run the tests, a process on each core.
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
+
+.PHONY: browser
+browser:  ## Install Chromium for the tests of the console's page, where it is missing (Debian, as root).
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        apt-get update --quiet=2 && DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes \
+	            --no-install-recommends chromium >/dev/null; \
+	    fi || true; \
+	    command -v chromium >/dev/null || echo "No Chromium: the tests of the console's page will be skipped."; }
 
 .PHONY: lint
 lint: $(TEST_INSTALLED)  ## Set up, then check style and types.

@@ -342,3 +342,40 @@ def test_a_disk_found_full_at_the_flush_costs_no_result(untouched, monkeypatch, 
 
 def test_the_version_is_a_number():
     assert __version__.split(".")[0].isdigit()
+
+
+def test_a_label_as_the_objective_and_changes_from_a_saved_design(workplace):
+    assert aign(*DESIGN, "--preset", "ladder", "--save", "today").code == 0
+    outcome = aign(*DESIGN, "--preset", "ladder", "--where", "max_power<=0.5", "--objective", "min total_power",
+                   "--objective", "utility", "--start", "today.json", "--save", "two")
+    assert (outcome.code, outcome.err) == (0, "")
+    stored = json.loads((workplace / "two.json").read_text())
+    assert stored["request"]["objective"] == ["min total_power", "utility"]
+    assert stored["changes"]["start"]["design"] == json.loads((workplace / "today.json").read_text()
+                                                              )["designs"][0]["design"]
+    assert stored["changes"]["steps"][-1]["design"] == stored["designs"][0]["design"]
+    assert stored["front"]["ranks"][0] == 1
+    assert "made two-front.png" in outcome.out
+    assert "Changes from the deployed design" in " ".join(outcome.out.split())
+
+
+def test_suggestions_mend_a_deployed_design(workplace):
+    (workplace / "start.yaml").write_text("{power: [40, 40]}\n")
+    outcome = aign("design", "power-allocation", "--users", 2, "--count", 2, "--where", "total_power<=60", "--start",
+                   "start.yaml", "--suggest", "--save", "mended")
+    assert (outcome.code, outcome.err) == (0, "")
+    suggestions = json.loads((workplace / "mended-suggestions.json").read_text())["suggestions"]
+    assert min(suggestion["count"] for suggestion in suggestions) == 1
+    assert all(suggestion["steps"][-1]["labels"]["total_power"] <= 60 for suggestion in suggestions)
+    assert "Suggestion of 1 change, the fewest that do: user " in " ".join(outcome.out.split())
+    kept = aign("design", "power-allocation", "--users", 2, "--count", 2, "--where", "total_power<=30", "--start",
+                "start.yaml", "--suggest", "--keep", "user 1")
+    assert "No suggestion" in kept.out, "user 1 alone spends more"
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--suggest",), "--suggest needs --start"), (("--keep", "user 1"), "--keep needs --suggest"),
+    (("--objective", "total_pwer"), "Did you mean 'total_power'"), (("--start", "none.yaml"), "none.yaml: missing"),
+    (("--objective", "min utility"), "only raised")])
+def test_an_objective_or_start_that_cannot_be_is_refused(untouched, arguments, words):
+    refused(untouched(nothing, *DESIGN, *arguments, "--save", "out"), words)

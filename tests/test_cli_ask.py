@@ -29,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 def test_a_request_is_confirmed_with_its_words_and_its_command(folder):
     lines = told(aign("ask", "--on", "water-filling", "at most 2 W in total, three options"))
     assert lines["request"] == ["3 designs; total power at most 2 W."]
-    assert lines["command"] == ["aign design water-filling --count 3 --where 'total_power<=2'"]
+    assert lines["command"] == ["aign design water-filling --set channels=10 --count 3 --where 'total_power<=2'"]
     assert "'at most 2 W in total' as total_power<=2" in lines["understood"]
 
 
@@ -100,10 +100,8 @@ def test_the_sentence_of_the_paper_is_confirmed_and_planned(folder):
     assert read_json(folder / "plan.json", ValueError)["cost"] > 0
 
 
-def test_a_traffic_matrix_becomes_a_context_file_where_there_is_a_model(folder, monkeypatch):
+def test_a_traffic_matrix_is_the_context_where_there_is_a_model(folder, monkeypatch):
     (folder / "M.csv").write_text("source,target,demand\nWarsaw,Gdansk,100\n")
     monkeypatch.setattr(ask, "_modelled", lambda *_: True)
     lines = told(aign("ask", "--on", "ip-optical-planning", "with traffic matrix M.csv, minimise the cost"))
-    assert "--context M.context.json" in lines["command"][0]
-    stored = read_json(folder / "M.context.json", ValueError)
-    assert sum(stored[next(iter(stored))]) == pytest.approx(100)
+    assert "--context M.csv" in lines["command"][0]

@@ -79,8 +79,11 @@ def design(model: DesignPipeline | str | Path, request: Request | None = None, s
         seed: of the generator, and of the context where the request names none; equal seeds give equal designs.
 
     Returns:
-        the answer: `rows()` holds one dictionary a design, the best first; `optimum` is the certified utility under the
-        constraints, `feasible` tells whether any design is known to meet them, and `save` writes tables and a picture.
+        the answer: `rows()` holds one dictionary a design, the best first; `optimum` is the certified utility under
+        the constraints, and `feasible` tells whether any design is known to meet them. `best_values` say how good
+        labels can be that are objectives; `front` holds the designs that no other beats in several; `changes` lead
+        from a deployed design to the best one, and `suggest()` returns few that would do. `to_json()` is all of it as
+        plain values, which `save` writes beside tables and pictures.
 
     Raises:
         aign.AignError: the model cannot be opened, or the request does not fit its network.

@@ -1,22 +1,26 @@
-"""Label values between which the thresholds of requests are drawn.
+"""Between which values the thresholds of requests are drawn, and which are the hardest feasible ones.
 
 Axes: B contexts, C context values, N users.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.power_allocation.physics import P_MAX
-from aign.scenarios.power_allocation.requirements import least_powers
+from aign.scenarios.power_allocation.requirements import feasible, least_powers, requirements
 from studies.request_sets import POWER, WORST_USER
 
+CLOSED_FORM = (*POWER, *WORST_USER)
+"""Labels whose feasibility has a closed form."""
 HALVINGS = 24
 """Steps of a bisection."""
 
@@ -80,3 +84,38 @@ def hardest_possible(lax: float, hard: float, possible: Callable[[float], bool])
         middle = (lax + hard) / 2
         lax, hard = (middle, hard) if possible(middle) else (lax, middle)
     return lax
+
+
+def hardest_threshold(scenario: Scenario[Any], context: Tensor, label: str,
+                      rest: Sequence[Constraint]) -> float | None:
+    """Return the hardest threshold of a label that is feasible beside the closed-form part of the rest; None where the
+    laxest threshold is too hard already, or the hardest thinkable is feasible.
+    """
+    lax, hard = {"total_power": (float(P_MAX * scenario.state_size), 0.0), "max_power": (float(P_MAX), 0.0),
+                 "min_rate": (0.0, 1e4), "min_sinr_db": (-99.0, 60.0)}[label]
+
+    def possible(threshold: float) -> bool:
+        """Return whether a design meets the threshold beside the rest."""
+        tried = Constraint(label, "<=" if label in POWER else ">=", threshold)
+        return closed_form_feasible(scenario, context, (tried, *rest))
+
+    return hardest_possible(lax, hard, possible) if possible(lax) and not possible(hard) else None
+
+
+def beyond(label: str, edge: float, share: float) -> float:
+    """Return a threshold harder than the hardest feasible one by a share of it."""
+    if label == "min_sinr_db":
+        return edge + 10 * math.log10(1 + share)
+    return edge * (1 - share) if label in POWER else edge * (1 + share)
+
+
+def bound(scenario: Scenario[Any], label: str, threshold: float) -> Constraint:
+    """Return the constraint on the side that costs something, its threshold rounded to what an operator would type."""
+    rounded = float(math.floor(threshold)) if label in scenario.integer_labels else float(f"{threshold:.4g}")
+    return Constraint(label, "<=" if scenario.label(label).better == "lower" else ">=", rounded)
+
+
+def closed_form_feasible(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> bool:
+    """Return whether a design in a context (1, C) meets those of the constraints that have a closed form; exact."""
+    users = scenario.state_size
+    return bool(feasible(context, requirements(constraints, users), users)[0][0])

@@ -23,11 +23,17 @@ from aign.engines.jobs import Report
 from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_generator
-from aign.scenarios.power_allocation.physics import P_MAX
-from aign.scenarios.power_allocation.requirements import feasible, requirements
+from aign.scenarios.power_allocation.requirements import requirements
 from aign.trajectories.contexts import CONTEXTS, ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
-from studies.request_anchors import Anchors, hardest_possible
+from studies.request_anchors import (
+    CLOSED_FORM,
+    Anchors,
+    beyond,
+    bound,
+    closed_form_feasible,
+    hardest_threshold,
+)
 from studies.request_sets import (
     HELD_OUT,
     HELD_OUT_PAIRS,
@@ -47,8 +53,6 @@ ATTEMPTS, SEARCHES = 40, 12
 LEAST_OPTIMUM = 0.9
 """Requests under which less than this share of the unconstrained utility is left are drawn again: at 20 users the rules
 that ignore the gains keep about 0.92."""
-CLOSED_FORM = (*POWER, *WORST_USER)
-"""Labels whose feasibility has a closed form."""
 
 
 def draw(scenario: Scenario[Any], contexts: Contexts, family: str, count: int, generator: torch.Generator,
@@ -135,8 +139,9 @@ class _Drawing:
         values = {label: float(self.anchors.optimum[label][row]) for label in labels}
         for place in torch.randperm(len(labels), generator=self.generator).tolist():
             label = labels[place]
-            end = _edge(self.scenario, context, label, constraints) if label in CLOSED_FORM and constraints else \
-                float(self.anchors.extreme[label][row])
+            end: float | None = float(self.anchors.extreme[label][row])
+            if label in CLOSED_FORM and constraints:
+                end = hardest_threshold(self.scenario, context, label, constraints)
             lower = self.scenario.label(label).better == "lower"
             if end is None or (end >= values[label] if lower else end <= values[label]):
                 break
@@ -161,7 +166,7 @@ class _Drawing:
             rest = tuple(bound(self.scenario, label, self.anchors.threshold(label, row, share))
                          for label, share in zip(others, tightness, strict=True))
             share = self.uniform(BEYOND)
-            edge = _edge(self.scenario, context, first, rest)
+            edge = hardest_threshold(self.scenario, context, first, rest)
             if edge is None:
                 continue
             constraints = (bound(self.scenario, first, beyond(first, edge, share)), *rest)
@@ -190,12 +195,6 @@ class _Drawing:
         return int(torch.randint(count, (1,), generator=self.generator))
 
 
-def bound(scenario: Scenario[Any], label: str, threshold: float) -> Constraint:
-    """Return the constraint on the side that costs something, its threshold rounded to what an operator would type."""
-    rounded = float(math.floor(threshold)) if label in scenario.integer_labels else float(f"{threshold:.4g}")
-    return Constraint(label, "<=" if scenario.label(label).better == "lower" else ">=", rounded)
-
-
 def best_answer(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> tuple[float, bool]:
     """Return the best utility under constraints in a context (1, C) and whether that is certified; NaN where no design
     is known that meets them.
@@ -210,31 +209,3 @@ def best_answer(scenario: Scenario[Any], context: Tensor, constraints: Sequence[
         if bool(satisfied(constraints, scenario.measure(context, design), 1)):
             return float(scenario.utility(context, design)), False
     return math.nan, False
-
-
-def closed_form_feasible(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint]) -> bool:
-    """Return whether a design in a context (1, C) meets those of the constraints that have a closed form; exact."""
-    users = scenario.state_size
-    return bool(feasible(context, requirements(constraints, users), users)[0][0])
-
-
-def beyond(label: str, edge: float, share: float) -> float:
-    """Return a threshold harder than the hardest feasible one by a share of it."""
-    if label == "min_sinr_db":
-        return edge + 10 * math.log10(1 + share)
-    return edge * (1 - share) if label in POWER else edge * (1 + share)
-
-
-def _edge(scenario: Scenario[Any], context: Tensor, label: str, rest: Sequence[Constraint]) -> float | None:
-    """Return the hardest threshold of a label that is feasible beside the closed-form part of the rest; None where the
-    laxest threshold is too hard already, or the hardest thinkable is feasible.
-    """
-    lax, hard = {"total_power": (float(P_MAX * scenario.state_size), 0.0), "max_power": (float(P_MAX), 0.0),
-                 "min_rate": (0.0, 1e4), "min_sinr_db": (-99.0, 60.0)}[label]
-
-    def possible(threshold: float) -> bool:
-        """Return whether a design meets the threshold beside the rest."""
-        tried = Constraint(label, "<=" if label in POWER else ">=", threshold)
-        return closed_form_feasible(scenario, context, (tried, *rest))
-
-    return hardest_possible(lax, hard, possible) if possible(lax) and not possible(hard) else None

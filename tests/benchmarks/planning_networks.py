@@ -59,7 +59,7 @@ def shortest_path_cost(topology, instance: Instance) -> float:
 
 def carried_share(instance: Instance, plan: np.ndarray, scenario: int) -> float:
     """Return the largest share of all demands, up to 1, that a plan (L,) carries at once in a scenario."""
-    alive = np.flatnonzero(instance.alive[scenario])
+    alive = np.flatnonzero(instance.alive[scenario] & (plan > 0))
     traffic = instance.demand_in(scenario)
     targets = np.flatnonzero(np.tril(traffic).any(1))  # each pair once: towards the node with the larger number
     nodes, links = instance.nodes, len(alive)

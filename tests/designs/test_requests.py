@@ -133,6 +133,29 @@ def test_a_request_of_the_parameter_file_is_the_same_request():
     assert Request.of(settings) == Request(("total_power<=1",), preset="ladder", count=3, seed=2)
 
 
+def test_the_parameter_file_says_objective_start_and_spread(tmp_path):
+    settings = RequestSettings(name="green", objective=("total_power", "utility"), start=tmp_path / "start.yaml",
+                               spread=2)
+    request = Request.of(settings)
+    assert (request.objective, request.start, request.spread) == (("total_power", "utility"), settings.start, 2)
+    (tmp_path / "start.yaml").write_text("power: [1, 0.5, 0.25]")
+    resolved = request.resolve(SCENARIO)
+    assert [str(objective) for objective in resolved.objectives] == ["min total_power", "utility"]
+    assert resolved.start.tolist() == [1, 0.5, 0.25]
+    assert not resolved.by_utility
+    assert resolved.to_json()["objective"] == ["min total_power", "utility"]
+    assert RequestSettings(name="free").model_dump() == {"name": "free", "preset": None, "context": None, "seed": 0,
+                                                         "where": (), "count": 16}, "as before where nothing is said"
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    ({"objective": "total_power"}, r"give a list of objectives, such as \['total_power'\]"),
+    ({"spread": 0}, "spread = 0: allowed from 1")])
+def test_objectives_and_spread_are_checked_at_once(wrong, message):
+    with pytest.raises(ParameterError, match=message):
+        Request(**wrong)
+
+
 NUMBERS = st.floats() | st.integers() | st.just(10**400)
 LEAVES = NUMBERS | st.none() | st.booleans() | st.text(max_size=5)
 TREES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4)

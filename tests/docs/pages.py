@@ -18,11 +18,17 @@ HUB = "needs an account; tests/exchange publishes to a hub of its own"
 REMOTE = "needs storage elsewhere"
 CLUSTER = "tests/engines/test_cluster.py starts a cluster of its own"
 STUDIES = "takes hours; tests/studies runs the studies at small size"
+CONSOLE = "serves until it is ended; tests/console starts it and asks it the like"
 NOT_RUN = {
     "git clone <this repository> && cd aign": "a checkout is what the tests stand in",
     "make setup": "makes the environment that the tests run in",
     "make pipeline": "takes minutes; dvc runs the same stages at small size here and in tests/test_dvc_runs.py",
     "make test": "is what runs this",
+    "pip install 'aign[console]'": "the environment of the tests has it",
+    "aign console --models models --port 8765": CONSOLE,
+    'curl -s -H "X-Aign-Token: $AIGN_CONSOLE_TOKEN" -H "Content-Type: application/json" '
+    "http://127.0.0.1:8765/api/live -d '{\"network\": \"power-20\", \"seed\": 1, \"request\": {\"where\": "
+    "[\"total_power<=300\"], \"count\": 2}}'": CONSOLE,
     "make tables": STUDIES,
     "dvc repro pipeline/studies/dvc.yaml:tables": STUDIES,
     "python pipeline/studies page": "reads all published tables; tests/studies makes the page from them",

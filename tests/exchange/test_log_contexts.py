@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aign.errors import DatasetError
-from aign.exchange.logs.contexts import contexts_of, split_of
 from aign.exchange.logs.mapping import SplitShares
+from aign.exchange.logs.recording import contexts_of, split_of
 from aign.exchange.merge_contexts import distinct_rows
 from aign.trajectories.schema import SPLITS
 

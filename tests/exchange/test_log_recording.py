@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from log_steps import read_log
 
-from aign.exchange.logs.contexts import contexts_of
-from aign.exchange.logs.recording import record
+from aign.exchange.logs.recording import contexts_of, record
 from aign.trajectories.validation import columns_of
 
 PATH = Path("log.parquet")

@@ -11,6 +11,8 @@ NETWORKS = {
     "contract": {"name": "contract"},
     "stackelberg": {"name": "stackelberg"},
     "planning": {"name": "ip-optical-planning"},
+    "layers": {"name": "ip-optical-planning", "layers": 2},
+    "offloading": {"name": "offloading"},
     "asp": {"name": "asp-selection"},
     "queue": {"name": "queue-scheduling"},
     "cartpole": {"name": "gymnasium", "environment": "CartPole-v1"},

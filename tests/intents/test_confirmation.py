@@ -26,11 +26,12 @@ def test_a_command_says_the_request(key):
     scenario = network(key)
     for seed in range(40):
         request = drawn(scenario, seed)
-        program, verb, name, *options = shlex.split(confirm(request, scenario).command)
+        program, verb, name, _, main, *options = shlex.split(confirm(request, scenario).command)
         said = {}
         for option, value in zip(options[::2], options[1::2], strict=True):
             said.setdefault(option.removeprefix("--"), []).append(value)
         assert (program, verb, name) == ("aign", "design", scenario.name)
+        assert main.partition("=")[0] == next(iter(type(scenario.parameters).model_fields))
         assert tuple(said.get("where", ())) == request.where
         assert tuple(said.get("objective", ())) == request.objective
         for field in ("preset", "context", "start", "seed", "spread"):
@@ -41,14 +42,15 @@ def test_a_command_says_the_request(key):
 
 def test_a_sentence_is_plain():
     told = confirm(Request(["total_power<=300", "min_rate>6"], seed=3, objective=["total_power"]), network("power"))
-    assert told.sentence == ("16 designs; with seed 3; minimise the total power; total power at most 300 level; rate "
+    assert told.sentence == ("16 designs; with seed 3; minimise the total power; total power at most 300 levels; rate "
                              "of the worst user more than 6 Mbit/s.")
-    assert told.command == ("aign design power-allocation --seed 3 --objective 'min total_power' "
+    assert told.command == ("aign design power-allocation --set users=20 --seed 3 --objective 'min total_power' "
                             "--where 'total_power<=300' --where 'min_rate>6'")
 
 
-def test_parameters_that_differ_from_the_defaults_are_in_the_command():
-    assert "--set users=2" in confirm(Request(), network("two-users")).command
+def test_the_first_parameter_and_those_that_differ_from_the_defaults_are_in_the_command():
+    assert confirm(Request(), network("two-users")).command == "aign design power-allocation --set users=2"
+    assert confirm(Request(), network("layers")).command.endswith("--set topology=polska --set layers=2")
 
 
 def test_labels_called_like_words_of_the_language_are_confirmed_as_formulas(monkeypatch):

@@ -41,8 +41,10 @@ def test_two_changes_in_one_sentence():
     assert (request.where, request.count) == (("min_rate>=7",), 3)
 
 
-@pytest.mark.parametrize("text", ["relax it by 5 %", "relax the fairness by 5 %", "drop 5", "greener by 5 % 7",
-                                  "halve the total power by 3", "relax the total power by 5 ms", "more"])
+@pytest.mark.parametrize("text", [
+    "relax it by 5 %", "relax the fairness by 5 %", "drop 5", "greener by 5 % 7", "halve the total power by 3",
+    "relax the total power by 5 ms", "more", "relax the total power to at most 320", "drop the minimum rate by 3",
+    "raise the minimum rate to 5", "lower the total power to 400"])
 def test_what_is_not_clear_is_asked(text):
     reading = refine(BOTH, text, network("power"))
     assert reading.request is None

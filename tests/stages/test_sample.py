@@ -30,7 +30,7 @@ def test_an_answer_is_what_the_library_says(smoke, water):
         request = Request.of(asked).resolve(water.scenario)
         found = answer(water, request, settings.sampling, params.base.seed)
         content = stored(smoke.folder, WATER, asked.name)
-        assert content == json.loads(json.dumps({**found.summary(), "designs": found.rows()}))
+        assert content == json.loads(json.dumps(found.to_json()))
         table = pq.read_table(smoke.folder / DESIGNS / WATER / f"{asked.name}.parquet")
         assert table.to_pylist() == content["designs"]
 

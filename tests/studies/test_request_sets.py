@@ -169,7 +169,7 @@ def test_statistics_say_how_tight_and_how_costly():
 @given(st.floats(0.01, 0.3), st.sampled_from(["min_rate", "min_sinr_db", "total_power", "max_power"]))
 def test_beyond_is_a_share_of_the_edge(share, label):
     edge = -18.0 if label == "min_sinr_db" else 7.0
-    found = request_drawing.beyond(label, edge, share)
+    found = request_anchors.beyond(label, edge, share)
     if label == "min_sinr_db":
         assert 10 ** (found / 10) == pytest.approx((1 + share) * 10 ** (edge / 10))
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,37 +37,51 @@ def ask(
     trust_code: TrustCode = False,
 ) -> None:
     """Read a request in words: say what is understood, the same as a command, and what has to be answered first."""
-    from aign.intents import Dialogue, assisted, confirm, networks
+    from aign.intents import Dialogue, assisted
 
     begun = Dialogue.load(dialogue) if dialogue is not None and dialogue.exists() else None
-    scenario = _network(words, on, set_ or [], model, begun, trust_code)
-    begun = begun or Dialogue(scenario.spec())
+    target = Target(_network(words, on, set_ or [], model, begun, trust_code), model, trust_code)
+    begun = begun or Dialogue(target.scenario.spec())
     if begun.request is not None and _asks(words):
-        _reply(words, begun.request, scenario, model, trust_code)
+        _reply(words, begun.request, target)
         return
-    begun, reading = begun.say(words, scenario, _designs(words, begun, scenario, model, trust_code))
-    if reading.request is None:
-        reading = assisted(reading, scenario)
-    _understood(reading, scenario)
+    begun, reading = begun.say(words, target.scenario, _designs(words, begun, target))
+    if reading.questions:
+        reading = assisted(reading, target.scenario)
+        begun = begun.understood(reading.request)
+    _understood(reading, target.scenario)
     if dialogue is not None:
         begun.save(dialogue)
-    if reading.request is None:
-        if yes:
-            raise ParameterError("Nothing was run: say it again with what was asked for"
-                                 f"{'' if dialogue is None else ', or say the answer alone'}.")
-        return
-    request = reading.request
-    planned = None if _modelled(scenario, model, trust_code) else networks.plan_command(request, scenario)
-    request = request if planned else _with_traffic(request, scenario)
+    if reading.request is not None:
+        _confirmed(reading.request, target, yes, save)
+    elif yes:
+        raise ParameterError("Nothing was run: say it again with what was asked for"
+                             f"{'' if dialogue is None else ', or say the answer alone'}.")
+
+
+@dataclass(frozen=True)
+class Target:
+    """The network that is asked about, the model folder where one was named, and whether its code is trusted."""
+
+    scenario: Scenario[Any]
+    model: Path | None
+    trust_code: bool
+
+
+def _confirmed(request: Request, target: Target, run: bool, save: Path | None) -> None:
+    """Print the request and its command; run it where wanted."""
+    from aign.intents import confirm, networks
+
+    planned = None if _modelled(target) else networks.plan_command(request, target.scenario)
     if not isinstance(request.start, tuple):  # a design of the last answer is in no file
-        told = confirm(request, scenario)
+        told = confirm(request, target.scenario)
         messages.console.print(f"request: {told.sentence}", markup=False, soft_wrap=True)
         command = told.command if planned is None else shlex.join(["aign", *planned])
         messages.console.print(f"command: {command}", markup=False, soft_wrap=True)
-    if yes and planned is not None:
-        _plan(planned, save)
-    elif yes:
-        _run(request, scenario, model, save, trust_code)
+    if run and planned is not None:
+        _run_command(planned, save)
+    elif run:
+        _run(request, target, save)
 
 
 def _network(words: str, on: str | None, set_: list[str], model: Path | None, begun: Dialogue | None,
@@ -104,45 +118,47 @@ def _asks(words: str) -> bool:
     return words.rstrip().endswith("?") and words.lower().split()[0] in QUESTIONS
 
 
-def _answer(request: Request, scenario: Scenario[Any], model: Path | None, trust_code: bool) -> Answer:
+def _answer(request: Request, target: Target) -> Answer:
     """Return the answer to a request; the same as `aign design` gives."""
     from aign.cli.design import how_to_train
     from aign.designs.answer import answer
     from aign.diffusion import store
+    from aign.intents.confirmation import parameters
 
-    parameters = {name: value for name, value in scenario.spec().items() if name != "name"}
-    pipeline = store.load(model, trust_code) if model is not None else store.find(
-        MODELS, scenario.name, parameters, trust_code, lambda: how_to_train(scenario.name, parameters))
-    return answer(pipeline, request.resolve(pipeline.scenario))
+    name, known = target.scenario.name, parameters(target.scenario)
+    pipeline = store.load(target.model, target.trust_code) if target.model is not None else store.find(
+        MODELS, name, known, target.trust_code, lambda: how_to_train(name, known))
+    return answer(pipeline, request.resolve(pipeline.scenario), seed=request.seed or 0)
 
 
-def _reply(words: str, request: Request, scenario: Scenario[Any], model: Path | None, trust_code: bool) -> None:
+def _reply(words: str, request: Request, target: Target) -> None:
     """Answer a question about the answer to the dialogue's request."""
     from aign.intents import reply
 
-    told = reply(_answer(request, scenario, model, trust_code), words)
+    told = reply(_answer(request, target), words)
     for sentence in told.sentences:
         messages.console.print(sentence, markup=False, soft_wrap=True)
     if not told.understood:
         raise ParameterError(f"{words!r} was not understood.")
 
 
-def _designs(words: str, begun: Dialogue, scenario: Scenario[Any], model: Path | None,
-             trust_code: bool) -> list[list[float]]:
+def _designs(words: str, begun: Dialogue, target: Target) -> list[list[float]]:
     """Return the designs of the last answer where the words start from one of them."""
     from aign.intents.dialogue import FROM_DESIGN
 
     if begun.request is None or FROM_DESIGN.fullmatch(words) is None:
         return []
-    return [row["design"] for row in _answer(begun.request, scenario, model, trust_code).rows()]
+    return [row["design"] for row in _answer(begun.request, target).rows()]
 
 
 def _understood(reading: Reading, scenario: Scenario[Any]) -> None:
     """Print what was understood from which words, and the questions."""
+    from aign.intents.confirmation import parameters
+
     def say(text: str) -> None:
         messages.console.print(text, markup=False, soft_wrap=True)
-    parameters = ", ".join(f"{name}={value}" for name, value in scenario.spec().items() if name != "name")
-    say(f"network: {scenario.name} ({parameters})")
+    said = ", ".join(f"{name}={value}" for name, value in parameters(scenario).items())
+    say(f"network: {scenario.name} ({said})")
     for piece in reading.said:
         say(f"understood: {piece.text!r} as {piece.meaning}")
     for question in reading.questions:
@@ -150,51 +166,32 @@ def _understood(reading: Reading, scenario: Scenario[Any]) -> None:
         say(f"question: {question.text}{choices}")
 
 
-def _modelled(scenario: Scenario[Any], model: Path | None, trust_code: bool) -> bool:
+def _modelled(target: Target) -> bool:
     """Return whether there is a model of exactly this network."""
     from aign.intents import networks
 
-    return model is not None or any(known.spec() == scenario.spec()
-                                    for known in networks.of_models(MODELS, trust_code).values())
+    known = networks.of_models(MODELS, target.trust_code).values()
+    return target.model is not None or any(scenario.spec() == target.scenario.spec() for scenario in known)
 
 
-def _with_traffic(request: Request, scenario: Scenario[Any]) -> Request:
-    """Return the request with a traffic matrix (CSV) written as a context file beside it."""
-    from dataclasses import replace
-
-    from aign.files.writing import writing
-    from aign.scenarios.ip_optical_planning.own_networks import with_traffic
-
-    topology: Any = getattr(scenario, "topology", None)
-    if topology is None or not isinstance(request.context, str) or not request.context.lower().endswith(".csv"):
-        return request
-    values = with_traffic(topology, Path(request.context)).demand
-    context = Path(request.context).with_suffix(".context.json")
-    with writing(context) as aside:
-        aside.write_text(json.dumps({scenario.context_features[0].name: list(map(float, values))}))
-    messages.made(f"traffic of {request.context}", context)
-    return replace(request, context=str(context))
-
-
-def _run(request: Request, scenario: Scenario[Any], model: Path | None, save: Path | None, trust_code: bool) -> None:
+def _run(request: Request, target: Target, save: Path | None) -> None:
     """Run `aign design` with the request."""
     from aign.cli.design import design
+    from aign.intents.confirmation import parameters
 
     if isinstance(request.start, tuple):
-        messages.console.print(_answer(request, scenario, model, trust_code))
+        messages.console.print(_answer(request, target))
         return
-    set_ = [f"{name}={value}" for name, value in scenario.spec().items() if name != "name" and value is not None]
+    set_ = [f"{name}={value}" for name, value in parameters(target.scenario).items()]
     context, start = (None if value is None else Path(str(value)) for value in (request.context, request.start))
-    design(scenario.name, list(request.where), request.count, set_ if model is None else None, None, model, context,
-           request.preset, request.seed or 0, request.spread, list(request.objective), start, save, trust_code)
+    design(target.scenario.name, where=list(request.where), count=request.count, set_=set_ if target.model is None else
+           None, model=target.model, context=context, preset=request.preset, seed=request.seed or 0,
+           spread=request.spread, objective=list(request.objective), start=start, save=save,
+           trust_code=target.trust_code)
 
 
-def _plan(arguments: list[str], save: Path | None) -> None:
-    """Run `aign plan` with what `networks.plan_command` returned."""
-    from aign.cli.plan import plan
+def _run_command(arguments: list[str], save: Path | None) -> None:
+    """Run another command of this program."""
+    from aign.cli.command import app
 
-    _, network, *options = arguments
-    chosen = dict(zip(options[::2], options[1::2], strict=True))
-    traffic = chosen.get("--traffic")
-    plan(network, traffic=None if traffic is None else Path(traffic), share=float(chosen.get("--share", 1.0)),
-         save=save)
+    app([*arguments, *([] if save is None else ["--save", str(save)])], standalone_mode=False)

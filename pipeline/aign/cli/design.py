@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from aign.cli.options import DEFAULT, ScenarioParameters, TrustCode
 from aign.engines import messages
-from aign.errors import AignError, StorageError
+from aign.errors import AignError, ParameterError, StorageError
+from aign.files.writing import write_json
+
+if TYPE_CHECKING:
+    from aign.designs.suggestions import Suggestion
 
 
 def design(
@@ -35,6 +40,10 @@ def design(
     save: Annotated[Path | None, typer.Option(help="Write PATH.json, .parquet, .png, PATH-why.png, and of several "
                                                    "objectives PATH-front.png.")] = None,
     trust_code: TrustCode = False,
+    suggest: Annotated[bool, typer.Option("--suggest", help="With --start: the fewest changes after which the request "
+                                                            "is met, or where it is, the best ones.")] = False,
+    keep: Annotated[list[str] | None, typer.Option(help='With --suggest: a part that stays as it is, such as "user 3" '
+                                                        'or "link A-B".')] = None,
 ) -> None:
     """Generate, verify, rank and explain designs for one request, or explain why none is feasible."""
     from aign.designs.answer import answer
@@ -43,6 +52,8 @@ def design(
     from aign.diffusion import store
     from aign.scenarios.core.registry import assigned
 
+    if (suggest and start is None) or (keep and not suggest):
+        raise ParameterError("--suggest needs --start, the design that is deployed, and --keep needs --suggest.")
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: does not name a file. Give a path such as designs/green, without ending.")
     parameters = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
@@ -54,9 +65,28 @@ def design(
                                 lambda error: messages.warn(f"warning: left out of the novelty: {error}"))
     designs = answer(pipeline, request, None, seed, recorded)
     messages.console.print(designs)
-    if save is not None:
-        for path in designs.save_all(save):
-            messages.made("design", path)
+    suggestions = designs.suggest(keep or []) if suggest else None
+    for text in suggestion_lines(suggestions):
+        messages.console.print(escape(text))
+    for path in [] if save is None else [*designs.save_all(save), *save_suggestions(suggestions, save)]:
+        messages.made("design", path)
+
+
+def suggestion_lines(suggestions: Sequence[Suggestion] | None) -> list[str]:
+    """Return the lines for the terminal; none where no suggestions were asked for."""
+    if suggestions is None:
+        return []
+    return [f"Suggestion of {suggestion.sentence()}." for suggestion in suggestions] or [
+        "No suggestion: no change of the deployed design is known to help."]
+
+
+def save_suggestions(suggestions: Sequence[Suggestion] | None, stem: Path) -> list[Path]:
+    """Write `stem`-suggestions.json where suggestions were asked for; return its path."""
+    if suggestions is None:
+        return []
+    path = stem.with_name(f"{stem.name}-suggestions.json")
+    write_json(path, {"suggestions": [suggestion.to_json() for suggestion in suggestions]})
+    return [path]
 
 
 def how_to_train(scenario: str, parameters: Mapping[str, Any]) -> str:

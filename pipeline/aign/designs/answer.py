@@ -1,192 +1,37 @@
-"""The answer to a request: ranked designs, judged by a certificate, diagnosed and explained; saved and shown.
+"""The answer to a request: ranked designs with all that is known of them, as text, as JSON and as files.
 
-Axes: K designs, X design values, E training designs, T horizon, Z state values.
+Axes: K designs, E training designs, X design values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
 from matplotlib.figure import Figure
 from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
-from aign.designs import diversity, explanation_picture, front_picture
-from aign.designs.best_value import BestValue, best_value
-from aign.designs.changes import ChangeOrder, Changes
-from aign.designs.deployed import Deployment
-from aign.designs.diagnosis import Diagnosis, diagnose
-from aign.designs.diversity import Diversity
-from aign.designs.explanation import Explanation, explain
-from aign.designs.front import Front, front, searched_points
-from aign.designs.generation import Candidates, generate
-from aign.designs.objectives import preference
+from aign.designs import explanation_picture, front_picture
+from aign.designs.answer_figures import AnswerFigures
+from aign.designs.best_value import ALONG_FRONT, NEAR_BEST, BestValue, best_value, pressures
+from aign.designs.generation import generate
 from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.designs.table import design_table, nearest_sentence, save_figure, write_together, written_out
 from aign.diffusion.pipeline import DesignPipeline
-from aign.diffusion.strategies import Strategy
 from aign.files.writing import json_text, write_text
 from aign.scenarios.core.certificate import Certificate, CertificateKind
-from aign.scenarios.core.returns import normalised_return
-from aign.scenarios.core.scenario import Scenario, finite_or_none
+from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.scenario import finite_or_none
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Ranked designs for one request, with the certificate they are judged by.
-
-    `training_designs` (E, X), in canonical order, are given where novelty shall be measured against them.
-    """
-
-    scenario: Scenario[Any]
-    request: ResolvedRequest
-    candidates: Candidates
-    certificate: Certificate
-    reference: float
-    strategy: Strategy
-    training_designs: Tensor | None = None
-
-    @property
-    def optimum(self) -> float:
-        """Certified utility under the request's constraints; NaN where there is no certificate."""
-        return float(self.certificate.utility[0])
-
-    @property
-    def feasible(self) -> bool:
-        """Whether any design can meet the request, as far as the certificate or a generated design can tell."""
-        return bool(self.certificate.feasible[0]) or bool(self.candidates.feasible[0].any())
-
-    @cached_property
-    def diagnosis(self) -> Diagnosis | None:
-        """Why no design is known that meets the request; None where one is."""
-        return None if self.feasible else diagnose(self.scenario, self.request.context, self.request.constraints)
-
-    @cached_property
-    def explanation(self) -> Explanation | None:
-        """Why the best design looks as it does; None where none meets the request."""
-        if not bool(self.candidates.feasible[0, 0]):
-            return None
-        return explain(self.scenario, self.request.context, self.request.constraints, self.candidates.designs[0, 0],
-                       self.best_path, self.certificate)
-
-    @cached_property
-    def best_values(self) -> tuple[BestValue | None, ...]:
-        """For each objective how good it can be, with what is proven of it; None for the utility, of which
-        `certificate` tells, and where no design is known that meets the request.
-        """
-        request, candidates = self.request, self.candidates
-        known = candidates.designs[0][candidates.feasible[0]]
-        return tuple(None if objective.is_utility or not self.feasible else
-                     best_value(self.scenario, request.context, request.constraints, objective, known)
-                     for objective in request.objectives)
-
-    @cached_property
-    def front(self) -> Front | None:
-        """Of several objectives the designs that no other beats; None where there is one objective."""
-        request, candidates = self.request, self.candidates
-        if len(request.objectives) == 1:
-            return None
-        searched = searched_points(self.scenario, request.context, request.constraints, request.objectives,
-                                   self.best_values, self.certificate)
-        labels = {name: values[0] for name, values in candidates.labels.items()}
-        return front(request.objectives, candidates.utility[0], labels, candidates.feasible[0], searched)
-
-    @cached_property
-    def changes(self) -> Changes | None:
-        """The changes from the deployed design to the best one, in order; None where none is deployed.
-
-        None of them where the deployed design meets the request and nothing generated is better.
-        """
-        request = self.request
-        if request.start is None:
-            return None
-        order = ChangeOrder(Deployment(self.scenario, request.context), request.constraints, request.objectives[0])
-        start, best = order.states(torch.stack([request.start, self.candidates.designs[0, 0]]))
-        keep = start.meets and not (best.meets and order.score(best) > order.score(start))
-        return order.changes(start.design, start.design if keep else best.design)
-
-    @cached_property
-    def best_path(self) -> Tensor:
-        """The states (T+1, Z) passed on the way to the best design, with what is hidden."""
-        best = self.candidates
-        return self.scenario.path_of(self.request.context, best.designs[0, 0], best.paths[0, 0])
-
-    @cached_property
-    def diversity(self) -> Diversity:
-        """How different the designs are from each other and from the training designs."""
-        candidates, designs = self.candidates, self.candidates.designs[0]
-        _, index = self.scenario.canonical_order(self.request.context[None])
-        return diversity.measure(self.scenario, designs, candidates.utility[0], candidates.feasible[0],
-                                 self.training_designs, designs.gather(1, index.expand(len(designs), -1)))
-
-    def spread(self, count: int) -> Answer:
-        """Return the answer with up to `count` good designs that differ as much as can be; see `diversity.spread`."""
-        candidates = self.candidates
-        keys = preference(self.request.objectives, candidates.utility, candidates.labels, candidates.feasible)
-        chosen = sorted(diversity.spread(candidates.designs[0], keys[0][0], candidates.feasible[0], count,
-                                         norm=self.scenario.distance.norm))
-        values = {field.name: getattr(candidates, field.name) for field in fields(candidates)}
-        labels = {name: value[:, chosen] for name, value in values.pop("labels").items()}
-        kept = {name: value[:, chosen] for name, value in values.items()}
-        return replace(self, candidates=Candidates(labels=labels, **kept))
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Return one dictionary a design, best first; None where a figure does not exist.
-
-        An online strategy gives no path: replaying the decisions, which are the design, gives it.
-        """
-        candidates, scores, paths = self.candidates, self._scores(), not self.strategy.online
-        return [{
-            "rank": rank + 1,
-            "feasible": bool(candidates.feasible[0, rank]),
-            "utility": float(candidates.utility[0, rank]),
-            "gap": self._gap(rank),
-            "normalised_return": scores[rank],
-            **{name: float(values[0, rank]) for name, values in candidates.labels.items()},
-            "satisfied_before_projection": bool(candidates.raw_feasible[0, rank]),
-            "path_reaches_design": bool(candidates.reached[0, rank]),
-            "target_return": float(candidates.target_returns[0, rank]),
-            "design": candidates.designs[0, rank].tolist(),
-            **({"path": candidates.paths[0, rank].tolist()} if paths else {}),
-        } for rank in range(candidates.utility.shape[1])]
-
-    @property
-    def best_known(self) -> float | None:
-        """The highest utility of any design known to meet the request: certified or generated; None without one."""
-        certified = self.scenario.utility(self.request.context[None], self.certificate.design)
-        utilities = certified[self.certificate.feasible].tolist()
-        utilities += self.candidates.utility[0][self.candidates.feasible[0]].tolist()
-        return max(utilities, default=None)
-
-    def _gap(self, rank: int) -> float | None:
-        """Return how far a design is from the best value that is certified, relative to it.
-
-        None where none is certified, where it is 0, and of several objectives.
-        """
-        request, best = self.request, self.best_values[0]
-        if request.by_utility:
-            return finite_or_none((self.optimum - float(self.candidates.utility[0, rank])) / abs(self.optimum)) \
-                if self.optimum else None
-        if len(request.objectives) > 1 or best is None or not best.exact or not best.value:
-            return None
-        return abs(float(self.candidates.labels[best.objective.name][0, rank]) - best.value) / abs(best.value)
-
-    def _scores(self) -> list[float | None]:
-        """Return normalised returns; None where constraints press the optimum below the reference, or there is none."""
-        utility = self.candidates.utility[0]
-        if not self.optimum > self.reference:
-            return [None] * len(utility)
-        scores = normalised_return(utility, utility.new_tensor(self.reference), self.certificate.utility[0])
-        return [finite_or_none(float(score)) for score in scores]
+class Answer(AnswerFigures):
+    """Ranked designs for one request, with the certificate they are judged by; shown and saved."""
 
     def summary(self) -> dict[str, Any]:
         """Return what the designs answer: scenario, context, constraints, certificate."""
@@ -206,7 +51,8 @@ class Answer:
 
         Beside the summary: `request` as asked; `labels` with unit and better direction; `verdict` and `sentences`, the
         lines below the table; `objectives`, what is known of each label that is one; `front` of several objectives
-        and `changes` from a deployed design, null without; `designs`, the rows.
+        and `changes` from a deployed design, null without; `runner_up`, the next design beside the best; `designs`,
+        the rows.
         """
         labels = [{"name": label.name, "unit": label.unit, "better": label.better, "description": label.description}
                   for label in self.scenario.labels]
@@ -214,7 +60,8 @@ class Answer:
                 "sentences": self.caption(),
                 "objectives": [None if each is None else each.to_json() for each in self.best_values],
                 "front": None if self.front is None else self.front.to_json(),
-                "changes": None if self.changes is None else self.changes.to_json(), "designs": self.rows()}
+                "changes": None if self.changes is None else self.changes.to_json(),
+                "runner_up": None if self.runner_up is None else self.runner_up.to_json(), "designs": self.rows()}
 
     def save(self, stem: Path) -> list[Path]:
         """Write `stem`.json, .parquet and .png, all or none; return their paths."""
@@ -282,8 +129,10 @@ class Answer:
         """
         units = ", ".join(f"{name} [{self.scenario.label(name).unit}]" for name in self.candidates.labels)
         return [f"Units: {units}.", f"Best design: {written_out(self.rows()[0]['design'])}.",
-                self.certificate.statement, *([] if self.front is None else [self.front.sentence()]),
+                *([self.certificate.statement] if any(each is None for each in self.best_values) else []),
+                *([] if self.front is None else [self.front.sentence()]),
                 *(self.explanation.sentences() if self.explanation else []),
+                *([] if self.runner_up is None or not self.feasible else [self.runner_up.sentence()]),
                 *([] if self.changes is None else self.changes.sentences()),
                 *nearest_sentence(self.diagnosis), *self.diversity.sentences(self.scenario.distance.unit)]
 
@@ -292,9 +141,25 @@ def answer(pipeline: DesignPipeline, request: ResolvedRequest, settings: Samplin
            training_designs: Tensor | None = None) -> Answer:
     """Generate, verify, certify and rank designs for one request; novelty is measured against the training designs."""
     scenario, contexts = pipeline.scenario, request.context[None]
-    candidates = generate(pipeline, contexts, request.constraints, request.count, settings, seed,
-                          request.objectives)
     certificate = scenario.certify(contexts, request.constraints)
+    best_values = [best_value(scenario, request.context, request.constraints, objective,
+                             certificate.design[certificate.feasible])
+                  for objective in request.objectives if not objective.is_utility]
+    known = tuple(best for best in best_values if best is not None)
+    candidates = generate(pipeline, contexts, request.constraints, request.count, settings, seed, request.objectives,
+                          _pressed(pipeline, request, certificate, known))
     whole = Answer(scenario, request, candidates, certificate, float(scenario.reference_utility(contexts)[0]),
-                   pipeline.strategy, training_designs)
+                   pipeline.strategy, training_designs, known)
     return whole if request.spread is None else whole.spread(request.spread)
+
+
+def _pressed(pipeline: DesignPipeline, request: ResolvedRequest, certificate: Certificate,
+             known: Sequence[BestValue]) -> tuple[tuple[Constraint, ...], ...]:
+    """Return bounds on labels that are objectives, between which the candidates take turns; none for other requests,
+    and where nothing is projected.
+    """
+    if not known or pipeline.strategy.online:
+        return ((),)
+    usual = pipeline.scenario.measure(request.context[None], certificate.design)
+    return pressures(known, {name: float(value[0]) for name, value in usual.items()},
+                     NEAR_BEST if len(request.objectives) == 1 else ALONG_FRONT)

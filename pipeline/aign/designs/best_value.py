@@ -5,7 +5,7 @@ Axes: B = 1 context, C context values, K designs, X design values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,12 @@ from aign.scenarios.core.certificate import CertificateKind
 from aign.scenarios.core.constraints import Constraint, satisfied, written
 from aign.scenarios.core.scenario import Scenario
 
+NEAR_BEST, ALONG_FRONT = (0.0, 0.03, 0.1), (0.15, 0.4, 0.7)
+"""Bounds that candidates are projected on, in shares of what lies between best and usual value of a label: where
+it alone is wanted, and where it is one of several objectives."""
+LEAST_SPAN = 0.3
+"""That span is at least this share of the best value."""
+
 
 @dataclass(frozen=True)
 class BestValue:
@@ -25,7 +31,7 @@ class BestValue:
 
     Attributes:
         objective: the label and its direction.
-        unit: of the label.
+        unit: of the label; whole: whether it only takes whole values.
         value: the best value of any design known.
         design: (X,) the witness: among the designs known with that value, the one of highest utility.
         utility: of the witness; labels: its labels by name.
@@ -36,6 +42,7 @@ class BestValue:
 
     objective: Objective
     unit: str
+    whole: bool
     value: float
     design: Tensor
     utility: float
@@ -45,20 +52,31 @@ class BestValue:
     impossible: float | None
 
     @property
+    def score(self) -> float:
+        """The value with the sign by which more is better."""
+        return -self.value if self.objective.lower else self.value
+
+    @property
     def kind(self) -> CertificateKind:
         """What is proven of the value."""
         return CertificateKind.UPPER_BOUND if self.exact else CertificateKind.BEST_KNOWN
 
     def sentence(self) -> str:
         """Return what is known, in words."""
-        extreme, worse = ("least", "or less") if self.objective.lower else ("greatest", "or more")
+        extreme, further = ("least", "less") if self.objective.lower else ("greatest", "more")
         unit = "" if self.unit == "1" else f" {self.unit}"
-        text = f"{extreme} {self.objective.name} {written(self.value, 5)}{unit}"
-        if self.exact and self.beyond is not None:
-            return f"{text} (certified: {written(self.beyond, 5)} {worse} is proven impossible)"
+        text = f"{extreme} {self.objective.name} {written(self.value, 7)}{unit}"
+        if self.exact:
+            return f"{text} (certified: no design that meets the request has {further}{self._within()})"
         if self.impossible is not None:
-            return f"{text} (best known; {written(self.impossible, 5)} {worse} is proven impossible)"
+            return f"{text} (best known; {written(self.impossible, 7)} or {further} is proven impossible)"
         return f"{text} (best known: nothing is proven of better values)"
+
+    def _within(self) -> str:
+        """Return up to which difference the value is certified, in words; nothing where it is whole."""
+        apart = 0.0 if self.whole or self.beyond is None else abs(self.value - self.beyond)
+        rounded = float(f"{apart:.2g}")
+        return f", but for {written(rounded, 2)}" if apart else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -90,8 +108,27 @@ def best_value(scenario: Scenario[Any], context: Tensor, constraints: Sequence[C
     edge = Bisection(scenario, contexts, others, bound).outwards(known[first][None])
     design = _worthiest(scenario, contexts, [*others, bound.at(edge.value)], edge.design)
     labels = {name: float(value[0]) for name, value in scenario.measure(contexts, design).items()}
-    return BestValue(objective, scenario.label(objective.name).unit, labels[objective.name], design[0],
+    whole = objective.name in scenario.integer_labels
+    return BestValue(objective, scenario.label(objective.name).unit, whole, labels[objective.name], design[0],
                      float(scenario.utility(contexts, design)[0]), labels, edge.beyond, edge.exact, edge.impossible)
+
+
+def pressures(known: Sequence[BestValue], usual: Mapping[str, float],
+              shares: Sequence[float]) -> tuple[tuple[Constraint, ...], ...]:
+    """Return bounds to project candidates on, one at a time, from the best value of a label to the usual one; at last
+    none.
+
+    Args:
+        known: of each label that is an objective how good it can be.
+        usual: labels of the design of highest utility.
+        shares: `NEAR_BEST` or `ALONG_FRONT`.
+    """
+    bounds = []
+    for share in shares:
+        for best in known:
+            span = max(abs(usual[best.objective.name] - best.value), LEAST_SPAN * abs(best.value))
+            bounds.append(best.objective.bound(best.value + (share if best.objective.lower else -share) * span))
+    return (*((bound,) for bound in bounds), ())
 
 
 def _worthiest(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], design: Tensor) -> Tensor:

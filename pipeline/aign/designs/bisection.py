@@ -23,6 +23,8 @@ from aign.scenarios.core.scenario import Scenario
 BISECTIONS = 40
 TOLERANCE, SEARCH_TOLERANCE = 1e-4, 5e-3
 """Where a label is not whole, bisection ends at this relative width: the second where only a search decides."""
+NEAR_ZERO = 0.01
+"""Values below this share of the first interval count as that large: around 0 no relative width is ever reached."""
 STRIDES, GROWTH = 40, 6.0
 """Bounds tried outwards until none is met, each this many times as far from the witness as the one before."""
 
@@ -74,8 +76,9 @@ class Bisection:
             exact: whether it is proven that no design meets `beyond`.
         """
         value, impossible = self.value(design), beyond if exact else None
+        least = NEAR_ZERO * abs(value - beyond)
         for _ in range(BISECTIONS):
-            if self._closed_in(beyond, value, TOLERANCE if exact else SEARCH_TOLERANCE):
+            if self._closed_in(beyond, value, TOLERANCE if exact else SEARCH_TOLERANCE, least):
                 break
             middle = beyond + (value - beyond) / 2
             trial = self._trial(middle)
@@ -112,8 +115,11 @@ class Bisection:
             return Feasibility(no, ~no, self.contexts.new_zeros(1, 0))
         return self.scenario.feasible(self.contexts, [*self.others, bound])
 
-    def _closed_in(self, beyond: float, value: float, tolerance: float) -> bool:
-        """Return whether nothing of interest lies between the bound that fails and the one that is met."""
+    def _closed_in(self, beyond: float, value: float, tolerance: float, least: float) -> bool:
+        """Return whether nothing of interest lies between the bound that fails and the one that is met.
+
+        The tolerance is relative to the larger of both, and to `least` where they are smaller.
+        """
         if self.whole:
             return value <= math.floor(beyond) + 1 if self.bound.upper else value >= math.ceil(beyond) - 1
-        return abs(value - beyond) <= tolerance * max(abs(value), abs(beyond))
+        return abs(value - beyond) <= tolerance * max(abs(value), abs(beyond), least)

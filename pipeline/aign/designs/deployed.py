@@ -64,23 +64,20 @@ class Deployment:
         free = torch.ones(len(low), dtype=torch.bool)
         for columns in torch.arange(len(low)).split([feature.size for feature in features]):
             other = low.clone()
-            other[columns] = high[columns]
+            # Rising values: of scores of options, the same value everywhere would change nothing.
+            other[columns] += (high - low)[columns] * torch.arange(1, len(columns) + 1) / len(columns)
             results = self.settled(torch.stack([low, other]))
             free[columns] = not torch.equal(results[0], results[1])
         return free
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """The G parts of a design, an entity each: values at the same place in features of one size belong together."""
-        columns: dict[tuple[int, int], list[int]] = {}
-        begin = 0
-        for feature in self.scenario.state_features:
-            for place in range(feature.size):
-                if self.free[begin + place]:
-                    columns.setdefault((feature.size, place), []).append(begin + place)
-            begin += feature.size
-        names = {size: self.scenario.entity_names(size) for size, _ in columns}
-        return tuple(Part(names[size][place], tuple(held)) for (size, place), held in columns.items())
+        """The G parts of a design, an entity each: what has one name, in whichever features, belongs together."""
+        names = [name for feature in self.scenario.state_features for name in self.scenario.entity_names(feature.size)]
+        columns: dict[str, list[int]] = {}
+        for column in self.free.nonzero()[:, 0].tolist():
+            columns.setdefault(names[column], []).append(column)
+        return tuple(Part(name, tuple(held)) for name, held in columns.items())
 
     def differing(self, design: Tensor, other: Tensor) -> list[int]:
         """Return the numbers of the parts in which two designs (X,) differ."""
@@ -88,13 +85,23 @@ class Deployment:
                 if not torch.equal(design[list(part.columns)], other[list(part.columns)])]
 
     def value_changes(self, part: Part, before: Tensor, after: Tensor) -> tuple[ValueChange, ...]:
-        """Return how the values of a part differ between two designs (X,)."""
+        """Return how the values of a part differ between two designs (X,); of a choice, the numbers of the options."""
         features = [feature for feature in self.scenario.state_features for _ in range(feature.size)]
+        columns = list(part.columns)
+        if len(columns) > 1 and len({features[column].name for column in columns}) == 1 and \
+                all(_is_choice(design[columns]) for design in (before, after)):
+            options = (float(design[columns].argmax()) for design in (before, after))
+            return (ValueChange(features[columns[0]].name, "1", *options),)
         return tuple(ValueChange(features[column].name, features[column].unit, float(before[column]),
                                  float(after[column]))
-                     for column in part.columns if before[column] != after[column])
+                     for column in columns if before[column] != after[column])
 
     def figures(self, designs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return utility (B,) and labels, each (B,), of designs (B, X), simulated."""
         contexts = self.context.expand(len(designs), -1)
         return self.scenario.utility(contexts, designs), self.scenario.measure(contexts, designs)
+
+
+def _is_choice(values: Tensor) -> bool:
+    """Return whether values are a 1 among zeros."""
+    return bool(((values == 0) | (values == 1)).all()) and float(values.sum()) == 1

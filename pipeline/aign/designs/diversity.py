@@ -49,16 +49,17 @@ class Diversity:
 
     def sentences(self, unit: str) -> list[str]:
         """Return one or two lines for the terminal."""
+        unit = "" if unit == "1" else f" {unit}"
         near = ", ".join(f"{count} within {float(share):.1%}" for share, count in self.near_best.items())
         text = f"{self.distinct} distinct designs of {self.designs}; of the best utility {near}."
         if self.mean_distance is not None and self.least_distance is not None:
-            text += (f" Two differ by {self.mean_distance:.4g} {unit} in sum on average, at least "
+            text += (f" Two differ by {self.mean_distance:.4g}{unit} in sum on average, at least "
                      f"{self.least_distance:.4g} ({self.mean_normalised or 0:.2%} of the range of a value).")
         if self.novelty is None:
             return [text, "Novelty against the training designs: not measured (no data set at hand)."]
         new = sum(distance > 0 for distance in self.novelty)
         return [text, f"{new} of {len(self.novelty)} are no training design; distance to the nearest one: "
-                      f"{min(self.novelty):.4g} to {max(self.novelty):.4g} {unit}."]
+                      f"{min(self.novelty):.4g} to {max(self.novelty):.4g}{unit}."]
 
 
 def measure(scenario: Scenario[Any], designs: Tensor, utility: Tensor, feasible: Tensor,

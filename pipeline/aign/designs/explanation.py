@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from aign.designs.best_value import BestValue, best_value
+from aign.designs.bisection import TOLERANCE
 from aign.scenarios.core.certificate import Certificate
 from aign.scenarios.core.constraints import Constraint, written
 from aign.scenarios.core.scenario import Scenario, finite_or_none
@@ -35,7 +37,8 @@ class ConstraintEffect:
         constraint: its text; value: the label of the design; binds: whether it holds the design back.
         price: utility gained by one more unit of threshold, from the multipliers; None where there are none.
         step: the loosening tried, in the label's unit and direction; loosened: the constraint after it.
-        predicted: price times step; measured: utility gained by certifying again with the loosened constraint.
+        predicted: price times step; measured: what is gained by certifying again with the loosened constraint.
+        gained: what `measured` is of: the utility, or the label that is the objective, in its unit.
     """
 
     constraint: str
@@ -47,6 +50,7 @@ class ConstraintEffect:
     loosened: str
     predicted: float | None
     measured: float | None
+    gained: str = "utility"
 
     def sentence(self) -> str:
         """Return this in words."""
@@ -59,22 +63,33 @@ class ConstraintEffect:
             way = "more" if self.step > 0 else "less"
             text += f"; by its shadow price {abs(self.step):.4g}{unit} {way} would add {self.predicted:.4f} utility"
         if self.measured is not None:
-            text += f"; certified again with {self.loosened}: {self.measured:+.4f}"
+            gained = f"{self.measured:+.4f}" if self.gained == "utility" else f"{self.gained} {self.measured:+.4g}"
+            text += f"; certified again with {self.loosened}: {gained}"
         return f"{text}."
 
 
 @dataclass(frozen=True)
 class EntityChange:
-    """What one entity of the network (a user, a channel) has here and in the unconstrained optimum, by figure."""
+    """What one entity of the network (a user, a link) has here and in the unconstrained optimum, by figure; `number`
+    counts from 1.
+    """
 
+    name: str
     number: int
     here: dict[str, float]
     free: dict[str, float]
 
     def sentence(self) -> str:
         """Return this in words."""
-        return f"{self.number}: " + ", ".join(f"{name.partition(' [')[0]} {self.free[name]:.4g} -> {value:.4g}"
-                                              for name, value in self.here.items())
+        figures = (f"{name.partition(' [')[0]} {self.free[name]:.4g} -> {value:.4g}{_unit(name)}"
+                   for name, value in self.here.items())
+        return f"{self.name}: {', '.join(figures)}"
+
+
+def _unit(figure: str) -> str:
+    """Return the unit in the name of a figure, such as "rate [Mbit/s]", after a space; nothing for pure numbers."""
+    unit = figure.partition(" [")[2].removesuffix("]")
+    return f" {unit}" if unit and unit != "1" else ""
 
 
 @dataclass(frozen=True)
@@ -120,7 +135,7 @@ class Explanation:
 
 
 def explain(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Constraint], design: Tensor, path: Tensor,
-            certificate: Certificate) -> Explanation:
+            certificate: Certificate, best: BestValue | None = None) -> Explanation:
     """Explain a design.
 
     Args:
@@ -130,11 +145,12 @@ def explain(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Cons
         design: (X,) the best design.
         path: (T+1, Z) the executed path towards it, with what is hidden.
         certificate: of the request, for this one context.
+        best: of the label that is the objective; None where that is the utility.
     """
     contexts = context[None]
     labels = scenario.measure(contexts, design[None])
-    effects = tuple(_effect(scenario, contexts, constraints, number, float(labels[constraint.label][0]), certificate)
-                    for number, constraint in enumerate(constraints))
+    effects = tuple(_effect(scenario, contexts, constraints, number, float(labels[constraint.label][0]), certificate,
+                            best) for number, constraint in enumerate(constraints))
     entities = _changes(scenario, contexts, design) if constraints else ()
     utility = scenario.outcome(contexts.expand(len(path), -1), path)[0].tolist()
     return Explanation(effects, entities, utility, settled(scenario.design_of(path)))
@@ -147,7 +163,7 @@ def settled(path: Tensor) -> list[int]:
 
 
 def _effect(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], number: int, value: float,
-            certificate: Certificate) -> ConstraintEffect:
+            certificate: Certificate, best: BestValue | None) -> ConstraintEffect:
     """Explain one constraint: price and measured gain of loosening it by one unit."""
     constraint = constraints[number]
     whole = constraint.label in scenario.integer_labels
@@ -155,15 +171,22 @@ def _effect(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Con
     step = size if constraint.upper else -size
     loosened = constraint.at(constraint.threshold + step)
     request = [loosened if place == number else other for place, other in enumerate(constraints)]
+    distance = constraint.slack(torch.tensor(value, dtype=torch.float64)).item()
+    near = distance < 1 if whole else distance <= CLOSE * (abs(constraint.threshold) or 1.0)
+    unit = scenario.label(constraint.label).unit
+    if best is not None:
+        after = best_value(scenario, contexts[0], request, best.objective, best.design[None])
+        measured = None if after is None else after.value - best.value
+        eased = measured is not None and abs(measured) > TOLERANCE * abs(best.value)
+        return ConstraintEffect(str(constraint), unit, value, near or eased, None, step, str(loosened), None, measured,
+                                best.objective.name)
     priced = certificate.prices.get(constraint)
     price = None if priced is None else finite_or_none(float(priced[0]))
     if price is not None and abs(price * step) < PRICELESS:
         price = 0.0
     measured = gain(scenario, contexts, certificate, scenario.certify(contexts, request), price is not None)
-    distance = constraint.slack(torch.tensor(value, dtype=torch.float64)).item()
-    near = distance < 1 if whole else distance <= CLOSE * (abs(constraint.threshold) or 1.0)
-    return ConstraintEffect(str(constraint), scenario.label(constraint.label).unit, value, near or bool(price), price,
-                            step, str(loosened), None if price is None else price * step, measured)
+    return ConstraintEffect(str(constraint), unit, value, near or bool(price), price, step, str(loosened),
+                            None if price is None else price * step, measured)
 
 
 def gain(scenario: Scenario[Any], contexts: Tensor, before: Certificate, after: Certificate,
@@ -184,12 +207,13 @@ def _changes(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple
     free = scenario.per_entity(contexts, scenario.certify(contexts).design)
     name = list(here)[-1]
     scale = float(free[name].abs().amax()) or 1.0
+    names = scenario.entity_names(here[name].shape[1])
     change = ((here[name] - free[name]) / free[name].abs().clamp_min(1e-9 * scale))[0]
     changes = []
     for index in change.argsort(stable=True).tolist():
         if not math.isclose(float(here[name][0, index]), float(free[name][0, index]), rel_tol=1e-6, abs_tol=1e-9):
             # A figure of another number of entities (a second state feature, say) does not belong to this one.
             belongs = [key for key in here if here[key].shape == here[name].shape]
-            changes.append(EntityChange(index + 1, {key: float(here[key][0, index]) for key in belongs},
+            changes.append(EntityChange(names[index], index + 1, {key: float(here[key][0, index]) for key in belongs},
                                         {key: float(free[key][0, index]) for key in belongs}))
     return tuple(changes)

@@ -5,12 +5,13 @@ Axes: X design values, T horizon, S state values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from aign.designs.explanation import Explanation
@@ -30,7 +31,7 @@ def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, explanation: 
     figure = Figure(figsize=(4.2 * count, 3.8), layout="constrained")
     axes = list(figure.subplots(1, count, squeeze=False)[0])
     for name, place in zip(here, axes, strict=False):
-        compare(place, here[name][0], free[name][0], name)
+        compare(place, here[name][0], free[name][0], name, scenario.entity_names(here[name].shape[1]))
     if explanation.effects:
         prices(axes[len(here)], explanation)
     climb(axes[-1], explanation)
@@ -38,12 +39,13 @@ def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, explanation: 
     return figure
 
 
-def compare(axes: Axes, here: Tensor, free: Tensor, name: str) -> None:
+def compare(axes: Axes, here: Tensor, free: Tensor, name: str, entities: Sequence[str]) -> None:
     """Draw a figure of every entity here beside the unconstrained optimum."""
     place = np.arange(1, len(here) + 1)
     axes.bar(place - 0.2, free.numpy(), width=0.4, color=SOFT, label="unconstrained optimum")
     axes.bar(place + 0.2, here.numpy(), width=0.4, color=INK, label="this design")
-    axes.set(xlabel="user or channel", ylabel=name, title="who pays")
+    axes.set(xlabel=entities[0].split()[0], ylabel=name, title="who pays")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=8)
 
 
@@ -56,7 +58,7 @@ def prices(axes: Axes, explanation: Explanation) -> None:
     for (name, values), shift, colour in zip(figures.items(), (-0.2, 0.2), (SOFT, ACCENT), strict=True):
         axes.barh(place + shift, [value or 0.0 for value in values], height=0.4, color=colour, label=name)
     axes.set_yticks(place, [f"{effect.constraint}\nto {effect.loosened}" for effect in effects], fontsize=8)
-    axes.set(xlabel="utility gained", title="one more unit")
+    axes.set(xlabel=f"change of {effects[0].gained}", title="one more unit")
     axes.legend(fontsize=8)
 
 

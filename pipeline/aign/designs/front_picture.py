@@ -20,7 +20,7 @@ def draw(front: Front, title: str = "") -> Figure:
     figure = Figure(figsize=(7.0, 4.6), layout="constrained")
     axes = figure.gca()
     (scatter if len(front.objectives) == 2 else parallel)(axes, front)
-    axes.set_title(title)
+    axes.set_title(title, fontsize=9, wrap=True)
     axes.legend(fontsize=8)
     return figure
 
@@ -31,7 +31,7 @@ def scatter(axes: Axes, front: Front) -> None:
     others = [place for place in range(len(values)) if bool(front.feasible[place]) and place not in places]
     axes.scatter(*values[others].T, color=SOFT, label="generated")
     line = values[places][values[places][:, 0].argsort()]
-    axes.plot(*line.T, "-o", color=INK, label="front of the generated designs")
+    axes.plot(*line.T, "-o", color=INK, linewidth=0.8, label="front of the generated designs")
     if front.searched:
         axes.scatter(*np.array([point.values for point in front.searched]).T, color=ACCENT, marker="x",
                      label="known to the search")

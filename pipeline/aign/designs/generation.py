@@ -14,7 +14,7 @@ from torch import Tensor
 
 from aign.designs.objectives import BY_UTILITY, Objective, preference
 from aign.designs.settings import SamplingSettings
-from aign.designs.verification import verify
+from aign.designs.verification import VerificationResult, verify
 from aign.designs.wishes import wishes
 from aign.diffusion.conditions import ConditionInput
 from aign.diffusion.pipeline import DesignPipeline
@@ -51,33 +51,57 @@ class Candidates:
 
 def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint] = (), count: int = 16,
              settings: SamplingSettings | None = None, seed: int = 0,
-             objectives: Sequence[Objective] = BY_UTILITY) -> Candidates:
+             objectives: Sequence[Objective] = BY_UTILITY,
+             pressed: Sequence[Sequence[Constraint]] = ((),)) -> Candidates:
     """Generate, verify and rank `count` designs for each context (B, C).
 
-    A label that is an objective is also what the model is asked for, as far as its data go; see `wishes`.
+    Args:
+        pipeline: the model.
+        contexts: (B, C).
+        constraints: that every design has to meet.
+        count: K.
+        settings: how to generate.
+        seed: of the generator.
+        objectives: what is wanted most. A label among them is also what the model is asked for; see `wishes`.
+        pressed: further bounds that designs are projected on, without which they are verified; the candidates take
+            turns.
     """
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
     sampling = sampling_of(settings)
-    wished, chosen = wishes(pipeline.conditions, objectives, constraints, count, settings.unconditioned_fraction)
+    wished, chosen = wishes(pipeline.conditions, objectives, constraints, count, settings.unconditioned_fraction,
+                            len(pressed))
     targets = settings.constrained_target_returns if constraints or wished else settings.target_returns
     returns, margins = cycled(targets, count), cycled(settings.margins, count)
     parts = []
     for part in torch.split(contexts, max(1, ROWS // count)):
-        mask = candidate_masks(binding(pipeline, part, constraints, sampling, generator), count, settings)
-        mask = torch.cat([mask, chosen.repeat(len(part), 1)], dim=1)
-        repeated = part.repeat_interleave(count, dim=0)
-        plans = planned(pipeline, repeated, constraints, pipeline.conditions.request(
-            returns.repeat(len(part)).to(pipeline.device), [*constraints, *wished], mask, margins.repeat(len(part))),
-            sampling, generator)
-        verified = verify(pipeline, repeated, plans, constraints)
-        fields = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
-                  "target_returns": returns.repeat(len(part))}
-        parts.append(ranked({name: value.unflatten(0, (len(part), count)) for name, value in fields.items()
-                             if isinstance(value, Tensor)}, objectives))
-    merged = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        bound = candidate_masks(binding(pipeline, part, constraints, sampling, generator), count, settings)
+        masks = torch.cat([bound.unflatten(0, (len(part), count)), chosen.expand(len(part), -1, -1)], dim=2)
+        fields = []
+        for number, further in enumerate(pressed[:count]):
+            turn = slice(number, None, len(pressed))
+            asked = returns[turn].repeat(len(part)), margins[turn].repeat(len(part))
+            conditions = pipeline.conditions.request(asked[0].to(pipeline.device), [*constraints, *wished],
+                                                     masks[:, turn].flatten(0, 1), asked[1])
+            repeated = part.repeat_interleave(len(returns[turn]), dim=0)
+            plans = planned(pipeline, repeated, [*constraints, *further], conditions, sampling, generator)
+            fields.append(_fields(verify(pipeline, repeated, plans, constraints), asked[0], len(part)))
+        parts.append(ranked(_joined(fields, dim=1), objectives))
+    merged = _joined(parts, dim=0)
     labels = {name.removeprefix("label:"): merged.pop(name) for name in list(merged) if name.startswith("label:")}
     return Candidates(labels=labels, **merged)
+
+
+def _fields(verified: VerificationResult, returns: Tensor, contexts: int) -> dict[str, Tensor]:
+    """Return figures of verified designs (B * K, ...) by name, each (B, K, ...); returns asked for are (B * K,)."""
+    values = {**vars(verified), **{f"label:{name}": value for name, value in verified.labels.items()},
+              "target_returns": returns}
+    return {name: value.unflatten(0, (contexts, -1)) for name, value in values.items() if isinstance(value, Tensor)}
+
+
+def _joined(parts: Sequence[Mapping[str, Tensor]], dim: int) -> dict[str, Tensor]:
+    """Return the fields of several parts one after the other."""
+    return {name: torch.cat([part[name] for part in parts], dim=dim) for name in parts[0]}
 
 
 @torch.no_grad()

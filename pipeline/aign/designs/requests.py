@@ -111,8 +111,7 @@ class Request:
             values = scenario.draw_contexts(1, torch.Generator().manual_seed(seed))[0]
             return values, f"drawn with seed {seed}"
         if isinstance(self.context, str | Path):
-            reader = context_reader(scenario)
-            return reader.values(reader.file(Path(self.context)), str(self.context)), str(self.context)
+            return read_context(Path(self.context), scenario), str(self.context)
         return context_reader(scenario).values(self.context, "context"), "the given context"
 
 
@@ -158,6 +157,19 @@ class ResolvedRequest:
                 "spread": self.spread}
 
 
+def read_context(path: Path, scenario: Scenario[Any]) -> Tensor:
+    """Return the context values (C,), float32, in a file: of the network's own format, or JSON or YAML.
+
+    Raises:
+        AignError: the file is missing, unreadable, names other features, or holds anything but numbers.
+    """
+    values = scenario.context_from(path)
+    if values is not None:
+        return values
+    reader = context_reader(scenario)
+    return reader.values(reader.file(path), str(path))
+
+
 def context_reader(scenario: Scenario[Any]) -> FeatureReader:
-    """Return what reads the contexts of a scenario, or raises `ContextError`."""
+    """Return what reads contexts that are given as numbers, or raises `ContextError`."""
     return FeatureReader(scenario.context_features, "context feature", ContextError, EXAMPLE)

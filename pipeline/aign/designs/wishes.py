@@ -20,7 +20,7 @@ LEVELS = (0.5, 1.0, 1.5, 2.0, 2.4)
 
 
 def wishes(conditions: Conditions, objectives: Sequence[Objective], constraints: Sequence[Constraint], count: int,
-           unconditioned: float) -> tuple[list[Constraint], Tensor]:
+           unconditioned: float, repeats: int = 1) -> tuple[list[Constraint], Tensor]:
     """Return bounds on labels to condition on, and which candidate is asked for which.
 
     Each candidate is asked for one objective, in turn, and from turn to turn for another level of it; nothing of this
@@ -32,6 +32,7 @@ def wishes(conditions: Conditions, objectives: Sequence[Objective], constraints:
         constraints: of the request; no wish is looser than these.
         count: K.
         unconditioned: share of the candidates, the first ones, that are asked for nothing.
+        repeats: candidates in a row that are asked for the same objective: what else takes turns then meets them all.
 
     Returns:
         W bounds, and (K, W) bool.
@@ -41,7 +42,8 @@ def wishes(conditions: Conditions, objectives: Sequence[Objective], constraints:
     for place, objective in enumerate(objectives):
         for number, level in enumerate(LEVELS if not objective.is_utility else ()):
             bounds.append(_bound(conditions, objective, constraints, level))
-            columns.append((turn % len(objectives) == place) & (turn // len(objectives) % len(LEVELS) == number))
+            columns.append((turn // repeats % len(objectives) == place)
+                           & (turn // len(objectives) % len(LEVELS) == number))
     chosen = torch.stack(columns, dim=1) if columns else torch.zeros(count, 0, dtype=torch.bool)
     chosen[:int(unconditioned * count)] = False
     return bounds, chosen

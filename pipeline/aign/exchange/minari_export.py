@@ -19,8 +19,7 @@ from torch import Tensor
 import aign
 from aign.errors import DatasetError, StorageError, out_of_memory
 from aign.exchange.batches import Report, batches, chosen_rows, silent
-from aign.exchange.consumer_rules import check_spaces, exported_actions
-from aign.exchange.replayability import replayability, stored_options
+from aign.exchange.consumer_rules import check_spaces, exported_actions, replayability, stored_options
 from aign.files.writing import building
 from aign.scenarios.core import environments
 from aign.scenarios.core.scenario import Scenario

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from aign.intents.draft import Draft
 from aign.intents.items import Item
@@ -41,27 +42,13 @@ def bound(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison 
         sense: of the comparison; None where none was said.
         rest: further items that belong to it, for what is shown.
     """
-    pieces = [number, *labels, *rest]
-    possible = candidates(labels, sense)
-    if labels and not possible:
-        return _ask(draft, labels, f"{draft.words(labels)!r} can be no one label here. Which is meant?",
-                    [phrase.label for item in labels for phrase in item.phrases])
-    names = list(possible) or [label.name for label in draft.vocabulary.labels]
-    fitting = [name for name in names if _fits(draft, number, name)]
-    if not fitting:
-        return _ask_unit(draft, number, list(possible))
-    if not labels:
-        fitting = _by_unit_alone(draft, number, fitting, sense)
-    if len(fitting) > 1 or (not labels and number.factors is None):
-        asked = labels or [number]
-        words = draft.words([number])
-        return _ask(draft, asked, f"Which label is meant by {draft.words(asked)!r}?", fitting,
-                    "" if labels else f"{words} of ")
-    name = fitting[0]
-    if labels and all(phrase.vague for phrase in possible[name]):
-        return _ask(draft, labels, f"{draft.words(labels)!r} can mean several things. Which is meant?", [name])
-    if any(phrase.says_side for phrase in possible.get(name, [])) and sense in (None, "="):
-        sense = next(phrase.side for phrase in possible[name] if phrase.says_side)
+    name = _label(draft, number, labels, sense)
+    if name is None:
+        draft.used.add((number.start, number.end))
+        return False
+    phrases = candidates(labels, sense).get(name, [])
+    if sense in (None, "="):
+        sense = next((phrase.side for phrase in phrases if phrase.says_side), sense)
     if sense is None:
         sense = "<=" if number.value == 0 and counts_harm(draft, name) else _side_said(draft, number, labels)
     if sense is None:
@@ -69,7 +56,38 @@ def bound(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison 
         draft.ask([number], f"{draft.vocabulary.spoken(name)} {words}: at most or at least?",
                   (f"at most {words}", f"at least {words}"))
         return False
-    return _take(draft, pieces, number, name, sense)
+    return _take(draft, [number, *labels, *rest], number, name, sense)
+
+
+def _label(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison | None) -> str | None:
+    """Return the one label that is meant; None where that had to be asked."""
+    counted = [label for label in labels if number.factors is None and label.start >= number.end
+               and not draft.text[number.end:label.start].strip()]
+    possible = candidates([_not_counted(label) if label in counted else label for label in labels], sense)
+    if labels and not possible:
+        _ask(draft, labels, f"{draft.words(labels)!r} can be no one label here. Which is meant?",
+             [phrase.label for item in labels for phrase in item.phrases])
+        return None
+    names = list(possible) or [label.name for label in draft.vocabulary.labels]
+    fitting = [name for name in names if _fits(draft, number, name)]
+    if not fitting:
+        _ask_unit(draft, number, list(possible))
+        return None
+    if not labels:
+        fitting = _by_unit_alone(draft, number, fitting, sense)
+    spoken = draft.vocabulary.spoken(fitting[0])
+    if len(fitting) > 1 or (not labels and number.factors is None):
+        pieces = labels or [number]
+        _ask(draft, pieces, f"Which label is meant by {draft.words(pieces)!r}?", fitting,
+             "" if labels else f"{draft.words([number])} of ")
+    elif _counts_parts(draft, number, fitting[0], labels):
+        _ask(draft, [number, *labels], f"{draft.words([number])} is a number, and {spoken} a share. Which share is "
+                                       "meant?", [])
+    elif labels and all(phrase.vague for phrase in possible[fitting[0]]):
+        _ask(draft, labels, f"{draft.words(labels)!r} can mean several things. Which is meant?", fitting)
+    else:
+        return fitting[0]
+    return None
 
 
 def _side_said(draft: Draft, number: Item, labels: Sequence[Item]) -> Comparison | None:
@@ -79,6 +97,17 @@ def _side_said(draft: Draft, number: Item, labels: Sequence[Item]) -> Comparison
         if draft.text[label.end:number.start].strip() == "of":
             return ">=" if first.startswith("min") else "<=" if first.startswith("max") else None
     return None
+
+
+def _not_counted(label: Item) -> Item:
+    """Return a label's item without what it means in "no user below": behind a number, users are counted."""
+    return replace(label, phrases=tuple(phrase for phrase in label.phrases if phrase.side is None or phrase.says_side))
+
+
+def _counts_parts(draft: Draft, number: Item, name: str, labels: Sequence[Item]) -> bool:
+    """Return whether a whole number counts what a label is a share of: "at least one provider signs"."""
+    whole = not (number.share or number.fraction) and number.value.is_integer()
+    return whole and draft.vocabulary.shares(name) and any(label.start >= number.end for label in labels)
 
 
 def _take(draft: Draft, pieces: Sequence[Item], number: Item, name: str, sense: Comparison) -> bool:
@@ -122,12 +151,11 @@ def _by_unit_alone(draft: Draft, number: Item, names: Iterable[str], sense: Comp
     return usual or names
 
 
-def _ask(draft: Draft, pieces: Sequence[Item], question: str, names: Iterable[str], before: str = "") -> bool:
+def _ask(draft: Draft, pieces: Sequence[Item], question: str, names: Iterable[str], before: str = "") -> None:
     draft.ask(pieces, question, [before + draft.vocabulary.spoken(name) for name in dict.fromkeys(names)])
-    return False
 
 
-def _ask_unit(draft: Draft, number: Item, names: Sequence[str]) -> bool:
+def _ask_unit(draft: Draft, number: Item, names: Sequence[str]) -> None:
     """Ask about a unit that the label does not have."""
     spoken = " or ".join(draft.vocabulary.spoken(name) for name in names) or "any label"
     units = [unit for name in names for unit in (draft.vocabulary.label(name).unit,) if unit != "1"]
@@ -135,4 +163,3 @@ def _ask_unit(draft: Draft, number: Item, names: Sequence[str]) -> bool:
     value = written(100 * number.value if number.share else number.value, 15)
     draft.ask([number], f"{draft.words([number])} is in no unit of {spoken}. Which value is meant?",
               [f"{value} {unit}" for unit in dict.fromkeys(units)] or ([value] if names else []))
-    return False

@@ -16,8 +16,10 @@ from aign.intents.vocabulary import content, vocabulary
 from aign.intents.words import FILLERS
 from aign.scenarios.core.scenario import Scenario
 
-NAME, LABEL, SUMMARY, SIZE = 4.0, 2.0, 1.0, 3.0
-"""Weights: of a word of the network's name, of words for a label, of a word of its summary, of a size that it has."""
+NAME, LABEL, SUMMARY, SIZE, UNKNOWN = 2.0, 2.0, 1.0, 3.0, -1.5
+"""Weights: of a word of the network's name, of words for a label, of a word of its summary, of a size that it has, and
+of a word that it does not know.
+"""
 CLEAR = 1.0
 """By how much the best has to stand out."""
 
@@ -39,12 +41,13 @@ def choose(text: str, catalogue: Mapping[str, Scenario[Any]]) -> Choice:
     """Return which network of a catalogue a text is about; of several of one kind that it could be, the largest."""
     scores = {name: _score(text, name, scenario) for name, scenario in catalogue.items()}
     best = max(scores.values(), default=0.0)
+    speaks = bool(scores) and best > min(scores.values())
     near = [name for name, score in scores.items() if score > best - CLEAR]
-    if best > 0 and len({catalogue[name].name for name in near}) == 1:
+    if speaks and len({catalogue[name].name for name in near}) == 1:
         near = [max(near, key=lambda name: catalogue[name].action_size)]
-    if best > 0 and len(near) == 1:
+    if speaks and len(near) == 1:
         return Choice(near[0])
-    asked = near if best > 0 else list(catalogue)
+    asked = near if speaks else list(catalogue)
     return Choice(None, Question("Which network is meant?", tuple(asked), 0, len(text)))
 
 
@@ -53,10 +56,11 @@ def _score(text: str, name: str, scenario: Scenario[Any]) -> float:
     said = set(content(stems(text)))
     named = (set(stems(scenario.name.replace("-", " "))) | set(stems(name.replace("-", " ")))) - {"-"}
     described = set(content(stems(scenario.summary))) - named
-    words = vocabulary(scenario)
-    labels = {frozenset(phrase.label for phrase in item.phrases) for item in items(text, words) if item.kind == "label"
+    pieces = items(text, vocabulary(scenario))
+    labels = {frozenset(phrase.label for phrase in item.phrases) for item in pieces if item.kind == "label"
               and not set(stems(text[item.start:item.end])) <= FILLERS}
-    return (NAME * len(said & named) + LABEL * len(labels) + SUMMARY * len(said & described)
+    unknown = sum(item.kind == "word" and stem(str(item.value)) not in named | described for item in pieces)
+    return (NAME * len(said & named) + LABEL * len(labels) + SUMMARY * len(said & described) + UNKNOWN * unknown
             + _size_score(text, scenario))
 
 

@@ -16,6 +16,7 @@ class Clause:
     Attributes:
         draft: of the request.
         items: that nothing has been read of yet.
+        joined: whether a word such as "and" alone joins it to the clause before, not a comma.
         direction: of its last objective: min, max or best; None without one.
         labels: names of the labels that something has been read of.
         bounded: the label bounded last, and on which side; last: the items that named it.
@@ -24,6 +25,7 @@ class Clause:
 
     draft: Draft
     items: list[Item]
+    joined: bool = False
     direction: str | None = None
     labels: set[str] = field(default_factory=set)
     bounded: tuple[str, str] | None = None
@@ -42,15 +44,21 @@ class Clause:
         return next(place for place, other in enumerate(self.items) if other is item)
 
 
-def cut(items: Sequence[Item]) -> list[list[Item]]:
-    """Return the items of each clause; "with" and such begin one only where something was said before."""
-    result: list[list[Item]] = [[]]
+def cut(draft: Draft, items: Sequence[Item]) -> list[Clause]:
+    """Return the clauses of a sentence; "with" and such begin one only where something was said before."""
+    runs: list[list[Item]] = [[]]
+    joined = [False]
     for item in items:
-        if item.kind == "cut" or (item.kind == "soft cut" and _says_something(result)):
-            result.append([])
+        if item.kind == "cut" or (item.kind == "soft cut" and _says_something(runs)):
+            stop = item.value is not None  # a comma, semicolon or full stop
+            if runs[-1]:
+                runs.append([])
+                joined.append(not stop)
+            else:
+                joined[-1] = joined[-1] and not stop
         elif item.kind != "soft cut":
-            result[-1].append(item)
-    return [clause for clause in result if clause]
+            runs[-1].append(item)
+    return [Clause(draft, run, each) for run, each in zip(runs, joined, strict=True) if run]
 
 
 def _says_something(clauses: Sequence[Sequence[Item]]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from aign.designs.objectives import UTILITY
 from aign.designs.requests import Request
 from aign.errors import ParameterError
 from aign.intents.reader import read
-from aign.intents.vocabulary import spoken
+from aign.intents.vocabulary import is_word, spoken
 from aign.scenarios.core.constraints import Constraint, parse
 from aign.scenarios.core.scenario import Scenario
 
@@ -109,14 +109,15 @@ def _objective(text: str, scenario: Scenario[Any], plain: bool) -> str:
 def _bound(bound: Constraint, scenario: Scenario[Any]) -> str:
     label = scenario.label(bound.label)
     number = str(bound).removeprefix(f"{bound.label}{bound.sense}")
-    unit = "" if label.unit == "1" else f" {label.unit}"
+    plural = "s" if is_word(label.unit) and number != "1" and not label.unit.endswith("s") else ""
+    unit = "" if label.unit == "1" else f" {label.unit}{plural}"
     return f"{spoken(label)} {SENSES[bound.sense]} {number}{unit}"
 
 
 def command(request: Request, scenario: Scenario[Any]) -> str:
     """Return the command for a request of files and names."""
     options: list[str] = ["aign", "design", scenario.name]
-    for name, value in _changed(scenario).items():
+    for name, value in parameters(scenario).items():
         options += ["--set", f"{name}={value}"]
     for name in ("preset", "context", "start", "seed", "spread"):
         value = getattr(request, name)
@@ -129,8 +130,11 @@ def command(request: Request, scenario: Scenario[Any]) -> str:
     return shlex.join(options)
 
 
-def _changed(scenario: Scenario[Any]) -> Mapping[str, Any]:
-    """Return the parameters that are not at their defaults, as far as a command line can say them."""
+def parameters(scenario: Scenario[Any]) -> dict[str, str | int | float]:
+    """Return the parameters that say which network it is: the first, and those not at their defaults, as far as a
+    command line can say them.
+    """
     fields = type(scenario.parameters).model_fields
-    return {name: value for name, value in scenario.spec().items()
-            if name in fields and isinstance(value, str | int | float) and value != fields[name].default}
+    values = {name: value for name, value in scenario.spec().items() if isinstance(value, str | int | float)}
+    return {name: values[name] for place, name in enumerate(fields) if name in values
+            and (place == 0 or values[name] != fields[name].default)}

@@ -88,6 +88,10 @@ class Dialogue:
         told = again(answered(again(last), open_questions[0], text))
         return told if len(told.questions) < len(open_questions) else None
 
+    def understood(self, request: Request | None) -> Dialogue:
+        """Return the dialogue with the request that its last turn was found to mean after all."""
+        return replace(self, turns=(*self.turns[:-1], replace(self.turns[-1], request=request)))
+
     def _undone(self, text: str) -> tuple[Dialogue, Reading]:
         """Return the dialogue without its last turn."""
         shorter = replace(self, turns=self.turns[:-1])

@@ -15,13 +15,12 @@ from aign.intents.limits import none, numbers, ranges, wholes
 def interpret(pieces: Sequence[Item], draft: Draft) -> None:
     """Read constraints and objectives into a draft."""
     before = None
-    for items in cut(with_ranges(pieces)):
-        before = read_clause(items, draft, before)
+    for clause in cut(draft, with_ranges(pieces)):
+        before = read_clause(clause, before)
 
 
-def read_clause(items: Sequence[Item], draft: Draft, before: Clause | None) -> Clause:
+def read_clause(clause: Clause, before: Clause | None) -> Clause:
     """Read one clause; returns it, for the next one may go on from it."""
-    clause = Clause(draft, list(items))
     wholes(clause)
     aims(clause, before)
     ranges(clause)

@@ -159,7 +159,7 @@ def _word(token: Token, following: Token | Number | None, vocabulary: Vocabulary
             return [Item("tighter", *place, phrases=adjective)]
     ignored = words.FILLERS | words.SOFT | (words.REFINE_FILLERS if refining else frozenset())
     if token.text in (",", ";") or (token.text == "." and (following is None or following.start > token.end)):
-        return [Item("cut", *place)]
+        return [Item("cut", *place, token.text)]
     return [] if token.stem in ignored else [Item("word", *place, token.text)]
 
 

@@ -83,7 +83,8 @@ def _bound(clause: Clause, number: Item, labels: Sequence[Item], sense: Comparis
 
 def _goes_on(clause: Clause, before: Clause, number: Item, sense: Comparison | None) -> bool:
     """Return whether a bound without a label belongs to the label before: "at least 100 and at most 300"."""
-    if before.bounded is None or sense in (None, "=") or any(item.kind == "word" for item in clause.items):
+    unknown = any(item.kind == "word" for item in clause.items)
+    if not clause.joined or unknown or before.bounded is None or sense in (None, "="):
         return False
     other_side = (before.bounded[1] == "<=") != (sense in ("<", "<="))
     return other_side and (number.factors is None or before.bounded[0] in number.factors)

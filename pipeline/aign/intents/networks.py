@@ -1,7 +1,4 @@
-"""The networks that a sentence can be about: those of the models there are, and the others with their defaults.
-
-Among planning networks, a number of nodes that no model has finds the public topology of that size.
-"""
+"""The networks that a sentence can be about: those of the models there are, and the others with their defaults."""
 
 from __future__ import annotations
 
@@ -13,14 +10,11 @@ from aign.designs.requests import Request
 from aign.errors import AignError, ModelError
 from aign.files.writing import read_json
 from aign.intents.numbers import Number, numbers
-from aign.intents.surroundings import sizes
-from aign.intents.tokens import Token, stem, tokens
+from aign.intents.tokens import Token, stems, tokens
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import parse
 from aign.scenarios.core.scenario import Scenario
 from aign.trust import Trust
-
-PLANNING = "ip-optical-planning"
 
 
 def catalogue(folder: Path, trust_code: Trust = False) -> dict[str, Scenario[Any]]:
@@ -53,47 +47,17 @@ def of_models(folder: Path, trust_code: Trust = False) -> dict[str, Scenario[Any
 
 
 def resized(text: str, scenario: Scenario[Any]) -> Scenario[Any]:
-    """Return the planning network with as many nodes as a text says, where there is one; else the network itself."""
-    wanted = _nodes(text)
-    if scenario.name != PLANNING or wanted is None or wanted == sizes(scenario)[stem("nodes")]:
-        return scenario
-    from aign.scenarios.ip_optical_planning import topology
-
-    for name in topology.names():
-        if topology.load(name, largest=None).size == wanted:
-            try:
-                return registry.create(PLANNING, topology=name)
-            except AignError:
-                continue
-    return scenario
-
-
-def _nodes(text: str) -> float | None:
-    """Return the number of nodes that a text says."""
+    """Return the network of the sizes that a text says, where there is one such; else the network itself."""
+    names = {" ".join(stems(name)): name for name in scenario.sizes}
     pieces = [piece for piece in numbers(tokens(text)) if not (isinstance(piece, Token) and piece.text == "-")]
-    return next((number.value for number, noun in pairwise(pieces) if isinstance(number, Number)
-                 and isinstance(noun, Token) and noun.stem == stem("nodes")), None)
+    said = {names[noun.stem]: number.value for number, noun in pairwise(pieces)
+            if isinstance(number, Number) and isinstance(noun, Token) and noun.stem in names}
+    parameters = scenario.resized(said)
+    return scenario if parameters is None else registry.create(scenario.name, **parameters)
 
 
 def plan_command(request: Request, scenario: Scenario[Any]) -> list[str] | None:
-    """Return the arguments of an `aign plan` whose network meets a request at least cost, with proof, without a model.
-
-    `aign plan` survives every link failure, so it meets any demand on reliability; None where the request says more
-    than that, or wants something else than least cost.
-    """
-    spec = scenario.spec()
-    if scenario.name != PLANNING or request.start is not None or tuple(request.objective) != ("min cost",):
+    """Return the arguments of an `aign` command that answers a request exactly and without a model, if there is one."""
+    if request.start is not None or request.seed is not None or not isinstance(request.context, str | None):
         return None
-    if any(bound.upper or bound.label not in ("reliability", "ip") or bound.closed.threshold > 1
-           for bound in parse(request.where, scenario.labels)):
-        return None
-    context: Any = request.context
-    if spec["failures"] != "links" or request.seed is not None or not isinstance(context, str | None):
-        return None
-    if context is not None and Path(context).suffix.lower() != ".csv":
-        return None
-    arguments = ["plan", str(spec["topology"])]
-    if context is not None:
-        arguments += ["--traffic", context]
-    return arguments + ([] if spec["protected"] == 1 else ["--share", f"{spec['protected']:g}"])
-
+    return scenario.planner_command(parse(request.where, scenario.labels), request.objective, request.context)

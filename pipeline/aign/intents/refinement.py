@@ -43,7 +43,7 @@ def refine(request: Request, text: str, scenario: Scenario[Any]) -> Reading:
     pieces = surroundings(said, draft, scenario)
     change = Change(draft, request, scenario)
     before: Clause | None = None
-    for clause in cut(with_ranges(pieces)):
+    for clause in cut(draft, with_ranges(pieces)):
         before = change.read(clause, before)
     told = finished(draft, scenario, said, anything=False)
     if told.questions or told.request is None:
@@ -60,23 +60,25 @@ class Change:
         self.bounds = list(parse(request.where, scenario.labels))
         self.dropping = False
 
-    def read(self, clause: list[Item], before: Clause | None) -> Clause | None:
+    def read(self, clause: Clause, before: Clause | None) -> Clause | None:
         """Read one clause; returns what the next one may go on from."""
-        changes = [item for item in clause if item.kind in CHANGES]
+        items = clause.items
+        changes = [item for item in items if item.kind in CHANGES]
         dropping, self.dropping = self.dropping, False
-        if not changes and dropping and all(item.kind == "label" for item in clause):
-            return self._drop(clause, clause)
-        if not changes or (any(item.kind == "optimise" for item in clause) and changes[0].kind == "move"):
-            return read_clause([item for item in clause if item.kind not in CHANGES], self.draft, before)
+        if not changes and dropping and all(item.kind == "label" for item in items):
+            return self._drop(items, items)
+        if not changes or (any(item.kind == "optimise" for item in items) and changes[0].kind == "move"):
+            clause.take(*changes)
+            return read_clause(clause, before)
         kind = changes[0].kind
         if kind == "reset":
             self.base, self.bounds = replace(self.base, where=(), objective=(), count=Request().count, spread=None), []
             self.draft.understand(changes, "no constraint, no objective")
             return None
-        labels = [item for item in clause if item.kind == "label"]
+        labels = [item for item in items if item.kind == "label"]
         if kind == "drop":
-            return self._drop(clause, labels)
-        self._move(clause, changes, labels)
+            return self._drop(items, labels)
+        self._move(items, changes, labels)
         return None
 
     def _drop(self, clause: Sequence[Item], labels: Sequence[Item]) -> Clause | None:
@@ -88,7 +90,7 @@ class Change:
             verb = next((item for item in clause if item.kind == "drop"), None)
             if verb is not None and self.draft.text[verb.start:verb.end].lower() == "without":
                 none = [replace(item, kind="no") if item is verb else item for item in clause]
-                return read_clause(none, self.draft, None)
+                return read_clause(Clause(self.draft, none), None)
             self._unbounded(clause, labels)
             return None
         self._asked_of_rest(clause)
@@ -109,7 +111,8 @@ class Change:
         if not matching:
             self._unbounded(clause, phrases)
             return
-        strange = [item for item in clause if item.kind not in ("number", "label", "compare", *CHANGES)]
+        known = ("number", "label", *CHANGES)
+        strange = [item for item in clause if item.kind not in known and not self._is_bound(item)]
         if len(matching) > 1 or len(numbers) > 1 or len(changes) > 1 or strange:
             draft.ask(strange or clause, f"Which bound is to change, and how? There are "
                                          f"{', '.join(map(str, self.bounds))}.",
@@ -145,14 +148,19 @@ class Change:
             return None
         to = self.draft.text[:number.start].rstrip().lower().endswith(" to")
         if to:
-            return converted(number, bound.label)
+            new = converted(number, bound.label)
+            if (way == "raise" and new < old) or (way == "lower" and new > old):
+                self.draft.ask([number], f"{bound} does not go that way. Which value is meant?")
+                return None
+            return new
         relative = number.share or number.fraction
         size = abs(old) * number.value if relative else converted(number, bound.label)
         rises = way == "raise" or (way in ("relax", "tighten") and (way == "relax") == bound.upper)
         return old + size if rises else old - size
 
-    def _text(self, item: Item) -> str:
-        return self.draft.text[item.start:item.end].lower()
+    def _is_bound(self, item: Item) -> bool:
+        """Return whether an item is a word for the bound itself, such as "limit"."""
+        return item.kind == "compare" and self.draft.text[item.start:item.end].lower() in BOUNDS
 
     def _unbounded(self, clause: Sequence[Item], labels: Sequence[Item]) -> None:
         there = ", ".join(map(str, self.bounds)) or "no constraint at all"
@@ -163,7 +171,7 @@ class Change:
 
     def _asked_of_rest(self, clause: Sequence[Item]) -> None:
         for item in clause:
-            if item.kind not in ("label", "drop") and not (item.kind == "compare" and self._text(item) in BOUNDS):
+            if item.kind not in ("label", "drop") and not self._is_bound(item):
                 self.draft.ask([item], f"What does {self.draft.words([item])!r} mean here?")
 
 

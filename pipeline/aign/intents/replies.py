@@ -156,7 +156,7 @@ def _entity_reply(answer: Answer, entity: int) -> Reply:
 def _link(answer: Answer, text: str) -> int | None:
     """Return the number of the link that a question names by its ends; None where there is none."""
     topology: Any = getattr(answer.scenario, "topology", None)
-    if topology is None:
+    if topology is None or getattr(answer.scenario.parameters, "layers", 1) != 1:  # a cut fails many lightpaths
         return None
     plain = re.sub(r"[\s_\u2013-]+", "-", text.lower())
     names = [topology.link_name(link).lower() for link in range(topology.links)]

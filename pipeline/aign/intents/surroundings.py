@@ -98,7 +98,10 @@ def _count(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Ite
         while before >= 0 and items[before].kind == "spread":
             before -= 1
         number = items[before] if before >= 0 and items[before].kind == "number" else None
-        if number is not None and number.factors is None and not _bounded(items, before):
+        if number is not None and _bounded(items, before):
+            draft.ask([number, noun], "How many designs? Say one number.", (f"{number.value:g} designs",))
+            items = [item for item in items if item is not items[before - 1] and item is not number]
+        elif number is not None and number.factors is None:
             pieces, between = [number, *items[before + 1:place], noun], items[before + 1:place]
             if not 1 <= number.value <= MOST_DESIGNS or number.value != int(number.value):
                 draft.ask(pieces, f"How many designs? From 1 to {MOST_DESIGNS}.", ("16 designs",))
@@ -160,26 +163,24 @@ def _run(items: Sequence[Item], text: str, parts: tuple[str, ...]) -> tuple[int,
 
 
 def sizes(scenario: Scenario[Any]) -> dict[str, int]:
-    """Return the numbers that a network has by its parameters, such as users, and its nodes, by their stems."""
-    values = scenario.parameters.model_dump()
-    result = {" ".join(stems(name)): value for name, value in values.items() if type(value) is int}
-    topology = getattr(scenario, "topology", None)
-    return result if topology is None else {**result, stem("nodes"): len(topology.nodes)}
+    """Return the numbers that operators tell networks apart by, by the stems of their names."""
+    return {" ".join(stems(name)): value for name, value in scenario.sizes.items()}
 
 
 def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
-    """Check "for 20 users" and the name of a topology against the network; it cannot be changed by a request."""
+    """Check "for 20 users" and proper names against the network; it cannot be changed by a request."""
     known = sizes(scenario)
-    topology = str(getattr(scenario.parameters, "topology", "")).lower()
+    names = [name.lower() for name in scenario.proper_names]
     kept: list[Item] = []
     place = 0
     while place < len(items):
         item, following = items[place], items[place + 1] if place + 1 < len(items) else None
         noun = "" if following is None else " ".join(stems(draft.text[following.start:following.end]))
         counted = item.kind == "number" and item.factors is None and not item.share and not _bounded(items, place)
-        bounded = place + 2 < len(items) and items[place + 2].kind == "compare"
+        bounded = place + 2 < len(items) and items[place + 2].kind == "compare" and not draft.text[
+            :item.start].rstrip().lower().endswith("for")
         if counted and following is not None and noun in known and not bounded:
-            plural = draft.text[following.start:following.end]
+            plural = draft.text[following.start:following.end].removesuffix("s") + "s"
             if item.value == known[noun]:
                 draft.understand([item, following], f"{scenario.name} has {known[noun]} {plural}")
             else:
@@ -187,7 +188,7 @@ def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
                                              "meant, or another network?", (f"{known[noun]} {plural}",))
             place += 2
             continue
-        if item.kind == "word" and str(item.value).lower() == topology:
+        if item.kind == "word" and str(item.value).lower() in names:
             draft.understand([item], f"{scenario.name} {item.value}")
         else:
             kept.append(item)

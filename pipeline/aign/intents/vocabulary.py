@@ -156,9 +156,14 @@ def _units(labels: Sequence[Label]) -> Iterable[tuple[re.Pattern[str], str, floa
                 yield _spelling(unit), label.name, factor
 
 
+def is_word(unit: str) -> bool:
+    """Return whether a unit is a word, such as level, and no sign, such as dB: words have a plural."""
+    return unit.isalpha() and unit.islower() and len(unit) > 3
+
+
 def _spelling(unit: str) -> re.Pattern[str]:
     """Return what finds a unit behind a number; short ones as they are written (mW is not MW), words in any case."""
-    word = unit.isalpha() and unit.islower() and len(unit) > 3
+    word = is_word(unit)
     text = r"\s+".join(re.escape(part) for part in unit.split())
     plural = "s?" if word and not unit.endswith("s") else ""
     return re.compile(rf"[\s-]*{text}{plural}(?![\w*/])", re.IGNORECASE if word else 0)

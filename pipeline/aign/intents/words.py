@@ -40,7 +40,7 @@ NOUNS = _set("""
 COMPARISONS: dict[Sense | Literal["="], str] = {
     "<=": """at most; at the most; up to; within; less than or equal to; lower than or equal to; below or equal to;
         smaller than or equal to; or less; or fewer; or lower; or below; or under; or smaller; cap; capped; limit;
-        limited; budget; ceiling; upper limit; upper bound; ≤; <=; maximally; tops""",
+        limited; budget; ceiling; available; upper limit; upper bound; ≤; <=; maximally; tops""",
     ">=": """at least; or more; or higher; or better; or above; or greater; or larger; or over; or longer; floor;
         guarantee; greater than or equal to; more than or equal to; higher than or equal to; lower limit; lower
         bound; ≥; >=; no matter what at least""",

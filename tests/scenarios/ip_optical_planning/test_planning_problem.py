@@ -68,14 +68,3 @@ def test_demand_that_fills_modules_exactly_needs_no_further_one():
     demand = torch.tensor([[8.0, 0.0, 0.0, 0.0]])
     assert problem.shortest_path_plan(demand).tolist() == [[2.0, 0.0, 0.0, 0.0, 0.0]]
     assert problem.shortages(demand, torch.tensor([[2.0, 0, 0, 0, 0]])).tolist() == [[0.0]]
-
-
-def test_rows_are_the_inequalities_that_ask_for_something():
-    problem, _, _ = square()
-    context, designs = demands(1)[0], plans(200, most=6)
-    held = torch.ones(200, dtype=torch.bool)
-    for low, matrix in problem.rows(context):
-        assert bool((low > 0).all())
-        held &= (designs @ torch.tensor(matrix).T >= torch.tensor(low)).all(1)
-    assert torch.equal(held, (problem.shortages(context.expand(200, -1), designs) == 0).all(1))
-    assert 0 < int(held.sum()) < 200

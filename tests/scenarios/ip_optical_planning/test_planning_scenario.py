@@ -137,6 +137,29 @@ def test_without_failures_a_network_with_bridges_can_be_planned():
     assert labels["ip"].tolist() == labels["reliability"].tolist() == [1.0, 1.0]
 
 
+def test_bridges_are_exempt_where_that_is_said():
+    scenario = create("ip-optical-planning", topology="abilene", exempt_bridges=True)
+    bridges = scenario.topology.bridges()
+    assert scenario.problem.exempt == tuple(bridges) != ()
+    assert scenario.problem.scenarios == 1 + scenario.topology.links - len(bridges)
+    values = contexts(scenario, 3)
+    best = scenario.certify(values)
+    labels = scenario.measure(values, best.design)
+    assert labels["ip"].tolist() == labels["reliability"].tolist() == [1.0] * 3
+    for rule in scenario.heuristics.values():
+        labels = scenario.measure(values, rule(values))
+        assert labels["reliability"].tolist() == [1.0] * 3
+        assert bool((scenario.utility(values, rule(values)) <= best.utility + 1e-9).all())
+
+
+def test_where_repair_is_set_every_answer_survives():
+    scenario = create("ip-optical-planning", repair=True)
+    values = contexts(scenario, 4)
+    wild = scenario.initial_state(values, torch.Generator().manual_seed(1))
+    assert scenario.measure(values, scenario.project(values, wild))["reliability"].tolist() == [1.0] * 4
+    assert float(POLSKA.measure(values, POLSKA.project(values, 0 * wild))["reliability"].max()) == 0.0
+
+
 @pytest.mark.parametrize(("topology", "cost", "reference"), [
     ("nobel-germany", 4.558e5, 6.018e5), ("nobel-us", 2.180e7, 2.927e7)])
 def test_other_networks_cost_what_the_whole_program_was_measured_to(topology, cost, reference):

@@ -2,7 +2,7 @@
 
 Read these files in order: `mapping` (what the operator says), `text_file` and `header` (the file), `columns` (which
 columns the mapping means), `table` and `values` (cells), `episodes` (rows to episodes), `paths` and `simulation`
-(comparison with the simulator), `contexts` and `recording` (what is stored), `report`.
+(comparison with the simulator), `recording` (what is stored), `report`.
 
 A single invalid row rejects its whole episode. Nothing is repaired. Every row of the log is either in the dataset or in
 rejected.jsonl; an empty line is not a row.
@@ -18,11 +18,10 @@ import torch
 from aign.errors import DatasetError
 from aign.exchange.batches import Report, silent
 from aign.exchange.logs.columns import resolve
-from aign.exchange.logs.contexts import contexts_of
 from aign.exchange.logs.episodes import put_together
 from aign.exchange.logs.mapping import load_mapping
 from aign.exchange.logs.paths import first_contexts, is_renumbered
-from aign.exchange.logs.recording import record
+from aign.exchange.logs.recording import contexts_of, record
 from aign.exchange.logs.report import MAX_ROWS, REJECTED, ImportReport
 from aign.exchange.logs.row_errors import RowErrors
 from aign.exchange.logs.simulation import Comparison

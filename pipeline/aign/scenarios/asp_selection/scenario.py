@@ -263,6 +263,15 @@ class AspSelection(SequentialScenario[AspParameters]):
         states = self.rollout(self._rule(policy), contexts)
         return self.design_of(states).float(), *self.outcome(contexts, states)
 
+    def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+        """Return the work (demand x runtime) that each provider was assigned."""
+        totals = self.parts(self.replay(contexts, designs))[1].double()
+        return {"work [s]": totals[:, len(SUMS):len(SUMS) + self.size]}
+
+    def entity_names(self, count: int) -> list[str]:
+        """Return "provider 1", "provider 2", ..."""
+        return [f"provider {number + 1}" for number in range(count)]
+
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the utility (B,) of choosing whoever has most capacity free."""
         return self.outcome(contexts, self.rollout(self.rules["crash_avoid"], contexts))[0]

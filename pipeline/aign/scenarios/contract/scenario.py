@@ -224,6 +224,10 @@ class Contract(DesignScenario[ContractParameters]):
         return {"speed [1]": speed, "reward [credit]": reward,
                 "payoff [credit]": reward - self.market(contexts).cost * speed}
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return "type 1", "type 2", ..."""
+        return [f"type {number + 1}" for number in range(count)]
+
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the utility of the blind contract, 0 up to the grid: it needs no knowledge of the market.
 

@@ -41,8 +41,8 @@ class Presentation(ABC):
                 for feature, part in zip(self.state_features, parts, strict=True)}
 
     def entity_names(self, count: int) -> list[str]:
-        """Return what people call the `count` parts of the network that a feature or figure has a value for, such as
-        "user 7" or "link A-B"; by default their numbers from 1.
+        """Return what people call the parts of the network that the `count` values of a feature or figure belong to,
+        such as "user 7" or "link A-B"; by default their numbers from 1. Values of one name belong together.
         """
         return [f"entity {number + 1}" for number in range(count)]
 

@@ -2,7 +2,8 @@
 
 A network derives from `DesignScenario` (a design that is changed step by step) or `SequentialScenario` (a sequence of
 decisions), which implement most of what is abstract here. Optional parts are apart: what learners observe
-(`LearnerView`), how demonstrations are made (`Exploration`), how the network is shown (`Presentation`).
+(`LearnerView`), how demonstrations are made (`Exploration`), how the network is shown (`Presentation`) and spoken of
+(`Speech`).
 
 Batched first: each method takes and returns tensors with a leading batch axis, so that thousands of networks are
 simulated at once, on whatever device the tensors lie.
@@ -15,8 +16,9 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -28,6 +30,7 @@ from aign.scenarios.core.exploration import Exploration, Heuristic
 from aign.scenarios.core.learner_view import LearnerView
 from aign.scenarios.core.parameters import ParametersT
 from aign.scenarios.core.presentation import Presentation
+from aign.scenarios.core.speech import Speech
 
 Generation = Literal["whole-plan", "receding-horizon"]
 """How a generator arrives at a design: one plan ends in it, or an episode is decided step by step and planned anew."""
@@ -48,7 +51,7 @@ class DesignDistance:
     unit: str
 
 
-class Scenario(LearnerView[ParametersT], Exploration, Presentation):
+class Scenario(LearnerView[ParametersT], Exploration, Presentation, Speech[ParametersT]):
     """A family of networks: an environment (`Dynamics`) and a design problem with labels and certificates."""
 
     summary: ClassVar[str]
@@ -114,12 +117,15 @@ class Scenario(LearnerView[ParametersT], Exploration, Presentation):
         """
         certificate = self.certify(contexts, constraints)
         generator = torch.Generator().manual_seed(0)
-        starts = [certificate.design, self.certify(contexts).design,
-                  *(rule(contexts) for rule in self.heuristics.values()),
-                  *(self.design_of(self.initial_state(contexts, generator)) for _ in range(4))]
+        starts: list[Callable[[], Tensor]] = [
+            lambda: certificate.design, lambda: self.certify(contexts).design,
+            *(partial(rule, contexts) for rule in self.heuristics.values()),
+            *[lambda: self.design_of(self.initial_state(contexts, generator))] * 4]
         known, witness = certificate.feasible.clone(), certificate.design.clone()
         for start in starts:
-            design = self.project(contexts, start, constraints).to(witness.dtype)
+            if bool((known | certificate.proven_infeasible).all()):
+                break
+            design = self.project(contexts, start(), constraints).to(witness.dtype)
             new = satisfied(constraints, self.measure(contexts, design), len(design)) & ~known
             witness, known = torch.where(new[:, None], design, witness), known | new
         return Feasibility(known, certificate.proven_infeasible & ~known, witness)

@@ -24,6 +24,7 @@ from aign.scenarios.ip_optical_planning.parameters import IpOpticalPlanningParam
 from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.repair import Repair
 from aign.scenarios.ip_optical_planning.requirements import Requirements
+from aign.scenarios.ip_optical_planning.speech import BackboneSpeech
 from aign.scenarios.ip_optical_planning.survivability import Survivability
 from aign.scenarios.ip_optical_planning.topology import Topology, load
 from aign.scenarios.ip_optical_planning.tradeoff import Plan
@@ -34,7 +35,7 @@ SHOWN_CUTS = 64
 """Cuts whose needs an agent sees, those with the fewest links."""
 
 
-class BackbonePlanning(DesignScenario[IpOpticalPlanningParameters]):
+class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameters]):
     """Choose whole modules for the links of a backbone; see `IpOpticalPlanning` and `TwoLayerPlanning`."""
 
     name: ClassVar[str] = "ip-optical-planning"
@@ -53,7 +54,7 @@ class BackbonePlanning(DesignScenario[IpOpticalPlanningParameters]):
     """What a fibre route has, of which `optical` says how much is spare: channels, or fibre pairs."""
 
     def _describe(self, modules: str) -> None:
-        """Say what states and observations hold, given what `modules` are called; see `features`."""
+        """Say what states and observations hold; the values of a state are called `modules`."""
         topology, parameters = self.problem.topology, self.parameters
         cuts, links = min(SHOWN_CUTS, len(self.problem.cuts)), self.problem.links
         self.action_size, self.step_size = links, float(max(1, -(-parameters.most_modules // self.horizon)))
@@ -151,11 +152,13 @@ class BackbonePlanning(DesignScenario[IpOpticalPlanningParameters]):
                            impossible=impossible.to(device))
 
     def _statement(self) -> str:
-        others = ("1 % where a request admits none" if self.problem.traded else
-                  "a loose bound where a request admits none")
+        effort = self.planner.effort
+        if not effort.rounds:
+            return ("The bound of a linear relaxation over cuts of all scenarios and both layers, so that a gap to the "
+                    "plan found is left; where a request admits no survivable plan it leaves out what is lost")
+        others = "1 %" if self.problem.traded else "a bound that leaves out what is lost"
         return ("The bound of a mixed-integer program over cuts and metric inequalities of all scenarios: relative gap "
-                f"in cost up to {self.planner.effort.gap:g} for survivable plans, unless the search ended before, "
-                f"{others}")
+                f"in cost up to {effort.gap:g} for survivable plans, {others} where a request admits none")
 
     def _designs(self, contexts: Tensor, plans: Sequence[Plan]) -> Tensor:
         """Return the plans found (B, L); the shortest-path plan where there is none."""

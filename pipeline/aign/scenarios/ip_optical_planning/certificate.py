@@ -20,8 +20,8 @@ from aign.scenarios.ip_optical_planning.tradeoff import Plan, Tradeoff
 
 EFFORTS = ((30, Effort()), (65, Effort(gap=0.02, rounds=12, nodes=2_000)))
 """Nodes up to which survivable plans are searched for with how much effort, in one layer."""
-LAYERED = Effort(gap=0.05, rounds=2, nodes=500)
-"""The same in two layers."""
+LAYERED = Effort(gap=0.05, rounds=0)
+"""The same in two layers: the relaxation and the plans rounded from it, as a round of programs takes half a minute."""
 REMEMBERED = 20_000
 """Plans remembered, the oldest forgotten."""
 

@@ -44,20 +44,25 @@ class Rules:
         """Return the first plan of the certificate's search; the shortest-path plan where it has none."""
         plans = self.shortest_path(contexts)
         for row, context in enumerate(contexts):
-            answer = Search(self.economics.instance(context, self.problem.widest), Limits(rounds=0)).run()
+            search = Search(self.economics.instance(context, self.problem.widest), Limits(rounds=0))
+            answer = search.run(keep_interrupted=False)
             if answer.plan is not None:
                 plans[row] = torch.tensor(answer.plan[:self.problem.links])
         return plans
 
     def random_repaired(self, contexts: Tensor) -> Tensor:
-        """Return the cheapest of `RANDOM` plans, uniform up to twice the modules of the shortest-path plan, mended."""
+        """Return the best of `RANDOM` plans, uniform up to twice the modules of the shortest-path plan, mended.
+
+        All are mended by cuts; the cheapest then gets what its routing lacks, which takes the longest by far.
+        """
         share = 2 * torch.rand(RANDOM, self.problem.links, generator=torch.Generator().manual_seed(0)).double()
         drawn = (share * self._scale(contexts)[:, None]).round().flatten(0, 1)
         repeated = contexts.repeat_interleave(RANDOM, 0)
-        plans = self._repair.survivable(repeated, drawn.clamp_max(self.problem.most))
+        plans = self._repair.by_cuts(repeated, drawn.clamp_max(self.problem.most), self._everything(repeated),
+                                     self.problem.widest)
         best = self.economics.cost(plans).reshape(-1, RANDOM).argmin(1)
         cheapest: Tensor = plans.unflatten(0, (-1, RANDOM))[torch.arange(len(contexts)), best]
-        return cheapest
+        return self._repair.routed(contexts, cheapest, self._everything(contexts), self.problem.widest)
 
     def _scale(self, contexts: Tensor) -> Tensor:
         """Return the modules (B, L) about which random plans are drawn."""

@@ -68,15 +68,6 @@ class IntegerProgram:
         columns = np.fromiter(coefficients, np.int32, len(coefficients))
         self._solver.addRow(low, high, len(columns), columns, np.fromiter(coefficients.values(), np.float64))
 
-    def rows(self, low: Floats, matrix: Floats, columns: Columns) -> None:
-        """Add low <= matrix @ columns, (R,) and (R, len(columns))."""
-        if not len(low):
-            return
-        places, entries = np.nonzero(matrix)
-        starts = np.searchsorted(places, np.arange(len(matrix))).astype(np.int32)
-        self._solver.addRows(len(matrix), low, np.full(len(matrix), INFINITE), len(entries), starts,
-                             columns[entries], matrix[places, entries])
-
     def solve(self) -> Solved:
         """Solve from scratch.
 

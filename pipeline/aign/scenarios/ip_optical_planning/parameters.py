@@ -35,7 +35,7 @@ class IpOpticalPlanningParameters(ScenarioParameters):
     """Whether links that hold the network together are exempt from failing; otherwise such a network is refused."""
     repair: bool = False
     """Whether every answer is mended to survive, and not only those to requests that ask for it."""
-    layers: Literal[1, 2] = 1
+    layers: Annotated[int, Field(ge=1, le=2)] = 1
     """1: IP links and fibres coincide; 2: IP links are lightpaths over fibres."""
     paths: Annotated[int, Field(ge=0, le=8)] = 1
     """Candidate lightpaths of a pair of nodes, over its shortest fibre paths; direct ones are candidates anyway."""

@@ -14,7 +14,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.cuts import Cuts
@@ -120,10 +119,6 @@ class Problem:
         failed = [None, *self.failing]
         return torch.tensor(np.stack([self.topology.shortest_paths(link) for link in failed]))
 
-    def total(self, contexts: Tensor) -> Tensor:
-        """Return the sum of all demands (B,)."""
-        return contexts.double().sum(1)
-
     def loads(self, contexts: Tensor) -> Tensor:
         """Return the load of each link under shortest-path routing in each scenario, (B, S, L)."""
         return torch.einsum("bp,spl->bsl", contexts.double(), self.paths) * self.shares[:, None]
@@ -138,28 +133,13 @@ class Problem:
 
     def _slack(self, contexts: Tensor) -> Tensor:
         """Return the shortage (B,) that counts as none."""
-        return TOLERANCE * self.total(contexts)
+        return TOLERANCE * contexts.double().sum(1)
 
     def needed(self, contexts: Tensor) -> Tensor:
         """Return the modules each cut needs: (B, 2, K), when all links work and when one has failed; whole."""
         crossing, slack = self.cuts.demand(contexts), self._slack(contexts)[:, None]
         return torch.stack([((share * (crossing - slack)) / self.module).ceil().clamp_min(0.0)
                             for share in (1.0, self.protected)], dim=1)
-
-    @cached_property
-    def broken_cuts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-        """Each cut with each of its failing links failed: cut (M,), scenario (M,), and the links left (M, L)."""
-        crossing = self.cuts.crossing.numpy()
-        cut, place = np.nonzero(crossing[:, self.failing])
-        left = crossing[cut]
-        left[np.arange(len(cut)), np.array(self.failing, np.int64)[place]] = 0.0
-        return cut, place + 1, left
-
-    def rows(self, context: Tensor) -> list[tuple[Floats, Floats]]:
-        """Return the cut inequalities of a context (P,) that ask for anything: lower bounds (R,), matrices (R, L)."""
-        needed, (cut, _, left) = self.needed(context[None])[0].numpy(), self.broken_cuts
-        parts = [(needed[0], self.cuts.crossing.numpy())] + [(needed[1][cut], left)] * bool(self.failing)
-        return [(low[low > 0], matrix[low > 0]) for low, matrix in parts]
 
     def shortages(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return what share of the modules that the worst cut needs is missing, in each scenario (B, S), in [0, 1].

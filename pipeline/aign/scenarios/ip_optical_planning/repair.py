@@ -26,8 +26,11 @@ class Repair:
 
         No fibre route gets more than `cap` channels; where that is not enough, the plan is as near as it gets.
         """
-        designs = self.trimmed(contexts, self.raised(contexts, designs.double(), wanted, cap), wanted)
-        return self.routed(contexts, designs, wanted, cap)
+        return self.routed(contexts, self.by_cuts(contexts, designs, wanted, cap), wanted, cap)
+
+    def by_cuts(self, contexts: Tensor, designs: Tensor, wanted: Tensor, cap: int) -> Tensor:
+        """Return plans as `mended` does, but as far as cuts tell: routing may still find them short."""
+        return self.trimmed(contexts, self.raised(contexts, designs.double(), wanted, cap), wanted)
 
     def survivable(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return plans (B, L) mended so that they just survive everything."""

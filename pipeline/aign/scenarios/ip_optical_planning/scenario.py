@@ -137,6 +137,10 @@ class IpOpticalPlanning(BackbonePlanning):
         return {"modules [1]": designs.double(),
                 "shortest-path load [modules]": 8 * self.fixed_observation(contexts)[:, :self.action_size].double()}
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return the links by the cities they join."""
+        return [f"link {self.topology.link_name(number)}" for number in range(count)]
+
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw the map: width is modules, colour worst-case utilisation, dashed links are not lit."""
         from aign.scenarios.ip_optical_planning.picture import draw

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
+import highspy
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Survivability:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self._memory: OrderedDict[bytes, tuple[_Known, _Known]] = OrderedDict()
-        self._normal: tuple[bytes, Routing, Any] | None = None
+        self._normal: tuple[bytes, Routing, highspy.HighsBasis] | None = None
 
     @property
     def solved(self) -> int:
@@ -65,7 +65,7 @@ class Survivability:
         return Router(instance.nodes, instance.ends, instance.demand)
 
     @cached_property
-    def _typical(self) -> Any:
+    def _typical(self) -> highspy.HighsBasis:
         """Basis of the shortest-path plan's routing of the published demands: where all else starts."""
         published = torch.tensor(self.problem.topology.demand, dtype=torch.float32)
         plan = self.problem.shortest_path_plan(published[None])[0].numpy()

@@ -10,6 +10,7 @@ Axes: P pairs, L links, K cuts, S scenarios.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -46,6 +47,15 @@ class Tradeoff:
     def __init__(self, economics: Economics, survivability: Survivability) -> None:
         self.problem, self.economics, self.survivability = economics.problem, economics, survivability
         self._prices = economics.link_prices.numpy()
+
+    @cached_property
+    def _broken_cuts(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+        """Each cut with each of its failing links failed: cut (M,), scenario (M,), and the links left (M, L)."""
+        crossing = self.problem.cuts.crossing.numpy()
+        cut, place = np.nonzero(crossing[:, self.problem.failing])
+        left = crossing[cut]
+        left[np.arange(len(cut)), np.array(self.problem.failing, np.int64)[place]] = 0.0
+        return cut, place + 1, left
 
     def best(self, context: Tensor, limits: Limits) -> Plan:
         """Return the best plan within the limits; losses are part of the objective, unless nothing may be lost."""
@@ -102,7 +112,7 @@ class Tradeoff:
         """Tie what is lost and short in each scenario to the cuts, given columns of modules, lost and short."""
         modules, lost, short = columns
         needed, crossing = self.problem.needed(context[None])[0].numpy(), self.problem.cuts.crossing.numpy()
-        none, (cut, failed, without) = np.zeros(len(crossing), np.int64), self.problem.broken_cuts
+        none, (cut, failed, without) = np.zeros(len(crossing), np.int64), self._broken_cuts
         kinds = [(crossing, needed[0], none)]
         if self.problem.failing:
             beside = program.columns(np.zeros(2), 0.0, 1.0, whole=False)  # of any failure that a cut lies beside

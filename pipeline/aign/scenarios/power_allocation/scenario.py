@@ -213,6 +213,10 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
         """Return each user's power and rate."""
         return {"power [level]": designs.double(), "rate [Mbit/s]": physics.rates(contexts, designs)}
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return "user 1", "user 2", ..."""
+        return [f"user {number + 1}" for number in range(count)]
+
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the better of the two rules that need no channel knowledge: full power and noise-limited power."""
         values = [self.utility(contexts, self.heuristics[name](contexts)) for name in heuristics.GAIN_BLIND]

@@ -106,6 +106,14 @@ class QueueScheduling(SequentialScenario[QueueParameters]):
         return delivered.sum(1), {"lost_packets": lost[:, 0], "mean_backlog": waiting[:, 0] / self.horizon,
                                   "jain_delivered": jain}
 
+    def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
+        """Return the packets delivered from each queue."""
+        return {"delivered [packet]": self.parts(self.replay(contexts, designs))[1][:, 2:].double()}
+
+    def entity_names(self, count: int) -> list[str]:
+        """Return "queue 1", "queue 2", ..."""
+        return [f"queue {number + 1}" for number in range(count)]
+
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the packets that round robin delivers."""
         return self.utility(contexts, self.heuristics["round_robin"](contexts))

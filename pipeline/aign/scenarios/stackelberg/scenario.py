@@ -299,6 +299,10 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
                   for price in heuristics.BLIND_PRICES]
         return torch.stack(earned).mean(0)
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return "device 1", "device 2", ...; one price is that of all devices."""
+        return ["all devices"] if count == 1 else [f"device {number + 1}" for number in range(count)]
+
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the exact optimum: over one price by `uniform`, over prices per device by `per_device`."""
         parts = [self._certify(part, constraints) for part in self._chunks(contexts)]

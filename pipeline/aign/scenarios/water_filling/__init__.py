@@ -74,6 +74,10 @@ class WaterFilling(DesignScenario[WaterFillingParameters]):
         p, active = designs.double(), designs > 0.01 * self.budget / self.action_size
         return {"total_power": p.sum(1), "max_power": p.amax(1), "active_channels": active.sum(1).double()}
 
+    def entity_names(self, count: int) -> list[str]:
+        """Return "channel 1", "channel 2", ..."""
+        return [f"channel {number + 1}" for number in range(count)]
+
     def reference_utility(self, contexts: Tensor) -> Tensor:
         """Return the better of equal power and all power on the best channel."""
         return torch.stack([self.utility(contexts, rule(contexts)) for rule in self.heuristics.values()]).amax(0)

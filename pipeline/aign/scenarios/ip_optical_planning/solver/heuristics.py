@@ -1,20 +1,25 @@
-"""Survivable plans from any plan: modules added where inequalities are broken, cheapest first, then taken away.
+"""Survivable plans from any plan: modules added where inequalities are broken, then taken away, the dearest first.
+
+What to add is a small whole-number program over the broken rows; where there are fibres, a dive (see `diving`).
 
 Axes: L links, C values of a plan, R rows.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
+from aign.scenarios.ip_optical_planning.solver.diving import Dive
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows
 from aign.scenarios.ip_optical_planning.solver.programs import least_cost
 from aign.scenarios.ip_optical_planning.solver.relaxation import Separation
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 
-COARSE = 0.05
-"""Relative gap of a repair in two layers, whose programs are hard."""
+GAP, NODES = 0.01, 500
+"""Relative gap and branch-and-bound nodes of a repair."""
 ROUNDS = 60
 """Most rounds in which a plan is repaired."""
 
@@ -24,32 +29,95 @@ class Mender:
 
     def __init__(self, instance: Instance, rows: CutRows, separation: Separation, check: RoutingCheck) -> None:
         self.instance, self.rows, self.separation, self.check = instance, rows, separation, check
+        self._survivable: set[bytes] = set()
+
+    @cached_property
+    def dive(self) -> Dive:
+        """The linear program that plans with fibres are grown by."""
+        return Dive(self.instance, self.rows)
 
     def survives(self, plan: Floats) -> bool:
         """Return whether a whole plan (C,) survives every scenario; where not, rows it breaks are added."""
+        return self._survives(plan, 1)
+
+    def examined(self, plan: Floats) -> bool:
+        """Return the same; where not, rows of every scenario that fails are added: fibre cuts break different ones."""
+        return self._survives(plan, self.instance.scenarios)
+
+    def _survives(self, plan: Floats, most: int) -> bool:
+        """Return whether a plan survives; rows of at most so many scenarios that fail are added."""
         if (plan < self._lit(plan)).any() or self._short(plan).any():
             return False
+        if plan.tobytes() in self._survivable:
+            return True
         if len(self.rows.add(*self.separation.broken(plan))):
             return False
         modules, _, dropped = self.instance.parts(plan)
-        verdict = self.check.verdict(modules, dropped)
-        self.rows.add(verdict.low, np.hstack([verdict.matrix, np.zeros((len(verdict.low), self.instance.routes)),
-                                              self.instance.excused(verdict.low, verdict.scenarios)]))
-        return verdict.failed < 0
+        failing = [self.check.verdict(modules, dropped)] if most == 1 else list(self.check.failing(modules, dropped))
+        for verdict in failing:
+            self.rows.add(verdict.low, np.hstack([verdict.matrix, np.zeros((len(verdict.low), self.instance.routes)),
+                                                  self.instance.excused(verdict.low, verdict.scenarios)]))
+        if any(verdict.failed >= 0 for verdict in failing):
+            return False
+        self._survivable.add(plan.tobytes())
+        return True
+
+    def breaks_known(self, plan: Floats) -> bool:
+        """Return whether a plan (C,) breaks a row known so far."""
+        return bool(self._short(plan).any())
+
+    def with_fewest_pairs(self, plan: Floats) -> Floats:
+        """Return the plan (C,) with no more fibre pairs than its lightpaths, and known rows, need."""
+        modules, _, dropped = self.instance.parts(plan)
+        fewest = self._lit(np.concatenate([modules, np.zeros(self.instance.routes), dropped]))
+        return self._fewer(self._lit(plan), fewest)
 
     def mended(self, plan: Floats) -> Floats | None:
-        """Return a survivable plan near this one (L,), None where none was reached."""
+        """Return a survivable plan near this one (C,), None where none was reached."""
         plan = np.clip(plan, self.instance.lower, self.instance.upper)
+        if self.instance.fibres is not None:
+            grown = self.grown(plan)
+            return None if grown is None else self.trimmed(grown)
         for _ in range(ROUNDS):
-            raised = self._raised(self._lit(plan))
+            raised = self._raised(plan)
             if raised is None:
                 return None
-            plan = self._fewer(raised)
+            plan = self._fewer(raised, self.instance.lower)
             if self.survives(plan):
                 return plan
             if not self._short(plan).any():
                 return None  # routing fails by less than the inequality can say
         return None
+
+    def grown(self, start: Floats, below: float = np.inf) -> Floats | None:
+        """Return a survivable plan with at least the lightpaths of another; None where none was reached for less than
+        a cost.
+
+        What was added for some rows is chosen anew when others turn up: lightpaths serve many failures at once.
+        """
+        plan = start = self._lit(start)
+        for _ in range(ROUNDS):
+            if self.examined(plan):
+                return plan
+            if not self._short(plan).any():
+                return None  # routing fails by less than the inequality can say
+            dived = self.dive.plan(start, below)
+            if dived is None or dived @ self.instance.prices >= below:
+                return None
+            plan = dived
+        return None
+
+    def trimmed(self, plan: Floats) -> Floats:
+        """Return a survivable plan without lightpaths that it survives without, the dearest first."""
+        for link in np.argsort(-self.instance.price, kind="stable").tolist():
+            while plan[link] > self.instance.lower[link]:
+                fewer = plan.copy()
+                fewer[link] -= 1
+                fewer = self.with_fewest_pairs(fewer)
+                if self.breaks_known(fewer) or not self.survives(fewer):
+                    break
+                plan = fewer
+        return plan
 
     def _lit(self, plan: Floats) -> Floats:
         """Return the plan with as many fibre pairs as its lightpaths need, where there are fibres."""
@@ -70,24 +138,20 @@ class Mender:
                 return plan
             short = self._short(plan)
             raised = least_cost(self.instance, self.rows.low[short], self.rows.matrix[short], floor=plan,
-                                gap=0.01 if self.instance.fibres is None else COARSE, nodes=500)
+                                gap=GAP, nodes=NODES)
             if not len(raised.plans):
                 return None
             plan = raised.plans[-1]
         return None
 
-    def _fewer(self, plan: Floats) -> Floats:
-        """Return the plan with modules taken away, the dearest links first, while every known row holds."""
-        plan, links, fibres = plan.copy(), self.instance.links, self.instance.fibres
+    def _fewer(self, plan: Floats, floor: Floats) -> Floats:
+        """Return the plan with modules taken away down to a floor (C,), the dearest first, while known rows hold."""
+        plan = plan.copy()
         spare = self.rows.matrix @ plan - self.rows.low
-        order = np.lexsort((-self.instance.prices, np.arange(len(plan)) >= links))  # lightpaths before their fibres
-        for place in order.tolist():
+        order = np.lexsort((-self.instance.prices, np.arange(len(plan)) >= self.instance.links))
+        for place in order[(plan > floor)[order]].tolist():
             column = self.rows.matrix[:, place]
-            used = column > 0
-            floor = self.instance.lower[place]
-            if fibres is not None and links <= place < links + len(fibres.price):
-                floor = fibres.lit(plan[:links])[place - links]
-            room = plan[place] - floor
+            used, room = column > 0, plan[place] - floor[place]
             if used.any():
                 room = min(room, float(np.floor((spare[used] / column[used]).min() + 1e-9)))
             if room > 0:

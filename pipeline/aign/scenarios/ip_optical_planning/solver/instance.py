@@ -175,11 +175,6 @@ class Instance:
         return self._joined(self.most, np.zeros(0) if self.fibres is None else self.fibres.most, 1.0)
 
     @cached_property
-    def joins(self) -> Integers:
-        """(L + routes, 2) nodes that each link and fibre route joins."""
-        return self.ends if self.fibres is None else np.vstack([self.ends, self.fibres.ends])
-
-    @cached_property
     def below(self) -> Instance | None:
         """The optical layer alone, planned as a network: what crosses a cut needs fibre pairs there too."""
         if self.fibres is None:

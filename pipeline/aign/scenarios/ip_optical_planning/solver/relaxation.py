@@ -43,6 +43,11 @@ class Relaxation:
         """Add rows by their numbers."""
         add_rows(self._solver, self.rows.low[numbers], self.rows.matrix[numbers])
 
+    def limit(self, lower: Floats) -> None:
+        """Set the least values (C,)."""
+        columns = np.arange(len(lower), dtype=np.int32)
+        self._solver.changeColsBounds(len(lower), columns, lower, self.instance.upper.astype(np.float64))
+
     def solve(self) -> bool:
         """Solve; return whether there is a solution."""
         self._solver.run()

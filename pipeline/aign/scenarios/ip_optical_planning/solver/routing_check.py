@@ -8,6 +8,7 @@ Axes: L links, S scenarios.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,11 +55,16 @@ class RoutingCheck:
         """Return whether every scenario can be routed over a plan (L,), and else what the plan breaks; failures that
         are dropped (F,) are not asked.
         """
+        carried = Verdict(-1, np.empty(0), np.empty((0, self.instance.links)), np.empty(0, np.int64))
+        return next(self.failing(plan, dropped), carried)
+
+    def failing(self, plan: Floats, dropped: Floats | None = None) -> Iterator[Verdict]:
+        """Yield what a plan breaks in each scenario that cannot be routed, as `verdict` does for the first."""
         prices = self._overflow(plan, 0)
         if prices is not None:
-            return self._broken(plan, prices, 0)
+            yield self._broken(plan, prices, 0)
         basis, share = self._flows.basis, self.instance.share
-        for scenario in self._order:
+        for scenario in list(self._order):
             if dropped is not None and len(dropped) and dropped[scenario - 1] > 0.5:
                 continue
             if share[scenario] <= share[0] and not plan[~self.instance.alive[scenario]].any():
@@ -68,8 +74,7 @@ class RoutingCheck:
             if prices is not None:
                 self._order.remove(scenario)
                 self._order.insert(0, scenario)
-                return self._broken(plan, prices, scenario)
-        return Verdict(-1, np.empty(0), np.empty((0, self.instance.links)), np.empty(0, np.int64))
+                yield self._broken(plan, prices, scenario)
 
     def _overflow(self, plan: Floats, scenario: int) -> Floats | None:
         """Return None where a scenario can be routed, else the prices (L,) of capacity."""

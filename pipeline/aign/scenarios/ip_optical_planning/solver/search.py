@@ -2,7 +2,8 @@
 
 The program over known rows bounds every plan's cost from below. Its plans, mended and reduced, bound it from above.
 Rows that plans break are added until both meet, or until a limit on rounds or nodes: never on the clock, so that a
-search can be repeated.
+search can be repeated. Between programs, cheaper plans are looked for near the best one: by smaller programs, or, where
+there are fibres and programs are hard, by dives of the linear program.
 
 After Raack et al. (2007) on cut inequalities, Borne et al. on survivable two-layer design, and the metric inequalities
 of Iri and of Onaga and Kakusho (1971).
@@ -23,6 +24,7 @@ from aign.scenarios.ip_optical_planning.solver.heuristics import Mender
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows
 from aign.scenarios.ip_optical_planning.solver.programs import least_cost
+from aign.scenarios.ip_optical_planning.solver.regrowth import regrown
 from aign.scenarios.ip_optical_planning.solver.relaxation import Relaxation, Separation, tighten
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 
@@ -33,6 +35,8 @@ FIRST_GAP, SHRINK, FINE = 0.02, 0.4, 0.002
 DISAGREES, NEIGHBOURHOODS, NEAR, NEAR_NODES, TRIES = 0.5, 2, 0.4, 500, 6
 """Neighbourhoods of the best plan: links whose modules differ by more than this from the relaxation's; how many around
 single nodes, with what share of the links; branch-and-bound nodes of each; programs solved in each."""
+LAYERED_NODES, REGROWN = 50, 40
+"""Where there are fibres: branch-and-bound nodes of a program at most; how often some lightpaths are grown anew."""
 TINY, HALF = 1e-9, 0.5
 """Relative difference of costs that counts as none; what flags of whole-number programs are above if they are set."""
 TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
@@ -117,7 +121,7 @@ class Search:
         self.bound = 0.0
         self._awake = np.empty(0, bool)
         self._random = np.random.default_rng(0)
-        self._nodes = self.limits.nodes
+        self._nodes = self.limits.nodes if instance.fibres is None else min(self.limits.nodes, LAYERED_NODES)
 
     @property
     def cost(self) -> float:
@@ -146,8 +150,8 @@ class Search:
 
     def _run(self, report: Callable[[Progress], None]) -> None:
         self._relax()
-        for rounding in ROUNDINGS:
-            if not self._done():
+        for rounding in ROUNDINGS if self.instance.fibres is None else ():
+            if self.plan is None or not self._done():
                 self._offer(self._rounded(rounding))
         report(Progress(0, self.bound, self.cost))
         gap = max(FIRST_GAP, self.limits.gap)
@@ -170,11 +174,6 @@ class Search:
         if not (self.relaxation.solve() and tighten(self.relaxation, self.separation)):
             raise ImpossibleError(TOO_FEW)
         self.bound = self.relaxation.bound
-
-    @property
-    def _gap(self) -> float:
-        """Relative gap so far."""
-        return (self.cost - self.bound) / max(self.cost, TINY)
 
     def _done(self) -> bool:
         budget = self.limits.budget * (1 + TINY)
@@ -211,7 +210,7 @@ class Search:
         self.bound = max(self.bound, min(solved.bound, self.cost))
         cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.prices < self.cost * (1 - TINY)]
         for plan in cheaper:
-            if self.mender.survives(plan):
+            if self.mender.survives(plan) if self.instance.fibres is None else self.mender.examined(plan):
                 self._keep(plan)
         if cheaper:
             self._offer(cheaper[-1])
@@ -226,20 +225,25 @@ class Search:
         """Look for cheaper plans near the best one: where the relaxation disagrees with it, then around some nodes."""
         if self.plan is None:
             return
+        if self.instance.fibres is not None:
+            for _ in range(REGROWN):
+                if not self._done():
+                    self.plan = regrown(self.mender, self.plan, self._random)
+            return
         distance = np.abs(self.plan - self.relaxation.plan)
         self._search_near(distance > DISAGREES)
         for _ in range(NEIGHBOURHOODS):
             self._search_near(self._around(int(self._random.integers(self.instance.nodes))))
 
     def _around(self, centre: int) -> Flags:
-        """Return the links (L,) nearest to a node, by hops: about a `NEAR` share of all."""
+        """Return the links (L,) nearest to a node, by hops, about a `NEAR` share of all; and all dropped failures."""
         reached = np.zeros(self.instance.nodes, bool)
         reached[centre] = True
-        joins = self.instance.joins
-        near = np.zeros(len(joins), bool)
-        while near.sum() < NEAR * len(joins) and not near.all():
-            near |= reached[joins].any(1)
-            reached[joins[near].ravel()] = True
+        ends = self.instance.ends
+        near = np.zeros(len(ends), bool)
+        while near.sum() < NEAR * len(ends) and not near.all():
+            near |= reached[ends].any(1)
+            reached[ends[near].ravel()] = True
         return np.append(near, np.ones(self.instance.droppable, bool))
 
     def _search_near(self, free: Flags) -> None:
@@ -252,8 +256,7 @@ class Search:
             numbers = np.flatnonzero(self._awake)
             solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan,
                                 floor=np.where(free, self.instance.lower, plan),
-                                ceiling=np.where(free, self.instance.upper, plan), nodes=NEAR_NODES,
-                                gap=0.0 if self.instance.fibres is None else self._gap / 3)
+                                ceiling=np.where(free, self.instance.upper, plan), nodes=NEAR_NODES)
             if not len(solved.plans) or solved.plans[-1] @ self.instance.prices >= self.cost * (1 - TINY):
                 return
             cheapest = solved.plans[-1]

@@ -1,0 +1,97 @@
+// The answer: what is certified or impossible, all designs compared, a card for each.
+
+import { at, call, image, items, make, spoken, toast, unit, written } from "./api.js";
+import { Parallel } from "./parallel.js";
+import { explain } from "./why.js";
+
+let job = null, answer = null, cards = new Map();
+const parallel = new Parallel(at("parallel").querySelector(".scroll"), keep, light);
+at("clear").addEventListener("click", () => parallel.clear());
+
+/** Show what a design job found; `act` has what buttons do: relax and start. */
+export function show(name, found, labels, act) {
+  [job, answer] = [name, found];
+  at("empty").hidden = true;
+  showVerdict(act);
+  at("changes").hidden = !found.changes;
+  const steps = found.changes?.steps.map(({ sentence }) => sentence) ?? [];
+  at("steps").replaceChildren(...items(steps.length ? steps : ["Nothing needs changing."]));
+  at("front").hidden = !found.front;
+  at("front").querySelector("img")?.remove();
+  if (found.front) at("front").append(image("Front of the objectives", `/api/jobs/${name}/picture`));
+  cards = new Map(found.designs.map((design) => [design.rank, card(design, labels, found.bounds, act)]));
+  at("cards").replaceChildren(...cards.values());
+  lines(found.designs, labels, found.bounds);
+}
+
+/** Show live designs: figures only, no pictures, which would lag behind. */
+export function showLive(designs, labels, bounds) {
+  at("empty").hidden = true;
+  for (const name of ["verdict", "changes", "front"]) at(name).hidden = true;
+  cards = new Map(designs.map((design) => [design.rank, card(design, labels, bounds)]));
+  at("cards").replaceChildren(...cards.values());
+  lines(designs, labels, bounds);
+}
+
+function lines(designs, labels, bounds) {
+  at("parallel").hidden = false;
+  const axes = [{ name: "utility", unit: "" }, ...labels].map((label) => ({ ...label,
+    bounds: bounds.filter((bound) => bound.label === label.name) }));
+  parallel.show(designs, axes);
+}
+
+function keep(kept) {
+  for (const [rank, element] of cards) element.hidden = !kept.has(rank);
+  at("shown").textContent = kept.size < cards.size ? `${kept.size} of ${cards.size} designs` : `${cards.size} designs`;
+}
+
+function light(rank) {
+  parallel.light(rank);
+  for (const [other, element] of cards) element.classList.toggle("lit", other === rank);
+}
+
+function showVerdict(act) {
+  const met = answer.designs.filter(({ feasible }) => feasible).length;
+  at("verdict").hidden = false;
+  at("verdict").className = answer.feasible ? "banner" : "banner bad";
+  at("verdict").replaceChildren(
+    make("strong", {}, answer.feasible ? `${met} of ${answer.designs.length} designs meet the request.`
+      : "This cannot be had as asked."),
+    make("p", {}, answer.verdict),
+    make("div", { className: "row" }, ...answer.relaxations.map((each) => make("button", { type: "button",
+      onclick: () => act.relax(each.where) }, `Relax to ${each.shown}`))),
+    make("p", { className: "quiet" }, answer.statement));
+}
+
+function figures(design, labels, bounds) {
+  const asked = new Set(bounds.map(({ label }) => label));
+  const rows = [["utility", design.utility, ""], ...labels.map(({ name, unit: of }) => [name, design[name], of])];
+  return make("dl", {}, ...rows.flatMap(([name, value, of]) => [
+    make("dt", { className: asked.has(name) ? "asked" : "" }, spoken(name)),
+    make("dd", { className: asked.has(name) ? "asked" : "" }, written(value), make("small", {}, unit(of)))]));
+}
+
+function head({ rank, feasible, gap }) {
+  return make("div", { className: "head" }, make("h3", {}, `Design ${rank}`),
+    make("span", { className: feasible ? "badge" : "badge bad" }, feasible ? "met" : "not met"),
+    make("span", { className: "quiet" }, Number.isFinite(gap) ? `gap ${(100 * gap).toFixed(2)} %` : ""));
+}
+
+function card(design, labels, bounds, act) {
+  const from = job, { rank } = design;
+  const button = (text, onclick) =>
+    make("button", { type: "button", className: "light", onclick, "aria-label": `${text} design ${rank}` }, text);
+  return make("li", { className: "card", onpointerenter: () => light(rank), onpointerleave: () => light(null),
+    onfocusin: () => light(rank), onfocusout: () => light(null) }, head(design),
+    ...(act ? [image(`Picture of design ${rank}`, `/api/jobs/${from}/designs/${rank}/picture`)] : []),
+    figures(design, labels, bounds),
+    ...(act ? [make("div", { className: "foot" }, button("Why", () => explain(from, design, answer.designs, labels)),
+      button("Start here", () => act.start(design)), button("Accept", () => accept(from, rank)))] : []));
+}
+
+async function accept(from, rank) {
+  try {
+    const { file } = await call("POST", "/api/accept", { job: from, rank });
+    toast(`Design ${rank} is accepted: ${file}`);
+  } catch (problem) { toast(problem.message); }
+}

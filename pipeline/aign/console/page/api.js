@@ -1,0 +1,69 @@
+// Asking the server, following its jobs, and making elements.
+
+const token = document.querySelector("meta[name=aign-token]").content;
+
+/** Ask the API; an answer that is a refusal becomes an Error with its message. */
+export async function call(method, path, body) {
+  const headers = method === "GET" ? {} : { "X-Aign-Token": token };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const reply = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) })
+    .catch(() => { throw new Error("The console does not answer. Is `aign console` still running?"); });
+  const content = await reply.json();
+  if (!reply.ok) throw new Error(content.error);
+  return content;
+}
+
+/** Follow a job until it has ended, telling of each event; return the job. */
+export function follow(job, tell) {
+  return new Promise((resolve, reject) => {
+    const stream = new EventSource(`/api/jobs/${job}/events`);
+    stream.onmessage = ({ data }) => {
+      const event = JSON.parse(data);
+      tell(event);
+      if (["done", "failed", "cancelled"].includes(event.state)) {
+        stream.close();
+        call("GET", `/api/jobs/${job}`).then(resolve, reject);
+      }
+    };
+    stream.onerror = () => {  // the browser tries again by itself, except after a refusal
+      if (stream.readyState === EventSource.CLOSED) reject(new Error("That job is not known any more. Ask again."));
+    };
+  });
+}
+
+/** Return the element with an id. */
+export const at = (id) => document.getElementById(id);
+
+/** Make an element with properties and children; "on..." properties listen, others that it lacks are attributes. */
+export function make(tag, properties = {}, ...children) {
+  const svg = ["svg", "g", "path", "line", "rect", "text", "title", "circle"].includes(tag);
+  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (!svg && name in element) element[name] = value;
+    else element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Make a picture that the server draws. */
+export const image = (alt, src) => make("img", { className: "drawn", loading: "lazy", alt, src });
+
+/** Make the items of a list. */
+export const items = (texts) => texts.map((text) => make("li", {}, text));
+
+/** Show a message for a moment, or until the next one. */
+export function toast(text) {
+  at("toast").textContent = text;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { at("toast").textContent = ""; }, 9000);
+}
+
+/** Return a number for people. */
+export const written = (value) => (value === null || value === undefined ? "–"
+  : String(Number.isInteger(value) ? value : Number(value.toPrecision(5))));
+
+/** Return a label's name as it is spoken, and its unit as it is printed. */
+export const spoken = (name) => name.replaceAll("_", " ");
+export const unit = (text) => (text === "1" ? "" : ` ${text}`);

@@ -1,0 +1,180 @@
+"""What the worker can do. Each task takes the models, whom to tell of progress, and JSON values; it returns such.
+
+No task keeps anything between two calls but opened models, so a worker that was killed loses nothing but time.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import torch
+from matplotlib.figure import Figure
+
+from aign import intents
+from aign.console.models import Models, catalogue
+from aign.console.sentences import confirmed, reading_of
+from aign.designs import explanation_picture, front_picture
+from aign.designs.answer import Answer, answer
+from aign.designs.explanation import explain
+from aign.designs.generation import generate
+from aign.designs.requests import Request, ResolvedRequest
+from aign.scenarios.core.constraints import parse
+
+Tell = Callable[[str], None]
+LARGEST_SVG = 400_000
+"""Characters; a browser is slow with more."""
+BEYOND = 0.3
+"""Of the range of the designs."""
+DOTS = 110
+"""An inch, of pictures in pixels."""
+
+
+def networks(models: Models, tell: Tell) -> dict[str, Any]:
+    """Return which networks there are; see `catalogue`."""
+    return catalogue(models)
+
+
+def read(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return what a sentence asks for, of the network that it clearly is about, else of the one given."""
+    scenarios = {name: models.scenario(name) for name in models.usable()}
+    meant = intents.choose(text, scenarios).name or network
+    scenario = models.scenario(meant)
+    before = request if meant == network else {}
+    reading = intents.read(text, scenario)
+    if reading.request is None:
+        reading = intents.assisted(reading, scenario)  # by a language model, where the operator has named one
+    return {"network": meant, **reading_of(reading, scenario, before, seed)}
+
+
+def refine(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any],
+           seed: int) -> dict[str, Any]:
+    """Return the request as a sentence changes it."""
+    scenario = models.scenario(network)
+    reading = intents.refine(Request(**{**request, "seed": seed}), text, scenario)
+    return {"network": network, **reading_of(reading, scenario, request, seed)}
+
+
+def confirm(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, str]:
+    """Return a request in words, and the command that asks for the same."""
+    return confirmed(request, models.scenario(network), seed)
+
+
+def reply(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return what there is to say to a question about the answer to a request."""
+    said = intents.reply(_answered(models, network, request, seed), text)
+    return {"sentences": list(said.sentences), "understood": said.understood}
+
+
+def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return the answer to a request, as the page shows it, and apart from it the path to each design."""
+    tell(f"opens the model {network}")
+    digest = models.open(network).digest
+    tell("generates, verifies and certifies designs")
+    answered = _answered(models, network, request, seed)
+    tell("explains")
+    whole = answered.to_json()
+    paths = [row.pop("path", None) for row in whole["designs"]]
+    return {"answer": {**whole, "network": network, "digest": digest, "seed": seed,
+                       "bounds": bounds(answered.request), "relaxations": relaxations(answered),
+                       "reach": reach(answered)},
+            "paths": paths, **({"picture": drawn(front_picture.draw(answered.front))} if answered.front else {})}
+
+
+def _answered(models: Models, network: str, request: Mapping[str, Any], seed: int) -> Answer:
+    """Return the answer to a request; equal requests and seeds have equal answers."""
+    pipeline = models.open(network).pipeline
+    return answer(pipeline, Request(**request).resolve(pipeline.scenario, seed), None, seed)
+
+
+def bounds(request: ResolvedRequest) -> list[dict[str, Any]]:
+    """Return the constraints taken apart, for drawing."""
+    return [{"label": bound.label, "upper": bound.upper, "threshold": bound.threshold} for bound in request.constraints]
+
+
+def reach(answered: Answer) -> dict[str, tuple[float, float]]:
+    """Return for each label the values that a slider of its bound should reach: somewhat beyond the designs'."""
+    ranges = {}
+    for name, column in answered.candidates.labels.items():
+        values = column[column.isfinite()]
+        if len(values):
+            low, high = float(values.min()), float(values.max())
+            room = BEYOND * ((high - low) or abs(high) or 1.0)
+            ends = max(0.0, low - room) if low >= 0 else low - room, high + room
+            whole = name in answered.scenario.integer_labels
+            ranges[name] = (float(math.floor(ends[0])), float(math.ceil(ends[1]))) if whole else ends
+    return ranges
+
+
+def relaxations(answered: Answer) -> list[dict[str, Any]]:
+    """Return to what a constraint can be relaxed so that the request can be met, with all constraints then; the
+    smallest change first.
+    """
+    tried = answered.diagnosis.relaxations if answered.diagnosis else ()
+    helpful = [each for each in tried if each.relaxed not in (None, each.constraint)]
+    asked = answered.request.constraints
+    return [{"shown": str(each), "where": [str(each).partition(" (")[0] if bound == each.constraint else str(bound)
+                                           for bound in asked]}
+            for each in sorted(helpful, key=lambda each: each.share)]
+
+
+def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return verified designs only, without certificate and explanation: as fast as the model answers."""
+    pipeline = models.open(network).pipeline
+    resolved = Request(**request).resolve(pipeline.scenario, seed)
+    candidates = generate(pipeline, resolved.context[None], resolved.constraints, resolved.count, None, seed,
+                          resolved.objectives)
+    return {"bounds": bounds(resolved), "designs": [{
+        "rank": rank + 1, "feasible": bool(candidates.feasible[0, rank]), "utility": float(utility),
+        **{name: float(values[0, rank]) for name, values in candidates.labels.items()},
+    } for rank, utility in enumerate(candidates.utility[0])]}
+
+
+def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, Any], rank: int,
+                path: Sequence[Any] | None) -> dict[str, Any]:
+    """Return why one design of an answer looks as it does: sentences, figures, and the picture of both."""
+    scenario = models.open(network).pipeline.scenario
+    context, chosen = torch.tensor(answer["context"]), torch.tensor(answer["designs"][rank - 1]["design"])
+    constraints = parse(answer["where"], scenario.labels)
+    tell("certifies again with each constraint loosened")
+    states = _path(scenario, context, chosen, path)
+    why = explain(scenario, context, constraints, chosen, states,
+                  scenario.certify(context[None], constraints))
+    tell("draws")
+    figure = explanation_picture.draw(scenario, context, chosen, why)
+    return {"sentences": why.sentences(), **why.to_json(), "picture": drawn(figure)}
+
+
+def picture(models: Models, tell: Tell, network: str, context: Sequence[float], design: Sequence[float],
+            path: Sequence[Any] | None) -> dict[str, Any]:
+    """Return the network's usual picture of one design."""
+    scenario = models.open(network).pipeline.scenario
+    values = torch.tensor(context)
+    return {"picture": drawn(scenario.picture(values, _path(scenario, values, torch.tensor(design), path)))}
+
+
+def _path(scenario: Any, context: torch.Tensor, design: torch.Tensor, path: Sequence[Any] | None) -> torch.Tensor:
+    """Return the states on the way to a design; where none were kept, a scenario replays its decisions."""
+    planned = torch.empty(0) if path is None else torch.tensor(path)
+    states: torch.Tensor = scenario.path_of(context, design, planned)
+    return states
+
+
+def drawn(figure: Figure) -> dict[str, str]:
+    """Return a figure without background, as SVG text or, where that is large, as PNG in base64."""
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "aign"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    if text.tell() <= LARGEST_SVG:
+        return {"svg": text.getvalue()}
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=DOTS, transparent=True, metadata={"Software": None})
+    return {"png": base64.b64encode(image.getvalue()).decode()}
+
+
+TASKS: Mapping[str, Callable[..., Any]] = {task.__name__: task for task in (
+    networks, read, refine, confirm, design, live, reply, explanation, picture)}

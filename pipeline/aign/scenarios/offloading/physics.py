@@ -1,0 +1,239 @@
+"""Who offloads where: delay, energy and cost of every user (Liang et al. 2024, GDSG, arXiv 2412.08296, section III).
+
+A task of s bits takes c = 3000 s cycles. Computed locally at f Hz it takes c / f seconds. Offloaded, it is uploaded at
+the rate r = B log2(1 + SINR), then computed by the share x of its server's F Hz. With the weight alpha of delay and
+beta = 1 - alpha of energy a user costs
+    locally:   alpha c / f + beta kappa f^2 s            (the published energy; the usual one has c where s stands)
+    offloaded: (alpha + beta P_t) s / r + w / x          with w = (alpha + beta P_I) c / F
+Given who offloads where, a server's shares are a convex problem: minimise sum w / x where sum x <= 1. Its optimum is
+x = sqrt(w) / A with A the sum of sqrt(w), at cost A^2. With least shares (x >= l = c / ((deadline - s / r) F), for
+every user who can be on time at that server) it is x = max(l, sqrt(w) / t): whoever would get less than the least
+share is set to it, and t taken anew of the others, until nothing changes (Karush-Kuhn-Tucker).
+
+Axes: B networks, N users, M servers; servers are numbered from 1, 0 means local. All values float64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+CYCLES_PER_BIT = 3000.0
+SERVER_SPEED = 33.6e9
+"""F [Hz]."""
+TRANSMIT_POWER, IDLE_POWER = 0.3, 0.15
+"""P_t while a user sends, P_I while it waits for the result [W]."""
+KAPPA = 1e-28
+"""Effective capacitance of a user's processor."""
+BANDWIDTH = 8e7
+"""B [Hz]."""
+NOISE = 7.96159e-13
+"""N0 [W]."""
+ROUNDING = 1e-9
+"""Relative excess of a delay over its limit that is rounding: a least share is met exactly, its delay only nearly."""
+
+Energy = Literal["published", "cycles"]
+Interference = Literal["published", "active"]
+
+
+@dataclass(frozen=True)
+class Semantics:
+    """How a network counts.
+
+    Attributes:
+        energy: local energy kappa f^2 s as published, or kappa f^2 c.
+        interference: published: every link of the server counts, idle ones and the user's too; active: those who send
+            to it, without the user.
+        deadline: [s], after which a task is late.
+        guarantee: whether servers give each user who can be on time its least share.
+    """
+
+    energy: Energy = "published"
+    interference: Interference = "published"
+    deadline: float = 2.0
+    guarantee: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """What becomes of every user.
+
+    Attributes:
+        server: (B, N) where each task is computed, 0 locally.
+        share: (B, N) of the server; 1 locally.
+        delay: (B, N) [s]; energy: (B, N) [J]; cost: (B, N).
+        burden: (B, N) by how much a user raises the cost of its server, at least, and at least as much among more
+            users; its cost where it computes locally.
+        lost: (B, N) bool, whether it left its server before the task ended, and computed it locally in the end.
+    """
+
+    server: Tensor
+    share: Tensor
+    delay: Tensor
+    energy: Tensor
+    cost: Tensor
+    burden: Tensor
+    lost: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """B networks in the quantities that decide.
+
+    Attributes:
+        semantics: how they count.
+        weight: (B, N) alpha.
+        cycles: (B, N) c.
+        bits: (B, N) s.
+        local_delay, local_energy, local_cost: (B, N) of computing locally.
+        root: (B, N) sqrt(w).
+        power: (B, N, M + 1) squared gain to each server; 0 out of reach, and in column 0.
+        upload: (B, N, M + 1) s / r [s] with the published interference; infinite out of reach, 0 in column 0.
+        departure: (B, N, M + 1) [s], when a user leaves the server's coverage; infinite where it stays.
+    """
+
+    semantics: Semantics
+    weight: Tensor
+    cycles: Tensor
+    bits: Tensor
+    local_delay: Tensor
+    local_energy: Tensor
+    local_cost: Tensor
+    root: Tensor
+    power: Tensor
+    upload: Tensor
+    departure: Tensor
+
+    @classmethod
+    def read(cls, semantics: Semantics, bits: Tensor, speed: Tensor, weight: Tensor, gain: Tensor,
+             departure: Tensor | None = None) -> Network:
+        """Return networks from tasks [bit], speeds [Hz] and weights (B, N), amplitude gains (B, N, M), 0 where a server
+        is out of reach, and when users leave coverage (B, N, M) [s], never where None.
+        """
+        cycles = CYCLES_PER_BIT * bits
+        delay = cycles / speed
+        energy = KAPPA * speed.square() * (bits if semantics.energy == "published" else cycles)
+        power = torch.nn.functional.pad(gain.square(), (1, 0))
+        rate = rates(power, power.sum(1, keepdim=True))
+        upload = (bits[:, :, None] / rate).where(power > 0, torch.inf)
+        upload[:, :, 0] = 0.0
+        stay = torch.full_like(power, torch.inf)
+        if departure is not None:
+            stay[:, :, 1:] = departure
+        root = ((weight + (1 - weight) * IDLE_POWER) * cycles / SERVER_SPEED).sqrt()
+        return cls(semantics, weight, cycles, bits, delay, energy, weight * delay + (1 - weight) * energy, root, power,
+                   upload, stay)
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    @property
+    def in_closed_form(self) -> bool:
+        """Whether a server costs A^2 plus what each of its users costs alone."""
+        return self.semantics.interference == "published" and not self.semantics.guarantee and bool(
+            self.departure.isinf().all())
+
+    @property
+    def upload_cost(self) -> Tensor:
+        """(B, N, M + 1) cost of uploading with the published interference; infinite out of reach, 0 in column 0."""
+        return (self.weight + (1 - self.weight) * TRANSMIT_POWER)[:, :, None] * self.upload
+
+    def take(self, rows: Tensor) -> Network:
+        """Return the networks of some rows (R,)."""
+        return replace(self, **self._tensors(lambda value: value[rows]))
+
+    def members(self, rows: Tensor, users: Tensor, server: Tensor) -> Network:
+        """Return R networks of one server each: users (R, D) at a server (R,) of the network in a row (R,)."""
+        def chosen(value: Tensor) -> Tensor:
+            if value.ndim == 2:
+                return value[rows[:, None], users]
+            picked = value[rows[:, None], users, server[:, None]]
+            return torch.stack([value[rows[:, None], users, 0], picked], dim=2)
+        return replace(self, **self._tensors(chosen))
+
+    def _tensors(self, change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        return {name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)}
+
+    # --- what a choice comes to --------------------------------------------------------------------------------------
+    def serve(self, server: Tensor) -> Served:
+        """Return what becomes of users who choose servers (B, N), 0 for local, each within reach."""
+        upload = self._upload(server)
+        least = self._least_share(server, upload)
+        if self.semantics.guarantee:  # a server that cannot keep all deadlines admits nobody
+            overfull = self.sums(server, least).gather(1, server) > 1.0
+            server = server.where(~overfull, 0)
+            upload, least = upload.where(server > 0, 0.0), least.where(server > 0, 0.0)
+        away = server > 0
+        share, burden = self._shares(server, least)
+        computing = self.cycles / (SERVER_SPEED * share)
+        delay = (upload + computing).where(away, self.local_delay)
+        energy = (TRANSMIT_POWER * upload + IDLE_POWER * computing).where(away, self.local_energy)
+        lost = away & (delay > self._at(self.departure, server))
+        again = lost.double()
+        sending = (self.weight + (1 - self.weight) * TRANSMIT_POWER) * upload + again * self.local_cost
+        cost = (sending + self.root.square() / share).where(away, self.local_cost)
+        delay = torch.where(lost, self._at(self.departure, server) + self.local_delay, delay)
+        return Served(server, share.where(away, 1.0), delay, energy + again * self.local_energy, cost,
+                      (sending + burden).where(away, self.local_cost), lost)
+
+    def cost(self, server: Tensor) -> Tensor:
+        """Return the total cost (B,) of choices (B, N)."""
+        if not self.in_closed_form:
+            return self.serve(server).cost.sum(1)
+        sums = self.sums(server, self.root)
+        alone = self._at(self.upload_cost, server).where(server > 0, self.local_cost)
+        return sums[:, 1:].square().sum(1) + alone.sum(1)
+
+    def sums(self, server: Tensor, values: Tensor) -> Tensor:
+        """Return the sum of values (B, N) at each server, (B, M + 1); column 0 is that of local users."""
+        total = values.new_zeros(len(server), self.power.shape[2])
+        return total.scatter_add(1, server, values)
+
+    def late(self, delay: Tensor) -> Tensor:
+        """Return whether delays are after the deadline."""
+        return delay > self.semantics.deadline * (1 + ROUNDING)
+
+    @staticmethod
+    def _at(values: Tensor, server: Tensor) -> Tensor:
+        """Return values (B, N, M + 1) at the chosen servers, (B, N)."""
+        return values.gather(2, server[:, :, None])[:, :, 0]
+
+    def _upload(self, server: Tensor) -> Tensor:
+        """Return the upload times (B, N) [s]; 0 locally."""
+        if self.semantics.interference == "published":
+            return self._at(self.upload, server)
+        power = self._at(self.power, server)
+        others = self.sums(server, power).gather(1, server) - power
+        return (self.bits / rates(power, others.clamp_min(0.0))).where(server > 0, 0.0)
+
+    def _least_share(self, server: Tensor, upload: Tensor) -> Tensor:
+        """Return the least share (B, N) with which a user is on time; 0 where none is enough, or none is guaranteed."""
+        if not self.semantics.guarantee:
+            return torch.zeros_like(upload)
+        left = self.semantics.deadline - upload
+        least = self.cycles / (left.clamp_min(1e-300) * SERVER_SPEED)
+        return least.where((server > 0) & (least <= 1.0), 0.0)
+
+    def _shares(self, server: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the cheapest shares (B, N) and what each user adds at least to its server's cost of computing."""
+        whole = self.sums(server, self.root).gather(1, server)
+        if not self.semantics.guarantee:
+            return self.root / whole, self.root * (2 * whole - self.root)
+        share, pinned = self.root / whole, torch.zeros_like(server, dtype=torch.bool)
+        while bool((short := (share < least) & ~pinned).any()):
+            pinned = pinned | short
+            left = 1.0 - self.sums(server, least * pinned).gather(1, server)
+            free = self.sums(server, self.root * ~pinned).gather(1, server)
+            share = torch.where(pinned, least, self.root * left.clamp_min(1e-300) / free.clamp_min(1e-300))
+        return share, self.root.square() / share
+
+
+def rates(power: Tensor, interference: Tensor) -> Tensor:
+    """Return r [bit/s] for squared gains among a sum of squared gains, both with unit transmit power P_t."""
+    ratio = TRANSMIT_POWER * power / (NOISE + TRANSMIT_POWER * interference)
+    return BANDWIDTH / math.log(2.0) * torch.log1p(ratio)
