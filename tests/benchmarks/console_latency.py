@@ -21,8 +21,8 @@ sys.path[:0] = [str(ROOT / "pipeline"), str(ROOT / "tests/console")]
 
 from running import ended, started  # noqa: E402  # lies in tests/console
 
-ROUNDS = 15
-LIVE_SECONDS = 5.0
+ROUNDS = 7
+LIVE_SECONDS = 4.0
 SENTENCES = {"power-20": "total power at most 300 levels and the rate of the worst user at least 6 Mbit/s"}
 REPORT = ROOT / "data/reports/operator/console.json"
 
