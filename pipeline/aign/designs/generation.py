@@ -71,8 +71,9 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
     sampling = sampling_of(settings)
     wished, chosen = wishes(pipeline.conditions, objectives, constraints, count, settings.unconditioned_fraction,
                             len(pressed))
-    targets = settings.constrained_target_returns if constraints or wished else settings.target_returns
-    returns, margins = cycled(targets, count), cycled(settings.margins, count)
+    returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
+    if not constraints and any(objective.is_utility for objective in objectives):
+        returns = torch.where(chosen.any(dim=1), returns, cycled(settings.target_returns, count))
     parts = []
     for part in torch.split(contexts, max(1, ROWS // count)):
         bound = candidate_masks(binding(pipeline, part, constraints, sampling, generator), count, settings)
