@@ -60,11 +60,11 @@ class BackboneSpeech(Speech[IpOpticalPlanningParameters]):
         """Return the demands (P,) of a CSV traffic matrix."""
         if path.suffix.lower() != MATRIX:
             return None
-        own = self.problem.topology
-        matrix = traffic_of(with_traffic(own, path))
-        demand = torch.tensor(matrix[own.pairs[:, 0], own.pairs[:, 1]], dtype=torch.float32)
+        topology = self.problem.topology
+        matrix = traffic_of(with_traffic(topology, path))
+        demand = torch.tensor(matrix[topology.pairs[:, 0], topology.pairs[:, 1]], dtype=torch.float32)
         if abs(float(demand.sum()) - matrix.sum() / 2) > 1e-4 * matrix.sum():
-            raise ParameterError(f"{path}: has traffic between nodes that exchange none in {own.name}, which a model "
+            raise ParameterError(f"{path}: has traffic between nodes that exchange none in {topology.name}, which a model "
                                  "of it does not know. Use `aign plan`, which plans for any matrix.")
         return demand
 
