@@ -64,8 +64,8 @@ class BackboneSpeech(Speech[IpOpticalPlanningParameters]):
         matrix = traffic_of(with_traffic(topology, path))
         demand = torch.tensor(matrix[topology.pairs[:, 0], topology.pairs[:, 1]], dtype=torch.float32)
         if abs(float(demand.sum()) - matrix.sum() / 2) > 1e-4 * matrix.sum():
-            raise ParameterError(f"{path}: has traffic between nodes that exchange none in {topology.name}, which a model "
-                                 "of it does not know. Use `aign plan`, which plans for any matrix.")
+            raise ParameterError(f"{path}: has traffic between nodes that exchange none in {topology.name}, which a "
+                                 "model of it does not know. Use `aign plan`, which plans for any matrix.")
         return demand
 
     def planner_command(self, constraints: Sequence[Constraint], objectives: Sequence[str],
