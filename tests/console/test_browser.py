@@ -161,6 +161,8 @@ def test_a_start_is_answered_by_changes(page):
     bound(page, "total_power", int(re.match(r"\d+", power.inner_text())[0]) // 2)  # so it has to change
     design(page)
     expect(page.locator("#changes")).to_contain_text("->")
+    page.get_by_role("button", name="Suggest few changes").click()
+    expect(page.locator("#suggestions")).to_contain_text("mends the request")
 
 
 def test_live_mode_follows_a_slider(page):

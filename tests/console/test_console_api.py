@@ -151,6 +151,17 @@ def test_several_objectives_mark_a_front_and_a_start_is_answered_by_changes(clie
     steps = changed["result"]["changes"]["steps"]
     assert steps
     assert steps[-1]["meets_request"]
+    suggested = ended(client, client.post("/api/suggest", json={"job": changed["job"]}).json()["job"])["result"]
+    assert all(suggestion["steps"][-1]["meets_request"] for suggestion in suggested["suggestions"])
+    assert all("mends the request" in sentence for sentence in suggested["sentences"])
+
+
+def test_without_a_deployed_design_there_is_nothing_to_suggest(client):
+    job = designed(client, POWER, preset="aign-two-users", count=2)
+    refused = ended(client, client.post("/api/suggest", json={"job": job["job"]}).json()["job"])
+    assert refused["state"] == "failed"
+    assert "give it as the start" in refused["error"]
+    assert client.post("/api/suggest", json={"job": "unknown"}).status_code == 404
 
 
 def test_every_design_has_a_picture_and_an_explanation(client):

@@ -59,6 +59,12 @@ class SentenceForm(DesignForm):
     text: Annotated[str, Field(max_length=4_000)]
 
 
+class JobForm(Settings):
+    """The answer of a design job."""
+
+    job: JobId
+
+
 class ChoiceForm(Settings):
     """One design of an answer."""
 

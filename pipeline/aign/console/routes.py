@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from aign.console import accept, events
-from aign.console.forms import ChoiceForm, DesignForm, QuestionForm, SentenceForm
+from aign.console.forms import ChoiceForm, DesignForm, JobForm, QuestionForm, SentenceForm
 from aign.console.jobs import LATER, USUAL
 from aign.console.operations import Operation, UnknownError
 from aign.console.replies import (
@@ -54,10 +54,7 @@ async def confirm(console: Console, http: Request, form: DesignForm) -> Confirma
 
 async def ask(console: Console, http: Request, form: QuestionForm) -> Answered:
     """Ask about an answer: why, what if a constraint goes, what one step more brings. Figures are certified anew."""
-    job = console.job(form.job)
-    if job.task != "design":
-        raise UnknownError(f"Job {job.id} has no designs.")
-    return Answered.model_validate(await console.ask("reply", {**(job.asked or {}), "text": form.text}))
+    return Answered.model_validate(await console.ask("reply", {**console.designed(form.job), "text": form.text}))
 
 
 async def design(console: Console, http: Request, form: DesignForm) -> Started:
@@ -66,6 +63,14 @@ async def design(console: Console, http: Request, form: DesignForm) -> Started:
     """
     asked = form.model_dump(mode="json")
     return Started(job=(await console.jobs.submit("design", asked, USUAL, asked)).id)
+
+
+async def suggest(console: Console, http: Request, form: JobForm) -> Started:
+    """Suggest the few changes of the deployed design of a design job that mend its request or improve it. A job does
+    it; its result has them as figures and as sentences.
+    """
+    asked = console.designed(form.job)
+    return Started(job=(await console.jobs.submit("suggest", asked, USUAL)).id)
 
 
 async def live(console: Console, http: Request, form: DesignForm) -> LiveReply:
@@ -142,6 +147,7 @@ OPERATIONS = [
     Operation("POST", "/api/confirm", confirm, DesignForm, ConfirmationReply, 200),
     Operation("POST", "/api/ask", ask, QuestionForm, Answered, 200),
     Operation("POST", "/api/design", design, DesignForm, Started, 202),
+    Operation("POST", "/api/suggest", suggest, JobForm, Started, 202),
     Operation("POST", "/api/live", live, DesignForm, LiveReply, 200),
     Operation("POST", "/api/explain", explain, ChoiceForm, Started, 202),
     Operation("POST", "/api/accept", accept_design, ChoiceForm, Accepted, 200),

@@ -54,6 +54,17 @@ class Console:
             raise UnknownError("There is no such job: it ended long ago, or the console was started anew. Ask again.")
         return self.jobs.jobs[name]
 
+    def designed(self, name: str) -> Mapping[str, Any]:
+        """Return what a design job was asked for.
+
+        Raises:
+            UnknownError: there is no such job.
+        """
+        job = self.job(name)
+        if job.task != "design" or job.asked is None:
+            raise UnknownError(f"Job {name} has no designs.")
+        return job.asked
+
     def chosen(self, name: str, rank: int) -> tuple[dict[str, Any], list[Any]]:
         """Return the answer of a job and the path to the design of a rank.
 

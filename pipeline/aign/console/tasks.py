@@ -91,6 +91,17 @@ def _answered(models: Models, network: str, request: Mapping[str, Any], seed: in
     return answer(pipeline, Request(**request).resolve(pipeline.scenario, seed), None, seed)
 
 
+def suggest(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return the few changes of the deployed design that mend or improve it, the most gain a change first."""
+    tell("designs again")
+    answered = _answered(models, network, request, seed)
+    tell("looks for few changes")
+    suggestions = answered.suggest()
+    return {"suggestions": [suggestion.to_json() for suggestion in suggestions],
+            "sentences": [suggestion.sentence() for suggestion in suggestions] or
+            ["No changes were found that mend the request, or improve the deployed design."]}
+
+
 def bounds(request: ResolvedRequest) -> list[dict[str, Any]]:
     """Return the constraints taken apart, for drawing."""
     return [{"label": bound.label, "upper": bound.upper, "threshold": bound.threshold} for bound in request.constraints]
@@ -177,4 +188,4 @@ def drawn(figure: Figure) -> dict[str, str]:
 
 
 TASKS: Mapping[str, Callable[..., Any]] = {task.__name__: task for task in (
-    networks, read, refine, confirm, design, live, reply, explanation, picture)}
+    networks, read, refine, confirm, design, live, reply, suggest, explanation, picture)}

@@ -1,5 +1,4 @@
 // Asking the server, following its jobs, and making elements.
-
 const token = document.querySelector("meta[name=aign-token]").content;
 
 /** Ask the API; an answer that is a refusal becomes an Error with its message. */
@@ -29,6 +28,13 @@ export function follow(job, tell) {
       if (stream.readyState === EventSource.CLOSED) reject(new Error("That job is not known any more. Ask again."));
     };
   });
+}
+
+/** Start a job and follow it, telling of each event; return it when it is done, or throw why it is not. */
+export async function run(path, body, tell) {
+  const ended = await follow((await call("POST", path, body)).job, tell);
+  if (ended.state !== "done") throw new Error(ended.error ?? "Cancelled.");
+  return ended;
 }
 
 /** Return the element with an id. */

@@ -1,5 +1,4 @@
 // The page as a whole: views, the running job, live mode, shortcuts.
-
 import { at, call, follow, toast } from "./api.js";
 import { show, showLive } from "./answer.js";
 import { showNetworks } from "./networks.js";

@@ -1,5 +1,4 @@
 // Which networks have a model, and how to train the others.
-
 import { at, make, spoken, unit } from "./api.js";
 
 /** Show the catalogue. */

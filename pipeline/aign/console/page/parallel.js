@@ -1,5 +1,4 @@
 // All designs as lines across one axis for each figure; limits drawn on the axes keep some of the designs.
-
 import { make, spoken, unit, written } from "./api.js";
 
 const HEIGHT = 250, TOP = 44, BOTTOM = 24, NARROWEST = 96, STEP = 0.05;

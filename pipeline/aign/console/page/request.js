@@ -1,5 +1,4 @@
 // The request: what the form holds, read from words, confirmed in words.
-
 import { at, call, make, spoken, toast, unit, written } from "./api.js";
 
 const SENSES = { "<=": "≤", ">=": "≥", "<": "<", ">": ">" }, OWN = "{own}";

@@ -1,6 +1,5 @@
 // Why a design looks as it does: sentences, its figures beside the next design's, pictures.
-
-import { at, call, follow, image, items, make, spoken, unit, written } from "./api.js";
+import { at, call, image, items, make, run, spoken, unit, written } from "./api.js";
 
 /** Open the explanation of a design of a job's answer. */
 export async function explain(job, design, designs, labels) {
@@ -10,11 +9,10 @@ export async function explain(job, design, designs, labels) {
   at("why-body").replaceChildren(state);
   at("why").showModal();
   try {
-    const { job: name } = await call("POST", "/api/explain", { job, rank: design.rank });
-    const ended = await follow(name, ({ doing }) => { state.textContent = doing; });
-    if (ended.state !== "done") throw new Error(ended.error ?? "Cancelled.");
+    const { job: name, result } = await run("/api/explain", { job, rank: design.rank },
+      ({ doing }) => { state.textContent = doing; });
     at("why-body").replaceChildren(
-      make("ul", {}, ...items(ended.result.sentences)),
+      make("ul", {}, ...items(result.sentences)),
       questions(job),
       image("Who pays, prices, and the path", `/api/jobs/${name}/picture`),
       ...(other ? [beside(design, other, labels)] : []),
