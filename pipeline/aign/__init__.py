@@ -9,7 +9,8 @@
 
 These names and `AignError` are the whole public face; importing it is light, since each is loaded where it is first
 used. The rooms behind it, from the ground up: `scenarios` (the networks), `trajectories` (datasets), `agents` (who acts
-in them), `diffusion` (the generator), `designs` (requests and answers), `exchange`, `stages` (what DVC runs), `cli`.
+in them), `diffusion` (the generator), `designs` (requests and answers), `exchange`, `intents` (words to requests),
+`stages` (what DVC runs), `cli`, `console`.
 """
 
 from __future__ import annotations
