@@ -41,8 +41,15 @@ class Handler(BaseHTTPRequestHandler):
         status, text = answer if isinstance(answer, tuple) else (200, json.dumps(
             {"choices": [{"message": {"content": answer if isinstance(answer, str) else json.dumps(answer)}}]}))
         self.send_response(status)
+        if 300 <= status < 400:
+            self.send_header("Location", text)
         self.end_headers()
         self.wfile.write(text.encode())
+
+    def do_GET(self):
+        self.server.calls.append((self.path, self.headers["Authorization"], None))
+        self.send_response(200)
+        self.end_headers()
 
     def log_message(self, *ignored):
         pass
@@ -92,6 +99,15 @@ def test_a_silent_server_is_given_up():
     reading, _ = through(TEXT, None, timeout=0.2)
     assert reading.request is None
     assert time.monotonic() - began < 10
+
+
+def test_a_server_that_points_elsewhere_is_not_followed():
+    with Server(GOOD) as elsewhere:
+        reading, calls = through(TEXT, (302, elsewhere.endpoint().url))
+        elsewhere.shutdown()
+    assert reading.request is None
+    assert len(calls) == 2
+    assert elsewhere.calls == []
 
 
 def test_nobody_there_is_no_error():

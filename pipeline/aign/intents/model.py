@@ -30,6 +30,12 @@ from aign.scenarios.core.scenario import Scenario
 TRIES, LONGEST_REPLY, CLOSE = 2, 100_000, 1e-9
 
 
+class Here(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: sentence and key are for the server that the user named, and no other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Refuse, which makes the redirection an error."""
+
 
 class Bound(BaseModel):
     """One constraint as a model writes it: the number and unit as they were said."""
@@ -84,7 +90,7 @@ class Endpoint:
         base = self.url.rstrip("/").removesuffix("/v1")
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         call = urllib.request.Request(f"{base}/v1/chat/completions", json.dumps(body).encode(), headers)
-        with urllib.request.urlopen(call, timeout=self.timeout) as answer:
+        with urllib.request.build_opener(Here).open(call, timeout=self.timeout) as answer:
             content = json.loads(answer.read(LONGEST_REPLY))["choices"][0]["message"]["content"]
         if not isinstance(content, str):
             raise ValueError("no text")
