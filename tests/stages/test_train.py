@@ -66,7 +66,7 @@ def test_a_stopped_job_goes_on_to_the_same_bytes(workplace, step):
     params = load(workplace / "params.yaml")
     variant, scratch = params.variant(WATER), workplace / "job"
     digest = json.loads((workplace / "data/trajectories" / WATER / "meta/manifest.json").read_text())["digest"]
-    job = stage._job(WATER, TRAJECTORIES / WATER, variant.train, params.base, digest, scratch, None)
+    job = stage._job(WATER, TRAJECTORIES / WATER, variant.train, params.base, digest, scratch, None, 0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
