@@ -11,6 +11,7 @@ from smoke import aign, contents, inside, jobs_here
 from stranger import AGENT, CODE, MODULE, NAMING, PLAIN, SMALL, SPELLINGS, Stranger, made, respelled
 
 from aign import cli
+from aign.console.models import Models, catalogue
 from aign.diffusion import store as models
 from aign.diffusion.pipeline import DesignPipeline
 from aign.errors import ModelError, TrustError
@@ -33,11 +34,14 @@ COMMANDS = {
     "publish dataset": (DATASET, "--to", "made"),
     "publish model": (MODEL, "--to", "made"),
     "design": ("gymnasium", "--model", MODEL, "--count", "1"),
+    "ask": ("two designs", "--model", MODEL, "--yes"),
 }
 """Every command that opens a dataset or model that may be a stranger's, with arguments."""
 STAGES = {"train", "sample", "evaluate"}
 """Commands that open what earlier stages made of the user's parameters."""
-NONE_OPENED = {"collect", "plan", "scenarios"}
+NONE_OPENED = {"collect", "plan", "scenarios", "survey"}
+SERVING = {"console"}
+"""Commands that go on without what they may not open."""
 CALLS = {
     "TrajectoryStore.open": lambda to, **trust: TrajectoryStore.open(DATASET, **trust).scenario,
     "TrajectoryStore.open, quick": lambda to, **trust: TrajectoryStore.open(DATASET, deep=False, **trust).scenario,
@@ -98,9 +102,20 @@ def leaves(command, name=""):
 
 def test_every_command_that_opens_something_is_among_these():
     there = leaves(typer.main.get_command(cli.app))
-    assert there.keys() == COMMANDS.keys() | STAGES | NONE_OPENED
+    assert there.keys() == COMMANDS.keys() | STAGES | NONE_OPENED | SERVING
     assert {name for name, leaf in there.items() if "trust_code" in [one.name for one in leaf.params]} == \
-        COMMANDS.keys()
+        COMMANDS.keys() | SERVING
+
+
+def test_the_console_lists_what_it_may_not_open_and_imports_nothing(stranger):
+    listed = catalogue(Models(stranger.folder / "models"))
+    assert "walk" in [model["name"] for model in listed["refused"]]
+    assert f"module '{MODULE}'" in listed["refused"][0]["error"]
+    assert listed["networks"] == []
+    with pytest.raises(TrustError):
+        Models(stranger.folder / "models").open("walk")
+    assert not stranger.imported
+    assert Models(stranger.folder / "models", trust_code=True).open("walk").pipeline.scenario.name == "gymnasium"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

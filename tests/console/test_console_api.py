@@ -153,7 +153,7 @@ def test_several_objectives_mark_a_front_and_a_start_is_answered_by_changes(clie
     assert steps[-1]["meets_request"]
     suggested = ended(client, client.post("/api/suggest", json={"job": changed["job"]}).json()["job"])["result"]
     assert all(suggestion["steps"][-1]["meets_request"] for suggestion in suggested["suggestions"])
-    assert all("mends the request" in sentence for sentence in suggested["sentences"])
+    assert all(sentence.count("the request") for sentence in suggested["sentences"])
 
 
 def test_without_a_deployed_design_there_is_nothing_to_suggest(client):

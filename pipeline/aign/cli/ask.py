@@ -11,7 +11,7 @@ import typer
 
 from aign.cli.options import ScenarioParameters, TrustCode
 from aign.engines import messages
-from aign.errors import ParameterError, unknown_name
+from aign.errors import ParameterError
 
 if TYPE_CHECKING:
     from aign.designs.answer import Answer
@@ -91,17 +91,17 @@ def _network(words: str, on: str | None, set_: list[str], model: Path | None, be
     Raises:
         ParameterError: it is not clear, or there is none of that name.
     """
+    from aign.diffusion import store
     from aign.intents import Choice, choose, networks
     from aign.scenarios.core import registry
 
     if begun is not None:
         return registry.recreate(begun.network, Path("the dialogue"), trust_code)
-    known = networks.catalogue(MODELS, trust_code) if model is None else networks.of_models(model.parent, trust_code)
-    if model is not None or (on in known and on not in registry.names()):
-        name = model.name if model is not None else str(on)
-        if name not in known:
-            raise ParameterError(unknown_name("model", name, known))
-        return known[name]
+    if model is not None:
+        return store.load(model, trust_code).scenario
+    known = networks.catalogue(MODELS, trust_code)
+    if on in known and on not in registry.names():
+        return known[on]
     if on is not None:
         parameters = registry.assigned(on, set_)
         known = {name: scenario for name, scenario in known.items() if scenario.name == registry.canonical(on)
