@@ -87,8 +87,7 @@ def test_from_a_request_to_an_accepted_design(page, console):
     expect(page.locator("#verdict")).to_contain_text("certified utility")
     picture = page.get_by_alt_text("Picture of design 1", exact=True)
     picture.scroll_into_view_if_needed()
-    page.wait_for_load_state("networkidle")
-    assert picture.evaluate("image => image.naturalWidth") > 50
+    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 50
 
     page.get_by_role("button", name="Why design 1", exact=True).click()
     why = page.get_by_role("dialog")
