@@ -174,10 +174,10 @@ def fewest_links(scenario: Scenario[Any], context: Tensor, start: Tensor, everyt
         program.row(value, {flag: float(most), column: 1.0})
     for link in kept:
         program.row(-0.0, {int(changed[link]): -1.0})
-    low, matrix = problem.rows(context)[0]
-    program.rows(low, matrix, modules)
+    low, matrix = cut_rows(problem, context, failed=False)
+    add_rows(program, low, matrix, modules)
     if everything:
-        program.rows(*problem.rows(context)[1], modules)
+        add_rows(program, *cut_rows(problem, context, failed=True), modules)
     while True:
         solved = program.solve()
         if solved.values is None:
@@ -189,7 +189,27 @@ def fewest_links(scenario: Scenario[Any], context: Tensor, start: Tensor, everyt
             return round(float(solved.bound))
         for number in missing:
             low, row = _metric(scenario, context, plan, number)
-            program.rows(np.array([low]), row[None], modules)
+            add_rows(program, np.array([low]), row[None], modules)
+
+
+def add_rows(program: IntegerProgram, lows: Any, matrix: Any, columns: Any) -> None:
+    """Add rows `matrix @ values of the columns >= lows` to a program."""
+    for low, row in zip(lows.tolist(), matrix, strict=True):
+        program.row(low, {int(columns[place]): float(row[place]) for place in np.flatnonzero(row)})
+
+
+def cut_rows(problem: Any, context: Tensor, failed: bool) -> tuple[Any, Any]:
+    """Return the cut inequalities of a context (P,): lower bounds (R,) and links (R, L), while all links work or, for
+    each cut and each of its links, without that link.
+    """
+    needed, crossing = problem.needed(context[None])[0].numpy(), problem.cuts.crossing.numpy()
+    if not failed:
+        return needed[0][needed[0] > 0], crossing[needed[0] > 0]
+    cut, link = np.nonzero(crossing)
+    left = crossing[cut].copy()
+    left[np.arange(len(cut)), link] = 0.0
+    low = needed[1][cut]
+    return low[low > 0], left[low > 0]
 
 
 def _metric(scenario: Scenario[Any], context: Tensor, plan: np.ndarray, number: int) -> tuple[float, np.ndarray]:
