@@ -13,9 +13,9 @@ import traceback
 from pathlib import Path
 from typing import Any, TextIO
 
-from aign import errors
+from aign.engines.job import failed
 from aign.engines.scratch import die_with_parent
-from aign.errors import SMALLER, AignError, out_of_memory
+from aign.errors import SMALLER, AignError, ResourceError, out_of_memory
 
 
 def main() -> None:
@@ -38,14 +38,14 @@ def main() -> None:
             result = TASKS[call["task"]](models, lambda doing: _say(answers, doing=doing), **call["arguments"])
             _say(answers, result=finite(result))
         except AignError as error:
-            known = next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == errors.__name__)
-            _say(answers, failed=known, message=str(error))
+            _say(answers, **failed(error, str(error)))
         except Exception as error:
             if out_of_memory(error):
-                _say(answers, failed="ResourceError", message=f"The machine has too little memory ({error}). {SMALLER}")
+                error = ResourceError(f"The machine has too little memory ({error}). {SMALLER}")
+                _say(answers, **failed(error, str(error)))
             else:
                 traceback.print_exc()
-                _say(answers, failed="", message=f"{type(error).__name__}: {error}")
+                _say(answers, **failed(error, f"{type(error).__name__}: {error}"))
 
 
 def finite(value: Any) -> Any:
