@@ -14,7 +14,7 @@ import torch
 from diffusers import DDPMScheduler
 from torch import nn
 
-from aign.diffusion import inverse_dynamics, set_network, unet
+from aign.diffusion import forecasting, inverse_dynamics, set_network, unet
 from aign.errors import REPRODUCE, ModelError, ParameterError
 from aign.files.writing import read_json
 from aign.scenarios.core import registry
@@ -23,7 +23,7 @@ from aign.trust import Trust
 INDEX = "model_index.json"
 UNOPENED = "cannot be opened as a design pipeline"
 PARTS: dict[str, tuple[type, ...]] = {
-    "unet": (unet.TemporalUNet, set_network.SetDenoiser),
+    "unet": (unet.TemporalUNet, set_network.SetDenoiser, forecasting.ForecastingUNet),
     "inverse": (inverse_dynamics.InverseDynamics, inverse_dynamics.ChoiceDynamics, set_network.SharedInverseDynamics),
     "scheduler": (DDPMScheduler,),
 }

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from aign.diffusion import fit, opening, schedulers, set_network
 from aign.diffusion.conditions import ConditionInput, Conditions
 from aign.diffusion.denoising import denoise
+from aign.diffusion.forecasting import ForecastingUNet, unconditioned
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.plans import Plans, Sampling
-from aign.diffusion.strategies import Strategy, strategy_of
+from aign.diffusion.strategies import Strategy, interpolated, strategy_of
 from aign.errors import ParameterError
 from aign.files import manifest
 from aign.scenarios.core import registry
@@ -36,7 +37,7 @@ class DesignPipeline(DiffusionPipeline):
     `torch_dtype` or `.to(dtype)` what the networks compute in; everything around them is float32.
 
     Args:
-        unet: the denoiser, a `TemporalUNet` or a `SetDenoiser`.
+        unet: the denoiser, a `TemporalUNet`, a `SetDenoiser`, or a `ForecastingUNet`.
         inverse: the inverse-dynamics head, an `InverseDynamics`, a `SharedInverseDynamics` or a `ChoiceDynamics`.
         scheduler: the forward process the denoiser was trained with.
         design: JSON values: scenario, horizon, stride, normaliser, conditions, provenance.
@@ -189,10 +190,39 @@ class DesignPipeline(DiffusionPipeline):
         known = torch.cat([normaliser.fixed(self.scenario.fixed_observation(contexts)), first], dim=1)
         shape = (len(contexts), self.config.design["horizon"] // self.stride, self.scenario.state_size)
         noise = torch.randn(shape, generator=generator, device=self.device) * sampling.temperature
-        put_in = self.scheduler if self.scheduler is not self.trained_with else schedulers.DEFAULT
-        scheduler = schedulers.build(sampling.scheduler or put_in, self.trained_with, sampling.steps, self.device)
+        scheduler = self._sampler(sampling)
         clean = denoise(self.unet, scheduler, self.trained_with, noise, known, conditions, sampling, generator, project)
         return torch.cat([states[:, None].float(), normaliser.raw_states(normaliser.planned(clean, first))], dim=1)
+
+    @torch.no_grad()
+    def forecast(self, states: Tensor, sampling: Sampling, generator: torch.Generator | None = None) -> Tensor:
+        """Return futures (B, F, H, E) of what nature decides, in raw units, from the states (B, S) observed now.
+
+        F is `sampling.futures`, H the steps of a plan. Futures are drawn as likely as they are: the noise has its full
+        spread whatever the temperature.
+
+        Raises:
+            ParameterError: the model forecasts nothing.
+        """
+        unet = self.unet
+        if not isinstance(unet, ForecastingUNet):
+            raise ParameterError(f"A model of {self.scenario.name} forecasts nothing; only those of scenarios with the "
+                                 "generation forecasts do.")
+        first = self.normaliser.states(states).repeat_interleave(sampling.futures, dim=0)
+        steps, size = self.config.design["horizon"] // self.stride, len(unet.config.series)
+        noise = torch.randn((len(first), steps, size), generator=generator, device=self.device)
+        clean = denoise(unet.futures, self._sampler(sampling), self.trained_with, noise, unet.known(first),
+                        unconditioned(len(first), first), sampling, generator, None)
+        plans = torch.zeros(len(first), steps, first.shape[1], device=self.device)
+        plans[:, :, list(unet.config.series)] = clean
+        planned = torch.cat([first[:, None], self.normaliser.planned(plans, first)], dim=1)
+        following = interpolated(self.normaliser.raw_states(planned), self.stride)[:, 1:]
+        return unet.series(following).unflatten(0, (len(states), sampling.futures))
+
+    def _sampler(self, sampling: Sampling) -> Any:
+        """Return the scheduler that denoises: the one named, one that was put in, or the usual one."""
+        put_in = self.scheduler if self.scheduler is not self.trained_with else schedulers.DEFAULT
+        return schedulers.build(sampling.scheduler or put_in, self.trained_with, sampling.steps, self.device)
 
     @torch.no_grad()
     def act(self, contexts: Tensor, states: Tensor, next_states: Tensor, action_mask: Tensor | None = None) -> Tensor:

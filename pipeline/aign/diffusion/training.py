@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aign.diffusion import checkpoint, examples, fit
+from aign.diffusion import checkpoint, examples, fit, forecasting
 from aign.diffusion.checkpoint import Progress
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
+from aign.diffusion.forecasting import ForecastingUNet
 from aign.diffusion.inverse_dynamics import ChoiceDynamics, InverseDynamics
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.objective import Objective, noise_schedule
@@ -27,6 +28,7 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError
+from aign.scenarios.core.forecasting import Forecasting, columns
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
@@ -133,6 +135,8 @@ class Trainer:
         with self.autocast():
             loss = self.objective.denoising(unet, data, rows)
             loss = loss + self.objective.inverse(self.inverse, data, rows)
+            if isinstance(self.unet, ForecastingUNet):
+                loss = loss + forecasting.loss(self.objective, self.unet, data, rows)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
@@ -180,9 +184,12 @@ class Trainer:
         rows = torch.arange(len(data), device=self.device)
         pipeline = self.pipeline(self.average)
         pipeline = pipeline if place == 0 else pipeline.at(self.scenarios[place])
-        return {"held_out_loss": float(objective.denoising(self.average["unet"], data, rows)),
-                "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows)),
-                **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
+        unet = self.average["unet"]
+        losses = {"held_out_loss": float(objective.denoising(unet, data, rows)),
+                  "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows))}
+        if isinstance(unet, ForecastingUNet):
+            losses["held_out_forecast_loss"] = float(forecasting.loss(objective, unet, data, rows))
+        return {**losses, **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
 
     def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignPipeline:
         """Return a pipeline around the given networks."""
@@ -193,7 +200,8 @@ class Trainer:
 
 
 def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
-             ) -> tuple[TemporalUNet | SetDenoiser, InverseDynamics | SharedInverseDynamics | ChoiceDynamics]:
+             ) -> tuple[TemporalUNet | ForecastingUNet | SetDenoiser,
+                        InverseDynamics | SharedInverseDynamics | ChoiceDynamics]:
     """Build denoiser and inverse-dynamics head for the sizes of a scenario and its data."""
     shape, conditions = settings.network, data.conditions.shape[1]
     if shape.kind == "set":
@@ -202,8 +210,15 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
         return (SetDenoiser(scenario.horizon // settings.stride, states, fixed, conditions, shape.channels, shape.depth,
                             shape.embedding),
                 SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden))
-    unet = TemporalUNet(data.states.shape[2], data.known.shape[1], conditions, shape.channels,
-                        list(shape.multipliers), shape.kernel, shape.embedding, shape.groups)
+    sizes = data.states.shape[2], data.known.shape[1], conditions
+    layers = shape.channels, list(shape.multipliers), shape.kernel, shape.embedding, shape.groups
+    unet: TemporalUNet | ForecastingUNet
+    if isinstance(scenario, Forecasting):
+        series = columns(scenario.state_features, scenario.exogenous)
+        known = columns(scenario.state_features, (*scenario.exogenous, *scenario.history))
+        unet = ForecastingUNet(*sizes, series, known, *layers)
+    else:
+        unet = TemporalUNet(*sizes, *layers)
     kind = InverseDynamics if scenario.choices is None else ChoiceDynamics
     head = kind(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden)
     return unet, head
