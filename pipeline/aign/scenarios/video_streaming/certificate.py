@@ -36,12 +36,14 @@ ABOVE = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 12.0, 20.0, 40.0, 1e
 LATEST = 25.0
 """Times later than this after the least possible stalls are not told apart [s]."""
 NEVER = -1e9
+ROUNDING = 1e-3
+"""Added to bounds: more than sums in single precision can be short by."""
 FIRST = 1
 """The bitrate's number that counts as the last one before the first chunk."""
 Rounding = Callable[[Tensor], Tensor]
 """Down (in favour of the player) or up."""
-STATEMENT = ("Dynamic programming over the clock, throughput known beforehand; times are rounded down, so no sequence of "
-             "bitrates has a higher utility. Limits on switches and stalls are part of it, other constraints are only "
+STATEMENT = ("Dynamic programming over the clock, throughput known beforehand; times are rounded down, so no sequence "
+             "of bitrates has a higher utility. Limits on switches and stalls are part of it, other constraints are only "
              "checked on the design: the best of the same program's, rounded up, and of the rules'.")
 
 
@@ -109,7 +111,7 @@ def solve(video: Video, links: Links, limits: Limits) -> Solved:
     design, known = torch.zeros(len(video.sizes)), NEVER
     for step in STEPS if limits.switches is None else STEPS_LIMITED:
         program = Program(video, links, most[kept], limits.switches, step)
-        bounds[kept] = (program.first(program.values(torch.floor)[1], torch.floor) - paid[kept]).amax(1)
+        bounds[kept] = (program.first(program.values(torch.floor)[1], torch.floor) - paid[kept]).amax(1) + ROUNDING
         worth, better = program.design(program.values(torch.ceil))
         if worth > known:
             design, known = better, worth
@@ -179,7 +181,7 @@ class Program:
         return [torch.empty(0), *values[::-1]]
 
     def _choices(self, chunk: int, clock: Tensor, value: Tensor, rounding: Rounding) -> Tensor:
-        """Return what each choice adds up to (R, K, C, last, J) from times (C,), given values (R, K, C', J) after it."""
+        """Return what each choice adds up to (R, K, C, last, J) from times (C,), given the values after it."""
         cell, late = self.arrivals(chunk, clock, rounding)
         after = value.gather(2, cell.expand(*value.shape[:2], -1, -1))
         after = after.masked_fill((late > self.most[:, None, None] + 1e-9)[:, None], NEVER)

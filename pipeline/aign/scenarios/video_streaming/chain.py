@@ -14,7 +14,7 @@ LOWEST, HIGHEST, LEVELS = -4.0, 4.0, 24
 """log2 of the slowest and the fastest level [Mbit/s], and how many there are."""
 STEP = (HIGHEST - LOWEST) / (LEVELS - 1)
 PRIOR, WIDTH = 1.0, 1.5
-"""Weight, in observed transitions from each level, of a prior that goes to near levels; standard deviation in levels."""
+"""Weight, in observed transitions from each level, of a prior that goes to near levels; its spread in levels."""
 
 
 @dataclass(frozen=True, eq=False)

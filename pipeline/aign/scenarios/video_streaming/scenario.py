@@ -39,7 +39,7 @@ TOTALS = ("clock", "utility", "stall", "bitrate_sum", "variation", "switches", "
 PAST = 10
 """H, past chunks that are observed: as many as predictive control looks back to know its latest five errors."""
 START = 1
-"""The bitrate's number that counts as the last one before the first chunk; rules begin with it, as published ones do."""
+"""Number of the bitrate that counts as the last one before the first chunk; published rules begin with it."""
 SLOWEST, FASTEST = -6.0, 6.0
 """log2 of the least and the largest throughput that is told apart [Mbit/s]."""
 LONGEST_DOWNLOAD = 120.0
@@ -87,8 +87,8 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
     |---|---|
     | context | per segment of the trace: duration (N) [s], 0 where the trace is shorter; throughput (N) [Mbit/s] |
     | state | throughput of the last chunk and of the 9 before [log2 Mbit/s], 0 where there was none; their download |
-    | | times (10) [s]; buffer [s]; last bitrate [Mbit/s]; sizes of the next chunk (J) [Mbit]; chunks left; behind them, |
-    | | not generated: totals, number of chunks, all choices |
+    | | times (10) [s]; buffer [s]; last bitrate [Mbit/s]; sizes of the next chunk (J) [Mbit]; chunks left; behind |
+    | | them, not generated: totals, number of chunks, all choices |
     | observation | the state; t/T |
     | action | J scores; the largest chooses the bitrate |
     | reward | bitrate - 4.3 stall - change of the bitrate, in Mbit/s and seconds: the linear QoE of the chunk |
