@@ -43,8 +43,8 @@ FIRST = 1
 Rounding = Callable[[Tensor], Tensor]
 """Down (in favour of the player) or up."""
 STATEMENT = ("Dynamic programming over the clock, throughput known beforehand; times are rounded down, so no sequence "
-             "of bitrates has a higher utility. Limits on switches and stalls are part of it, other constraints are only "
-             "checked on the design: the best of the same program's, rounded up, and of the rules'.")
+             "of bitrates has a higher utility. Limits on switches and stalls are part of it, other constraints are "
+             "only checked on the design: the best of the same program's, rounded up, and of the rules'.")
 
 
 def certify(scenario: VideoStreaming, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
