@@ -36,6 +36,10 @@ class Chain:
         counts = counts + PRIOR * near / near.sum(1, keepdim=True)
         return cls(counts / counts.sum(1, keepdim=True))
 
+    def stationary(self) -> Tensor:
+        """Return how often each level comes in the long run (M,), float64."""
+        return torch.linalg.matrix_power(self.transitions, 4096)[0]
+
 
 def levels() -> Tensor:
     """Return the throughputs of the levels (M,), float64 [Mbit/s]."""

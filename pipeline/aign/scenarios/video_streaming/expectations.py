@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.scenarios.video_streaming.chain import LEVELS, Chain, levels, position
+from aign.scenarios.video_streaming.chain import LEVELS, LOWEST, Chain, levels, position
+from aign.scenarios.video_streaming.chain import STEP as LEVEL
 from aign.scenarios.video_streaming.player import BUFFER, ROUND_TRIP, STALL_PENALTY, play
 from aign.scenarios.video_streaming.video import Video
 
@@ -65,6 +66,13 @@ class Expectations:
                 kept = torch.where(different[:, :, None], fewer, kept)
             value = kept.amax(3)
         return cls(table[::-1], video, switches is not None)
+
+    def first_worth(self, chain: Chain, last: Tensor, left: Tensor | None = None) -> Tensor:
+        """Return what each first bitrate (B, J) is worth where no throughput was seen: as often as the chain has it."""
+        each = [self.worth(0, torch.zeros_like(last, dtype=torch.float32), last,
+                           torch.full_like(last, LOWEST + LEVEL * level, dtype=torch.float32), left)
+                for level in range(LEVELS)]
+        return torch.einsum("mbj,m->bj", torch.stack(each), chain.stationary().float())
 
     def worth(self, time: int, buffer: Tensor, last: Tensor, logarithm: Tensor, left: Tensor | None = None) -> Tensor:
         """Return what each bitrate (..., J) is worth in the rest of the session; zero after its end.

@@ -285,19 +285,21 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
         return View(self.video, int(time[0]), observed[:, 2 * PAST].double(), self.last_choice(states), throughput)
 
     def _rule(self, policy: Policy) -> Rule:
-        return lambda contexts, states: self.by_time(states, lambda part: policy(self.view(part)))
+        begin = one_hot(torch.tensor([START]), self.action_size).double()
+
+        def scores(part: Tensor) -> Tensor:
+            view = self.view(part)
+            return policy(view) if view.time > 0 else begin.expand(len(part), -1)
+        return lambda contexts, states: self.by_time(states, scores)
 
     def by_time(self, states: Tensor, scores: Callable[[Tensor], Tensor]) -> Tensor:
-        """Return scores (B, J) of states (B, Z), asked for those after equally many chunks together; the first chunk
-        has the bitrate that published rules begin with.
-        """
-        time = self.parts(states)[2].clamp_max(self.horizon - 1)
-        begin = one_hot(torch.full_like(time, START), self.action_size).double()
+        """Return scores (B, J) of states (B, Z), asked for those after equally many chunks together."""
+        time = self.parts(states)[2]
+        every = torch.zeros(len(states), self.action_size, dtype=torch.float64)
         for moment in time.unique().tolist():
             rows = (time == moment).nonzero()[:, 0]
-            if moment > 0:
-                begin[rows] = scores(states[rows]).double()
-        return begin
+            every[rows] = scores(states[rows]).double()
+        return every
 
     def _by_table(self, budget: int | None, contexts: Tensor, states: Tensor) -> Tensor:
         table = self.expectations(budget)
@@ -305,6 +307,8 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
         def scores(part: Tensor) -> Tensor:
             view = self.view(part)
             left = None if budget is None else self.switches_left(part, budget)
+            if view.time == 0:
+                return table.first_worth(self.chain, view.last, left)
             return table.worth(view.time, view.buffer, view.last, part[:, 0], left)
         return self.by_time(states, scores)
 
