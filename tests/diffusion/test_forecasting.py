@@ -26,7 +26,7 @@ def guessing(tmp_path_factory):
 
 def values(pipeline, count=400):
     contexts = pipeline.scenario.draw_contexts(count, torch.Generator().manual_seed(9))
-    return contexts, pipeline.scenario.initial_state(contexts)
+    return contexts, pipeline.scenario.initial_state(contexts)[:, :pipeline.scenario.state_size]
 
 
 def test_futures_are_as_likely_as_nature_makes_them(guessing):
