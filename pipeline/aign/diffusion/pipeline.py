@@ -217,7 +217,8 @@ class DesignPipeline(DiffusionPipeline):
         plans[:, :, list(unet.config.series)] = clean
         planned = torch.cat([first[:, None], self.normaliser.planned(plans, first)], dim=1)
         following = interpolated(self.normaliser.raw_states(planned), self.stride)[:, 1:]
-        return unet.series(following).unflatten(0, (len(states), sampling.futures))
+        futures: Tensor = unet.series(following)
+        return futures.unflatten(0, (len(states), sampling.futures))
 
     def _sampler(self, sampling: Sampling) -> Any:
         """Return the scheduler that denoises: the one named, one that was put in, or the usual one."""

@@ -97,7 +97,8 @@ def _file(file: Path, source: str | None) -> list[Trace]:
         raise ParameterError(f"traces: {file} has no column {', '.join(missing)}; it has "
                              f"{', '.join(table.column_names)}.")
     if not pa.types.is_list(table.schema.field(COLUMNS[0]).type):
-        return [_trace(file.stem, *(table.column(name).to_numpy() for name in COLUMNS), file)]
+        times, bandwidths = (table.column(name).to_numpy() for name in COLUMNS)
+        return [_trace(file.stem, times, bandwidths, file)]
     rows = table.to_pylist()
     return [_trace(str(row.get("log", place)), row[COLUMNS[0]], row[COLUMNS[1]], file)
             for place, row in enumerate(rows) if source is None or row.get("source") == source]
