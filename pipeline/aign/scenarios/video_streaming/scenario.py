@@ -115,7 +115,8 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
     same program rounded against the player, or is the best rule's.
 
     **Rules.** rate_based, bba, bola (the zero of the normalised return), robust_mpc_5, robust_mpc_8 (predictive
-    control), dynamic_program (optimal for a Markov chain of throughputs), and the same kept to 2, 4 and 8 switches.
+    control), dynamic_program (optimal for a Markov chain of throughputs), and the same kept to a number of switches:
+    dynamic_program_2_switches, dynamic_program_4_switches, dynamic_program_8_switches.
 
     **Forecasts.** Throughput is what nature decides. A model's futures of it are judged by the tables of the dynamic
     program, which keep to limits on switches; other limits are asked of its plans.
