@@ -18,12 +18,12 @@ from aign.errors import ContextError, DatasetError
 from aign.files import manifest
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.assemble import check_identities
-from aign.trajectories.contexts import CONTEXTS, ContextPool
+from aign.trajectories.contexts import CONTEXTS, ContextPool, OnProgress
 from aign.trajectories.description import check_description
 from aign.trajectories.layout import is_text
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.reference_utilities import ReferenceUtilities, check_contexts
-from aign.trajectories.replay import OnProgress, check_replay, replay
+from aign.trajectories.replay import check_replay, replay
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import Shard, read_batch
 from aign.trajectories.validation import check_values, refuse

@@ -20,6 +20,7 @@ from aign.agents.libraries import planned_steps
 from aign.agents.settings import CollectSettings, Kind
 from aign.engines import completion, messages
 from aign.engines.jobs import Job, run_jobs
+from aign.engines.progress import counted
 from aign.engines.scratch import code_version, fingerprint, scratch
 from aign.errors import DatasetError
 from aign.files.writing import building, read_json, write_json
@@ -74,7 +75,8 @@ def _draw_contexts(variant: str, scenario: Scenario[Any], settings: CollectSetti
         return
     messages.say(_title(variant), f"draws and certifies {sum(counts.values())} contexts of {scenario.name}")
     began = time.monotonic()
-    ContextPool.draw(scenario, counts, seed).save(path, scenario)
+    with counted(_title(variant), "contexts") as progress:
+        ContextPool.draw(scenario, counts, seed, progress).save(path, scenario)
     completion.write(marker, [path])
     messages.say(_title(variant), f"contexts done in {messages.duration(time.monotonic() - began)}")
 
