@@ -38,8 +38,8 @@ class Mirror:
         self._sizes = self.remote.sizes()
         if manifest.NAME not in self._sizes:
             what = f"{manifest.NAME} is missing: an upload has not ended" if self._sizes else "nothing is there"
-            raise error(f"{self.remote.url}: no finished folder of aign ({what}). Check the address, or upload it again "
-                        "(`aign dataset copy`).")
+            raise error(f"{self.remote.url}: no finished folder of aign ({what}). Check the address, or upload it "
+                        "again (`aign dataset copy`).")
         self._temporary = tempfile.TemporaryDirectory(prefix="aign-remote-", ignore_cleanup_errors=True)
         self.folder = Path(self._temporary.name) / self.remote.name
         self._present: dict[str, list[tuple[int, int]]] = {name: [] for name in self._sizes}

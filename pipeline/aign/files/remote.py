@@ -86,8 +86,10 @@ class RemoteFolder:
         Raises:
             StorageError: the storage does not answer, refuses, or has no such bytes.
         """
+        if stop <= start:
+            return b""
         with _told(f"{self.url}/{name}"):
-            content: bytes = self._files.cat_file(f"{self._root}/{name}", start=start, end=stop) if stop > start else b""
+            content: bytes = self._files.cat_file(f"{self._root}/{name}", start=start, end=stop)
         if len(content) != stop - start:
             raise StorageError(f"{self.url}/{name}: {len(content)} bytes came, {stop - start} were asked for. The file "
                                "has changed, or the connection broke: run the command again.")

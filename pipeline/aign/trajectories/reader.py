@@ -22,8 +22,8 @@ from aign.files.remote import is_remote
 from aign.files.writing import read_json
 from aign.scenarios.core import registry
 from aign.scenarios.core.scenario import Scenario
-from aign.trajectories.gathering import Gatherer, joined
 from aign.trajectories.fetching import fetching
+from aign.trajectories.gathering import Gatherer, joined
 from aign.trajectories.layout import dtype_of, is_text, shape_of
 from aign.trajectories.schema import SPLITS, arrow_schema
 from aign.trajectories.shard import Shard, Strings
