@@ -8,6 +8,7 @@ the order of sums differs, so results repeat exactly for one number of processes
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import tempfile
@@ -94,6 +95,7 @@ def _start(processes: int, folder: Path, arguments: tuple[Any, ...]) -> None:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # heavy
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the error says it all
     config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=processes, rdzv_backend="c10d",
                           rdzv_endpoint="127.0.0.1:0", run_id=folder.name, max_restarts=0, monitor_interval=0.1,
                           start_method="spawn")

@@ -16,6 +16,9 @@ from aign.errors import AignError, DatasetError, StorageError
 from aign.files import manifest
 from aign.files.remote import BLOCK, RemoteFolder
 
+NOTE = "meta/upload.json"
+"""What an upload leaves beside the files until it has ended (`exchange.storage`); no part of the folder."""
+
 
 class Mirror:
     """A mirror of a remote folder, which goes when it is no longer used.
@@ -35,7 +38,7 @@ class Mirror:
 
     def __init__(self, url: str, later: str = ".arrow", error: type[AignError] = DatasetError) -> None:
         self.remote = RemoteFolder(url)
-        self._sizes = self.remote.sizes()
+        self._sizes = {name: size for name, size in self.remote.sizes().items() if name != NOTE}
         if manifest.NAME not in self._sizes:
             what = f"{manifest.NAME} is missing: an upload has not ended" if self._sizes else "nothing is there"
             raise error(f"{self.remote.url}: no finished folder of aign ({what}). Check the address, or upload it "
@@ -79,6 +82,11 @@ class Mirror:
         """
         for name in self._sizes:
             self.fetch(name)
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return sum(self._sizes.values())
 
     @property
     def fetched(self) -> int:

@@ -8,6 +8,7 @@ message. `file://` and `memory://` serve where there is no such storage.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ BLOCK = 16 << 20
 CONNECT_SECONDS, READ_SECONDS, ATTEMPTS = 5, 60, 3
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """Environment variables whose values no message may show."""
+LOGIN = re.compile(r"//[^/\s@]+@")
+"""A name and password in the address of a server."""
 
 
 def is_remote(place: str | Path) -> bool:
@@ -169,6 +172,7 @@ def _reason(error: BaseException) -> str:
     for variable in SECRETS:
         if value := os.environ.get(variable):
             text = text.replace(value, f"<{variable}>")
+    text = LOGIN.sub("//", text)
     if "Credentials" in type(error).__name__:
         return "no credentials for the storage; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
     if isinstance(error, PermissionError):
