@@ -33,7 +33,9 @@ def load_dataset(folder: str | Path, trust_code: bool = False) -> TrajectoryStor
     """Open a trajectory dataset after checking its files against their checksums; arrays are memory-mapped.
 
     Args:
-        folder: as `aign collect`, `aign dataset import` or `aign dataset merge` wrote it.
+        folder: as `aign collect`, `aign dataset import` or `aign dataset merge` wrote it; or its address in storage,
+            such as s3://bucket/power-20, of which a column is fetched when it is read, and whose shards are checked by
+            size: `aign dataset verify` reads every byte.
         trust_code: whether the code that the dataset's scenario names, such as the module of somebody's environment,
             may be imported and run.
 
@@ -47,14 +49,15 @@ def load_dataset(folder: str | Path, trust_code: bool = False) -> TrajectoryStor
     """
     from aign.trajectories.reader import TrajectoryStore
 
-    return TrajectoryStore.open(Path(folder), trust_code=trust_code)
+    return TrajectoryStore.open(folder, trust_code=trust_code)
 
 
 def load_model(folder: str | Path, trust_code: bool = False) -> DesignPipeline:
     """Open a trained model after checking every byte against its manifest; nothing is unpickled or downloaded.
 
     Args:
-        folder: as `aign train` or `DesignPipeline.save_pretrained` wrote it.
+        folder: as `aign train` or `DesignPipeline.save_pretrained` wrote it; or its address in storage, such as
+            s3://bucket/power-20.
         trust_code: as in `load_dataset`.
 
     Raises:
@@ -66,8 +69,16 @@ def load_model(folder: str | Path, trust_code: bool = False) -> DesignPipeline:
         True
     """
     from aign.diffusion import store
+    from aign.errors import ModelError
+    from aign.files.mirror import Mirror
+    from aign.files.remote import is_remote
 
-    return store.load(folder, trust_code)
+    if not is_remote(folder):
+        return store.load(folder, trust_code)
+    mirror = Mirror(str(folder), error=ModelError)
+    with mirror.named():
+        mirror.fetch_all()
+        return store.load(mirror.folder, trust_code)
 
 
 def design(model: DesignPipeline | str | Path, request: Request | None = None, seed: int = 0) -> Answer:

@@ -136,7 +136,7 @@ def test_the_average_warms_up(make_trainer, tmp_path):
     start = weights(trainer.modules())
     expected = start
     for step in range(3):
-        trainer.one_step(trainer.unet)
+        trainer.one_step(trainer.losses(trainer.unet))
         trainer.progress.step += 1
         decay = min(0.15, (1 + step) / (10 + step))
         expected = {name: decay * expected[name] + (1 - decay) * value
@@ -164,7 +164,7 @@ def test_the_rate_warms_up_and_falls_along_a_cosine(make_settings):
 def test_the_optimiser_takes_the_rate_of_the_step(make_trainer, make_settings):
     trainer = make_trainer()
     for step in range(5):
-        trainer.one_step(trainer.unet)
+        trainer.one_step(trainer.losses(trainer.unet))
         assert trainer.optimiser.param_groups[0]["lr"] == learning_rate(trainer.settings, step)
         trainer.progress.step += 1
 

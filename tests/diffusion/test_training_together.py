@@ -63,7 +63,7 @@ def test_sizes_take_turns_and_share_statistics(make, sizes):
     seen = []
     trainer.unet.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape[2]))
     for _ in range(4):
-        trainer.one_step(trainer.unet)
+        trainer.one_step(trainer.losses(trainer.unet))
         trainer.progress.step += 1
     assert seen == [3, 4, 3, 4]
 

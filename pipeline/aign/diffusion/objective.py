@@ -15,6 +15,7 @@ from aign.diffusion.conditions import ConditionInput, Conditions
 from aign.diffusion.examples import Examples
 from aign.diffusion.inverse_dynamics import Head
 from aign.diffusion.normaliser import Normaliser
+from aign.diffusion.parallel import ALONE, Ranks
 from aign.diffusion.settings import TrainSettings
 
 SCHEDULE = "squaredcos_cap_v2"
@@ -37,9 +38,14 @@ class Objective:
     generator: torch.Generator
     normaliser: Normaliser | None = None
     """Says what plans are made of; states where None."""
+    ranks: Ranks = ALONE
+    """Which rows of a batch count here; all draws are of the whole batch."""
 
     def denoising(self, unet: nn.Module, examples: Examples, rows: Tensor) -> Tensor:
-        """Return the weighted mean squared error of the network's prediction on the given examples."""
+        """Return the weighted mean squared error of the network's prediction on the given examples.
+
+        Among several processes it is their mean that is the loss of the batch.
+        """
         settings, device = self.settings, examples.states.device
         clean = examples.states[rows][:, settings.stride::settings.stride]
         if self.normaliser is not None:
@@ -48,10 +54,12 @@ class Objective:
         noise = torch.randn(clean.shape, generator=self.generator, device=device)
         conditions, mask = self.masked_conditions(examples.conditions[rows])
         known = torch.cat([examples.fixed[rows], examples.states[rows, 0]], dim=1)
-        predicted = unet(self.schedule.add_noise(clean, noise, step), step, known, conditions, mask)
-        error = (predicted - self.target(clean, noise, step)).float().square().mean(dim=(1, 2))
+        part = self.ranks.part
+        noisy = self.schedule.add_noise(clean, noise, step)
+        predicted = unet(noisy[part], step[part], known[part], conditions[part], mask[part])
+        error = (predicted - self.target(clean, noise, step)[part]).float().square().mean(dim=(1, 2))
         weight = torch.exp(settings.return_weighting * (examples.returns[rows].clamp(-1.0, 1.0) - 1.0))
-        loss: Tensor = (weight * error).sum() / weight.sum()
+        loss: Tensor = self.ranks.world * (weight[part] * error).sum() / weight.sum()
         return loss
 
     def masked_conditions(self, conditions_BQ: Tensor) -> ConditionInput:
@@ -93,6 +101,7 @@ class Objective:
         """Return the loss of the inverse-dynamics head on one random transition of each example."""
         time = torch.randint(examples.actions.shape[1], (len(rows),), generator=self.generator,
                              device=examples.states.device)
+        rows, time = rows[self.ranks.part], time[self.ranks.part]
         loss: Tensor = head.loss(examples.states[rows, time], examples.states[rows, time + 1], examples.fixed[rows],
                                  examples.actions[rows, time])
         return loss

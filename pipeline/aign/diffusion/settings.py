@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aign.settings import Count, Positive, Rate, Settings
 
@@ -88,3 +88,14 @@ class TrainSettings(Settings):
     """auto: bfloat16 on a GPU, float32 on a CPU."""
     compile: bool = False
     """torch.compile the network; pays on a GPU and in long runs."""
+    processes: Annotated[int, Field(ge=1, le=1_024, exclude_if=lambda count: count == 1)] = 1
+    """Processes of one machine that share each batch, which their number divides; on GPUs one each. Another number
+    rounds otherwise; 1 goes unsaid in files."""
+
+    @model_validator(mode="after")
+    def batch_is_shared_evenly(self) -> Self:
+        """Refuse a batch that the processes cannot share evenly."""
+        if self.batch_size % self.processes:
+            raise ValueError(f"batch_size = {self.batch_size} cannot be shared by processes = {self.processes}: give a "
+                             "multiple")
+        return self
