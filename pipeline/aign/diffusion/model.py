@@ -46,7 +46,8 @@ class DesignModel:
     @property
     def device(self) -> torch.device:
         """Where the networks lie."""
-        return next(self.unet.parameters()).device
+        where: torch.device = next(self.unet.parameters()).device
+        return where
 
     def to(self, target: torch.device | torch.dtype) -> Self:
         """Move the networks to a device, or let them compute in another precision; returns this model."""

@@ -35,7 +35,8 @@ class NoiseSchedule:
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Take a schedule from a model folder; one that is not ours is computed by diffusers."""
-        self.config = {name: value for name, value in config.items() if name != "_diffusers_version"}
+        named = {name: value for name, value in config.items() if not name.startswith("_")}
+        self.config = {"_class_name": CONFIG["_class_name"], **named}
         self.steps, self.prediction = int(config[STEPS]), str(config[PREDICTION])
         self.standard = {**self.config, STEPS: 0, PREDICTION: ""} == {**CONFIG, STEPS: 0, PREDICTION: ""}
         self.alphas_cumprod: Tensor = _remaining(self.steps) if self.standard else _by_diffusers(self.config)

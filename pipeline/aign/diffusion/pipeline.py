@@ -35,13 +35,12 @@ class DesignPipeline(DiffusionPipeline, DesignModel):
 
     def __init__(self, unet: nn.Module, inverse: nn.Module, scheduler: DDPMScheduler,
                  design: Mapping[str, Any] | None = None) -> None:
-        super().__init__()
         self.register_modules(unet=unet, inverse=inverse, scheduler=scheduler)
         # One put in before, as `from_pipe` hands it on, is no forward process; its noise schedule is the trained one's.
         self.trained_with: DDPMScheduler = scheduler if isinstance(scheduler, DDPMScheduler) else \
             DDPMScheduler.from_config(scheduler.config)
         self.register_to_config(design=dict(design or {}))
-        self.schedule, self.design = NoiseSchedule(self.trained_with.config), dict(design or {})
+        DesignModel.__init__(self, unet, inverse, NoiseSchedule(self.trained_with.config), design or {})
         self.set_progress_bar_config(disable=True)
 
     @classmethod
