@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aign.designs.answer import Answer
     from aign.designs.requests import Request
+    from aign.diffusion.model import DesignModel
     from aign.diffusion.pipeline import DesignPipeline
     from aign.scenarios.core.scenario import Scenario
     from aign.trajectories.reader import TrajectoryStore
@@ -69,19 +70,20 @@ def load_model(folder: str | Path, trust_code: bool = False) -> DesignPipeline:
         True
     """
     from aign.diffusion import store
+    from aign.diffusion.pipeline import DesignPipeline
     from aign.errors import ModelError
     from aign.files.mirror import Mirror
     from aign.files.remote import is_remote
 
     if not is_remote(folder):
-        return store.load(folder, trust_code)
+        return DesignPipeline.of(store.load(folder, trust_code))
     mirror = Mirror(str(folder), error=ModelError)
     with mirror.named():
         mirror.fetch_all()
-        return store.load(mirror.folder, trust_code)
+        return DesignPipeline.of(store.load(mirror.folder, trust_code))
 
 
-def design(model: DesignPipeline | str | Path, request: Request | None = None, seed: int = 0) -> Answer:
+def design(model: DesignModel | str | Path, request: Request | None = None, seed: int = 0) -> Answer:
     """Generate designs for a request, verify each in the simulator, and rank them beside a certificate.
 
     Args:
@@ -106,7 +108,7 @@ def design(model: DesignPipeline | str | Path, request: Request | None = None, s
     """
     from aign.designs.answer import answer
     from aign.designs.requests import Request
-    from aign.diffusion.pipeline import DesignPipeline
+    from aign.diffusion import store
 
-    pipeline = model if isinstance(model, DesignPipeline) else load_model(model)
-    return answer(pipeline, (request or Request()).resolve(pipeline.scenario, seed), seed=seed)
+    opened = store.load(model) if isinstance(model, str | Path) else model
+    return answer(opened, (request or Request()).resolve(opened.scenario, seed), seed=seed)

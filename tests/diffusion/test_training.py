@@ -256,7 +256,7 @@ def test_training_on_a_gpu_learns_and_resumes(dataset, held_out, make_settings, 
 
 def test_plans_of_a_window_travel_with_the_model(matching, tracking):
     for found, head in ((matching, "ChoiceDynamics"), (tracking, "InverseDynamics")):
-        design = found.pipeline.config.design
+        design = found.pipeline.design
         assert (design["horizon"], design["stride"]) == (2, 1)
         assert type(found.pipeline.inverse).__name__ == head
         assert len(found.pipeline.normaliser.change) == found.scenario.state_size

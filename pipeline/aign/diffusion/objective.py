@@ -8,24 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from aign.diffusion.conditions import ConditionInput, Conditions
 from aign.diffusion.examples import Examples
 from aign.diffusion.inverse_dynamics import Head
+from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.parallel import ALONE, Ranks
 from aign.diffusion.settings import TrainSettings
-
-SCHEDULE = "squaredcos_cap_v2"
-"""Nichol and Dhariwal 2021; its last step is pure noise, so sampling may start there."""
-
-
-def noise_schedule(settings: TrainSettings) -> DDPMScheduler:
-    """Return the forward process; it is saved with the model and every sampler is built from it."""
-    return DDPMScheduler(num_train_timesteps=settings.noise_steps, beta_schedule=SCHEDULE, clip_sample=False,
-                         prediction_type=settings.prediction, timestep_spacing="trailing")
 
 
 @dataclass(frozen=True)
@@ -33,7 +24,7 @@ class Objective:
     """Draws noise and condition masks with one generator and returns the losses of a batch."""
 
     settings: TrainSettings
-    schedule: DDPMScheduler
+    schedule: NoiseSchedule
     conditions: Conditions
     generator: torch.Generator
     normaliser: Normaliser | None = None
@@ -94,8 +85,7 @@ class Objective:
             return clean
         if self.settings.prediction == "epsilon":
             return noise
-        velocity: Tensor = self.schedule.get_velocity(clean, noise, step)
-        return velocity
+        return self.schedule.velocity(clean, noise, step)
 
     def inverse(self, head: Head, examples: Examples, rows: Tensor) -> Tensor:
         """Return the loss of the inverse-dynamics head on one random transition of each example."""

@@ -14,11 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 from aign.diffusion.inverse_dynamics import InverseDynamics, squared_error
+from aign.diffusion.network import ACTIVATIONS, Activation, Network
 from aign.diffusion.unet import mlp, sinusoidal
 
 WIDENING = 2
@@ -28,8 +27,9 @@ WIDENING = 2
 class SetBlock(nn.Module):
     """A residual perceptron on every token, which also sees the mean token and the embedding."""
 
-    def __init__(self, channels: int, embedding: int) -> None:
+    def __init__(self, channels: int, embedding: int, activation: Activation) -> None:
         super().__init__()
+        self.activation = ACTIVATIONS[activation]()
         self.norm = nn.LayerNorm(channels)
         self.own = nn.Linear(channels, WIDENING * channels)
         self.mean = nn.Linear(channels, WIDENING * channels, bias=False)
@@ -40,11 +40,11 @@ class SetBlock(nn.Module):
         """Return new tokens (B, N, C)."""
         normed = self.norm(tokens_BNC)
         common = self.mean(normed.mean(dim=1)) + self.embed(embedding_BE)
-        output: Tensor = tokens_BNC + self.leave(nn.functional.mish(self.own(normed) + common[:, None]))
+        output: Tensor = tokens_BNC + self.leave(self.activation(self.own(normed) + common[:, None]))
         return output
 
 
-class SetDenoiser(ModelMixin, ConfigMixin):
+class SetDenoiser(Network):
     """Predict the clean states, the noise or the velocity of a noisy plan, entities as a set.
 
     Values that belong to entities come in runs of N equal parts, entity by entity, one run a feature.
@@ -57,25 +57,29 @@ class SetDenoiser(ModelMixin, ConfigMixin):
         channels: C, width of a token.
         depth: number of blocks.
         embedding: E.
+        activation: the non-linearity.
     """
 
-    @register_to_config
     def __init__(self, plan_length: int, state_widths: Sequence[int], fixed_widths: Sequence[int],
-                 condition_count: int, channels: int = 128, depth: int = 4, embedding: int = 128) -> None:
-        super().__init__()
+                 condition_count: int, channels: int = 128, depth: int = 4, embedding: int = 128,
+                 activation: Activation = "mish") -> None:
+        super().__init__(plan_length=plan_length, state_widths=list(state_widths), fixed_widths=list(fixed_widths),
+                         condition_count=condition_count, channels=channels, depth=depth, embedding=embedding,
+                         activation=activation)
         state, fixed = sum(state_widths), sum(fixed_widths)
-        self.embedding_size = embedding
-        self.time = mlp(embedding, embedding)
-        self.condition = mlp(2 * condition_count, embedding)
+        self.state_widths, self.fixed_widths, self.embedding_size = list(state_widths), list(fixed_widths), embedding
+        self.activation = ACTIVATIONS[activation]()
+        self.time = mlp(embedding, embedding, activation)
+        self.condition = mlp(2 * condition_count, embedding, activation)
         self.count = nn.Linear(1, embedding, bias=False)
         self.enter = nn.Linear((plan_length + 1) * state + fixed, channels)
-        self.layers = nn.ModuleList(SetBlock(channels, embedding) for _ in range(depth))
+        self.layers = nn.ModuleList(SetBlock(channels, embedding, activation) for _ in range(depth))
         self.leave = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, plan_length * state))
 
     def forward(self, sample_BLS: Tensor, timestep_B: Tensor, known_BK: Tensor, conditions_BQ: Tensor,
                 mask_BQ: Tensor) -> Tensor:
         """Return the prediction (B, L, S); arguments as in `TemporalUNet.forward`."""
-        states, fixed = self.config.state_widths, self.config.fixed_widths
+        states, fixed = self.state_widths, self.fixed_widths
         entities = sample_BLS.shape[2] // sum(states)
         fixed_BK, first_BS = known_BK.split([entities * sum(fixed), entities * sum(states)], dim=1)
         plan_BNV = by_entity(sample_BLS, states, entities).transpose(1, 2).flatten(2)
@@ -84,39 +88,41 @@ class SetDenoiser(ModelMixin, ConfigMixin):
         masked = torch.cat([conditions_BQ.masked_fill(~mask_BQ, 0.0), mask_BQ.to(sample_BLS.dtype)], dim=1)
         count = sample_BLS.new_full((len(sample_BLS), 1), float(entities)).log10()
         embedding = self.time(sinusoidal(timestep_B, self.embedding_size).to(sample_BLS.dtype)) + self.count(count)
-        embedding = nn.functional.mish(embedding + self.condition(masked))
+        embedding = self.activation(embedding + self.condition(masked))
         for layer in self.layers:
             tokens = layer(tokens, embedding)
         values = self.leave(tokens).unflatten(2, (sample_BLS.shape[1], sum(states)))
         return in_runs(values.transpose(1, 2), states)
 
 
-class SharedInverseDynamics(ModelMixin, ConfigMixin):
+class SharedInverseDynamics(Network):
     """The inverse-dynamics head of every entity: one `InverseDynamics` that sees an entity's own values only.
 
     Args:
         state_widths, fixed_widths: values an entity has in each feature, as in `SetDenoiser`.
         action_size: action values of an entity.
         hidden: hidden width.
+        activation: the non-linearity.
     """
 
-    @register_to_config
     def __init__(self, state_widths: Sequence[int], fixed_widths: Sequence[int], action_size: int,
-                 hidden: int = 128) -> None:
-        super().__init__()
-        self.head = InverseDynamics(sum(state_widths), sum(fixed_widths), action_size, hidden)
+                 hidden: int = 128, activation: Activation = "mish") -> None:
+        super().__init__(state_widths=list(state_widths), fixed_widths=list(fixed_widths), action_size=action_size,
+                         hidden=hidden, activation=activation)
+        self.state_widths, self.fixed_widths = list(state_widths), list(fixed_widths)
+        self.head = InverseDynamics(sum(state_widths), sum(fixed_widths), action_size, hidden, activation)
 
     @torch.no_grad()
     def fit_linear(self, changes_BS: Tensor, actions_BA: Tensor) -> None:
         """Set the linear path to the least-squares map, over all entities alike."""
-        widths = self.config.state_widths
+        widths = self.state_widths
         entities = changes_BS.shape[1] // sum(widths)
         self.head.fit_linear(by_entity(changes_BS, widths, entities).flatten(0, 1),
                              actions_BA.unflatten(1, (entities, -1)).flatten(0, 1))
 
     def forward(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor) -> Tensor:
         """Return actions (B, A) for normalised states and fixed observations."""
-        states, fixed = self.config.state_widths, self.config.fixed_widths
+        states, fixed = self.state_widths, self.fixed_widths
         entities = states_BS.shape[1] // sum(states)
         parts = [by_entity(states_BS, states, entities), by_entity(next_states_BS, states, entities),
                  by_entity(fixed_BK, fixed, entities)]

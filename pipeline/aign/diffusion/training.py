@@ -18,10 +18,11 @@ from aign.diffusion.checkpoint import Progress
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
 from aign.diffusion.inverse_dynamics import ChoiceDynamics, Head, InverseDynamics
+from aign.diffusion.model import DesignModel
+from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
-from aign.diffusion.objective import Objective, noise_schedule
+from aign.diffusion.objective import Objective
 from aign.diffusion.parallel import ALONE, Ranks
-from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.quality import HeldOut, held_out_quality, merit
 from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics
 from aign.diffusion.settings import TrainSettings
@@ -41,7 +42,7 @@ LINEAR_FIT_ROWS = 2_048
 class TrainingResult:
     """The best model of a training and its history, one dictionary an evaluation."""
 
-    pipeline: DesignPipeline
+    pipeline: DesignModel
     history: Sequence[Mapping[str, float]]
 
 
@@ -105,7 +106,8 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self.parameters, settings.learning_rate,
                                            weight_decay=settings.weight_decay, fused=True)
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.objective = Objective(settings, noise_schedule(settings), conditions, self.generator, normaliser, ranks)
+        schedule = NoiseSchedule.of(settings.noise_steps, settings.prediction)
+        self.objective = Objective(settings, schedule, conditions, self.generator, normaliser, ranks)
         self.design = describe(stores, settings, normaliser, conditions, behaviours, provenance)
         self.progress = Progress()
 
@@ -205,12 +207,9 @@ class Trainer:
                 "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows)),
                 **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
 
-    def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignPipeline:
-        """Return a pipeline around the given networks."""
-        pipeline = DesignPipeline(modules["unet"].eval(), modules["inverse"].eval(), self.objective.schedule,
-                                  self.design)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
+    def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignModel:
+        """Return a model of the given networks."""
+        return DesignModel(modules["unet"].eval(), modules["inverse"].eval(), self.objective.schedule, self.design)
 
 
 def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
@@ -221,12 +220,14 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
         states = fit.entity_widths(scenario, scenario.state_features)
         fixed = fit.entity_widths(scenario, scenario.fixed_features)
         return (SetDenoiser(scenario.horizon // settings.stride, states, fixed, conditions, shape.channels, shape.depth,
-                            shape.embedding),
-                SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden))
+                            shape.embedding, shape.activation),
+                SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden,
+                                      shape.activation))
     unet = TemporalUNet(data.states.shape[2], data.known.shape[1], conditions, shape.channels,
-                        list(shape.multipliers), shape.kernel, shape.embedding, shape.groups)
+                        list(shape.multipliers), shape.kernel, shape.embedding, shape.groups, shape.activation)
     kind = InverseDynamics if scenario.choices is None else ChoiceDynamics
-    head = kind(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden)
+    head = kind(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden,
+                shape.activation)
     return unet, head
 
 
