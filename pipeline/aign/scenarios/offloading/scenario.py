@@ -49,7 +49,7 @@ RULES: Mapping[str, Callable[[Network], Tensor]] = {
 class OffloadingParameters(ScenarioParameters):
     """Parameters of an offloading variant."""
 
-    servers: Annotated[int, Field(ge=1, le=32)] = 7
+    servers: Annotated[int, Field(ge=1, le=features.MOST_SERVERS)] = 7
     """Servers M."""
     users: Annotated[int, Field(ge=2, le=200)] = 24
     """Users N."""
@@ -126,6 +126,7 @@ class Offloading(DesignScenario[OffloadingParameters]):
         "instances are not published; these are drawn by the same law, and the heuristic is written anew after its "
         "description and the steps and constants of the authors' public script.")
     horizon, step_size = 8, 1.0
+    resource_feature = features.SERVER
     integer_labels = labels.WHOLE
 
     def __init__(self, parameters: OffloadingParameters) -> None:
