@@ -1,4 +1,4 @@
-"""What generators and agents see of a network: every user's task, and what each of its options would save.
+"""What generators see of a network: every user's task, and what each of its options would save.
 
 Axes: B networks, N users, K links of a user, M servers.
 """
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.core.features import Feature
-from aign.scenarios.offloading.changes import Sums, moves
+from aign.scenarios.offloading.changes import Sums
 from aign.scenarios.offloading.physics import Network
 from aign.scenarios.offloading.rules import greedy
 
@@ -55,18 +55,3 @@ def fixed_observation(network: Network, options: Tensor) -> Tensor:
               *(value.gather(2, links).where(links > 0, least) for value, least in pairs), taken]
     seen = [value.double().clamp(-MOST, MOST).flatten(1) for value in values]
     return torch.cat([*seen, links.flatten(1)], 1).float()
-
-
-def user_observations(network: Network, options: Tensor, server: Tensor, clock: float) -> Tensor:
-    """Return what each user observes where tasks are computed at servers (B, N), float32 (B, N, 2 K + 8): its task,
-    what each option saves as the others now choose (of its local cost), its present option, and the time.
-    """
-    change = moves(network, server).gather(2, options)
-    nowhere = options == 0
-    nowhere[:, :, 0] = False
-    saved = (-change / network.local_cost[:, :, None]).clamp(-MOST, MOST).masked_fill(nowhere, -MOST)
-    present = (options == server[:, :, None]) & ~nowhere
-    task = [network.local_cost.clamp_min(1e-9).log(), network.root.clamp_min(1e-9).log(), network.weight,
-            network.local_delay / network.semantics.deadline, network.local_energy.clamp_min(1e-9).log()]
-    common = torch.full_like(saved[:, :, :1], clock)
-    return torch.cat([torch.stack(task, 2).clamp(-MOST, MOST), saved, present, common], 2).float()
