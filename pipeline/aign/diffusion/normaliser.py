@@ -54,14 +54,16 @@ class Normaliser:
     def fit_shared(cls, scenarios: Sequence[Scenario[Any]], fixed: Sequence[Tensor]) -> Normaliser:
         """Take one mean and spread for all values of a feature, over several datasets of one family.
 
-        Every entity is then measured alike, which a set network needs. The result is that of the first scenario; `at`
-        gives it for another number of entities.
+        Every entity is then measured alike, which a set network needs; numbers of resources stay as they are. The
+        result is that of the first scenario; `at` gives it for another number of entities.
         """
         mean, std = [], []
         parts = [values.split([feature.size for feature in scenario.fixed_features], dim=1)
                  for scenario, values in zip(scenarios, fixed, strict=True)]
         for feature, runs in zip(scenarios[0].fixed_features, zip(*parts, strict=True), strict=True):
             values = torch.cat([run.double().flatten() for run in runs])
+            if feature.name == scenarios[0].resource_feature:
+                values = torch.tensor([-1.0, 1.0])  # of mean 0 and spread 1
             spread = float(values.std(correction=0))
             mean += [float(values.mean())] * feature.size
             std += [spread if spread > LEAST_SPREAD else 1.0] * feature.size

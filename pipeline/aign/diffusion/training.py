@@ -218,11 +218,11 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
     shape, conditions = settings.network, data.conditions.shape[1]
     if shape.kind == "set":
         states = fit.entity_widths(scenario, scenario.state_features)
-        fixed = fit.entity_widths(scenario, scenario.fixed_features)
+        fixed, resources = fit.entity_widths(scenario, scenario.fixed_features), fit.resource_place(scenario)
         return (SetDenoiser(scenario.horizon // settings.stride, states, fixed, conditions, shape.channels, shape.depth,
-                            shape.embedding, shape.activation),
+                            shape.embedding, shape.activation, resources),
                 SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden,
-                                      shape.activation))
+                                      shape.activation, resources))
     unet = TemporalUNet(data.states.shape[2], data.known.shape[1], conditions, shape.channels,
                         list(shape.multipliers), shape.kernel, shape.embedding, shape.groups, shape.activation)
     kind = InverseDynamics if scenario.choices is None else ChoiceDynamics
