@@ -1,6 +1,5 @@
 """Dives and regions planned anew in two layers: plans that meet every known row, and survive, for less."""
 
-import numpy as np
 import pytest
 from small_networks import drawn, routed
 
