@@ -208,4 +208,5 @@ def _is_size(item: Item, draft: Draft, known: Mapping[str, int]) -> bool:
     """Return whether a number whose unit is what networks are told apart by, too, is just this network's size."""
     if item.kind != "number" or item.factors is None:
         return False
-    return known.get(stems(draft.text[item.start:item.end])[-1]) == item.value
+    noun = stems(draft.text[item.start:item.end])[-1]
+    return noun in known and known[noun] == float(item.value)

@@ -135,6 +135,13 @@ class TwoLayerPlanning(BackbonePlanning):
             names.append(f"{name} ({same + 1})" if same else name)
         return names
 
+    @property
+    def carriers(self) -> Mapping[str, tuple[str, ...]]:
+        """Return each fibre with the lightpaths over it."""
+        names, over = self.entity_names(self.action_size), self.problem.over > 0
+        return {f"fibre {self.topology.link_name(fibre)}": tuple(names[path] for path in over[:, fibre].nonzero()[:, 0])
+                for fibre in range(over.shape[1])}
+
     def _counted(self, modules: Tensor) -> dict[str, Tensor]:
         lightpaths = modules.sum(1)
         return {"optical": self.channels - self.problem.pairs(modules).amax(1), "ports": 2 * lightpaths,
