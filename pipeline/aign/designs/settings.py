@@ -71,6 +71,8 @@ class RequestSettings(Settings):
     """What is wanted most, such as cost, min cost or max min_rate; none: the utility; several: the front."""
     spread: Annotated[Positive | None, Field(exclude_if=lambda spread: spread is None)] = None
     """Keep only so many good designs, as different as possible."""
+    event: Annotated[tuple[str, ...], Field(exclude_if=lambda event: not event)] = ()
+    """What goes wrong in the deployed design, such as "demand +20%"; the designs are for the situation after it."""
 
 
 class SampleSettings(Settings):
