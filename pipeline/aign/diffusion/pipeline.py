@@ -24,7 +24,7 @@ class DesignPipeline(DiffusionPipeline, DesignModel):
     `torch_dtype` or `.to(dtype)` what the networks compute in; everything around them is float32.
 
     Args:
-        unet: the denoiser, a `TemporalUNet` or a `SetDenoiser`.
+        unet: the denoiser, a `TemporalUNet`, a `SetDenoiser`, or a `ForecastingUNet`.
         inverse: the inverse-dynamics head, an `InverseDynamics`, a `SharedInverseDynamics` or a `ChoiceDynamics`.
         scheduler: the forward process the denoiser was trained with.
         design: JSON values: scenario, horizon, stride, normaliser, conditions, settings, provenance.
