@@ -84,11 +84,11 @@ def dying(ranks, report):
 @pytest.mark.slow
 def test_what_goes_wrong_in_a_process_is_one_error(tmp_path):
     said = []
-    with pytest.raises(ModelError, match="^diverged at step 7$"):
+    with pytest.raises(ModelError, match=r"^diverged at step 7$"):
         parallel.launch(2, False, failing, said.append, {"folder": tmp_path})
     assert said == [5]
     assert [(tmp_path / rank).read_text() for rank in "01"] == ["2 1", "2 1"]
-    with pytest.raises(ResourceError, match="Training in 2 processes: one of them ended .*run the command again"):
+    with pytest.raises(ResourceError, match=r"Training in 2 processes: one of them ended .*run the command again"):
         parallel.launch(2, False, dying, said.append, {})
 
 
