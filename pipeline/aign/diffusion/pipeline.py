@@ -12,8 +12,11 @@ from torch import nn
 from aign.diffusion import opening, schedulers, store
 from aign.diffusion.model import DesignModel
 from aign.diffusion.noise_schedule import NoiseSchedule
+from aign.diffusion.plans import Sampling
 from aign.errors import ParameterError
 from aign.trust import Trust
+
+__all__ = ["DesignPipeline", "Sampling"]
 
 
 class DesignPipeline(DiffusionPipeline, DesignModel):
