@@ -1,4 +1,4 @@
-"""What goes wrong, in words: read as events, confirmed so that it is read again, asked about where nothing is deployed."""
+"""What goes wrong, in words: read as events, confirmed so that it is read again; asked about without a deployed design."""
 
 import pytest
 from spoken_networks import network
