@@ -1,4 +1,4 @@
-"""What goes wrong, in words: read as events, confirmed so that it is read again; asked about without a deployed design."""
+"""What goes wrong, in words: read as events, and confirmed so that it is read again."""
 
 import pytest
 from spoken_networks import network
