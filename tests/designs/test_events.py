@@ -149,3 +149,11 @@ def test_requests_without_events_are_written_as_before():
     assert "event" not in RequestSettings(name="free").model_dump()
     settings = RequestSettings(name="weaker", event=("gain -5%",))
     assert Request.of(settings).event == ("gain -5%",)
+
+
+def test_a_figure_that_is_none_is_null_in_json():
+    start = [10.0] * 6
+    done = impact(SIX, struck(SIX, "user 3 fails", start, seed=1, where=["min_rate>=1"]))
+    row = next(row for row in done.to_json()["rows"] if row["label"] == "min_sinr_db")
+    assert row["after"] is None or math.isfinite(row["after"])
+    assert done.broken

@@ -16,7 +16,7 @@ from aign.designs.events import Incident
 from aign.designs.requests import ResolvedRequest
 from aign.errors import ParameterError
 from aign.scenarios.core.constraints import Constraint, Label, written
-from aign.scenarios.core.scenario import Scenario
+from aign.scenarios.core.scenario import Scenario, finite_or_none
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,9 @@ class Impact:
         return f"it has {after}" if before == after else f"it had {before} and has {after}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {"events": list(self.incident.events), "sentence": self.sentence(), "rows": self.rows(),
+        """Return plain JSON values; null where a figure is none, such as the SINR of a user that is off."""
+        rows = [{**row, **{name: finite_or_none(row[name]) for name in ("before", "after")}} for row in self.rows()]
+        return {"events": list(self.incident.events), "sentence": self.sentence(), "rows": rows,
                 "broken": [str(bound) for bound in self.broken], "failed": list(self.incident.failed)}
 
     def __rich__(self) -> Table:
