@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -108,11 +109,16 @@ class Normaliser:
 
     def fixed(self, raw: Tensor) -> Tensor:
         """Map fixed observations (..., K) to standard scores, float32."""
-        mean, std = (torch.tensor(values, device=raw.device) for values in (self.fixed_mean, self.fixed_std))
+        mean, std = (self._tensors[name].to(raw.device) for name in ("fixed_mean", "fixed_std"))
         return ((raw - mean) / std).float()
 
     def _bounds(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.tensor(self.state_low, device=like.device), torch.tensor(self.state_high, device=like.device)
+        return self._tensors["state_low"].to(like.device), self._tensors["state_high"].to(like.device)
+
+    @cached_property
+    def _tensors(self) -> dict[str, Tensor]:
+        names = ("state_low", "state_high", "fixed_mean", "fixed_std")
+        return {name: torch.tensor(getattr(self, name)) for name in names}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `Normaliser(**values)` is the same normaliser again."""

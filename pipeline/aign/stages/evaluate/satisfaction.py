@@ -23,7 +23,7 @@ from torch import Tensor
 from aign.designs.generation import generate
 from aign.designs.requests import Request
 from aign.designs.settings import EvaluateSettings, RequestSettings, SamplingSettings
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.core.scenario import Scenario
 
@@ -74,10 +74,13 @@ class Satisfaction:
     returned: Tensor
 
 
-def derived_requests(scenario: Scenario[Any], contexts: Tensor, settings: EvaluateSettings) -> list[ConstrainedRequest]:
-    """Return requests that bound each label, then pairs of labels, in the first contexts of (B, C)."""
+def derived_requests(scenario: Scenario[Any], contexts: Tensor, certified: Tensor,
+                     settings: EvaluateSettings) -> list[ConstrainedRequest]:
+    """Return requests that bound each label, then pairs of labels, in the first contexts of (B, C), whose certified
+    designs (B, X) are given.
+    """
     chosen = contexts[:settings.constrained_contexts]
-    labels = scenario.measure(chosen, scenario.certify(chosen).design)
+    labels = scenario.measure(chosen, certified[:settings.constrained_contexts])
     bounds = []
     for label in scenario.labels:
         upper = label.better == "lower"
@@ -97,10 +100,11 @@ def stated_requests(scenario: Scenario[Any], requests: Sequence[RequestSettings]
             for request in resolved]
 
 
-def satisfy(pipeline: DesignPipeline, request: ConstrainedRequest, sampling: SamplingSettings,
+def satisfy(pipeline: DesignModel, request: ConstrainedRequest, sampling: SamplingSettings,
             seed: int) -> Satisfaction:
     """Generate designs for a request, and see whether they meet it; where none does, whether any design can."""
-    designs = generate(pipeline, request.contexts, request.constraints, request.candidates, sampling, seed)
+    designs = generate(pipeline, request.contexts, request.constraints, request.candidates, sampling, seed,
+                       execute=False)
     raw, returned = designs.raw_feasible, designs.feasible[:, 0]
     feasible = raw.any(dim=1) | returned
     impossible = torch.zeros_like(feasible)
