@@ -61,7 +61,7 @@ def proposals(pipeline, sampling, context, count):
     """Return the choices (count, N) that a generator proposes for a context (1, C), and the networks they are for."""
     scenario, contexts = pipeline.scenario, context.expand(count, -1)
     returns = torch.tensor(sampling.target_returns).repeat(count)[:count]
-    designs = pipeline(contexts, returns, sampling=sampling_of(sampling),
+    designs = pipeline(contexts, returns, sampling=sampling_of(sampling, pipeline.sampling),
                        generator=torch.Generator().manual_seed(0)).designs
     return scenario.network(contexts), scenario.server(contexts, designs)
 
