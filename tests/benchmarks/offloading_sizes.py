@@ -9,7 +9,7 @@ certified optimum, its mean and 95 % quantile over networks. `peer_heuristic` sh
 (`published_ratio` is what they print), `peer_heuristic_best_shares` as here.
 
 Learned methods are those of `dvc repro pipeline/dvc.yaml:evaluate@offloading-24` (7 servers, 24 users) at the ten
-published sizes, and of offloading-dense (8 servers, 27 users, energy by cycles) with dense access: agents as they act,
+published sizes, and of offloading-dense (8 servers, 24 users, energy by cycles) with dense access: agents as they act,
 generators' best of 16 designs as they are, and the best after a local search from each. Rows are written to
 data/reports/offloading/sizes.json, in the place of those of the same methods.
 """
