@@ -16,7 +16,7 @@ from aign.scenarios.core.exploration import log_uniform, uniform
 from aign.scenarios.offloading.physics import Network
 from aign.scenarios.offloading.search import random_choices
 
-SHARES = {"exact": 0.35, "perturbed": 0.25, "redrawn": 0.25, "withheld": 0.15}
+SHARES = {"exact": 0.5, "perturbed": 0.15, "redrawn": 0.2, "withheld": 0.15}
 """How designs are divided. Exact: the certified one. Perturbed: that of a network that differs at random. Redrawn: with
 some users' choices drawn anew, among those that would save something alone. Withheld: with some computing locally."""
 CHANGED = (0.02, 0.6)

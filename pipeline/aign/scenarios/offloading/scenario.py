@@ -49,14 +49,15 @@ class Offloading(DesignScenario[OffloadingParameters]):
     | with mobility | distance (N M) [m], time until a user leaves coverage (N M) [s] |
     | state, design | a score of each option (N (K + 1), user by user): 1 for the option taken, 0 for others |
     | options | 0 local, k the server of the k-th strongest link |
-    | observation | the state; each user's task (5 N); four values of each link (4 N K); the greedy design; t/T |
+    | observation | the state; each user's task (5 N); five values of each link (5 N K); the greedy design; t/T |
     | action | N (K + 1) values in [-1, 1], added to the scores: the largest decides |
     | reward | gain in utility |
     | start | all local; or options at random |
     | end | after T = 8 steps |
 
     Observed of a link: what it would save alone, what beside users who choose greedily (both as part of the local
-    cost), how much more is wanted of its server than would pay, and the upload time in deadlines.
+    cost), how much more is wanted of its server than would pay, the upload time in deadlines, and the number of its
+    server, 0 where there is none.
 
     **Equations.** A task of s bits takes c = 3000 s cycles. Rate r = 80 MHz log2(1 + SINR). A user with weight alpha
     (beta = 1 - alpha) costs alpha c/f + beta kappa f^2 s locally, or (alpha + 0.3 beta) s/r + w/x on a share x of a
@@ -115,7 +116,7 @@ class Offloading(DesignScenario[OffloadingParameters]):
                                      Feature("time", "1", 0, 1, 1, "t/T"))
         self.heuristics: Mapping[str, Heuristic] = {name: partial(self._by_rule, method)
                                                     for name, method in METHODS.items()}
-        self.presets = {"even": presets.even(self.layout)}
+        self.presets = {"even": presets.even(self.layout), "crowded": presets.crowded(self.layout)}
         self._proofs = Proofs(self)
 
     def _by_rule(self, rule: Callable[[Network], Tensor], contexts: Tensor) -> Tensor:
