@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 from published_player import session
@@ -105,3 +106,20 @@ def test_real_logs_are_played_as_published(source):
         expected = session(times, trace.throughputs, video.sizes.tolist(), video.bitrates.tolist(), choices)
         links = Links.of(torch.tensor(trace.durations)[None], torch.tensor(trace.throughputs)[None])
         np.testing.assert_allclose(simulated(links, video, choices), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.skipif(not (DATA / "published").is_dir(), reason="AIGN_VIDEO_DATA has no folder published")
+@pytest.mark.parametrize("peer", ["ppo", "cmc", "rl", "bola", "mpc", "rb", "bb", "hyb", "quetra"])
+def test_published_sessions_earn_the_published_rewards(peer):
+    """142 sessions of 48 chunks of each peer; that collection takes the value of a time for the interval before it."""
+    video = Video.read(DATA / "envivio.json", 48)
+    ladder = (1e3 * video.bitrates).round().tolist()
+    for row in pyarrow.parquet.read_table(DATA / "traces.parquet").to_pylist():
+        if row["source"] == "pensieve-test":
+            lines = (DATA / "published" / f"log_sim_{peer}_{row['log']}").read_text().splitlines()
+            chunks = [line.split() for line in lines if line.strip()]
+            choices = [ladder.index(float(chunk[1])) for chunk in chunks]
+            times, speeds = (torch.from_numpy(np.array(row[name])) for name in ("time_s", "bandwidth_kbit_s"))
+            links = Links.of(times.diff()[None], speeds[None, 1:] / 1e3)
+            rewards = [float(chunk[-1]) for chunk in chunks]
+            np.testing.assert_allclose(simulated(links, video, choices)[:, 4], rewards, rtol=0, atol=1e-9)

@@ -14,19 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from aign.scenarios.core.certificate import Certificate, CertificateKind
-from aign.scenarios.core.constraints import Constraint, satisfied
+from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.video_streaming.links import Links
 from aign.scenarios.video_streaming.player import BUFFER, ROUND_TRIP, STALL_PENALTY, play, quality
 from aign.scenarios.video_streaming.video import Video
-
-if TYPE_CHECKING:
-    from aign.scenarios.video_streaming.scenario import VideoStreaming
 
 STEPS, STEPS_LIMITED = (0.2, 0.025), (0.4, 0.1)
 """Between times [s], at first for all limits on stalls, then for those that may hold the optimum; the second ones where
@@ -45,25 +40,6 @@ Rounding = Callable[[Tensor], Tensor]
 STATEMENT = ("Dynamic programming over the clock, throughput known beforehand; times are rounded down, so no sequence "
              "of bitrates has a higher utility. Limits on switches and stalls are part of it, other constraints are "
              "only checked on the design: the best of the same program's, rounded up, and of the rules'.")
-
-
-def certify(scenario: VideoStreaming, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
-    """Return the bound and the best design known of each context (B, C)."""
-    device, contexts = contexts.device, contexts.cpu()
-    limits = Limits.of(constraints, scenario.horizon, scenario.video.chunk_seconds)
-    solved = [solve(scenario.video, scenario.links(row[None]), limits) for row in contexts]
-    designs = [torch.stack([result.design for result in solved]),
-               *(rule(contexts) for rule in scenario.heuristics.values())]
-    outcomes = [scenario.outcome(contexts, scenario.replay(contexts, design)) for design in designs]
-    meets = torch.stack([satisfied(constraints, labels, len(contexts)) for _, labels in outcomes])
-    utility = torch.stack([value for value, _ in outcomes])
-    feasible = meets.any(0)
-    best = utility.where(meets | ~feasible, -torch.inf).argmax(0)
-    bound = torch.tensor([result.bound for result in solved], dtype=torch.float64)
-    impossible = (bound < NEVER / 2) & ~feasible
-    return Certificate(bound.where(~impossible, torch.nan).to(device),
-                       torch.stack(designs)[best, torch.arange(len(best))].float().to(device), feasible.to(device),
-                       CertificateKind.UPPER_BOUND, STATEMENT, impossible=impossible.to(device))
 
 
 @dataclass(frozen=True)

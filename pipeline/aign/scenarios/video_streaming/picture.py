@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from aign.scenarios.core.drawing import ACCENT, panels
 
-if TYPE_CHECKING:
-    from aign.scenarios.video_streaming.scenario import VideoStreaming
+Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def draw(scenario: VideoStreaming, context: Tensor, path: Tensor, title: str) -> Figure:
-    """Draw what states (t+1, S) or (t+1, Z) tell of a session: the bitrate that each chunk got, the buffer when the
-    next one was requested, and the throughput that its download had.
+class Moments(NamedTuple):
+    """A session: after 0, 1, ..., t chunks the time on the clock of the trace [s], the last bitrate [Mbit/s], the
+    buffer [s], the throughput of the last chunk [Mbit/s] and its stall [s]; and the link's segments, when each begins
+    [s] and its throughput [Mbit/s].
     """
-    moments = scenario.moments(context.cpu(), path.cpu())
+
+    time: Array
+    bitrate: Array
+    buffer: Array
+    throughput: Array
+    stall: Array
+    link_time: Array
+    link: Array
+
+
+def draw(moments: Moments, ladder: Sequence[float], title: str) -> Figure:
+    """Draw the bitrate that each chunk got, of those there are [Mbit/s], the buffer when the next one was requested,
+    and the throughput that its download had.
+    """
     figure, (bitrates, buffers, speeds) = panels(title, (9, 7), rows=3, sharex=True)
     bitrates.step(moments.time[:-1], moments.bitrate[1:], where="post")
-    bitrates.set(ylabel="bitrate [Mbit/s]", yticks=scenario.video.bitrates.tolist(), ylim=(0, None))
+    bitrates.set(ylabel="bitrate [Mbit/s]", yticks=list(ladder), ylim=(0, None))
     buffers.plot(moments.time, moments.buffer)
     stalled = moments.stall > 0
     buffers.plot(moments.time[1:][stalled[1:]], np.zeros(int(stalled[1:].sum())), "x", color=ACCENT, label="stall")

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -19,11 +18,12 @@ from torch.nn.functional import one_hot
 
 from aign.errors import ContextError
 from aign.scenarios.core import Feature, ScenarioParameters
-from aign.scenarios.core.certificate import Certificate
-from aign.scenarios.core.constraints import Constraint, Label
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import Constraint, Label, satisfied
 from aign.scenarios.core.forecasting import Forecasting
 from aign.scenarios.core.sequential import Rule, SequentialScenario
 from aign.scenarios.video_streaming import critic, traces
+from aign.scenarios.video_streaming.certificate import NEVER, STATEMENT, Limits, solve
 from aign.scenarios.video_streaming.chain import Chain
 from aign.scenarios.video_streaming.expectations import Expectations
 from aign.scenarios.video_streaming.links import Links
@@ -34,6 +34,8 @@ from aign.scenarios.video_streaming.video import Video
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from aign.scenarios.video_streaming.picture import Moments
 
 TOTALS = ("clock", "utility", "stall", "bitrate_sum", "variation", "switches", "least_buffer", "startup")
 PAST = 10
@@ -49,22 +51,6 @@ BUDGETS = (2, 4, 8)
 FITTED = 256
 """Sessions from which the Markov chain of throughputs is learned."""
 FITTED_SEED = 1
-Array = np.ndarray[Any, np.dtype[np.float64]]
-
-
-class Moments(NamedTuple):
-    """A session for pictures: after 0, 1, ..., t chunks the time on the clock of the trace [s], the last bitrate
-    [Mbit/s], the buffer [s], the throughput of the last chunk [Mbit/s] and its stall [s]; and the link's segments, when
-    each begins [s] and its throughput [Mbit/s].
-    """
-
-    time: Array
-    bitrate: Array
-    buffer: Array
-    throughput: Array
-    stall: Array
-    link_time: Array
-    link: Array
 
 
 class VideoParameters(ScenarioParameters):
@@ -334,9 +320,21 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
         return self.outcome(contexts, self.rollout(self.rules["bola"], contexts))[0]
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
-        """Return the clairvoyant bound and the best design known; see `certificate`."""
-        from aign.scenarios.video_streaming.certificate import certify
-        return certify(self, contexts, constraints)
+        """Return the clairvoyant bound and the best design known of each context (B, C); see `certificate`."""
+        device, contexts = contexts.device, contexts.cpu()
+        limits = Limits.of(constraints, self.horizon, self.video.chunk_seconds)
+        solved = [solve(self.video, self.links(row[None]), limits) for row in contexts]
+        designs = torch.stack([torch.stack([result.design for result in solved]),
+                               *(rule(contexts) for rule in self.heuristics.values())])
+        outcomes = [self.outcome(contexts, self.replay(contexts, design)) for design in designs]
+        meets = torch.stack([satisfied(constraints, labels, len(contexts)) for _, labels in outcomes])
+        feasible = meets.any(0)
+        best = torch.stack([value for value, _ in outcomes]).where(meets | ~feasible, -torch.inf).argmax(0)
+        bound = torch.tensor([result.bound for result in solved], dtype=torch.float64)
+        impossible = bound < 0.5 * NEVER
+        return Certificate(bound.where(~impossible, torch.nan).to(device),
+                           designs[best, torch.arange(len(best))].float().to(device), feasible.to(device),
+                           CertificateKind.UPPER_BOUND, STATEMENT, impossible=impossible.to(device))
 
     def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return how many chunks have each bitrate."""
@@ -349,6 +347,7 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
 
     def moments(self, context: Tensor, path: Tensor) -> Moments:
         """Return what states (t+1, S) or (t+1, Z) tell of a session in one context (C,), in the time of the link."""
+        from aign.scenarios.video_streaming.picture import Moments
         path = path.double()
         delay, buffer = path[:, PAST], path[:, 2 * PAST]
         before = torch.cat([buffer[:1], buffer[:-1]])
@@ -363,4 +362,4 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw bitrate, buffer and throughput over time; see `picture`."""
         from aign.scenarios.video_streaming.picture import draw
-        return draw(self, context, path, title)
+        return draw(self.moments(context.cpu(), path.cpu()), self.video.bitrates.tolist(), title)
