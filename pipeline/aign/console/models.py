@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from aign import checkout, params
+from aign.designs import events
 from aign.diffusion import store
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.errors import AignError, ModelError, unknown_name
 from aign.files import manifest
 from aign.files.writing import read_json, sha256
@@ -23,7 +24,7 @@ INDEX = "model_index.json"
 class OpenModel:
     """A model in memory, and the digest of the manifest that names the digest of each of its files."""
 
-    pipeline: DesignPipeline
+    pipeline: DesignModel
     digest: str
 
 
@@ -113,12 +114,16 @@ def catalogue(models: Models) -> dict[str, Any]:
 
 def described_scenario(scenario: Scenario[Any]) -> dict[str, Any]:
     """Return what the page and assistants need to know of a network to ask for its designs."""
+    deployable = scenario.designs_transfer
     return {
         "scenario": scenario.spec(), "summary": scenario.summary, "presets": list(scenario.presets),
         "labels": [{"name": label.name, "unit": label.unit, "better": label.better, "description": label.description,
                     "whole": label.name in scenario.integer_labels} for label in scenario.labels],
         "context": [{"name": feature.name, "unit": feature.unit, "size": feature.size, "low": feature.low,
-                     "high": feature.high} for feature in scenario.context_features],
+                     "high": feature.high,
+                     "names": list(dict.fromkeys(events.context_names(scenario, feature))) if deployable else []}
+                    for feature in scenario.context_features],
+        "deployable": deployable, "failing": list(events.failing(scenario)) if deployable else [],
     }
 
 

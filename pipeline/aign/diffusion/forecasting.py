@@ -12,17 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 
 from aign.diffusion.conditions import ConditionInput
 from aign.diffusion.examples import Examples
+from aign.diffusion.network import Activation, Network
 from aign.diffusion.objective import Objective
 from aign.diffusion.unet import TemporalUNet
 
 
-class ForecastingUNet(ModelMixin, ConfigMixin):
+class ForecastingUNet(Network):
     """A denoiser of plans, and one of futures.
 
     Args:
@@ -31,15 +30,17 @@ class ForecastingUNet(ModelMixin, ConfigMixin):
         condition_count: Q, of plans.
         series: places in a state of the E values that nature decides anew at each step.
         history: places in a state of the values that futures rest on, those of the series included.
-        channels, multipliers, kernel, embedding, groups: of both; see `TemporalUNet`.
+        channels, multipliers, kernel, embedding, groups, activation: of both; see `TemporalUNet`.
     """
 
-    @register_to_config
     def __init__(self, state_size: int, known_size: int, condition_count: int, series: Sequence[int],
                  history: Sequence[int], channels: int = 64, multipliers: Sequence[int] = (1, 2), kernel: int = 3,
-                 embedding: int = 256, groups: int = 8) -> None:
-        super().__init__()
-        shape = (channels, multipliers, kernel, embedding, groups)
+                 embedding: int = 256, groups: int = 8, activation: Activation = "mish") -> None:
+        super().__init__(state_size=state_size, known_size=known_size, condition_count=condition_count,
+                         series=list(series), history=list(history), channels=channels, multipliers=list(multipliers),
+                         kernel=kernel, embedding=embedding, groups=groups, activation=activation)
+        self.series_places, self.history_places = list(series), list(history)
+        shape = (channels, multipliers, kernel, embedding, groups, activation)
         self.plans = TemporalUNet(state_size, known_size, condition_count, *shape)
         self.futures = TemporalUNet(len(series), len(history), 1, *shape)
 
@@ -51,11 +52,11 @@ class ForecastingUNet(ModelMixin, ConfigMixin):
 
     def known(self, first: Tensor) -> Tensor:
         """Return what futures rest on, from normalised first states (B, S)."""
-        return first[:, list(self.config.history)]
+        return first[:, self.history_places]
 
     def series(self, plans: Tensor) -> Tensor:
         """Return what nature decides (B, L, E) of plans or states (B, L, S)."""
-        return plans[:, :, list(self.config.series)]
+        return plans[:, :, self.series_places]
 
 
 def unconditioned(rows: int, like: Tensor) -> ConditionInput:

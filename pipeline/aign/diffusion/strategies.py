@@ -38,7 +38,7 @@ propose, not what it earns online.
 
 
 class Planner(Protocol):
-    """What a strategy needs of a model; `DesignPipeline` is one."""
+    """What a strategy needs of a model; `DesignModel` is one."""
 
     @property
     def scenario(self) -> Scenario[Any]:
@@ -82,13 +82,15 @@ class Strategy(Protocol):
     scales_returns: bool
     hindsight: str
 
-    def evaluation_sampling(self, noise_steps: int) -> Sampling:
-        """Return how to sample in evaluations during training, of a model trained with so many noise steps."""
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
+        """Return how to sample in evaluations during training, of a model with so many noise steps that usually samples
+        in the given way.
+        """
 
     def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
                  conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
                  project: bool) -> Plans:
-        """Return one plan a row for checked contexts (B, C); see `DesignPipeline.__call__`."""
+        """Return one plan a row for checked contexts (B, C); see `DesignModel.__call__`."""
 
     def execute(self, planner: Planner, contexts: Tensor, plans: Plans) -> tuple[Tensor, Tensor]:
         """Return the states (B, T+1, S) passed in executing plans, and whether (B,) they end exactly at the design."""
@@ -100,9 +102,9 @@ class WholePlan:
     online = allows_windows = plans_changes = scales_returns = False
     hindsight = ""
 
-    def evaluation_sampling(self, noise_steps: int) -> Sampling:
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
         """Return the usual sampling: one plan a context is cheap."""
-        return Sampling()
+        return usual
 
     def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
                  conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
@@ -151,9 +153,10 @@ class RecedingHorizon:
     online = allows_windows = plans_changes = scales_returns = True
     hindsight = HINDSIGHT
 
-    def evaluation_sampling(self, noise_steps: int) -> Sampling:
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
         """Return sampling in few steps: every decision of every episode needs a plan."""
-        return Sampling(steps=max(steps for steps in range(1, QUICK_STEPS + 1) if noise_steps % steps == 0))
+        most = min(QUICK_STEPS, usual.steps)
+        return replace(usual, steps=max(steps for steps in range(1, most + 1) if noise_steps % steps == 0))
 
     def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
                  conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
@@ -183,9 +186,9 @@ class Forecasts(RecedingHorizon):
     Where the critic does not heed all constraints, or no futures are wanted, decisions come from plans.
     """
 
-    def evaluation_sampling(self, noise_steps: int) -> Sampling:
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
         """Return sampling in few steps and few futures: every decision of every episode needs them."""
-        return replace(super().evaluation_sampling(noise_steps), futures=QUICK_FUTURES)
+        return replace(super().evaluation_sampling(usual, noise_steps), futures=min(QUICK_FUTURES, usual.futures))
 
     def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
                  conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
