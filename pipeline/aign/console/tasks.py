@@ -47,7 +47,7 @@ def read(models: Models, tell: Tell, text: str, network: str, request: Mapping[s
     meant = intents.choose(text, scenarios).name or network
     scenario = models.scenario(meant)
     before = request if meant == network else {}
-    reading = intents.read(text, scenario)
+    reading = intents.read(text, scenario, before.get("start") is not None)
     if reading.request is None:
         reading = intents.assisted(reading, scenario)  # by a language model, where the operator has named one
     return {"network": meant, **reading_of(reading, scenario, before, seed)}
