@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aign.diffusion import training
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.diffusion.training import learning_rate
 from aign.errors import DatasetError, ModelError, ParameterError
 
@@ -231,7 +231,7 @@ def test_a_short_training_beats_the_mean_of_the_data(trained, make_trainer):
     assert trained.history[-1]["held_out_loss"] < 0.8 * variance
     steadiness = float((validation.actions - train.actions.mean(0)).square().mean())
     assert trained.history[-1]["held_out_inverse_loss"] < 0.3 * steadiness
-    assert isinstance(trained.pipeline, DesignPipeline)
+    assert isinstance(trained.pipeline, DesignModel)
     assert not trained.pipeline.unet.training
 
 

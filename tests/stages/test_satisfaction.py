@@ -82,8 +82,8 @@ def test_what_a_search_knows_to_be_feasible_counts_as_missed(water, contexts, mo
     """Projection and generator fail here, but the certificate's design meets the request."""
     generated = satisfaction.generate
 
-    def failing(*arguments):
-        designs = generated(*arguments)
+    def failing(*arguments, **options):
+        designs = generated(*arguments, **options)
         designs.feasible[:], designs.raw_feasible[:] = False, False
         return designs
 

@@ -44,6 +44,9 @@ def design(
                                                             "is met, or where it is, the best ones.")] = False,
     keep: Annotated[list[str] | None, typer.Option(help='With --suggest: a part that stays as it is, such as "user 3" '
                                                         'or "link A-B".')] = None,
+    event: Annotated[list[str] | None, typer.Option(help='With --start: what goes wrong, such as "link A-B fails", '
+                                                         '"demand +20%", "gain of user 7 -50%" or "min_rate>=6": what '
+                                                         'it does, and what to change.')] = None,
 ) -> None:
     """Generate, verify, rank and explain designs for one request, or explain why none is feasible."""
     from aign.designs.answer import answer
@@ -52,18 +55,21 @@ def design(
     from aign.diffusion import store
     from aign.scenarios.core.registry import assigned
 
-    if (suggest and start is None) or (keep and not suggest):
+    suggest = suggest or bool(event)
+    if (suggest and not event and start is None) or (keep and not suggest):
         raise ParameterError("--suggest needs --start, the design that is deployed, and --keep needs --suggest.")
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: does not name a file. Give a path such as designs/green, without ending.")
     parameters = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
     pipeline = store.serving(store.load(model, trust_code), parameters) if model is not None else \
         store.find(Path("models"), scenario, parameters, trust_code, lambda: how_to_train(scenario, parameters))
-    request = Request(where or [], preset, context, seed, count, start, objective or [], spread).resolve(
+    request = Request(where or [], preset, context, seed, count, start, objective or [], spread, event or []).resolve(
         pipeline.scenario)
     recorded = training_designs(Path("data/trajectories"), pipeline.scenario,
                                 lambda error: messages.warn(f"warning: left out of the novelty: {error}"))
     designs = answer(pipeline, request, None, seed, recorded)
+    if designs.impact is not None:
+        messages.console.print(designs.impact)
     messages.console.print(designs)
     suggestions = designs.suggest(keep or []) if suggest else None
     for text in suggestion_lines(suggestions):

@@ -19,14 +19,19 @@ KEPT = ("network", "scenario", "request", "seed", "certificate", "certified_util
 """What of an answer holds for each of its designs."""
 
 
-def write(folder: Path, answer: Mapping[str, Any], rank: int) -> tuple[Path, str]:
-    """Write one design of an answer with its request, certificate, model digest and seed; return path and SHA-256.
+def write(folder: Path, answer: Mapping[str, Any], design: Mapping[str, Any]) -> tuple[Path, str]:
+    """Write a design with its request, certificate, model digest and seed; return path and SHA-256.
+
+    Args:
+        folder: that files are written to.
+        answer: what holds for all designs of the request.
+        design: its values and figures; of a suggestion the changes, too.
 
     Raises:
         StorageError: the folder cannot be written.
     """
     content = {**{name: answer[name] for name in KEPT}, "model_sha256": answer["digest"],
-               "design": answer["designs"][rank - 1]}
+               "design": design}
     text = json_text(content)
     digest = hashlib.sha256(text.encode()).hexdigest()
     path = folder / f"{answer['network']}-{digest[:DIGITS]}.json"

@@ -42,6 +42,9 @@ class RequestForm(Settings):
     """The design that is deployed, in the network's order or by feature; the answer then says what to change."""
     spread: Annotated[int, Field(ge=1, le=MOST_DESIGNS)] | None = None
     """Return only so many good designs, as different as possible."""
+    event: Annotated[tuple[Line, ...], Field(max_length=8)] = ()
+    """What goes wrong in the deployed design, such as "link A-B fails", "demand +20%", "gain of user 7 -50%" or a
+    constraint that holds from now on; the designs are for the situation after it."""
 
 
 class DesignForm(Settings):
@@ -66,12 +69,12 @@ class JobForm(Settings):
 
 
 class ChoiceForm(Settings):
-    """One design of an answer."""
+    """One design of an answer, or one suggestion."""
 
     job: JobId
-    """That made the answer."""
+    """That made the answer or the suggestions."""
     rank: Annotated[int, Field(ge=1, le=MOST_DESIGNS)]
-    """1 is the best design."""
+    """1 is the best design, or the first suggestion."""
 
 
 class QuestionForm(Settings):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aign import checkout, params
+from aign.designs import events
 from aign.diffusion import store
 from aign.diffusion.model import DesignModel
 from aign.errors import AignError, ModelError, unknown_name
@@ -113,12 +114,16 @@ def catalogue(models: Models) -> dict[str, Any]:
 
 def described_scenario(scenario: Scenario[Any]) -> dict[str, Any]:
     """Return what the page and assistants need to know of a network to ask for its designs."""
+    deployable = scenario.designs_transfer
     return {
         "scenario": scenario.spec(), "summary": scenario.summary, "presets": list(scenario.presets),
         "labels": [{"name": label.name, "unit": label.unit, "better": label.better, "description": label.description,
                     "whole": label.name in scenario.integer_labels} for label in scenario.labels],
         "context": [{"name": feature.name, "unit": feature.unit, "size": feature.size, "low": feature.low,
-                     "high": feature.high} for feature in scenario.context_features],
+                     "high": feature.high,
+                     "names": list(dict.fromkeys(events.context_names(scenario, feature))) if deployable else []}
+                    for feature in scenario.context_features],
+        "deployable": deployable, "failing": list(events.failing(scenario)) if deployable else [],
     }
 
 

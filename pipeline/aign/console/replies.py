@@ -40,6 +40,8 @@ class ContextFeature(Reply):
     size: int
     low: float | None
     high: float | None
+    names: list[str]
+    """Whose its values are, for events; none where nothing is deployed."""
 
 
 class Network(Reply):
@@ -53,6 +55,10 @@ class Network(Reply):
     presets: list[str]
     labels: list[Label]
     context: list[ContextFeature]
+    deployable: bool
+    """Whether a design can be a start, which events may strike; decisions taken one after the other cannot."""
+    failing: list[str]
+    """What can fail in an event."""
 
 
 class RefusedModel(Reply):
@@ -164,6 +170,29 @@ class LiveReply(Reply):
     bounds: list[Bound]
 
     designs: list[dict[str, float | bool | None]]
+
+
+class ImpactRow(Reply):
+    """A figure of the deployed design before and after events."""
+
+    label: str
+    unit: str
+    before: float | None
+    after: float | None
+    worse: bool
+    breaks: list[str]
+    """The constraints that it breaks afterwards."""
+
+
+class ImpactReply(Reply):
+    """What events do to the deployed design before anything is changed."""
+
+    events: list[str]
+    sentence: str
+    rows: list[ImpactRow]
+    broken: list[str]
+    failed: list[str]
+    """Parts of the design that cannot be used."""
 
 
 class Accepted(Reply):

@@ -18,6 +18,7 @@ from aign.console.replies import (
     Answered,
     Catalogue,
     ConfirmationReply,
+    ImpactReply,
     JobReply,
     LiveReply,
     ReadingReply,
@@ -26,6 +27,8 @@ from aign.console.replies import (
 from aign.console.state import Console
 
 PICTURE = "image/svg+xml"
+HIDDEN = {"picture", "about"}
+"""What a result holds for other operations."""
 SAME = {"cache-control": "private, max-age=3600"}
 """A job's pictures never change."""
 
@@ -65,6 +68,11 @@ async def design(console: Console, http: Request, form: DesignForm) -> Started:
     return Started(job=(await console.jobs.submit("design", asked, USUAL, asked)).id)
 
 
+async def impact(console: Console, http: Request, form: DesignForm) -> ImpactReply:
+    """Show what the events of a request do to its deployed design. All figures are simulated, before any change."""
+    return ImpactReply.model_validate(await console.ask("impact", form.model_dump(mode="json")))
+
+
 async def suggest(console: Console, http: Request, form: JobForm) -> Started:
     """Suggest the few changes of the deployed design of a design job that mend its request or improve it. A job does
     it; its result has them as figures and as sentences.
@@ -87,9 +95,11 @@ async def explain(console: Console, http: Request, form: ChoiceForm) -> Started:
 
 
 async def accept_design(console: Console, http: Request, form: ChoiceForm) -> Accepted:
-    """Accept one design. It is written with request, certificate, model digest and seed, in a file named by that."""
-    answer, _ = console.chosen(form.job, form.rank)
-    path, digest = await asyncio.to_thread(accept.write, console.accepted, answer, form.rank)
+    """Accept one design, or what one suggestion comes to. It is written with request, certificate, model digest and
+    seed, in a file named by that.
+    """
+    answer, design = console.acceptable(form.job, form.rank)
+    path, digest = await asyncio.to_thread(accept.write, console.accepted, answer, design)
     return Accepted(file=str(path), sha256=digest)
 
 
@@ -98,7 +108,7 @@ async def show_job(console: Console, http: Request, form: None) -> JobReply:
     job = console.job(http.path_params["job"])
     result = job.parsed()
     if isinstance(result, dict):
-        result = result.get("answer", {key: value for key, value in result.items() if key != "picture"})
+        result = result.get("answer", {key: value for key, value in result.items() if key not in HIDDEN})
     asked = None if job.asked is None else dict(job.asked)
     return JobReply(job=job.id, task=job.task, asked=asked, state=job.state, error=job.error, result=result)
 
@@ -147,6 +157,7 @@ OPERATIONS = [
     Operation("POST", "/api/confirm", confirm, DesignForm, ConfirmationReply, 200),
     Operation("POST", "/api/ask", ask, QuestionForm, Answered, 200),
     Operation("POST", "/api/design", design, DesignForm, Started, 202),
+    Operation("POST", "/api/impact", impact, DesignForm, ImpactReply, 200),
     Operation("POST", "/api/suggest", suggest, JobForm, Started, 202),
     Operation("POST", "/api/live", live, DesignForm, LiveReply, 200),
     Operation("POST", "/api/explain", explain, ChoiceForm, Started, 202),

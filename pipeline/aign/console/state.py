@@ -65,6 +65,25 @@ class Console:
             raise UnknownError(f"Job {name} has no designs.")
         return job.asked
 
+    def acceptable(self, name: str, rank: int) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Return the answer of a job and the design of a rank; of suggestions the design after all changes of one.
+
+        Raises:
+            UnknownError: there is no such job, or it has no such design.
+        """
+        job = self.job(name)
+        if job.task != "suggest":
+            answer, _ = self.chosen(name, rank)
+            return answer, answer["designs"][rank - 1]
+        result = job.parsed() if job.state == "done" else None
+        if result is None or not 1 <= rank <= len(result["suggestions"]):
+            raise UnknownError(f"Job {name} has no suggestion {rank}.")
+        suggestion = result["suggestions"][rank - 1]
+        last = suggestion["steps"][-1]
+        return result["about"], {"design": last["design"], "utility": last["utility"], **last["labels"],
+                                 "feasible": last["meets_request"], "suggestion": suggestion["sentence"],
+                                 "changes": [step["text"] for step in suggestion["steps"]]}
+
     def chosen(self, name: str, rank: int) -> tuple[dict[str, Any], list[Any]]:
         """Return the answer of a job and the path to the design of a rank.
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from aign import intents
+from aign.console import accept
 from aign.console.models import Models, catalogue
 from aign.console.sentences import confirmed, reading_of
+from aign.designs import impact as impacts
 from aign.designs.answer import Answer, answer
 from aign.designs.explanation import explain
 from aign.designs.front import Front
@@ -93,6 +95,12 @@ def _front_picture(front: Front) -> dict[str, str]:
     return drawn(front_picture.draw(front))
 
 
+def impact(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return what the events of a request do to its deployed design; no weights are needed."""
+    scenario = models.scenario(network)
+    return impacts.impact(scenario, Request(**request).resolve(scenario, seed)).to_json()
+
+
 def _answered(models: Models, network: str, request: Mapping[str, Any], seed: int) -> Answer:
     """Return the answer to a request; equal requests and seeds have equal answers."""
     pipeline = models.open(network).pipeline
@@ -105,7 +113,11 @@ def suggest(models: Models, tell: Tell, network: str, request: Mapping[str, Any]
     answered = _answered(models, network, request, seed)
     tell("looks for few changes")
     suggestions = answered.suggest()
-    return {"suggestions": [suggestion.to_json() for suggestion in suggestions],
+    about = {**answered.summary(), "network": network, "seed": seed, "digest": models.open(network).digest,
+             "request": answered.request.to_json(),
+             "objectives": [None if best is None else best.to_json() for best in answered.best_values]}
+    return {"about": {name: about[name] for name in (*accept.KEPT, "digest")},
+            "suggestions": [suggestion.to_json() for suggestion in suggestions],
             "sentences": [suggestion.sentence() for suggestion in suggestions] or
             ["No changes were found that mend the request, or improve the deployed design."]}
 
@@ -200,4 +212,4 @@ def drawn(figure: Figure) -> dict[str, str]:
 
 
 TASKS: Mapping[str, Callable[..., Any]] = {task.__name__: task for task in (
-    networks, read, refine, confirm, design, live, reply, suggest, explanation, picture)}
+    networks, read, refine, confirm, design, impact, live, reply, suggest, explanation, picture)}

@@ -54,7 +54,7 @@ class Answer(AnswerFigures):
         Beside the summary: `request` as asked; `labels` with unit and better direction; `verdict` and `sentences`, the
         lines below the table; `objectives`, what is known of each label that is one; `front` of several objectives
         and `changes` from a deployed design, null without; `runner_up`, the next design beside the best; `designs`,
-        the rows.
+        the rows; `impact` of events, where some were named.
         """
         labels = [{"name": label.name, "unit": label.unit, "better": label.better, "description": label.description}
                   for label in self.scenario.labels]
@@ -63,7 +63,8 @@ class Answer(AnswerFigures):
                 "objectives": [None if each is None else each.to_json() for each in self.best_values],
                 "front": None if self.front is None else self.front.to_json(),
                 "changes": None if self.changes is None else self.changes.to_json(),
-                "runner_up": None if self.runner_up is None else self.runner_up.to_json(), "designs": self.rows()}
+                "runner_up": None if self.runner_up is None else self.runner_up.to_json(), "designs": self.rows(),
+                **({} if self.impact is None else {"impact": self.impact.to_json()})}
 
     def save(self, stem: Path) -> list[Path]:
         """Write `stem`.json, .parquet and .png, all or none; return their paths."""
@@ -142,6 +143,7 @@ class Answer(AnswerFigures):
                 *([] if self.front is None else [self.front.sentence()]),
                 *(self.explanation.sentences() if self.explanation else []),
                 *([] if self.runner_up is None or not self.feasible else [self.runner_up.sentence()]),
+                *([] if self.impact is None else [self.impact.sentence()]),
                 *([] if self.changes is None else self.changes.sentences()),
                 *nearest_sentence(self.diagnosis), *self.diversity.sentences(self.scenario.distance.unit)]
 

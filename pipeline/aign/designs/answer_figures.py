@@ -22,6 +22,7 @@ from aign.designs.diversity import Diversity
 from aign.designs.explanation import Explanation, explain
 from aign.designs.front import Front, front, searched_points
 from aign.designs.generation import Candidates
+from aign.designs.impact import Impact, impact
 from aign.designs.objectives import Objective, preference
 from aign.designs.requests import ResolvedRequest
 from aign.designs.runner_up import RunnerUp, runner_up
@@ -108,17 +109,23 @@ class AnswerFigures:
 
     @cached_property
     def changes(self) -> Changes | None:
-        """The changes from the deployed design to the best one, in order; None where none is deployed.
+        """The changes from the deployed design to the best one, in order; None where none is deployed, and where parts
+        of it have failed, which the best one may use again.
 
         None of them where the deployed design meets the request and nothing generated is better.
         """
         request = self.request
-        if request.start is None:
+        if request.start is None or (request.incident is not None and request.incident.failed):
             return None
         order = ChangeOrder(Deployment(self.scenario, request.context), request.constraints, request.objectives[0])
         start, best = order.states(torch.stack([request.start, self.candidates.designs[0, 0]]))
         keep = start.meets and not (best.meets and order.score(best) > order.score(start))
         return order.changes(start.design, start.design if keep else best.design)
+
+    @cached_property
+    def impact(self) -> Impact | None:
+        """What events did to the deployed design; None where none was named."""
+        return None if self.request.incident is None else impact(self.scenario, self.request)
 
     @cached_property
     def runner_up(self) -> RunnerUp | None:
@@ -131,7 +138,7 @@ class AnswerFigures:
         """Return the few changes of the deployed design after which the request is met, or which improve it.
 
         Args:
-            keep: names of parts that stay as they are, such as "link A-B" where that has failed.
+            keep: names of parts that stay as they are; those that failed in an event do anyway.
 
         Raises:
             ParameterError: no deployed design was given with the request, or an unknown part.
@@ -147,7 +154,8 @@ class AnswerFigures:
         projected = scenario.project(request.context[None], request.start[None], request.constraints)
         searched = [each.design[None] for each in self.best_values if each is not None]
         targets = torch.cat([projected, self.certificate.design, *searched, known]).to(request.start.dtype)
-        mender = Mender(deployment, request.constraints, request.objectives[0], keep)
+        failed = () if request.incident is None else request.incident.failed
+        mender = Mender(deployment, request.constraints, request.objectives[0], {*keep, *failed})
         return mender.suggestions(request.start, deployment.settled(targets).unique(dim=0))
 
     @cached_property

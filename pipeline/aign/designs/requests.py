@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from aign.designs import objectives, starts
+from aign.designs.events import Incident, strike
 from aign.designs.feature_values import FeatureReader, Values
 from aign.designs.objectives import BY_UTILITY, Objective
 from aign.designs.settings import RequestSettings
@@ -45,6 +46,8 @@ class Request:
         objective: what is wanted most, such as "utility", "cost" (in its better direction), "min cost" or "max
             min_rate"; none: the utility. Of several, the answer has the designs that no other beats in all of them.
         spread: return only so many good designs, as different as possible; None: all.
+        event: what goes wrong in the deployed design, such as "link A-B fails", "demand +20%" or "gain of user 7 -50%";
+            see `events`. The designs are for the situation after it.
 
     Raises:
         ParameterError: a value is out of range, or both preset and context are given.
@@ -62,9 +65,10 @@ class Request:
     start: Values | None = None
     objective: Sequence[str] = ()
     spread: int | None = None
+    event: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for name, kind in (("where", "constraints"), ("objective", "objectives")):
+        for name, kind in (("where", "constraints"), ("objective", "objectives"), ("event", "events")):
             text = getattr(self, name)
             if isinstance(text, str):
                 raise ParameterError(f"{name} = {text!r}: give a list of {kind}, such as [{text!r}].")
@@ -89,7 +93,8 @@ class Request:
         Raises:
             ConstraintError: a malformed, unknown or contradictory constraint.
             ContextError: a context that cannot be read or does not fit the scenario.
-            ParameterError: an unknown preset or objective, or a start that is no design of the scenario.
+            ParameterError: an unknown preset or objective, a start that is no design of the scenario, or an event that
+                cannot happen to it.
         """
         seed = seed if self.seed is None else self.seed
         values, origin = self._context(scenario, seed)
@@ -98,8 +103,13 @@ class Request:
         except ContextError as error:
             raise ContextError(f"{origin}: {error}") from None
         start, start_origin = (None, None) if self.start is None else starts.read_start(self.start, scenario, checked)
-        return ResolvedRequest(checked, origin, parse(self.where, scenario.labels), self.count, self.preset, seed,
-                               objectives.parse(self.objective, scenario.labels), start, start_origin, self.spread)
+        constraints, incident = parse(self.where, scenario.labels), None
+        if self.event:
+            struck = strike(scenario, self.event, checked, start, self.where)
+            checked, start, constraints, incident = struck.context, struck.start, struck.constraints, struck.incident
+        return ResolvedRequest(checked, origin, constraints, self.count, self.preset, seed,
+                               objectives.parse(self.objective, scenario.labels), start, start_origin, self.spread,
+                               incident)
 
     def _context(self, scenario: Scenario[Any], seed: int) -> tuple[Tensor, str]:
         """Return the context values, not yet checked, and where they come from."""
@@ -130,6 +140,7 @@ class ResolvedRequest:
         start: (X,) the deployed design, as it works in the context.
         start_origin: where it comes from.
         spread: how many of the good designs are wanted; None: all.
+        incident: what went wrong; context, constraints and start are those after it.
     """
 
     context: Tensor
@@ -142,6 +153,7 @@ class ResolvedRequest:
     start: Tensor | None = None
     start_origin: str | None = None
     spread: int | None = None
+    incident: Incident | None = None
 
     @property
     def by_utility(self) -> bool:
@@ -154,7 +166,8 @@ class ResolvedRequest:
                 "origin": self.origin, "context": self.context.tolist(), "seed": self.seed, "count": self.count,
                 "objective": [str(objective) for objective in self.objectives],
                 "start": None if self.start is None else self.start.tolist(), "start_origin": self.start_origin,
-                "spread": self.spread}
+                "spread": self.spread,
+                **({} if self.incident is None else {"event": list(self.incident.events)})}
 
 
 def read_context(path: Path, scenario: Scenario[Any]) -> Tensor:

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from aign.diffusion import fit, opening, schedulers, set_network
 from aign.diffusion.conditions import ConditionInput, Conditions
 from aign.diffusion.denoising import denoise
+from aign.diffusion.forecasting import ForecastingUNet, unconditioned
 from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.plans import Plans, Sampling
-from aign.diffusion.strategies import Strategy, strategy_of
+from aign.diffusion.strategies import Strategy, interpolated, strategy_of
 from aign.errors import ParameterError
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import Constraint
@@ -32,7 +33,7 @@ class DesignModel:
     diffusers, in which the scheduler can be exchanged.
 
     Attributes:
-        unet: the denoiser, a `TemporalUNet` or a `SetDenoiser`.
+        unet: the denoiser, a `TemporalUNet`, a `SetDenoiser` or a `ForecastingUNet`.
         inverse: the inverse-dynamics head, an `InverseDynamics`, a `SharedInverseDynamics` or a `ChoiceDynamics`.
         schedule: the forward process the denoiser was trained with.
         design: JSON values: scenario, horizon, stride, normaliser, conditions, settings, provenance.
@@ -152,10 +153,39 @@ class DesignModel:
         known = torch.cat([normaliser.fixed(self.scenario.fixed_observation(contexts)), first], dim=1)
         shape = (len(contexts), self.design["horizon"] // self.stride, self.scenario.state_size)
         noise = torch.randn(shape, generator=generator, device=self.device) * sampling.temperature
-        chosen = sampling.scheduler or self.usual_scheduler
-        scheduler = schedulers.build(chosen, self.schedule, sampling.steps, self.device)
-        clean = denoise(self.unet, scheduler, self.schedule, noise, known, conditions, sampling, generator, project)
+        clean = denoise(self.unet, self._scheduler(sampling), self.schedule, noise, known, conditions, sampling,
+                        generator, project)
         return torch.cat([states[:, None].float(), normaliser.raw_states(normaliser.planned(clean, first))], dim=1)
+
+    @torch.no_grad()
+    def forecast(self, states: Tensor, sampling: Sampling, generator: torch.Generator | None = None) -> Tensor:
+        """Return futures (B, F, H, E) of what nature decides, in raw units, from the states (B, S) observed now.
+
+        F is `sampling.futures`, H the steps of a plan. Futures are drawn as likely as they are: the noise has its full
+        spread whatever the temperature.
+
+        Raises:
+            ParameterError: the model forecasts nothing.
+        """
+        unet = self.unet
+        if not isinstance(unet, ForecastingUNet):
+            raise ParameterError(f"A model of {self.scenario.name} forecasts nothing; only those of scenarios with the "
+                                 "generation forecasts do.")
+        first = self.normaliser.states(states).repeat_interleave(sampling.futures, dim=0)
+        steps, size = self.design["horizon"] // self.stride, len(unet.series_places)
+        noise = torch.randn((len(first), steps, size), generator=generator, device=self.device)
+        clean = denoise(unet.futures, self._scheduler(sampling), self.schedule, noise, unet.known(first),
+                        unconditioned(len(first), first), sampling, generator, None)
+        plans = torch.zeros(len(first), steps, first.shape[1], device=self.device)
+        plans[:, :, unet.series_places] = clean
+        planned = torch.cat([first[:, None], self.normaliser.planned(plans, first)], dim=1)
+        following = interpolated(self.normaliser.raw_states(planned), self.stride)[:, 1:]
+        futures: Tensor = unet.series(following).unflatten(0, (len(states), sampling.futures))
+        return futures
+
+    def _scheduler(self, sampling: Sampling) -> Any:
+        chosen = sampling.scheduler or self.usual_scheduler
+        return schedulers.build(chosen, self.schedule, sampling.steps, self.device)
 
     @torch.no_grad()
     def act(self, contexts: Tensor, states: Tensor, next_states: Tensor, action_mask: Tensor | None = None) -> Tensor:

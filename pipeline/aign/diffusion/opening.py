@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from aign.diffusion import inverse_dynamics, set_network, unet
+from aign.diffusion import forecasting, inverse_dynamics, set_network, unet
 from aign.diffusion.network import Network
 from aign.errors import REPRODUCE, ModelError, ParameterError
 from aign.files.writing import read_json
@@ -24,7 +24,7 @@ from aign.trust import Trust
 INDEX = "model_index.json"
 UNOPENED = "cannot be opened as a design pipeline"
 NETWORKS: Mapping[str, tuple[type[Network], ...]] = {
-    "unet": (unet.TemporalUNet, set_network.SetDenoiser),
+    "unet": (unet.TemporalUNet, set_network.SetDenoiser, forecasting.ForecastingUNet),
     "inverse": (inverse_dynamics.InverseDynamics, inverse_dynamics.ChoiceDynamics, set_network.SharedInverseDynamics),
 }
 """The classes of each network of a model folder."""

@@ -12,8 +12,11 @@ from torch import nn
 from aign.diffusion import opening, schedulers, store
 from aign.diffusion.model import DesignModel
 from aign.diffusion.noise_schedule import NoiseSchedule
+from aign.diffusion.plans import Sampling
 from aign.errors import ParameterError
 from aign.trust import Trust
+
+__all__ = ["DesignPipeline", "Sampling"]
 
 
 class DesignPipeline(DiffusionPipeline, DesignModel):
@@ -24,7 +27,7 @@ class DesignPipeline(DiffusionPipeline, DesignModel):
     `torch_dtype` or `.to(dtype)` what the networks compute in; everything around them is float32.
 
     Args:
-        unet: the denoiser, a `TemporalUNet` or a `SetDenoiser`.
+        unet: the denoiser, a `TemporalUNet`, a `SetDenoiser`, or a `ForecastingUNet`.
         inverse: the inverse-dynamics head, an `InverseDynamics`, a `SharedInverseDynamics` or a `ChoiceDynamics`.
         scheduler: the forward process the denoiser was trained with.
         design: JSON values: scenario, horizon, stride, normaliser, conditions, settings, provenance.

@@ -19,10 +19,13 @@ from aign.diffusion.conditions import ConditionInput
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.plans import Plans, Sampling
 from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.forecasting import Forecasting
 from aign.scenarios.core.scenario import Generation, Scenario
 
 QUICK_STEPS = 4
 """Denoising steps of evaluations during training, at most, where each decision of an episode needs a plan."""
+QUICK_FUTURES = 16
+"""Futures behind a decision in evaluations during training."""
 
 HINDSIGHT = """
 ## One run, and the best of several
@@ -52,6 +55,9 @@ class Planner(Protocol):
     def plan(self, contexts: Tensor, states: Tensor, conditions: ConditionInput, sampling: Sampling,
              generator: torch.Generator | None, project: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return waypoints (B, L+1, S) from the states (B, S) observed now."""
+
+    def forecast(self, states: Tensor, sampling: Sampling, generator: torch.Generator | None) -> Tensor:
+        """Return futures (B, F, H, E) of what nature decides from the states (B, S) observed now."""
 
     def act(self, contexts: Tensor, states: Tensor, next_states: Tensor, action_mask: Tensor | None = None) -> Tensor:
         """Return the actions (B, A) that lead from states (B, S) to the next ones."""
@@ -174,7 +180,40 @@ class RecedingHorizon:
         return plans.states, torch.ones(len(plans.states), dtype=torch.bool)
 
 
-STRATEGIES: Mapping[Generation, Strategy] = {"whole-plan": WholePlan(), "receding-horizon": RecedingHorizon()}
+class Forecasts(RecedingHorizon):
+    """Generate futures of what nature decides, and take the decision that the scenario's critic finds best over them.
+
+    Where the critic does not heed all constraints, or no futures are wanted, decisions come from plans.
+    """
+
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
+        """Return sampling in few steps and few futures: every decision of every episode needs them."""
+        return replace(super().evaluation_sampling(usual, noise_steps), futures=min(QUICK_FUTURES, usual.futures))
+
+    def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
+                 conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
+                 project: bool) -> Plans:
+        """Act in whole episodes, one a row; what is asked for by `conditions` beside constraints counts in plans only.
+
+        As constraints need not hold in every row where nothing is projected, plans decide there too.
+        """
+        scenario = planner.scenario
+        if not isinstance(scenario, Forecasting):
+            raise TypeError(f"{scenario.name} forecasts nothing; see Forecasting")
+        if sampling.futures == 0 or not scenario.judges(constraints) or (constraints and not project):
+            return super().generate(planner, contexts, constraints, conditions, sampling, generator, project)
+        states = scenario.initial_state(contexts)
+        observed = [states[:, :scenario.state_size].float()]
+        for _ in range(scenario.horizon):
+            futures = planner.forecast(observed[-1], sampling, generator)
+            states, _ = scenario.step(contexts, states, scenario.judge(contexts, states, futures, constraints))
+            observed.append(states[:, :scenario.state_size].float())
+        designs = scenario.design_of(states)
+        return Plans(torch.stack(observed, dim=1), designs, designs, states)
+
+
+STRATEGIES: Mapping[Generation, Strategy] = {"whole-plan": WholePlan(), "receding-horizon": RecedingHorizon(),
+                                             "forecasts": Forecasts()}
 
 
 def strategy_of(scenario: Scenario[Any]) -> Strategy:

@@ -13,10 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aign.diffusion import checkpoint, examples, fit
+from aign.diffusion import checkpoint, examples, fit, forecasting
 from aign.diffusion.checkpoint import Progress
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
+from aign.diffusion.forecasting import ForecastingUNet
 from aign.diffusion.inverse_dynamics import ChoiceDynamics, Head, InverseDynamics
 from aign.diffusion.model import DesignModel
 from aign.diffusion.noise_schedule import NoiseSchedule
@@ -29,6 +30,7 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError
+from aign.scenarios.core.forecasting import Forecasting, columns
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
@@ -49,13 +51,14 @@ class TrainingResult:
 class Losses(nn.Module):
     """The loss of a batch as a function of all weights, as DistributedDataParallel wants it."""
 
-    def __init__(self, objective: Objective, unet: Any, inverse: Head) -> None:
+    def __init__(self, objective: Objective, unet: Any, inverse: Head, forecaster: ForecastingUNet | None) -> None:
         super().__init__()
-        self.objective, self.unet, self.inverse = objective, unet, inverse
+        self.objective, self.unet, self.inverse, self.forecaster = objective, unet, inverse, forecaster
 
     def forward(self, data: Examples, rows: Tensor) -> Tensor:
-        """Return the loss of both networks on rows of the data."""
-        return self.objective.denoising(self.unet, data, rows) + self.objective.inverse(self.inverse, data, rows)
+        """Return the loss of all networks on rows of the data."""
+        loss = self.objective.denoising(self.unet, data, rows) + self.objective.inverse(self.inverse, data, rows)
+        return loss if self.forecaster is None else loss + forecasting.loss(self.objective, self.forecaster, data, rows)
 
 
 class Trainer:
@@ -143,7 +146,8 @@ class Trainer:
 
     def losses(self, unet: Any) -> nn.Module:
         """Return what computes the loss of a batch; among several processes, their gradients become the mean."""
-        losses = Losses(self.objective, unet, self.inverse)
+        forecaster = self.unet if isinstance(self.unet, ForecastingUNet) else None
+        losses = Losses(self.objective, unet, self.inverse, forecaster)
         return losses if self.objective.ranks.world == 1 else nn.parallel.DistributedDataParallel(losses)
 
     def one_step(self, losses: nn.Module) -> None:
@@ -203,9 +207,12 @@ class Trainer:
         rows = torch.arange(len(data), device=self.device)
         pipeline = self.pipeline(self.average)
         pipeline = pipeline if place == 0 else pipeline.at(self.scenarios[place])
-        return {"held_out_loss": float(objective.denoising(self.average["unet"], data, rows)),
-                "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows)),
-                **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
+        unet = self.average["unet"]
+        losses = {"held_out_loss": float(objective.denoising(unet, data, rows)),
+                  "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows))}
+        if isinstance(unet, ForecastingUNet):
+            losses["held_out_forecast_loss"] = float(forecasting.loss(objective, unet, data, rows))
+        return {**losses, **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
 
     def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignModel:
         """Return a model of the given networks."""
@@ -213,7 +220,8 @@ class Trainer:
 
 
 def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
-             ) -> tuple[TemporalUNet | SetDenoiser, InverseDynamics | SharedInverseDynamics | ChoiceDynamics]:
+             ) -> tuple[TemporalUNet | ForecastingUNet | SetDenoiser,
+                        InverseDynamics | SharedInverseDynamics | ChoiceDynamics]:
     """Build denoiser and inverse-dynamics head for the sizes of a scenario and its data."""
     shape, conditions = settings.network, data.conditions.shape[1]
     if shape.kind == "set":
@@ -223,8 +231,15 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
                             shape.embedding, shape.activation, resources),
                 SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden,
                                       shape.activation, resources))
-    unet = TemporalUNet(data.states.shape[2], data.known.shape[1], conditions, shape.channels,
-                        list(shape.multipliers), shape.kernel, shape.embedding, shape.groups, shape.activation)
+    state, known = data.states.shape[2], data.known.shape[1]
+    layers = (shape.channels, list(shape.multipliers), shape.kernel, shape.embedding, shape.groups, shape.activation)
+    unet: TemporalUNet | ForecastingUNet
+    if isinstance(scenario, Forecasting):
+        series = columns(scenario.state_features, scenario.exogenous)
+        history = columns(scenario.state_features, (*scenario.exogenous, *scenario.history))
+        unet = ForecastingUNet(state, known, conditions, series, history, *layers)
+    else:
+        unet = TemporalUNet(state, known, conditions, *layers)
     kind = InverseDynamics if scenario.choices is None else ChoiceDynamics
     head = kind(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden,
                 shape.activation)

@@ -100,8 +100,8 @@ def _cleared(remote: RemoteFolder, files: manifest.Files, digest: str) -> set[st
     if NOTE in present and _note(remote, present) == {"digest": digest, "cleared": True}:
         kept = {name for name, entry in files.items() if present.get(name) == entry["bytes"]}
     elif NOTE not in present and manifest.NAME in present:
-        former = Mirror(remote.url, later="").folder  # the manifest alone
-        same = manifest.read(former / manifest.NAME).files
+        former = Mirror(remote.url, later="")  # of which the manifest alone is fetched
+        same = manifest.read(former.folder / manifest.NAME).files
         kept = {name for name, entry in files.items() if name in present and same.get(name, {}).get("sha256") ==
                 entry["sha256"] and present[name] == entry["bytes"]}
     remote.write(NOTE, json.dumps({"digest": digest, "cleared": False}).encode())

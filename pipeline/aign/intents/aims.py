@@ -34,9 +34,11 @@ def _at_least(clause: Clause) -> None:
 
 
 def _labels(clause: Clause, place: int, step: int) -> list[Item]:
-    """Return the labels in a row from a place on."""
+    """Return the labels in a row from a place on, as far as they can mean the same."""
     labels: list[Item] = []
     while 0 <= place < len(clause.items) and (clause.items[place].kind == "label" or _is_utility(clause.items[place])):
+        if labels and clause.items[place].kind == "label" and not candidates([*labels, clause.items[place]], None):
+            break
         labels.append(clause.items[place])
         place += step
     return labels

@@ -64,7 +64,7 @@ def canonical(request: Request, scenario: Scenario[Any]) -> Request:
     files: dict[str, Any] = {name: str(value) if isinstance(value := getattr(request, name), Path) else value
                              for name in ("context", "start")}
     return replace(request, where=tuple(map(str, parse(request.where, scenario.labels))),
-                   objective=_objectives(request.objective, scenario), **files)
+                   objective=_objectives(request.objective, scenario), event=tuple(request.event), **files)
 
 
 def _objectives(texts: Sequence[str], scenario: Scenario[Any]) -> tuple[str, ...]:
@@ -83,6 +83,7 @@ def _sentence(request: Request, scenario: Scenario[Any], plain: bool) -> str:
         parts.append(f"starting from {_quoted(request.start)}")
     if request.seed is not None:
         parts.append(f"with seed {request.seed}")
+    parts += [f"after {_quoted(event)}" for event in request.event]
     parts += [_objective(text, scenario, plain) for text in request.objective]
     parts += [str(bound) if plain else _bound(bound, scenario) for bound in parse(request.where, scenario.labels)]
     return f"{'; '.join(parts)}."
@@ -127,6 +128,7 @@ def command(request: Request, scenario: Scenario[Any]) -> str:
         options += ["--count", str(request.count)]
     options += [part for text in request.objective for part in ("--objective", text)]
     options += [part for text in request.where for part in ("--where", text)]
+    options += [part for text in request.event for part in ("--event", text)]
     return shlex.join(options)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from aign.designs.requests import Request
 from aign.errors import AignError
 from aign.intents.draft import Draft
+from aign.intents.events import UNDEPLOYED, events
 from aign.intents.interpretation import interpret
 from aign.intents.items import Item, items
 from aign.intents.reading import Question, Reading, reading
@@ -39,8 +40,10 @@ def read(text: str, scenario: Scenario[Any]) -> Reading:
     if len(text) > LONGEST_TEXT:
         question = f"The text has {len(text)} characters; at most {LONGEST_TEXT} are read. Can it be said shorter?"
         return reading(text, None, (), [Question(question, (), 0, len(text))])
-    pieces = items(text, draft.vocabulary)
+    pieces = items(events(draft, scenario), draft.vocabulary)
     interpret(surroundings(pieces, draft, scenario), draft)
+    if "event" in draft.fields and "start" not in draft.fields:
+        draft.questions.append(Question(UNDEPLOYED, ("starting from now.json",), len(text), len(text)))
     return finished(draft, scenario, pieces, anything=any(item.kind == "noun" for item in pieces))
 
 

@@ -12,6 +12,7 @@ from aign.intents.bounds import candidates, converted
 from aign.intents.clauses import Clause, cut, with_ranges
 from aign.intents.confirmation import canonical
 from aign.intents.draft import Draft
+from aign.intents.events import UNDEPLOYED, events
 from aign.intents.interpretation import read_clause
 from aign.intents.items import Item, items
 from aign.intents.reader import LONGEST_TEXT, finished
@@ -39,7 +40,7 @@ def refine(request: Request, text: str, scenario: Scenario[Any]) -> Reading:
     if len(text) > LONGEST_TEXT:
         return reading(text, None, (), [Question(f"At most {LONGEST_TEXT} characters are read.", (), 0, len(text))])
     draft = Draft(text, vocabulary(scenario))
-    said = items(text, draft.vocabulary, refining=True)
+    said = items(events(draft, scenario), draft.vocabulary, refining=True)
     pieces = surroundings(said, draft, scenario)
     change = Change(draft, request, scenario)
     before: Clause | None = None
@@ -183,6 +184,9 @@ def _merged(change: Change, told: Reading, scenario: Scenario[Any]) -> Reading:
     fields = dict(draft.fields)
     if {"preset", "context"} & set(fields):
         fields = {"preset": None, "context": None, **fields}
+    if "event" in fields and {**vars(change.base), **fields}["start"] is None:
+        return reading(told.text, None, told.said, [Question(UNDEPLOYED, ("starting from now.json",),
+                                                            len(told.text), len(told.text))])
     try:
         where = parse([str(bound) for bound in [*kept, *new.values()]], scenario.labels)
         request = replace(change.base, where=tuple(map(str, where)),

@@ -4,7 +4,7 @@ network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aign.designs.requests import MOST_DESIGNS, SEEDS
@@ -80,7 +80,7 @@ def _seed(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
     for mark in [item for item in items if item.kind == "seed"]:
         place = items.index(mark)
         number = next((item for item in items[place + 1:place + 2] if item.kind == "number"), None)
-        if number is None or number.value != int(number.value) or not 0 <= number.value < SEEDS:
+        if number is None or not 0 <= number.value < SEEDS or number.value != int(number.value):
             draft.ask([mark, *([number] if number else [])], f"Which seed? A whole number from 0 to {SEEDS - 1}.")
         else:
             draft.set([mark, number], "seed", int(number.value))
@@ -177,8 +177,12 @@ def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
         item, following = items[place], items[place + 1] if place + 1 < len(items) else None
         noun = "" if following is None else " ".join(stems(draft.text[following.start:following.end]))
         counted = item.kind == "number" and item.factors is None and not item.share and not _bounded(items, place)
-        bounded = place + 2 < len(items) and items[place + 2].kind == "compare" and not draft.text[
-            :item.start].rstrip().lower().endswith("for")
+        bounded = place + 2 < len(items) and items[place + 2].kind == "compare" and not _follows_for(draft, item)
+        counts = following is not None and following.kind in ("compare", "label") and not _follows_for(draft, item)
+        if _is_size(item, draft, known) and not _bounded(items, place) and not counts:
+            draft.understand([item], f"{scenario.name} has {draft.words([item])}")
+            place += 1
+            continue
         if counted and following is not None and noun in known and not bounded:
             plural = draft.text[following.start:following.end].removesuffix("s") + "s"
             if item.value == known[noun]:
@@ -194,3 +198,15 @@ def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item
             kept.append(item)
         place += 1
     return kept
+
+
+def _follows_for(draft: Draft, item: Item) -> bool:
+    return draft.text[:item.start].rstrip().lower().endswith("for")
+
+
+def _is_size(item: Item, draft: Draft, known: Mapping[str, int]) -> bool:
+    """Return whether a number whose unit is what networks are told apart by, too, is just this network's size."""
+    if item.kind != "number" or item.factors is None:
+        return False
+    noun = stems(draft.text[item.start:item.end])[-1]
+    return noun in known and known[noun] == float(item.value)

@@ -60,8 +60,8 @@ DIRECTIONS: dict[Literal["min", "max", "best"], str] = {
     "max": """maximise; maximize; maximising; maximizing; highest; largest; greatest; most; as high as possible; as much
         as possible; as many as possible; as large as possible; how high can; how much; how many; as much; as many;
         as high; at maximum""",
-    "best": """best; optimal; optimise; optimize; trade off; trade-off; tradeoff; front; front of; balance between; as
-        far as possible; as well as possible; as good as possible; as""",
+    "best": """best; optimal; optimise; optimize; trade off; trade-off; tradeoff; trade-off between; trade off between;
+        front; front of; balance between; as far as possible; as well as possible; as good as possible; as""",
 }
 OTHERS: dict[Mark, str] = {
     "no": """no; not; without; never; none; nor; zero of; cannot; can't; don't; doesn't; won't; mustn't; shouldn't; not

@@ -7,6 +7,10 @@ from hypothesis import strategies as st
 from sequences import Calls
 
 from aign.agents.rollout import rollout
+from aign.scenarios.core import registry
+from aign.scenarios.core.certificate import Certificate, CertificateKind
+from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.sequential import OPEN
 
 KINDS = [Calls.create(), Calls.create(pointing=True, numbers=3, steps=5)]
@@ -121,3 +125,29 @@ def test_designs_keep_their_order_and_belong_to_no_part(scenario):
     assert torch.equal(same, values)
     assert torch.equal(design.gather(1, index), design)
     assert scenario.per_entity(values, design) == {}
+
+
+def test_what_is_feasible_is_what_any_scenario_would_say_and_episodes_are_kept(monkeypatch):
+    scenario = registry.create("queue-scheduling", slots=12)
+    values = contexts(scenario, 3)
+    usual = scenario.measure(values, scenario.certify(values).design)
+    requests = [parse([f"{label.name}{sense}{factor * float(usual[label.name][0]) + shift}"], scenario.labels)
+                for label in scenario.labels for sense, factor, shift in (("<=", 0.5, 0.0), (">=", 2.0, 0.5),
+                                                                          (">=", 0.9, 0.0))]
+    for request in requests:
+        ours, usual_way = scenario.feasible(values, request), Scenario.feasible(scenario, values, request)
+        assert torch.equal(ours.known, usual_way.known)
+        assert torch.equal(ours.impossible, usual_way.impossible)
+        assert torch.equal(ours.witness[ours.known], usual_way.witness[usual_way.known])
+    replayed, replay = [], scenario.replay
+    monkeypatch.setattr(scenario, "replay", lambda *arguments: replayed.append(1) or replay(*arguments))
+    nobody = Certificate(torch.ones(3), torch.zeros(3, scenario.design_size), torch.zeros(3, dtype=torch.bool),
+                         CertificateKind.UPPER_BOUND, "", impossible=torch.zeros(3, dtype=torch.bool))
+    monkeypatch.setattr(scenario, "certify", lambda *arguments: nobody)
+    beyond = parse([f"{scenario.labels[0].name}<=-1"], scenario.labels)
+    scenario.feasible(values, beyond)
+    replayed.clear()
+    scenario.feasible(values, beyond)
+    assert not replayed
+    scenario.feasible(contexts(scenario, 3, seed=9), beyond)
+    assert replayed

@@ -1,7 +1,8 @@
 // The answer: what is certified or impossible, all designs compared, a card for each.
-import { at, call, image, items, make, run, spoken, toast, unit, written } from "./api.js";
+import { at, image, items, make, spoken, unit, written } from "./api.js";
 import { Parallel } from "./parallel.js";
 import { explain } from "./why.js";
+import { accept, suggest } from "./wrong.js";
 
 let job = null, answer = null, cards = new Map();
 const parallel = new Parallel(at("parallel").querySelector(".scroll"), keep, light);
@@ -15,8 +16,8 @@ export function show(name, found, labels, act) {
   at("changes").hidden = !found.changes;
   const steps = found.changes?.steps.map(({ sentence }) => sentence) ?? [];
   at("steps").replaceChildren(...items(steps.length ? steps : ["Nothing needs changing."]));
-  at("suggestions").replaceChildren(make("li", {}, make("button", { type: "button", onclick: suggest },
-    "Suggest few changes")));
+  at("suggestions").replaceChildren(make("li", {}, make("button", { type: "button",
+    onclick: () => suggest(name, at("suggestions")) }, "Suggest few changes")));
   at("front").hidden = !found.front;
   at("front").querySelector("img")?.remove();
   if (found.front) at("front").append(image("Front of the objectives", `/api/jobs/${name}/picture`));
@@ -88,17 +89,4 @@ function card(design, labels, bounds, act) {
     figures(design, labels, bounds),
     ...(act ? [make("div", { className: "foot" }, button("Why", () => explain(from, design, answer.designs, labels)),
       button("Start here", () => act.start(design)), button("Accept", () => accept(from, rank)))] : []));
-}
-
-async function suggest() {
-  const say = (sentences) => at("suggestions").replaceChildren(...items(sentences));
-  await run("/api/suggest", { job }, ({ doing }) => say([doing]))
-    .then(({ result }) => say(result.sentences), ({ message }) => say([message]));
-}
-
-async function accept(from, rank) {
-  try {
-    const { file } = await call("POST", "/api/accept", { job: from, rank });
-    toast(`Design ${rank} is accepted: ${file}`);
-  } catch (problem) { toast(problem.message); }
 }

@@ -1,8 +1,9 @@
 // The request: what the form holds, read from words, confirmed in words.
 import { at, call, make, spoken, toast, unit, written } from "./api.js";
+import { showEvents, watchEvents } from "./wrong.js";
 
 const SENSES = { "<=": "≤", ">=": "≥", "<": "<", ">": ">" }, OWN = "{own}";
-let networks = [], rows = [], ranges = new Map(), deployed = null, confirming = 0, changed = () => {};
+let networks = [], rows = [], events = [], ranges = new Map(), deployed = null, confirming = 0, changed = () => {};
 
 /** Fill the form; `heard(dragging)` is told of each change. */
 export function begin(list, heard) {
@@ -20,6 +21,7 @@ export function begin(list, heard) {
     at(name).addEventListener("change", () => { situation(); changed(); });
   at("copy").addEventListener("click", () =>
     navigator.clipboard.writeText(at("command").textContent).then(() => toast("Copied.")));
+  watchEvents(form, goesWrong);
   pick();
 }
 
@@ -51,9 +53,16 @@ function draw() {  // the focus stays where it was
   all()[focused]?.focus();
 }
 
-/** Take a design as the one that is deployed, or none. */
-export function deploy(design, name = "the deployed design") {
-  deployed = design;
+function goesWrong(list) {
+  events = list;
+  showEvents(events, network(), deployed, goesWrong);
+  changed();
+}
+
+/** Take a design as the one that is deployed, or none; what went wrong with the one before is forgotten. */
+export function deploy(design, name = "the deployed design", struck = []) {
+  [deployed, events] = [design, struck];
+  showEvents(events, network(), deployed, goesWrong);
   at("start").hidden = !design;
   at("start-name").textContent = name;
 }
@@ -100,7 +109,7 @@ export function form() {
   }
   return { network: at("network").value, seed: Number(at("seed").value), request: {
     where: rows.filter(({ threshold }) => threshold !== "").map((row) => `${row.label}${row.sense}${row.threshold}`),
-    preset: kind && kind !== OWN ? kind : null, context, count: Number(at("count").value), start: deployed,
+    preset: kind && kind !== OWN ? kind : null, context, count: Number(at("count").value), start: deployed, event: events,
     objective: goals.join() === "utility" ? [] : goals } };
 }
 
@@ -114,7 +123,7 @@ export function fill({ network: name, request, seed }) {
   at("context").value = JSON.stringify(request.context) ?? "";
   [at("objective").value, at("objective-2").value] = [request.objective[0] ?? "utility", request.objective[1] ?? ""];
   [at("seed").value, at("count").value] = [seed, request.count];
-  deploy(request.start);
+  deploy(request.start, undefined, request.event);
   situation();
   changed();
 }

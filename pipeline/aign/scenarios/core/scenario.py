@@ -32,8 +32,9 @@ from aign.scenarios.core.parameters import ParametersT
 from aign.scenarios.core.presentation import Presentation
 from aign.scenarios.core.speech import Speech
 
-Generation = Literal["whole-plan", "receding-horizon"]
-"""How a generator arrives at a design: one plan ends in it, or an episode is decided step by step and planned anew."""
+Generation = Literal["whole-plan", "receding-horizon", "forecasts"]
+"""How a generator arrives at a design: one plan ends in it, or an episode is decided step by step, planned anew or
+judged over forecasts (see `Forecasting`)."""
 
 
 @dataclass(frozen=True, slots=True)

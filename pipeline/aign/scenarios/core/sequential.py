@@ -15,15 +15,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.certificate import Feasibility
+from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.core.episode import Episode
 from aign.scenarios.core.exploration import Act, Heuristic, slipping
 from aign.scenarios.core.parameters import ParametersT
-from aign.scenarios.core.scenario import DesignDistance, Scenario
+from aign.scenarios.core.scenario import DesignDistance, Generation, Scenario
 from aign.scenarios.core.variation import replace
 
 OPEN = -2.0
@@ -39,12 +41,14 @@ class SequentialScenario(Scenario[ParametersT]):
     sequence of decisions is the design. Rewards add up to the utility.
     """
 
-    generation = "receding-horizon"
+    generation: ClassVar[Generation] = "receding-horizon"
     designs_transfer = False
     totals: tuple[str, ...]
     """Names of the K sums and extremes that an episode adds up."""
     rules: Mapping[str, Rule]
     """Baselines that decide step by step, by name."""
+    _kept_of: Tensor | None = None
+    _kept: dict[int, tuple[Tensor, dict[str, Tensor]]]
 
     @property
     def decision_size(self) -> int:
@@ -194,6 +198,41 @@ class SequentialScenario(Scenario[ParametersT]):
     def project(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint] = ()) -> Tensor:
         """Return decisions that can be taken (B, X); constraints on a whole episode have no projection."""
         return self.admissible(designs)
+
+    def feasible(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Feasibility:
+        """Return the certificate's word, then whether episodes of the rules meet the constraints; see `Scenario`.
+
+        Constraints do not change an episode, so what the last contexts gave is kept: a search for the best value of a
+        label asks many times.
+        """
+        certificate = self.certify(contexts, constraints)
+        known, witness = certificate.feasible.clone(), certificate.design.clone()
+        for trial in range(self._trials):
+            if bool((known | certificate.proven_infeasible).all()):
+                break
+            design, labels = self._tried(contexts, trial)
+            new = satisfied(constraints, labels, len(design)) & ~known
+            witness, known = torch.where(new[:, None], design.to(witness.dtype), witness), known | new
+        return Feasibility(known, certificate.proven_infeasible & ~known, witness)
+
+    @property
+    def _trials(self) -> int:
+        """The certified design, each rule's, and that which always takes the first choice."""
+        return 2 + len(self.rules)
+
+    def _tried(self, contexts: Tensor, trial: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the designs (B, X) of one of the trials and their labels, each (B,)."""
+        before = self._kept_of
+        if before is None or before.device != contexts.device or not torch.equal(before, contexts):
+            self._kept_of, self._kept = contexts.clone(), {}
+        if trial not in self._kept:
+            designs: list[Callable[[], Tensor]] = [
+                lambda: self.certify(contexts).design,
+                *(partial(self.design_of_rule, rule, contexts) for rule in self.rules.values()),
+                lambda: contexts.new_full((len(contexts), self.design_size), OPEN)]
+            design = self.admissible(designs[trial]())
+            self._kept[trial] = design, self.measure(contexts, design)
+        return self._kept[trial]
 
     def per_entity(self, contexts: Tensor, designs: Tensor) -> dict[str, Tensor]:
         """Return nothing: a decision belongs to its moment, not to a part of the network."""

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.features import Feature
 from aign.scenarios.core.parameters import Parameterised, ParametersT
 
 
@@ -27,6 +28,15 @@ class Speech(Parameterised[ParametersT]):
     def proper_names(self) -> tuple[str, ...]:
         """Names that this very network has, such as that of its topology."""
         return ()
+
+    @property
+    def carriers(self) -> Mapping[str, tuple[str, ...]]:
+        """What fails several parts of a design at once, such as a fibre with its lightpaths, by name."""
+        return {}
+
+    def context_names(self, feature: Feature) -> Sequence[str] | None:
+        """Return whose each value of a context feature is, such as "A-B" of a demand; None: as of a design's value."""
+        return None
 
     def resized(self, sizes: Mapping[str, float]) -> dict[str, Any] | None:
         """Return the parameters of the network that has these `sizes`, where there is one and it is another."""

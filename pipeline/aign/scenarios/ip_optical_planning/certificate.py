@@ -20,8 +20,8 @@ from aign.scenarios.ip_optical_planning.tradeoff import Plan, Tradeoff
 
 EFFORTS = ((30, Effort()), (65, Effort(gap=0.02, rounds=12, nodes=2_000)))
 """Nodes up to which survivable plans are searched for with how much effort, in one layer."""
-LAYERED = Effort(gap=0.03, rounds=1, nodes=20, regions=4)
-"""The same in two layers, where programs take long: one of them, and a few regions planned anew before and after."""
+LAYERED = ((12, Effort(gap=0.03, rounds=1, nodes=20, regions=4)), (65, Effort(gap=0.03, rounds=0, regions=8)))
+"""The same in two layers, where a program takes seconds: one on small networks, the relaxation alone on larger ones."""
 REMEMBERED = 20_000
 """Plans remembered, the oldest forgotten."""
 
@@ -33,7 +33,7 @@ class Planner:
         self.problem, self.economics, self.survivability = economics.problem, economics, survivability
         size = self.problem.topology.size
         layered = self.problem.instance.fibres is not None
-        self.effort = LAYERED if layered else next(effort for most, effort in EFFORTS if size <= most)
+        self.effort = next(effort for most, effort in (LAYERED if layered else EFFORTS) if size <= most)
         """How long survivable plans are searched for."""
         self._tradeoff = Tradeoff(economics, survivability) if self.problem.traded else None
         self._found: dict[tuple[bytes, Limits], Plan] = {}

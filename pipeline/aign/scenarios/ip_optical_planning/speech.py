@@ -14,6 +14,7 @@ from torch import Tensor
 
 from aign.errors import AignError, ParameterError
 from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.features import Feature
 from aign.scenarios.core.speech import Speech
 from aign.scenarios.ip_optical_planning import topology as topologies
 from aign.scenarios.ip_optical_planning.own_networks import with_traffic
@@ -41,6 +42,11 @@ class BackboneSpeech(Speech[IpOpticalPlanningParameters]):
     def proper_names(self) -> tuple[str, ...]:
         """The topology."""
         return (self.problem.topology.name,)
+
+    def context_names(self, feature: Feature) -> Sequence[str]:
+        """Return the two ends of each demand."""
+        topology = self.problem.topology
+        return [f"{topology.nodes[first]}-{topology.nodes[second]}" for first, second in topology.pairs]
 
     def resized(self, sizes: Mapping[str, float]) -> dict[str, Any] | None:
         """Return the parameters of a public topology with so many nodes."""

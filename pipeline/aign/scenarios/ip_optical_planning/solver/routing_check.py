@@ -87,7 +87,8 @@ class RoutingCheck:
 
     def _overflow(self, plan: Floats, scenario: int) -> Floats | None:
         """Return None where a scenario can be routed, else the prices (L,) of capacity."""
-        modules = np.bincount(self._pair, plan * self.instance.alive[scenario], len(self._working[0]))
+        working = plan * self.instance.alive[scenario]
+        modules = np.asarray(np.bincount(self._pair, working, len(self._working[0])), np.float64)
         if (self._carried[scenario] <= modules).all(1).any():
             return None
         traffic = self.instance.demand_in(scenario)

@@ -55,7 +55,7 @@ class Limits:
         gap: relative gap reached.
         rounds: of programs.
         nodes: branch-and-bound nodes of a program, doubled where only the proof is missing.
-        regions: planned anew after each program, where there are fibres.
+        regions: planned anew at first and after each program, where there are fibres.
         budget: a plan for no more is enough, and a bound above it says that there is none.
     """
 
@@ -156,7 +156,7 @@ class Search:
         for rounding in ROUNDINGS:
             if self.plan is None or (self.instance.fibres is None and not self._done()):
                 self._offer(self._rounded(rounding))
-        if self.instance.fibres is not None and self.limits.rounds:
+        if self.instance.fibres is not None:
             self._neighbourhoods()
         report(Progress(0, self.bound, self.cost))
         gap = max(FIRST_GAP, self.limits.gap)

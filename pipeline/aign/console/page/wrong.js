@@ -1,0 +1,77 @@
+// What goes wrong: events that strike the deployed design, what they do to it, and the few changes that mend it.
+import { at, call, items, make, run, spoken, toast, unit, written } from "./api.js";
+
+let asked = () => ({});
+
+/** Follow the form: `request()` is what it holds, with the events that `heard()` is told of. */
+export function watchEvents(request, heard) {
+  asked = request;
+  at("events").addEventListener("submit", (event) => {
+    event.preventDefault();
+    heard([...request().request.event, at("event").value.trim()].filter(Boolean));
+    at("event").value = "";
+    strike();
+  });
+  at("mend").addEventListener("click", mend);
+}
+
+/** Show the events there are, each with a button that takes it back, and what can be named where a design is deployed. */
+export function showEvents(events, network, deployed, heard) {
+  at("wrong").hidden = !deployed || !network.deployable;
+  at("impact").hidden = at("mend").hidden = true;
+  at("mending").replaceChildren();
+  at("event-names").replaceChildren(...network.failing.map((name) => `${name} fails`).concat(
+    network.context.flatMap(({ name, names }) => [`${name} +20%`, ...names.map((whose) => `${name} of ${whose} -50%`)]))
+    .map((value) => make("option", { value })));
+  at("event-list").replaceChildren(...events.map((text) => make("li", {}, text, make("button", { type: "button",
+    className: "icon", "aria-label": `Take back: ${text}`,
+    onclick: () => heard(events.filter((other) => other !== text)) }, "✕"))));
+  at("event-list").hidden = !events.length;
+}
+
+/** Show what the events do to the deployed design. */
+async function strike() {
+  try {
+    const { sentence, rows, broken } = await call("POST", "/api/impact", asked());
+    at("impact").hidden = at("mend").hidden = false;
+    at("impact").replaceChildren(make("p", { className: broken.length ? "banner bad" : "banner" }, sentence),
+      make("table", {}, make("thead", {}, make("tr", {}, ...["Deployed design", "before", "after", ""].map((text) =>
+        make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows.map(row))));
+    at("mend").textContent = broken.length ? "Suggest what mends it" : "Suggest improvements";
+  } catch ({ message }) { at("impact").hidden = false; at("impact").replaceChildren(make("p", { className: "bad" }, message)); }
+}
+
+const row = ({ label, unit: of, before, after, worse, breaks }) => make("tr", { className: breaks.length ? "bad" : "" },
+  make("td", {}, spoken(label) + unit(of)), make("td", {}, written(before)), make("td", {}, written(after)),
+  make("td", {}, breaks.length ? `breaks ${breaks.join(", ")}` : before === after ? "" : worse ? "worse" : "better"));
+
+async function mend() {
+  const say = (text) => at("mending").replaceChildren(make("li", {}, text));
+  at("mend").disabled = true;
+  try {
+    const { job } = await run("/api/design", asked(), ({ doing }) => say(doing));
+    await suggest(job, at("mending"));
+  } catch ({ message }) { say(message); } finally { at("mend").disabled = false; }
+}
+
+/** List the suggestions for a design job in an element: what to change, what it brings, and a button that accepts it. */
+export async function suggest(job, place) {
+  const say = (texts) => place.replaceChildren(...items(texts));
+  try {
+    const { job: name, result } = await run("/api/suggest", { job }, ({ doing }) => say([doing]));
+    if (!result.suggestions.length) { say(result.sentences); return; }
+    place.replaceChildren(...result.suggestions.map((each, index) => make("li", { className: "suggestion" },
+      make("p", {}, each.sentence),
+      make("ol", {}, ...items(each.steps.map(({ sentence }) => sentence))),
+      make("button", { type: "button", className: "light", "aria-label": `Accept suggestion ${index + 1}`,
+        onclick: () => accept(name, index + 1, "Suggestion") }, "Accept these changes"))));
+  } catch ({ message }) { say([message]); }
+}
+
+/** Write a design of an answer, or what a suggestion comes to, to its file. */
+export async function accept(job, rank, what = "Design") {
+  try {
+    const { file } = await call("POST", "/api/accept", { job, rank });
+    toast(`${what} ${rank} is accepted: ${file}`);
+  } catch (problem) { toast(problem.message); }
+}
