@@ -18,6 +18,7 @@ HUB = "needs an account; tests/exchange publishes to a hub of its own"
 REMOTE = "needs storage elsewhere"
 CLUSTER = "tests/engines/test_cluster.py starts a cluster of its own"
 STORAGE = "tests/exchange/test_storage.py does it on a server of its own"
+OFFLOADING = "takes minutes; tests/scenarios/offloading/test_offloading_chain.py runs the stages at small size"
 STUDIES = "takes hours; tests/studies runs the studies at small size"
 CONSOLE = "serves until it is ended; tests/console starts it and asks it the like"
 NOT_RUN = {
@@ -46,6 +47,8 @@ NOT_RUN = {
     "make tables": STUDIES,
     "dvc repro pipeline/studies/dvc.yaml:tables": STUDIES,
     "python pipeline/studies page": "reads all published tables; tests/studies makes the page from them",
+    "dvc repro pipeline/dvc.yaml:evaluate@offloading-24": OFFLOADING,
+    'aign design offloading --users 24 --where "late_users<=13" --where "server_load<=0.6"': OFFLOADING,
     "source .venv/bin/activate": "the environment of the tests is active",
     "dvc exp run -S +variants.power-20.collect.sources.label_guided=10000 -S variants.power-20.train.steps=10000":
         "takes a quarter of an hour",
