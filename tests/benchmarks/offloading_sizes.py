@@ -9,9 +9,9 @@ certified optimum, its mean and 95 % quantile over networks. `peer_heuristic` sh
 (`published_ratio` is what they print), `peer_heuristic_best_shares` as here.
 
 Learned methods are those of `dvc repro pipeline/dvc.yaml:evaluate@offloading-24` (7 servers, 24 users) at the ten
-published sizes, and of offloading-dense (8 servers, 24 users, energy by cycles) with dense access: agents as they act,
-generators' best of 16 designs as they are, and the best after a local search from each. Rows are written to
-data/reports/offloading/sizes.json, in the place of those of the same methods.
+published sizes, and of offloading-dense (8 servers, 24 users, energy by cycles) with dense access: agents, which act in
+all networks at once; generators' single design and best of 16 as they are, and the best after a local search from each.
+Rows are written to data/reports/offloading/sizes.json, in the place of those of the same methods.
 """
 
 import argparse
@@ -66,13 +66,15 @@ def proposals(pipeline, sampling, context, count):
     return scenario.network(contexts), scenario.server(contexts, designs)
 
 
-def agents(scenario, variant):
-    """Return the agents of a variant by name, from a context (1, C) to its cost."""
-    every = {}
+def acting(scenario, variant, contexts):
+    """Return the names of a variant's agents with the costs (B,) of their designs and milliseconds a network."""
+    results = []
     for agent in params.load().variant(variant).collect.agents:
-        acting = policy(scenario, Path("data/agents") / variant, agent)
-        every[agent] = lambda context, acting=acting: -float(scenario.utility(context, acting(context)))
-    return every
+        act = policy(scenario, Path("data/agents") / variant, agent)
+        began = time.process_time()
+        costs = -scenario.utility(contexts, act(contexts)).numpy()
+        results.append((agent, costs, 1000 * (time.process_time() - began) / len(contexts)))
+    return results
 
 
 def generated(scenario, variant, contexts, count):
@@ -111,10 +113,10 @@ def rows_of(kind, instances, only):
     limits = Limits.of((), users)
     every = {"certificate": lambda context: certificate.best(scenario.network(context), limits).bound}
     every |= searches(scenario) if only != "learned" else {}
-    every |= agents(scenario, MODELS[access]) if only != "rules" else {}
     results = [(name, *measured(method, contexts)) for name, method in every.items()]
-    for count in COUNTS if only != "rules" else ():
-        results += generated(scenario, MODELS[access], contexts, count)
+    if only != "rules":
+        results += acting(scenario, MODELS[access], contexts)
+        results += [row for count in COUNTS for row in generated(scenario, MODELS[access], contexts, count)]
     rows, optimum = [], results[0][1]
     for name, costs, milliseconds in results:
         ratio = costs / optimum
