@@ -28,6 +28,8 @@ NOT_RUN = {
     "make test": "is what runs this",
     "pip install 'aign[console]'": "the environment of the tests has it",
     "aign console --models models --port 8765": CONSOLE,
+    "pip install 'aign[assistants]'": "the environment of the tests has it",
+    "aign mcp --models models": "serves until it is ended; tests/console/test_assistants.py speaks to it",
     'curl -s -H "X-Aign-Token: $AIGN_CONSOLE_TOKEN" -H "Content-Type: application/json" '
     "http://127.0.0.1:8765/api/live -d '{\"network\": \"power-20\", \"seed\": 1, \"request\": {\"where\": "
     "[\"total_power<=300\"], \"count\": 2}}'": CONSOLE,

@@ -42,7 +42,7 @@ def test_no_design_beats_the_bound_and_the_best_comes_near_it(short, where):
             if "mean_bitrate>=1.2" not in where:
                 assert certificate.utility[row] <= best + 1.0
                 assert met[row]
-                assert utility[row] >= best - 0.6
+                assert utility[row] >= best - 0.5
         else:
             assert not met[row]
 
@@ -57,7 +57,7 @@ def test_limits_that_nothing_meets_are_proven(short):
 
 def test_no_rule_beats_the_bound_over_whole_sessions():
     scenario = VideoStreaming.create()
-    contexts = scenario.draw_contexts(3, torch.Generator().manual_seed(7))
+    contexts = scenario.draw_contexts(2, torch.Generator().manual_seed(7))
     certificate = scenario.certify(contexts)
     best = scenario.utility(contexts, certificate.design)
     assert (best <= certificate.utility).all()

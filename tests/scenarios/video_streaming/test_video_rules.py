@@ -50,7 +50,7 @@ def test_plans_ahead_are_the_best_of_all(buffer, speed, last):
             worth += rates[choice] - 4.3 * max(delay - left, 0.0) - abs(rates[choice] - before)
             left, before = max(left - delay, 0.0) + 4.0, rates[choice]
         best[choices[0]] = max(best[choices[0]], worth)
-    np.testing.assert_allclose(planned(now, speed_B, 4)[0].numpy(), best, atol=0.05)
+    np.testing.assert_allclose(planned(now, speed_B, 4)[0].numpy(), best, atol=0.1)  # buffers between those of its grid
 
 
 @pytest.mark.parametrize("switches", [None, 1])

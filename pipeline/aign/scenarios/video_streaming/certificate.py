@@ -23,12 +23,14 @@ from aign.scenarios.video_streaming.links import Links
 from aign.scenarios.video_streaming.player import BUFFER, ROUND_TRIP, STALL_PENALTY, play, quality
 from aign.scenarios.video_streaming.video import Video
 
-STEPS, STEPS_LIMITED = (0.2, 0.025), (0.4, 0.1)
-"""Between times [s], at first for all limits on stalls, then for those that may hold the optimum; the second ones where
-switches are limited, and there are as many states more."""
-ABOVE = (0.0, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5, 7.0, 12.0, 20.0, 40.0, 1e4)
+STEPS, STEPS_LIMITED = (0.3, 0.1, 0.05), (0.5, 0.25, 0.15)
+"""Between times [s], in rounds: each goes on with those ranges of stalls that may hold the optimum, cut finer. The
+second ones where switches are limited, and there are as many states more."""
+PARTS, NARROW = 4, 0.1
+"""Pieces into which a range of stalls is cut, and the width [s] below which it is not."""
+ABOVE = (0.0, 0.2, 0.5, 1.0, 2.0, 3.0, 4.5, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0, 25.0, 30.0, 36.0, 43.0, 50.0, 1e4)
 """Limits on the stalls over the least possible ones [s]; the last is none."""
-LATEST = 25.0
+LATEST = 50.0
 """Times later than this after the least possible stalls are not told apart [s]."""
 NEVER = -1e9
 ROUNDING = 1e-3
@@ -81,18 +83,28 @@ def solve(video: Video, links: Links, limits: Limits) -> Solved:
         return Solved(NEVER, torch.zeros(len(video.sizes)))
     most = torch.tensor(sorted({min(lowest + above, limits.stalls) for above in ABOVE}
                                | {float(floor) for floor in floors if floor <= limits.stalls}), dtype=torch.float64)
-    # Stalls up to one limit are more than the one below, and at least those that the first bitrate leads to.
-    paid = STALL_PENALTY * torch.cat([most[:1], most[:-1]])[:, None].maximum(floors)
-    kept, bounds = torch.ones(len(most), dtype=torch.bool), torch.full((len(most),), NEVER, dtype=torch.float64)
-    design, known = torch.zeros(len(video.sizes)), NEVER
+    least = torch.cat([most[:1], most[:-1]])  # stalls up to one limit are more than the one below
+    design, known, bound = torch.zeros(len(video.sizes)), NEVER, NEVER
     for step in STEPS if limits.switches is None else STEPS_LIMITED:
-        program = Program(video, links, most[kept], limits.switches, step)
-        bounds[kept] = (program.first(program.values(torch.floor)[1], torch.floor) - paid[kept]).amax(1) + ROUNDING
-        worth, better = program.design(program.values(torch.ceil))
-        if worth > known:
+        program = Program(video, links, most, limits.switches, step)
+        paid = STALL_PENALTY * least[:, None].maximum(floors)  # at least those that the first bitrate leads to
+        bounds = (program.first(program.values(torch.floor)[1], torch.floor) - paid).amax(1) + ROUNDING
+        worth, stalls, better = program.design(program.values(torch.ceil))
+        if worth > known and stalls <= limits.stalls:
             design, known = better, worth
-        kept = bounds >= known  # the others bound sessions that are worse than one that is known
-    return Solved(float(bounds.max()), design)
+        bound = max(float(bounds.max()), known)
+        kept = bounds >= known  # the others are worse than a session that is known
+        least, most = parted(least[kept], most[kept])
+    return Solved(bound, design)
+
+
+def parted(least: Tensor, most: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ranges of stalls, given by both ends (R,) [s], cut into pieces where they are wide."""
+    pieces = [(low + (high - low) * place / parts, low + (high - low) * (place + 1) / parts)
+              for low, high in zip(least.tolist(), most.tolist(), strict=True)
+              for parts in (PARTS if high - low > NARROW else 1,) for place in range(parts)]
+    low, high = torch.tensor(pieces, dtype=torch.float64).unbind(1)
+    return low, high
 
 
 def stall_floors(video: Video, links: Links) -> Tensor:
@@ -171,23 +183,24 @@ class Program:
         """Return what sessions add up to by limit and first bitrate (R, J), given the values after the first chunk."""
         return self._choices(0, torch.zeros(1).double(), value, rounding)[:, -1, 0, FIRST].double()
 
-    def design(self, values: list[Tensor]) -> tuple[float, Tensor]:
-        """Return the utility and the bitrates (T,), float32, that values rounded against the player lead to."""
+    def design(self, values: list[Tensor]) -> tuple[float, float, Tensor]:
+        """Return utility, stalls [s] and bitrates (T,), float32, that values rounded against the player lead to."""
         floors = stall_floors(self.video, self.links)
         worth = self.first(values[1], torch.ceil) - STALL_PENALTY * self.most[:, None].maximum(floors)
         limit, choice = divmod(int(worth.argmax()), worth.shape[1])
         clock, buffer = torch.zeros(1).double(), torch.zeros(1).double()
-        last, left, chosen, utility = FIRST, self.kinds - 1, [], 0.0
+        last, left, chosen, utility, stalls = FIRST, self.kinds - 1, [], 0.0, 0.0
         for chunk in range(len(self.video.sizes)):
             if chunk > 0:
                 choice = self._next(chunk, clock, values[chunk + 1], limit, left, last)
             left = max(0, left - int(choice != last)) if self.switches is not None else left
             arrival = self.links.arrival(clock[None], self.video.sizes[chunk, choice].view(1, 1))[0]
             played = play(buffer, arrival - clock + ROUND_TRIP, self.video.chunk_seconds)
+            stalls += float(played.stall)
             utility += float(quality(self.video.bitrates[choice], self.video.bitrates[last], played.stall))
             clock, buffer, last = arrival + played.wait, played.buffer, choice
             chosen.append(choice)
-        return utility, torch.tensor(chosen, dtype=torch.float32)
+        return utility, stalls, torch.tensor(chosen, dtype=torch.float32)
 
     def _next(self, chunk: int, clock: Tensor, value: Tensor, limit: int, left: int, last: int) -> int:
         return int(self._choices(chunk, clock, value, torch.ceil)[limit, left, 0, last].argmax())

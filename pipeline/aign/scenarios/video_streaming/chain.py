@@ -38,7 +38,8 @@ class Chain:
 
     def stationary(self) -> Tensor:
         """Return how often each level comes in the long run (M,), float64."""
-        return torch.linalg.matrix_power(self.transitions, 4096)[0]
+        often: Tensor = torch.linalg.matrix_power(self.transitions, 4096)[0]
+        return often
 
 
 def levels() -> Tensor:
