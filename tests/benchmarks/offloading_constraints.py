@@ -1,7 +1,7 @@
 """Offloading under constraints: requests of one, two and three bounds, answered by the generator, against the optimum
 under the same request.
 
-    python tests/benchmarks/offloading_constraints.py [--requests 120] [--to FILE]
+    python tests/benchmarks/offloading_constraints.py [--requests 100] [--to FILE]
 
 7 servers, 24 users, published access and energy; the generator is that of `dvc repro pipeline/dvc.yaml:train@
 offloading-24`. Each request is asked in a network of its own, drawn with a seed of its own. A bound is drawn around the
@@ -101,7 +101,7 @@ def answered(pipeline, sampling, kind, count, generator):
 def main():
     """Print and write the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--requests", type=int, default=120, help="that can be met, of each kind")
+    options.add_argument("--requests", type=int, default=100, help="that can be met, of each kind")
     options.add_argument("--to", type=Path, default=Path("data/reports/offloading/constraints.json"))
     chosen = options.parse_args()
     torch.set_num_threads(1)

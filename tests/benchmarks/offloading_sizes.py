@@ -1,7 +1,7 @@
 """Offloading at the published sizes and with dense access: rules, searches, agents and generators, against the
 certified optimum.
 
-    python tests/benchmarks/offloading_sizes.py [--only rules|learned] [--instances 100] [--to FILE]
+    python tests/benchmarks/offloading_sizes.py [--only rules|learned] [--access published|dense] [--to FILE]
 
 Networks are drawn by the published law with a seed of their own (100 a size, 50 at 20 servers) and handed to each
 method one at a time; milliseconds are of processor time, the mean, on one thread. `cost_ratio` is cost over the
@@ -9,9 +9,9 @@ certified optimum, its mean and 95 % quantile over networks. `peer_heuristic` sh
 (`published_ratio` is what they print), `peer_heuristic_best_shares` as here.
 
 Learned methods are those of `dvc repro pipeline/dvc.yaml:evaluate@offloading-24` (7 servers, 24 users) at the ten
-published sizes, and of offloading-dense (8 servers, 24 users, energy by cycles) with dense access: agents as they act,
-generators' best of 16 designs as they are, and the best after a local search from each. Rows are written to
-data/reports/offloading/sizes.json, in the place of those of the same methods.
+published sizes, and of offloading-dense (8 servers, 24 users, energy by cycles) with dense access: agents, which act in
+all networks at once; generators' single design and best of 16 as they are, and the best after a local search from each.
+Rows are written to data/reports/offloading/sizes.json, in the place of those of the same methods.
 """
 
 import argparse
@@ -66,24 +66,35 @@ def proposals(pipeline, sampling, context, count):
     return scenario.network(contexts), scenario.server(contexts, designs)
 
 
-def learned(scenario, variant):
-    """Return agents and generator of a variant by name, from a context (1, C) to its cost."""
-    block = params.load().variant(variant)
+def acting(scenario, variant, contexts):
+    """Return the names of a variant's agents with the costs (B,) of their designs and milliseconds a network."""
+    results = []
+    for agent in params.load().variant(variant).collect.agents:
+        act = policy(scenario, Path("data/agents") / variant, agent)
+        began = time.process_time()
+        costs = -scenario.utility(contexts, act(contexts)).numpy()
+        results.append((agent, costs, 1000 * (time.process_time() - began) / len(contexts)))
+    return results
+
+
+def generated(scenario, variant, contexts, count):
+    """Return the name of a generator's best of `count`, the costs (B,) of these and milliseconds a network; then the
+    same after a local search from each.
+    """
     pipeline = store.load(Path("models") / variant).at(scenario)
-    every = {}
-    for agent in block.collect.agents:
-        acting = policy(scenario, Path("data/agents") / variant, agent)
-        every[agent] = lambda context, acting=acting: -float(scenario.utility(context, acting(context)))
-
-    def best(context, count, polished):
-        network, server = proposals(pipeline, block.sample.sampling, context, count)
-        return float(network.cost(search.descend(network, server) if polished else server).min())
-
-    for count in COUNTS:
-        name = "diffuser_single" if count == 1 else f"diffuser_best_of_{count}"
-        every[name] = lambda context, count=count: best(context, count, False)
-        every[f"{name}_polished"] = lambda context, count=count: best(context, count, True)
-    return every
+    sampling = params.load().variant(variant).sample.sampling
+    proposals(pipeline, sampling, contexts[:1], count)  # the first call allocates
+    seconds, costs = np.zeros(2), np.zeros((2, len(contexts)))
+    for row, context in enumerate(contexts.split(1)):
+        began = time.process_time()
+        network, server = proposals(pipeline, sampling, context, count)
+        costs[0, row] = network.cost(server).min()
+        seconds[0] += time.process_time() - began
+        costs[1, row] = network.cost(search.descend(network, server)).min()
+        seconds[1] += time.process_time() - began
+    name = "diffuser_single" if count == 1 else f"diffuser_best_of_{count}"
+    milliseconds = 1000 * seconds / len(contexts)
+    return [(name, costs[0], milliseconds[0]), (f"{name}_polished", costs[1], milliseconds[1])]
 
 
 def measured(method, contexts):
@@ -102,16 +113,17 @@ def rows_of(kind, instances, only):
     limits = Limits.of((), users)
     every = {"certificate": lambda context: certificate.best(scenario.network(context), limits).bound}
     every |= searches(scenario) if only != "learned" else {}
-    every |= learned(scenario, MODELS[access]) if only != "rules" else {}
-    rows, optimum = [], None
-    for name, method in every.items():
-        costs, milliseconds = measured(method, contexts)
-        optimum = costs if optimum is None else optimum
+    results = [(name, *measured(method, contexts)) for name, method in every.items()]
+    if only != "rules":
+        results += acting(scenario, MODELS[access], contexts)
+        results += [row for count in COUNTS for row in generated(scenario, MODELS[access], contexts, count)]
+    rows, optimum = [], results[0][1]
+    for name, costs, milliseconds in results:
         ratio = costs / optimum
         printed = PUBLISHED[servers, users] if name == "peer_heuristic" and access == "published" else None
         rows.append({"size": f"{servers}s{users}u", "access": access, "energy": energy, "method": name,
                      "instances": instances, "cost_ratio_mean": float(ratio.mean()),
-                     "cost_ratio_q95": float(np.quantile(ratio, 0.95)), "milliseconds": milliseconds,
+                     "cost_ratio_q95": float(np.quantile(ratio, 0.95)), "milliseconds": float(milliseconds),
                      **({} if printed is None else {"published_ratio": printed})})
         print("{size:7s} {access:9s} {energy:9s} {method:28s} {cost_ratio_mean:9.5f} {cost_ratio_q95:9.5f} "
               "{milliseconds:9.2f} ms".format(**rows[-1]), flush=True)
@@ -131,12 +143,13 @@ def main():
     """Print and write the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--only", choices=("rules", "learned"), help="leave the other rows of the file as they are")
+    options.add_argument("--access", choices=MODELS, help="of the networks; by default both")
     options.add_argument("--instances", type=int, default=100, help="networks a size; half as many at 20 servers")
     options.add_argument("--to", type=Path, default=Path("data/reports/offloading/sizes.json"))
     chosen = options.parse_args()
     torch.set_num_threads(1)
     chosen.to.parent.mkdir(parents=True, exist_ok=True)
-    for kind in KINDS:
+    for kind in [kind for kind in KINDS if chosen.access in (None, kind[2])]:
         new = rows_of(kind, max(1, chosen.instances // (2 if kind[0] == 20 else 1)), chosen.only)
         old = json.loads(chosen.to.read_text()) if chosen.to.exists() else []
         write_json(chosen.to, merged(old, new))
