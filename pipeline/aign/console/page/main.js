@@ -2,12 +2,13 @@
 import { at, call, follow, toast } from "./api.js";
 import { show, showLive } from "./answer.js";
 import { showNetworks } from "./networks.js";
-import { begin, bound, deploy, fill, form, labels, reach, read } from "./request.js";
+import { begin, bound, deploy, deployable, fill, form, labels, reach, read } from "./request.js";
 
 const act = {
+  deployable,
   relax: (where) => { bound(where); design(); },
   start: ({ design: values, rank }) => {
-    deploy(values, `design ${rank}`);
+    deploy(values, `design ${rank}`, form().request.event);  // what went wrong is still so
     toast("Change the request: the answer will say what to change in that design.");
   },
 };

@@ -19,7 +19,7 @@ export function watchEvents(request, heard) {
   at("mend").addEventListener("click", mend);
 }
 
-/** Show the events there are, each with a button that takes it back, and what can be named where a design is deployed. */
+/** Show the events there are, each with a button that takes it back; nothing where no design is deployed. */
 export function showEvents(events, network, deployed, heard) {
   at("wrong").hidden = !deployed || !network.deployable;
   at("impact").hidden = at("mend").hidden = true;
@@ -27,6 +27,7 @@ export function showEvents(events, network, deployed, heard) {
   at("event-names").replaceChildren(...network.failing.map((name) => `${name} fails`).concat(
     network.context.flatMap(({ name, names }) => [`${name} +20%`, ...names.map((whose) => `${name} of ${whose} -50%`)]))
     .map((value) => make("option", { value })));
+  at("event").placeholder = `Such as: ${network.failing[0]} fails, or ${network.context[0].name} -20%`;
   at("event-list").replaceChildren(...events.map((text) => make("li", {}, text, make("button", { type: "button",
     className: "icon", "aria-label": `Take back: ${text}`,
     onclick: () => heard(events.filter((other) => other !== text)) }, "✕"))));
@@ -59,7 +60,7 @@ async function mend() {
   } catch ({ message }) { tell(message); } finally { at("mend").disabled = false; }
 }
 
-/** List the suggestions for a design job in an element: what to change, what it brings, and a button that accepts it. */
+/** List the suggestions for a design job: what to change, what it brings, and a button that accepts it. */
 export async function suggest(job, place) {
   const tell = (texts) => place.replaceChildren(...items(texts));
   try {
