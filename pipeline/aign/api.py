@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aign.designs.answer import Answer
     from aign.designs.requests import Request
+    from aign.diffusion.model import DesignModel
     from aign.diffusion.pipeline import DesignPipeline
     from aign.scenarios.core.scenario import Scenario
     from aign.trajectories.reader import TrajectoryStore
@@ -33,7 +34,9 @@ def load_dataset(folder: str | Path, trust_code: bool = False) -> TrajectoryStor
     """Open a trajectory dataset after checking its files against their checksums; arrays are memory-mapped.
 
     Args:
-        folder: as `aign collect`, `aign dataset import` or `aign dataset merge` wrote it.
+        folder: as `aign collect`, `aign dataset import` or `aign dataset merge` wrote it; or its address in storage,
+            such as s3://bucket/power-20, of which a column is fetched when it is read, and whose shards are checked by
+            size: `aign dataset verify` reads every byte.
         trust_code: whether the code that the dataset's scenario names, such as the module of somebody's environment,
             may be imported and run.
 
@@ -47,14 +50,15 @@ def load_dataset(folder: str | Path, trust_code: bool = False) -> TrajectoryStor
     """
     from aign.trajectories.reader import TrajectoryStore
 
-    return TrajectoryStore.open(Path(folder), trust_code=trust_code)
+    return TrajectoryStore.open(folder, trust_code=trust_code)
 
 
 def load_model(folder: str | Path, trust_code: bool = False) -> DesignPipeline:
     """Open a trained model after checking every byte against its manifest; nothing is unpickled or downloaded.
 
     Args:
-        folder: as `aign train` or `DesignPipeline.save_pretrained` wrote it.
+        folder: as `aign train` or `DesignPipeline.save_pretrained` wrote it; or its address in storage, such as
+            s3://bucket/power-20.
         trust_code: as in `load_dataset`.
 
     Raises:
@@ -66,11 +70,20 @@ def load_model(folder: str | Path, trust_code: bool = False) -> DesignPipeline:
         True
     """
     from aign.diffusion import store
+    from aign.diffusion.pipeline import DesignPipeline
+    from aign.errors import ModelError
+    from aign.files.mirror import Mirror
+    from aign.files.remote import is_remote
 
-    return store.load(folder, trust_code)
+    if not is_remote(folder):
+        return DesignPipeline.of(store.load(folder, trust_code))
+    mirror = Mirror(str(folder), error=ModelError)
+    with mirror.named():
+        mirror.fetch_all()
+        return DesignPipeline.of(store.load(mirror.folder, trust_code))
 
 
-def design(model: DesignPipeline | str | Path, request: Request | None = None, seed: int = 0) -> Answer:
+def design(model: DesignModel | str | Path, request: Request | None = None, seed: int = 0) -> Answer:
     """Generate designs for a request, verify each in the simulator, and rank them beside a certificate.
 
     Args:
@@ -95,7 +108,7 @@ def design(model: DesignPipeline | str | Path, request: Request | None = None, s
     """
     from aign.designs.answer import answer
     from aign.designs.requests import Request
-    from aign.diffusion.pipeline import DesignPipeline
+    from aign.diffusion import store
 
-    pipeline = model if isinstance(model, DesignPipeline) else load_model(model)
-    return answer(pipeline, (request or Request()).resolve(pipeline.scenario, seed), seed=seed)
+    opened = store.load(model) if isinstance(model, str | Path) else model
+    return answer(opened, (request or Request()).resolve(opened.scenario, seed), seed=seed)

@@ -15,7 +15,7 @@ from typing import Any
 from aign import checked_yaml
 from aign.agents import fit as agents_fit
 from aign.designs.requests import Request
-from aign.designs.settings import RequestSettings
+from aign.designs.settings import RequestSettings, SamplingSettings
 from aign.diffusion import device
 from aign.diffusion import fit as diffusion_fit
 from aign.errors import AignError, ParameterError
@@ -76,9 +76,11 @@ def _check_variant(variant: Variant, network: Scenario[Any], place: str, problem
         agents_fit.check(network, variant.collect)
     with problems.at(place):
         diffusion_fit.check(network, variant.train)
-    sampling = variant.sample.sampling
+    usual, sampling = variant.train.denoising, variant.sample.sampling
+    with problems.at(f"{place}train.denoising.steps: "):
+        diffusion_fit.check_steps(SamplingSettings().scheduler, usual.steps, variant.train.noise_steps)
     with problems.at(f"{place}sample.sampling.steps: "):
-        diffusion_fit.check_steps(sampling.scheduler, sampling.steps, variant.train.noise_steps)
+        diffusion_fit.check_steps(sampling.scheduler, sampling.steps or usual.steps, variant.train.noise_steps)
     for number, request in enumerate(variant.sample.requests):
         _check_request(request, network, f"{place}sample.requests[{number}]", problems)
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from aign.designs.baselines import best_training_design, recorded
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.engines.jobs import Report
 from aign.settings import RunSettings
 from aign.stages.evaluate import judge, methods, unseen
@@ -63,7 +63,7 @@ def learn_subset(report: Report, folder: Path, dataset: Path, subset: str, setti
             "users": scenario.agents}
 
 
-def generators(pipeline: DesignPipeline, settings: BiasSettings, seed: int) -> dict[str, Method]:
+def generators(pipeline: DesignModel, settings: BiasSettings, seed: int) -> dict[str, Method]:
     """Return a diffuser asked for high returns, and not told which return is wanted, as methods by name."""
     # The network is not told a target return that is no number; settings refuse it, so it is put in past their check.
     unconditioned = settings.sampling.model_copy(update={"target_returns": (math.nan,)})

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from aign.designs.generation import candidate_masks, cycled, sampling_of
 from aign.designs.settings import SamplingSettings
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from studies.request_sets import StudyRequest
 
 ROWS = 1_024
 """Plans denoised at once, about."""
 
 
-def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], count: int, settings: SamplingSettings,
+def raw_designs(pipeline: DesignModel, requests: Sequence[StudyRequest], count: int, settings: SamplingSettings,
                 seed: int, conditioned: bool = True) -> Tensor:
     """Return the designs (R, K, N) of requests before any projection, only rounded to whole levels; K is `count`. One
     batch serves requests that differ in labels and thresholds: which constraints a row is conditioned on is a mask.
@@ -29,7 +29,7 @@ def raw_designs(pipeline: DesignPipeline, requests: Sequence[StudyRequest], coun
     given the constraints: the same model without them.
     """
     generator = torch.Generator(pipeline.device).manual_seed(seed)
-    sampling = replace(sampling_of(settings), projected_steps=0)
+    sampling = replace(sampling_of(settings, pipeline.sampling), projected_steps=0)
     returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
     parts, size = [], max(1, ROWS // count)
     for part in (requests[start:start + size] for start in range(0, len(requests), size)):

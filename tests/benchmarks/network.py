@@ -21,9 +21,9 @@ from torch import nn
 from aign import params
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.inverse_dynamics import InverseDynamics
+from aign.diffusion.model import DesignModel
+from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
-from aign.diffusion.objective import noise_schedule
-from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.unet import TemporalUNet
 from aign.scenarios.core.scenario import Scenario
 
@@ -94,11 +94,11 @@ def medians(calls: dict[str, Call], rounds: int, device: torch.device) -> dict[s
 def compare(ours: TemporalUNet, other: UNet1DModel, length: int, rounds: int, device: torch.device) -> None:
     shape = ours.config
     for batch in BATCHES:
-        noisy = torch.randn(batch, length, shape.state_size, device=device)
+        noisy = torch.randn(batch, length, shape["state_size"], device=device)
         channels_first = noisy.transpose(1, 2).contiguous()
         step = torch.randint(100, (batch,), device=device)
-        known = torch.randn(batch, shape.known_size, device=device)
-        conditions = torch.randn(batch, shape.condition_count, device=device)
+        known = torch.randn(batch, shape["known_size"], device=device)
+        conditions = torch.randn(batch, shape["condition_count"], device=device)
         shown = torch.rand(conditions.shape, device=device) < 0.5
 
         def run_ours(network, inputs=(noisy, step, known, conditions, shown)):
@@ -128,7 +128,8 @@ def designs_a_second(unet: TemporalUNet, scenario: Scenario, stride: int, settin
     design = {"scenario": scenario.spec(), "horizon": scenario.horizon, "stride": stride,
               "normaliser": Normaliser.fit(scenario, fixed).to_json(),
               "conditions": Conditions(names, scale, scale, ["lower"] * len(names)).to_json()}
-    pipeline = DesignPipeline(unet.eval(), inverse.eval(), noise_schedule(settings), design).to(device)
+    pipeline = DesignModel(unet.eval(), inverse.eval(), NoiseSchedule.of(settings.noise_steps, settings.prediction),
+                           design).to(device)
     for count in (32, 256) if device.type == "cpu" else (32, 256, 4096):
         taken = medians({"": lambda count=count: pipeline(contexts[:count], torch.ones(count))}, 3, device)[""]
         print(f"{device.type} pipeline, {count} contexts at once: {count / taken:,.0f} designs/s")

@@ -1,108 +1,145 @@
-"""Offloading at the published sizes and with dense access: rules, searches, and a generator, against the certified
-optimum.
+"""Offloading at the published sizes and with dense access: rules, searches, agents and generators, against the
+certified optimum.
 
-    python tests/benchmarks/offloading_sizes.py [--model FOLDER] [--instances 100] [--to FILE]
+    python tests/benchmarks/offloading_sizes.py [--only rules|learned] [--instances 100] [--to FILE]
 
 Networks are drawn by the published law with a seed of their own (100 a size, 50 at 20 servers) and handed to each
-method one at a time; milliseconds are the mean, on one thread of this machine. `cost_ratio` is cost over the
-certified optimum, its mean and 95 % quantile over networks. `peer_heuristic` shares servers as its authors do,
-`peer_heuristic_best_shares` as here. Of the generator: the best of 16 designs as they are, and the best after a local
-search from each. Written to data/reports/offloading/sizes.json.
+method one at a time; milliseconds are of processor time, the mean, on one thread. `cost_ratio` is cost over the
+certified optimum, its mean and 95 % quantile over networks. `peer_heuristic` shares servers as its authors do
+(`published_ratio` is what they print), `peer_heuristic_best_shares` as here.
+
+Learned methods are those of `dvc repro pipeline/dvc.yaml:evaluate@offloading-24` (7 servers, 24 users) at the ten
+published sizes, and of offloading-dense (8 servers, 24 users, energy by cycles) with dense access: agents as they act,
+generators' best of 16 designs as they are, and the best after a local search from each. Rows are written to
+data/reports/offloading/sizes.json, in the place of those of the same methods.
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from aign.designs.generation import generate
+from aign import params
+from aign.designs.generation import sampling_of
 from aign.diffusion import store
 from aign.files.writing import write_json
 from aign.scenarios.core.registry import create
 from aign.scenarios.offloading import certificate, rules, search
 from aign.scenarios.offloading.limits import Limits
+from aign.scenarios.offloading.methods import METHODS
+from aign.stages.evaluate.methods import policy
 
 SEED = 20_248
-PUBLISHED = [(3, 6), (3, 8), (4, 10), (4, 12), (7, 24), (7, 27), (10, 31), (10, 36), (20, 61), (20, 68)]
+PUBLISHED = {(3, 6): 1.22, (3, 8): 1.17, (4, 10): 1.20, (4, 12): 1.17, (7, 24): 1.137, (7, 27): 1.145,
+             (10, 31): 1.141, (10, 36): 1.160, (20, 61): 1.152, (20, 68): 1.184}
+"""Servers and users, and what Liang et al. print of their heuristic there: from 7 servers on over a better solution,
+not the optimum."""
 DENSE = [(10, 36), (20, 68)]
 KINDS = [(*size, "published", "published") for size in PUBLISHED] + \
     [(*size, "dense", energy) for energy in ("published", "cycles") for size in DENSE]
-SEARCHES = {
-    "all_local": rules.all_local, "all_offload": rules.all_offload, "greedy": rules.greedy,
-    "best_response": rules.best_response, "peer_heuristic_best_shares": rules.flow,
-    "flip_and_move": search.flip_and_move,
-    **{f"local_search_{starts}": lambda network, starts=starts: search.local_search(network, starts)
-       for starts in (1, 4, 16, 64)},
-    "iterated_local_search": search.iterated_local_search,
-}
+MODELS = {"published": "offloading-24", "dense": "offloading-dense"}
+SEARCHES = {"flow": "peer_heuristic_best_shares", "local_search": "local_search_1"}
+"""Names in the table that differ from those of the rules."""
+CANDIDATES = 16
+COUNTS = (1, CANDIDATES)
 
 
-def generated(pipeline, context, polish):
-    """Return the cost of the best of 16 designs, after a local search from each where asked."""
-    scenario = pipeline.scenario
-    designs = generate(pipeline, context, count=16).designs[0]
-    contexts = context.expand(len(designs), -1)
-    network, server = scenario.network(contexts), scenario.server(contexts, designs)
-    return float(network.cost(search.descend(network, server) if polish else server).min())
-
-
-def methods(scenario, pipeline):
-    """Return what gives the cost of a context (1, C), by name; the certificate first."""
-    limits = Limits.of((), scenario.layout.users)
-    every = {"certificate": lambda context: certificate.best(scenario.network(context), limits).bound}
-    for name, rule in SEARCHES.items():
-        every[name] = lambda context, rule=rule: float((now := scenario.network(context)).cost(rule(now)))
+def searches(scenario):
+    """Return rules and searches by name, from a context (1, C) to its cost."""
+    every = {}
+    for name, method in METHODS.items():
+        every[SEARCHES.get(name, name)] = \
+            lambda context, method=method: float((network := scenario.network(context)).cost(method(network)))
     every["peer_heuristic"] = lambda context: float(rules.guessed_flow(scenario.network(context))[1])
-    if pipeline is not None:
-        here = pipeline.at(scenario)
-        every["diffuser_best_of_16"] = lambda context: generated(here, context, polish=False)
-        every["diffuser_best_of_16_polished"] = lambda context: generated(here, context, polish=True)
+    return every
+
+
+def proposals(pipeline, sampling, context, count):
+    """Return the choices (count, N) that a generator proposes for a context (1, C), and the networks they are for."""
+    scenario, contexts = pipeline.scenario, context.expand(count, -1)
+    returns = torch.tensor(sampling.target_returns).repeat(count)[:count]
+    designs = pipeline(contexts, returns, sampling=sampling_of(sampling, pipeline.sampling),
+                       generator=torch.Generator().manual_seed(0)).designs
+    return scenario.network(contexts), scenario.server(contexts, designs)
+
+
+def learned(scenario, variant):
+    """Return agents and generator of a variant by name, from a context (1, C) to its cost."""
+    block = params.load().variant(variant)
+    pipeline = store.load(Path("models") / variant).at(scenario)
+    every = {}
+    for agent in block.collect.agents:
+        acting = policy(scenario, Path("data/agents") / variant, agent)
+        every[agent] = lambda context, acting=acting: -float(scenario.utility(context, acting(context)))
+
+    def best(context, count, polished):
+        network, server = proposals(pipeline, block.sample.sampling, context, count)
+        return float(network.cost(search.descend(network, server) if polished else server).min())
+
+    for count in COUNTS:
+        name = "diffuser_single" if count == 1 else f"diffuser_best_of_{count}"
+        every[name] = lambda context, count=count: best(context, count, False)
+        every[f"{name}_polished"] = lambda context, count=count: best(context, count, True)
     return every
 
 
 def measured(method, contexts):
     """Return the costs (B,) of a method, and milliseconds a network."""
     method(contexts[:1])  # the first call allocates
-    began = time.perf_counter()
+    began = time.process_time()
     costs = [method(context) for context in contexts.split(1)]
-    return np.array(costs), 1000 * (time.perf_counter() - began) / len(contexts)
+    return np.array(costs), 1000 * (time.process_time() - began) / len(contexts)
 
 
-def rows_of(kind, instances, pipeline):
+def rows_of(kind, instances, only):
     """Return one row a method for a kind of networks."""
     servers, users, access, energy = kind
     scenario = create("offloading", servers=servers, users=users, access=access, energy=energy)
     contexts = scenario.draw_contexts(instances, torch.Generator().manual_seed(SEED))
-    serves = pipeline is not None and pipeline.scenario.layout.links == scenario.layout.links
-    rows, best = [], None
-    for name, method in methods(scenario, pipeline if serves else None).items():
+    limits = Limits.of((), users)
+    every = {"certificate": lambda context: certificate.best(scenario.network(context), limits).bound}
+    every |= searches(scenario) if only != "learned" else {}
+    every |= learned(scenario, MODELS[access]) if only != "rules" else {}
+    rows, optimum = [], None
+    for name, method in every.items():
         costs, milliseconds = measured(method, contexts)
-        best = costs if best is None else best
-        ratio = costs / best
+        optimum = costs if optimum is None else optimum
+        ratio = costs / optimum
+        printed = PUBLISHED[servers, users] if name == "peer_heuristic" and access == "published" else None
         rows.append({"size": f"{servers}s{users}u", "access": access, "energy": energy, "method": name,
                      "instances": instances, "cost_ratio_mean": float(ratio.mean()),
-                     "cost_ratio_q95": float(np.quantile(ratio, 0.95)), "milliseconds": milliseconds})
+                     "cost_ratio_q95": float(np.quantile(ratio, 0.95)), "milliseconds": milliseconds,
+                     **({} if printed is None else {"published_ratio": printed})})
         print("{size:7s} {access:9s} {energy:9s} {method:28s} {cost_ratio_mean:9.5f} {cost_ratio_q95:9.5f} "
               "{milliseconds:9.2f} ms".format(**rows[-1]), flush=True)
     return rows
 
 
+def merged(old, new):
+    """Return rows with new ones in the place of old ones of the same networks and method, in order of KINDS."""
+    def key(row):
+        return row["size"], row["access"], row["energy"], row["method"]
+    rows = {key(row): row for row in [*old, *new]}
+    order = [(f"{servers}s{users}u", access, energy) for servers, users, access, energy in KINDS]
+    return sorted(rows.values(), key=lambda row: order.index(key(row)[:3]))
+
+
 def main():
     """Print and write the table."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--model", type=Path, help="folder of a trained model, of the set kind")
+    options.add_argument("--only", choices=("rules", "learned"), help="leave the other rows of the file as they are")
     options.add_argument("--instances", type=int, default=100, help="networks a size; half as many at 20 servers")
     options.add_argument("--to", type=Path, default=Path("data/reports/offloading/sizes.json"))
     chosen = options.parse_args()
     torch.set_num_threads(1)
-    pipeline = None if chosen.model is None else store.load(chosen.model)
     chosen.to.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
     for kind in KINDS:
-        rows += rows_of(kind, max(1, chosen.instances // (2 if kind[0] == 20 else 1)), pipeline)
-        write_json(chosen.to, rows)
+        new = rows_of(kind, max(1, chosen.instances // (2 if kind[0] == 20 else 1)), chosen.only)
+        old = json.loads(chosen.to.read_text()) if chosen.to.exists() else []
+        write_json(chosen.to, merged(old, new))
 
 
 if __name__ == "__main__":

@@ -22,11 +22,9 @@ from aign.scenarios.ip_optical_planning import single_layer, two_layers
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Progress, Search
 from aign.scenarios.ip_optical_planning.topology import load
 
-CASES = (("polska", 0, None), ("polska", 2, None), ("nobel-germany", 0, None), ("nobel-germany", 1, 2),
-         ("nobel-germany", 2, 5), ("cost266", 0, None), ("cost266", 1, 2))
-"""Network, most paths of a pair of nodes, most fibre routes of a path; no path: direct lightpaths only."""
-DIRECT_ROUNDS = 8
-"""Rounds of a search over direct lightpaths, which are short."""
+CASES = (("polska", 0, None, 8), ("polska", 2, None, 1), ("nobel-germany", 0, None, 8), ("nobel-germany", 1, 2, 3),
+         ("nobel-germany", 2, 5, 1), ("cost266", 0, None, 4), ("cost266", 1, 2, 1))
+"""Network, most paths of a pair of nodes, most fibre routes of a path, rounds; no path: direct lightpaths only."""
 
 
 def planned(name: str, paths: int, hops: int | None, limits: Limits) -> dict:
@@ -54,12 +52,14 @@ def main() -> None:
     """Print a row a case, and write them all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--names", nargs="*", help="networks, all where none is named")
     arguments = parser.parse_args()
     rows: list[dict] = []
     direct: dict[str, dict] = {}
-    for name, paths, hops in CASES:
-        row = planned(name, paths, hops, Limits(rounds=DIRECT_ROUNDS if paths == 0 else arguments.rounds))
+    for name, paths, hops, rounds in CASES:
+        if arguments.names and name not in arguments.names:
+            continue
+        row = planned(name, paths, hops, Limits(rounds=rounds))
         if paths == 0:
             direct[name] = row
         else:

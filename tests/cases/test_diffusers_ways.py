@@ -17,6 +17,7 @@ from aign.diffusion import store as models
 from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.plans import Sampling
 from aign.errors import ModelError, ParameterError
+from aign.files import manifest
 from aign.scenarios.core.constraints import Constraint
 
 GOLDEN = Path(__file__).parents[1] / "diffusion" / "golden"
@@ -191,7 +192,8 @@ def test_a_saved_pipeline_opens_in_every_way(tmp_path):
 
 
 def test_a_folder_that_was_saved_without_a_manifest_says_how_it_is_sealed(tmp_path):
-    super(DesignPipeline, opened("set")).save_pretrained(tmp_path / "mine")
+    opened("set").save_pretrained(tmp_path / "mine")
+    (tmp_path / "mine" / manifest.NAME).unlink()
     done = aign("design", "power-allocation", "--model", tmp_path / "mine", "--count", "2")
     assert done.code == 2
     assert "DesignPipeline.from_pretrained(folder).save_pretrained(folder)" in done.err

@@ -16,9 +16,9 @@ def test_light_to_import():
 
 
 def test_sampling_defaults_are_those_of_the_pipeline():
-    assert sampling_of(SamplingSettings()) == Sampling()
+    assert sampling_of(SamplingSettings(), Sampling()) == Sampling()
     assert SamplingSettings().scheduler == DEFAULT, "what an unnamed scheduler is, where none was put into the pipeline"
-    assert sampling_of(SamplingSettings(scheduler=DEFAULT)) == Sampling(DEFAULT)
+    assert sampling_of(SamplingSettings(scheduler=DEFAULT), Sampling()) == Sampling(DEFAULT)
     assert set(SamplingSettings.model_fields) == set(vars(Sampling())) | CYCLED
 
 

@@ -80,9 +80,9 @@ def test_contexts_are_worked_on_in_parts_that_bound_memory(water, contexts, monk
     rows = []
     original = generation.verify
 
-    def spy(pipeline, part, plans, constraints):
+    def spy(pipeline, part, *rest):
         rows.append(len(part))
-        return original(pipeline, part, plans, constraints)
+        return original(pipeline, part, *rest)
 
     monkeypatch.setattr(generation, "verify", spy)
     monkeypatch.setattr(generation, "ROWS", 8)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from aign.diffusion import schedulers
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.diffusion.plans import Plans, Sampling
 from aign.diffusion.strategies import interpolated
 from aign.errors import ContextError, ParameterError
@@ -248,7 +248,7 @@ def test_actions_lead_from_state_to_state(pipeline, scenario, dataset):
 
 
 def test_a_pipeline_knows_its_scenario_and_statistics(pipeline, scenario):
-    assert isinstance(pipeline, DesignPipeline)
+    assert isinstance(pipeline, DesignModel)
     assert pipeline.scenario.spec() == scenario.spec()
     assert pipeline.normaliser.state_high == [3.0] * 4
     assert list(pipeline.conditions.labels) == [label.name for label in scenario.labels]

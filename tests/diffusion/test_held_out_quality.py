@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from aign.diffusion.plans import Plans
+from aign.diffusion.plans import Plans, Sampling
 from aign.diffusion.quality import TARGET_RETURN, HeldOut, held_out_quality, merit
 from aign.diffusion.strategies import strategy_of
 
 
 def stub(scenario, rule, asked=None):
-    """A pipeline whose designs follow a rule."""
+    """A model whose designs follow a rule."""
     class Stub(SimpleNamespace):
         def __call__(self, contexts, returns, sampling, generator):
             if asked is not None:
@@ -18,9 +18,8 @@ def stub(scenario, rule, asked=None):
             designs = rule(contexts)
             return Plans(designs[:, None], designs, designs, designs)
 
-    trained_with = SimpleNamespace(config=SimpleNamespace(num_train_timesteps=20))
-    return Stub(scenario=scenario, device=torch.device("cpu"), strategy=strategy_of(scenario),
-                trained_with=trained_with)
+    return Stub(scenario=scenario, device=torch.device("cpu"), strategy=strategy_of(scenario), sampling=Sampling(),
+                schedule=SimpleNamespace(steps=20))
 
 
 def test_optimal_designs_score_one(scenario, held_out):

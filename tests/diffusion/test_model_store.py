@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from aign.diffusion import store
+from aign.diffusion.model import DesignModel
 from aign.diffusion.pipeline import DesignPipeline
 from aign.diffusion.plans import Sampling
 from aign.errors import ModelError, ParameterError
@@ -48,7 +49,7 @@ def designs(pipeline):
 
 def test_saving_and_opening_changes_no_bit(pipeline, model_folder):
     opened = store.load(model_folder)
-    assert isinstance(opened, DesignPipeline)
+    assert isinstance(opened, DesignModel)
     assert opened.scenario.spec() == pipeline.scenario.spec()
     assert opened.normaliser == pipeline.normaliser
     assert opened.conditions == pipeline.conditions
@@ -56,8 +57,8 @@ def test_saving_and_opening_changes_no_bit(pipeline, model_folder):
         for key, value in getattr(pipeline, name).state_dict().items():
             assert torch.equal(getattr(opened, name).state_dict()[key], value), key
         assert not getattr(opened, name).training
-    assert torch.equal(opened.scheduler.alphas_cumprod, pipeline.scheduler.alphas_cumprod)
-    assert json.dumps(opened.config.design, sort_keys=True) == json.dumps(pipeline.config.design, sort_keys=True)
+    assert torch.equal(opened.schedule.alphas_cumprod, pipeline.schedule.alphas_cumprod)
+    assert json.dumps(opened.design, sort_keys=True) == json.dumps(pipeline.design, sort_keys=True)
     assert torch.equal(designs(opened), designs(pipeline))
 
 

@@ -64,6 +64,16 @@ def test_shared_statistics_measure_all_users_alike_and_fit_any_number():
     assert len(other.state_high) == 5
 
 
+def test_numbers_of_resources_stay_as_they_are():
+    scenario = registry.create("offloading", servers=3, users=4)
+    fixed = scenario.fixed_observation(scenario.draw_contexts(20, torch.Generator().manual_seed(0)))
+    shared, pairs = Normaliser.fit_shared([scenario], [fixed]), 4 * scenario.layout.links
+    assert scenario.fixed_features[-1].name == scenario.resource_feature
+    assert torch.equal(shared.fixed(fixed)[:, -pairs:], fixed[:, -pairs:])
+    assert set(fixed[:, -pairs:].unique().tolist()) == {0, 1, 2, 3}
+    assert float(shared.fixed(fixed)[:, :-pairs].std()) == pytest.approx(1, abs=0.2)
+
+
 def test_plans_of_changes_come_back_as_states():
     states = 0.2 * torch.rand(500, 4, 2, generator=torch.Generator().manual_seed(0)) - 0.1
     states[..., 1] = 0.25

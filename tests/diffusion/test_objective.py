@@ -7,7 +7,8 @@ from torch import nn
 
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
-from aign.diffusion.objective import Objective, noise_schedule
+from aign.diffusion.noise_schedule import NoiseSchedule
+from aign.diffusion.objective import Objective
 
 CONDITIONS = Conditions(["power", "rate", "fairness"], [[-1.0, 1.0]] * 3, [[-1.0, 1.0]] * 3,
                         ["lower", "higher", "higher"])
@@ -33,6 +34,10 @@ def data():
                     returns=torch.randn(count, generator=generator))
 
 
+def noise_schedule(settings):
+    return NoiseSchedule.of(settings.noise_steps, settings.prediction)
+
+
 def objective(settings, seed=7):
     return Objective(settings, noise_schedule(settings), CONDITIONS, torch.Generator().manual_seed(seed))
 
@@ -48,7 +53,7 @@ def test_the_schedule_is_the_squared_cosine(make_settings):
         product *= 1 - min(1 - alpha_bar((step + 1) / 50) / alpha_bar(step / 50), 0.999)
         assert float(schedule.alphas_cumprod[step]) == pytest.approx(product, rel=1e-3, abs=1e-7)
     assert product < 1e-5, "the last step is pure noise"
-    assert schedule.config.prediction_type == "epsilon"
+    assert schedule.prediction == "epsilon"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from aign.diffusion import schedulers
-from aign.diffusion.objective import noise_schedule
-from aign.diffusion.settings import TrainSettings
+from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.errors import ParameterError
 
 CPU = torch.device("cpu")
@@ -14,7 +13,7 @@ KINDS = ("sample", "epsilon", "v_prediction")
 
 
 def trained(kind="sample", steps=60):
-    return noise_schedule(TrainSettings(prediction=kind, noise_steps=steps))
+    return NoiseSchedule.of(steps, kind)
 
 
 def predictions(clean, noise, share):
@@ -28,7 +27,7 @@ def test_the_clean_sample_undoes_the_noise(kind):
     clean = torch.rand(60, 4, 3, generator=generator) * 2 - 1
     noise, step = torch.randn(clean.shape, generator=generator), torch.arange(60)
     noisy = schedule.add_noise(clean, noise, step)
-    prediction = {"sample": clean, "epsilon": noise, "v_prediction": schedule.get_velocity(clean, noise, step)}[kind]
+    prediction = {"sample": clean, "epsilon": noise, "v_prediction": schedule.velocity(clean, noise, step)}[kind]
     found = schedulers.clean_sample(prediction, noisy, kind, schedule.alphas_cumprod[step][:, None, None])
     # The last steps keep almost nothing of the clean sample, so noise predictions cost digits there.
     torch.testing.assert_close(found, clean, atol=2e-3 if kind == "epsilon" else 1e-5, rtol=0)

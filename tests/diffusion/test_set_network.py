@@ -78,6 +78,68 @@ def test_regrouping_is_undone():
     assert torch.equal(in_runs(grouped, [1, 2]), values)
 
 
+# --- resources in common ----------------------------------------------------------------------------------------------
+NUMBERED = [2, 3]
+"""Two values of an entity, then the numbers of three resources in its reach."""
+
+
+def known_with(numbers, seed=0):
+    """Return fixed values and a first state of as many entities as have numbers (N, 3)."""
+    generator, users = torch.Generator().manual_seed(seed), len(numbers)
+    fixed = torch.cat([torch.randn(1, users * 2, generator=generator), numbers.flatten()[None].float()], dim=1)
+    return torch.cat([fixed, torch.randn(1, users * sum(STATES), generator=generator)], dim=1)
+
+
+def without_mean(seed=0):
+    """Return a network of one block whose entities do not see the mean entity."""
+    torch.manual_seed(seed)
+    network = SetDenoiser(1, STATES, NUMBERED, CONDITIONS, channels=16, depth=1, embedding=16, resources=1).eval()
+    torch.nn.init.zeros_(network.layers[0].mean.weight)
+    return network
+
+
+def planned(network, noisy, numbers):
+    conditions = torch.zeros(1, CONDITIONS)
+    with torch.no_grad():
+        return network(noisy, torch.zeros(1), known_with(numbers), conditions, conditions.bool())
+
+
+def test_entities_see_those_alone_who_may_use_the_same_resource():
+    numbers = torch.tensor([[1, 2, 0], [2, 0, 0], [3, 0, 0], [0, 0, 0], [3, 1, 4]])
+    network, noisy = without_mean(), torch.randn(1, 1, 15, generator=torch.Generator().manual_seed(1))
+    before = by_entity(planned(network, noisy, numbers), STATES, 5)
+    for changed, seen_by in ((0, {0, 1, 4}), (1, {0, 1}), (2, {2, 4}), (3, {3}), (4, {0, 2, 4})):
+        other = by_entity(noisy, STATES, 5).clone()
+        other[:, :, changed] += 1.0
+        after = by_entity(planned(network, in_runs(other, STATES), numbers), STATES, 5)
+        assert {user for user in range(5) if not torch.equal(after[0, 0, user], before[0, 0, user])} == seen_by
+
+
+def test_how_resources_are_numbered_does_not_matter_nor_how_many_there_are():
+    numbers = torch.tensor([[1, 2, 0], [2, 0, 0], [3, 1, 2]])
+    network, noisy = without_mean(), torch.randn(1, 1, 9, generator=torch.Generator().manual_seed(1))
+    renumbered = torch.tensor([0, 30, 4, 17])[numbers]
+    torch.testing.assert_close(planned(network, noisy, renumbered), planned(network, noisy, numbers))
+
+
+def test_each_trajectory_has_resources_of_its_own():
+    first, second = torch.tensor([[1, 0, 0], [1, 0, 0]]), torch.tensor([[1, 2, 0], [3, 2, 0]])
+    network, noisy = without_mean(), torch.randn(2, 1, 6, generator=torch.Generator().manual_seed(1))
+    known, conditions = torch.cat([known_with(first), known_with(second)]), torch.zeros(2, CONDITIONS)
+    with torch.no_grad():
+        together = network(noisy, torch.zeros(2), known, conditions, conditions.bool())
+    alone = torch.cat([planned(network, noisy[:1], first), planned(network, noisy[1:], second)])
+    torch.testing.assert_close(together, alone)
+
+
+def test_the_head_does_not_see_numbers_of_resources():
+    head = SharedInverseDynamics(STATES, NUMBERED, 2, hidden=8, resources=1).eval()
+    torch.nn.init.normal_(head.head.refine[-1].weight)
+    states, fixed = torch.randn(1, 9), torch.randn(1, 6)
+    numbers = [torch.cat([fixed, number * torch.ones(1, 9)], dim=1) for number in (1, 7)]
+    assert torch.equal(head(states, states + 1, numbers[0]), head(states, states + 1, numbers[1]))
+
+
 def test_one_head_serves_every_user():
     head = SharedInverseDynamics(STATES, FIXED, 2, hidden=8).eval()
     torch.nn.init.normal_(head.head.refine[-1].weight)

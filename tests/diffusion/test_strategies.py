@@ -94,8 +94,12 @@ def test_wrong_episodes_are_refused(matching):
 
 
 def test_evaluations_of_episodes_take_few_steps_that_divide_the_noise_steps(matching):
-    assert [RecedingHorizon().evaluation_sampling(noise).steps for noise in (100, 9, 10, 7)] == [4, 3, 2, 1]
-    assert WholePlan().evaluation_sampling(100) == Sampling()
+    usual = Sampling(temperature=0.9)
+    taken = [RecedingHorizon().evaluation_sampling(usual, noise) for noise in (100, 9, 10, 7)]
+    assert [sampling.steps for sampling in taken] == [4, 3, 2, 1]
+    assert {sampling.temperature for sampling in taken} == {0.9}
+    assert RecedingHorizon().evaluation_sampling(Sampling(steps=2), 100).steps == 2
+    assert WholePlan().evaluation_sampling(usual, 100) == usual
 
 
 def test_an_episode_has_no_projection(matching):

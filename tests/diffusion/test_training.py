@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aign.diffusion import training
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.diffusion.training import learning_rate
 from aign.errors import DatasetError, ModelError, ParameterError
 
@@ -136,7 +136,7 @@ def test_the_average_warms_up(make_trainer, tmp_path):
     start = weights(trainer.modules())
     expected = start
     for step in range(3):
-        trainer.one_step(trainer.unet)
+        trainer.one_step(trainer.losses(trainer.unet))
         trainer.progress.step += 1
         decay = min(0.15, (1 + step) / (10 + step))
         expected = {name: decay * expected[name] + (1 - decay) * value
@@ -164,7 +164,7 @@ def test_the_rate_warms_up_and_falls_along_a_cosine(make_settings):
 def test_the_optimiser_takes_the_rate_of_the_step(make_trainer, make_settings):
     trainer = make_trainer()
     for step in range(5):
-        trainer.one_step(trainer.unet)
+        trainer.one_step(trainer.losses(trainer.unet))
         assert trainer.optimiser.param_groups[0]["lr"] == learning_rate(trainer.settings, step)
         trainer.progress.step += 1
 
@@ -231,7 +231,7 @@ def test_a_short_training_beats_the_mean_of_the_data(trained, make_trainer):
     assert trained.history[-1]["held_out_loss"] < 0.8 * variance
     steadiness = float((validation.actions - train.actions.mean(0)).square().mean())
     assert trained.history[-1]["held_out_inverse_loss"] < 0.3 * steadiness
-    assert isinstance(trained.pipeline, DesignPipeline)
+    assert isinstance(trained.pipeline, DesignModel)
     assert not trained.pipeline.unet.training
 
 
@@ -256,7 +256,7 @@ def test_training_on_a_gpu_learns_and_resumes(dataset, held_out, make_settings, 
 
 def test_plans_of_a_window_travel_with_the_model(matching, tracking):
     for found, head in ((matching, "ChoiceDynamics"), (tracking, "InverseDynamics")):
-        design = found.pipeline.config.design
+        design = found.pipeline.design
         assert (design["horizon"], design["stride"]) == (2, 1)
         assert type(found.pipeline.inverse).__name__ == head
         assert len(found.pipeline.normaliser.change) == found.scenario.state_size

@@ -63,7 +63,7 @@ def test_sizes_take_turns_and_share_statistics(make, sizes):
     seen = []
     trainer.unet.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape[2]))
     for _ in range(4):
-        trainer.one_step(trainer.unet)
+        trainer.one_step(trainer.losses(trainer.unet))
         trainer.progress.step += 1
     assert seen == [3, 4, 3, 4]
 
@@ -77,7 +77,7 @@ def test_a_model_of_several_sizes_serves_yet_another_one(trained, tmp_path):
         plans = other(contexts, torch.full((5,), 0.99), generator=torch.Generator().manual_seed(1))
         assert plans.designs.shape == (5, users)
         assert plans.states.shape == (5, 17, users)
-        assert other.config.design["scenario"]["users"] == users
+        assert other.design["scenario"]["users"] == users
     moved = opened.at(registry.create("power-allocation", users=4, gains="preset"))
     assert moved.scenario.spec()["gains"] == "preset", "contexts may be drawn in another way"
 

@@ -17,6 +17,8 @@ REGISTRY = "tests/exchange/test_dvc_registry.py does it with repositories of its
 HUB = "needs an account; tests/exchange publishes to a hub of its own"
 REMOTE = "needs storage elsewhere"
 CLUSTER = "tests/engines/test_cluster.py starts a cluster of its own"
+STORAGE = "tests/exchange/test_storage.py does it on a server of its own"
+OFFLOADING = "takes minutes; tests/scenarios/offloading/test_offloading_chain.py runs the stages at small size"
 STUDIES = "takes hours; tests/studies runs the studies at small size"
 CONSOLE = "serves until it is ended; tests/console starts it and asks it the like"
 NOT_RUN = {
@@ -31,9 +33,22 @@ NOT_RUN = {
     'curl -s -H "X-Aign-Token: $AIGN_CONSOLE_TOKEN" -H "Content-Type: application/json" '
     "http://127.0.0.1:8765/api/live -d '{\"network\": \"power-20\", \"seed\": 1, \"request\": {\"where\": "
     "[\"total_power<=300\"], \"count\": 2}}'": CONSOLE,
+    "export AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...": STORAGE,
+    "export AWS_ENDPOINT_URL=https://storage.example.org": STORAGE,
+    "aign dataset copy data/trajectories/power-20 s3://bucket/power-20": STORAGE,
+    "aign dataset info s3://bucket/power-20": STORAGE,
+    "aign dataset verify s3://bucket/power-20 --replay": STORAGE,
+    "aign publish dataset data/trajectories/power-20 --to s3://bucket/published": STORAGE,
+    "aign publish model models/power-20 --to s3://bucket/model": STORAGE,
+    "dvc remote add --default store s3://bucket/aign": STORAGE,
+    "dvc remote modify store endpointurl https://storage.example.org": STORAGE,
+    "dvc push": STORAGE,
+    "dvc pull": STORAGE,
     "make tables": STUDIES,
     "dvc repro pipeline/studies/dvc.yaml:tables": STUDIES,
     "python pipeline/studies page": "reads all published tables; tests/studies makes the page from them",
+    "dvc repro pipeline/dvc.yaml:evaluate@offloading-24": OFFLOADING,
+    'aign design offloading --users 24 --where "late_users<=13" --where "server_load<=0.6"': OFFLOADING,
     "source .venv/bin/activate": "the environment of the tests is active",
     "dvc exp run -S +variants.power-20.collect.sources.label_guided=10000 -S variants.power-20.train.steps=10000":
         "takes a quarter of an hour",

@@ -177,6 +177,27 @@ def test_sources_that_add_nothing_are_left_out(room, jobs_here):
     assert set(info["provenance"]["sources"]) == {"sac", "ppo"}
 
 
+def test_a_source_split_into_jobs_is_the_same_in_whatever_order_they_run(room, jobs_here, monkeypatch):
+    made = {}
+    for name, jobs, order in (("forward", 3, 1), ("backward", 3, -1), ("alone", 1, 1)):
+        folder = room(name)
+        monkeypatch.setattr(stage, "run_jobs", lambda jobs, *others, order=order: jobs_here(jobs[::order], *others))
+        stage.collect("water-4", write_params(folder, {"jobs": jobs}, agents=["sac"]))
+        made[name] = folder
+    assert contents(made["forward"]) == contents(made["backward"])
+    split, alone = (datasets.load_from_disk(made[name] / "data/trajectories/water-4").to_pandas()
+                    for name in ("forward", "alone"))
+    assert {f"random-job-{number}-of-3" for number in (1, 2, 3)} < set(jobs_here.ran)
+    assert split["episode_id"].tolist() == alone["episode_id"].tolist()
+    assert split["split"].value_counts().to_dict() == alone["split"].value_counts().to_dict()
+    walks = split[split["behaviour"] == "random"]
+    assert walks["env_seed"].nunique() == 3
+    assert len({observed.tobytes() for observed in map(np.concatenate, walks["actions"])}) == len(walks)
+    collected = json.loads((made["forward"] / "data/trajectories/water-4/meta/info.json").read_text())["provenance"]
+    assert collected["sources"]["random"] == {"episodes": 22}
+    assert collected["collect"]["sources"]["jobs"] == 3
+
+
 def test_walks_guided_by_labels_change_no_other_source(room, jobs_here):
     room("without")
     stage.collect("water-4", write_params(Path(), {**NONE, "random": 20}))

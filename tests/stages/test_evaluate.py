@@ -122,7 +122,7 @@ def test_the_two_user_preset_is_answered(smoke):
 def test_report_and_plots_are_there(smoke, variant, metrics):
     folder = smoke.folder / "data/reports" / variant
     assert set(contents(folder)) == {"metrics.json", "report.md", "plots/gap.png", "plots/convergence.png",
-                                     "plots/design.png"}
+                                     "plots/design.png", "plots/steps.png"}
     page = (folder / "report.md").read_text()
     assert all(f"| {name} |" in page for name in metrics["methods"])
     assert all(plt.imread(path).std() > 0 for path in (folder / "plots").iterdir())

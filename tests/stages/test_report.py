@@ -40,6 +40,10 @@ OUTCOME = Satisfaction(ConstrainedRequest("single", (Constraint("total_power", "
                        raw=torch.tensor([[True, True], [False, True], [False, False], [False, False]]),
                        returned=torch.tensor([True, True, True, False]))
 
+BY_STEPS = {"definition": "On 4 validation contexts.", "usual": 2, "rows": [
+    {"steps": steps, "pooled_return": None, "utility_ratio": 0.9, "mean_distance": 1.25, "raw_percent": None}
+    for steps in (1, 2)]}
+
 
 @pytest.fixture(scope="module")
 def example(water):
@@ -53,7 +57,7 @@ def metrics(example):
             "degenerate_contexts": {"count": 1, "of": 2, "meaning": "No room there."},
             "trained_on": {"sac": "discount 0; rewards: those of a neighbour"},
             "methods": METHODS, "task_completion": completion_summary(METHODS, ["diffuser_single"]),
-            "constraint_satisfaction": satisfaction_summary([OUTCOME])}
+            "constraint_satisfaction": satisfaction_summary([OUTCOME]), "denoising_steps": BY_STEPS}
 
 
 def test_the_page_ranks_methods_by_pooled_return(metrics, example):
@@ -83,6 +87,8 @@ def test_the_page_tells_completion_and_satisfaction(metrics, example):
     assert "| one label bounded | 4 | 3 | 1 | 2 | 50.0 % (3 of 6) | 66.7 % [20.8, 93.9] (2 of 3) " \
            "| 100.0 % [43.9, 100.0] (3 of 3) |" in page
     assert "two labels bounded" not in page, "none was asked"
+    assert "On 4 validation contexts." in page
+    assert "| 2 | - | 0.90000 | 1.250 | - |" in page
     for definition in (metrics["task_completion"], metrics["constraint_satisfaction"]):
         assert definition["definition"] in page
 
@@ -111,7 +117,8 @@ def test_equal_results_are_equal_bytes(tmp_path, metrics, example):
         (tmp_path / name).mkdir()
         report.write(tmp_path / name, "tiny", metrics, SCORES, CURVES, example)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
-    assert [str(path) for path in files] == ["plots/convergence.png", "plots/design.png", "plots/gap.png", "report.md"]
+    assert [str(path) for path in files] == ["plots/convergence.png", "plots/design.png", "plots/gap.png",
+                                              "plots/steps.png", "report.md"]
     assert all((tmp_path / "one" / path).read_bytes() == (tmp_path / "other" / path).read_bytes() for path in files)
 
 

@@ -19,7 +19,8 @@ def contexts(water):
 
 
 def test_each_label_is_bounded_by_the_median_of_the_certified_designs(water, contexts):
-    requests = satisfaction.derived_requests(water.scenario, contexts, EvaluateSettings(constrained_contexts=5))
+    requests = satisfaction.derived_requests(water.scenario, contexts, water.scenario.certify(contexts).design,
+                                             EvaluateSettings(constrained_contexts=5))
     labels = water.scenario.measure(contexts[:5], water.scenario.certify(contexts[:5]).design)
     singles = [request for request in requests if request.kind == "single"]
     assert [str(request.constraints[0].side) for request in singles] == [
@@ -36,7 +37,8 @@ def test_each_label_is_bounded_by_the_median_of_the_certified_designs(water, con
 
 @pytest.mark.parametrize(("most", "singles", "pairs"), [(1, 1, 0), (3, 3, 0), (4, 3, 1), (100, 3, 3)])
 def test_requests_are_as_many_as_allowed_single_bounds_first(water, contexts, most, singles, pairs):
-    requests = satisfaction.derived_requests(water.scenario, contexts, EvaluateSettings(constrained_requests=most))
+    requests = satisfaction.derived_requests(water.scenario, contexts, water.scenario.certify(contexts).design,
+                                             EvaluateSettings(constrained_requests=most))
     kinds = [request.kind for request in requests]
     assert kinds == ["single"] * singles + ["pair"] * pairs
     assert len({request.constraints for request in requests}) == len(requests)
@@ -80,8 +82,8 @@ def test_what_a_search_knows_to_be_feasible_counts_as_missed(water, contexts, mo
     """Projection and generator fail here, but the certificate's design meets the request."""
     generated = satisfaction.generate
 
-    def failing(*arguments):
-        designs = generated(*arguments)
+    def failing(*arguments, **options):
+        designs = generated(*arguments, **options)
         designs.feasible[:], designs.raw_feasible[:] = False, False
         return designs
 

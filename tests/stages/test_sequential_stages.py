@@ -9,7 +9,7 @@ from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSett
 from aign.diffusion import store as models
 from aign.scenarios.core.returns import degenerate_contexts
 from aign.stages import evaluate
-from aign.stages.evaluate import report
+from aign.stages.evaluate import report, steps
 from aign.stages.evaluate.satisfaction import completion_summary, satisfaction_summary
 
 QUICK = SamplingSettings(steps=4)
@@ -41,8 +41,11 @@ def judged(request, tmp_path_factory):
                    "methods": (figures := {name: score.to_json() for name, score in scores.items()}),
                    "task_completion": completion_summary(figures, ["diffuser_single", "diffuser_best_of_2"]),
                    "constraint_satisfaction": satisfaction_summary(evaluate.constrained(
-                       data.pipeline, data.pool["test"].values, EvaluateSettings(contexts=6, candidates=2),
-                       SampleSettings(sampling=QUICK), "test", 0))}
+                       data.pipeline, data.pool["test"].values, certificate.design,
+                       EvaluateSettings(contexts=6, candidates=2),
+                       SampleSettings(sampling=QUICK), "test", 0)),
+                   "denoising_steps": steps.curve(data.pipeline, data.pool["validation"], EvaluateSettings(
+                       contexts=6, candidates=2, steps_contexts=3, denoising_steps=(1, 2)), QUICK, 0)}
         return scores, metrics, example
     return {name: judge(name) for name in ("matching", "tracking")}
 

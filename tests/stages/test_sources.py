@@ -9,7 +9,7 @@ from aign.engines import completion
 from aign.errors import DatasetError
 from aign.files import manifest
 from aign.scenarios.core.registry import create
-from aign.stages.collect.sources import Task, act, held_out_counts
+from aign.stages.collect.sources import Task, act, held_out_counts, job_counts, job_seed
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.shard import Shard
 
@@ -61,3 +61,21 @@ def test_held_out_counts_are_the_share_rounded_up(train, share):
     assert counts["train"] == train
     assert counts["validation"] == counts["test"] == math.ceil(share * train)
     assert (counts["test"] > 0) == (train > 0)
+
+
+@pytest.mark.parametrize(("train", "jobs"), [(7, 3), (2, 5), (6, 6), (1_000_000, 8)])
+def test_jobs_share_a_source_evenly(train, jobs):
+    counts = {"train": train, "validation": 1, "test": 4}
+    shares = job_counts(counts, jobs)
+    assert len(shares) == min(train, jobs)
+    assert {split: sum(share[split] for share in shares) for split in counts} == counts
+    assert all(max(share[split] for share in shares) - min(share[split] for share in shares) <= 1 for split in counts)
+    assert min(share["train"] for share in shares) > 0
+
+
+def test_each_job_has_a_seed_of_its_own_and_a_single_one_that_of_the_stage():
+    assert job_seed(5, "random", 0, 1) == 5
+    seeds = {job_seed(5, source, job, jobs) for source in ("random", "heuristics") for jobs in (2, 3)
+             for job in range(jobs)}
+    assert len(seeds) == 10
+    assert all(0 <= seed < 2**31 for seed in seeds)

@@ -55,6 +55,13 @@ def test_held_out_contexts_do_not_depend_on_the_number_of_training_contexts(scen
     assert not torch.equal(other["test"].values, pool["test"].values)
 
 
+def test_progress_tells_how_many_contexts_are_certified_of_all(scenario, monkeypatch) -> None:
+    monkeypatch.setattr(type(scenario), "certified_together", 2)
+    reports: list[tuple[int, int]] = []
+    ContextPool.draw(scenario, {"train": 3, "test": 2}, 1, lambda done, total: reports.append((done, total)))
+    assert reports == [(0, 5), (2, 5), (2, 5), (4, 5), (5, 5)]
+
+
 def test_a_context_that_repeats_stays_in_one_split(scenario_with_few_contexts) -> None:
     # Three users with targets 0 or 1, sorted: four different contexts in all.
     pool = ContextPool.draw(scenario_with_few_contexts, {"train": 30, "test": 2}, seed=0)

@@ -154,6 +154,10 @@ class SourceSettings(Settings):
     label_guided: Annotated[Count, Field(exclude_if=lambda count: count == 0)] = 0
     """Demonstrations of designs that trade utility for a few labels, at random weights, for models that shall answer
     requests whose constraints combine. Only where a design is changed step by step. 0 goes unsaid in files."""
+    jobs: Annotated[int, Field(ge=1, le=10_000, exclude_if=lambda count: count == 1)] = 1
+    """Jobs that each source above is split into, with random streams of their own: side by side on all processors, or
+    machines, there are. Another number gives other episodes; the same gives the same anywhere. 1 goes unsaid in files.
+    """
     snapshots: Annotated[int, Field(ge=0, le=10_000)] = 8
     """How often in training a learning agent's current policy is recorded on fresh contexts."""
     snapshot_episodes: Count = 250

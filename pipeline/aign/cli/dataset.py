@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Annotated
 
 import typer
@@ -17,10 +17,13 @@ app = typer.Typer(no_args_is_help=True, help="Look at trajectory datasets, verif
 
 Dataset = Annotated[Path, typer.Argument(help="The folder of a dataset, such as data/trajectories/power-20.")]
 
+Place = Annotated[str, typer.Argument(help="The folder of a dataset, or its address in storage, such as "
+                                           "s3://bucket/power-20.")]
+
 
 @app.command()
 def info(
-    path: Dataset,
+    path: Place,
     plots: Annotated[Path | None, typer.Option(help="Also draw a page of plots: a path that ends in .png.")] = None,
     trust_code: TrustCode = False,
 ) -> None:
@@ -32,6 +35,8 @@ def info(
         raise ParameterError(f"--plots {plots}: give a path that ends in .png.")
     store = TrajectoryStore.open(path, trust_code=trust_code)
     messages.console.print(inspection(store))
+    if store.mirror is not None:
+        messages.say("info", f"fetched {messages.size(store.mirror.fetched)} of {messages.size(store.mirror.size)}")
     if plots is not None:
         from aign.trajectories.inspection_plots import save_page
 
@@ -41,14 +46,14 @@ def info(
 
 @app.command()
 def verify(
-    path: Dataset,
+    path: Place,
     replay: Annotated[bool, typer.Option("--replay", help="Also simulate every episode again and compare.")] = False,
     trust_code: TrustCode = False,
 ) -> None:
     """Check a dataset: files, columns, values, splits, figures, contexts; with --replay every single episode."""
     from aign.trajectories.verification import verify as checks
 
-    title = f"verify {path.name}"
+    title = f"verify {PurePath(path).name}"
     with counted(title, "replay") as report:
         began = time.monotonic()
         for check in checks(path, report if replay else None, trust_code):
@@ -60,6 +65,27 @@ def verify(
                 episodes = check.counts["episodes"]
                 messages.say(title, f"100 % of {episodes:,} episodes replayed exactly in {seconds:.2f} s, "
                                    f"{episodes / seconds:,.0f} episodes/s")
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Argument(help="The folder of a dataset, or its address in storage.")],
+    to: Annotated[str, typer.Argument(help="Where to: s3://BUCKET/PATH, or a folder.")],
+) -> None:
+    """Send a dataset to S3-compatible storage as it is, or fetch it; what was cut off goes on."""
+    from aign.exchange import storage
+    from aign.exchange.destination import check_dataset
+    from aign.files.remote import is_remote
+
+    if is_remote(source) == is_remote(to):
+        raise ParameterError(f"{source} to {to}: give a folder and an address such as s3://bucket/power-20.")
+    if is_remote(to):
+        with counted(f"copy {PurePath(source).name}", "bytes") as report:
+            digest = storage.upload(Path(source), to, report)
+    else:
+        check_dataset(Path(to))
+        digest = storage.download(source, Path(to))
+    messages.say("copy", f"made {to}, digest {digest}")
 
 
 @app.command("import")

@@ -1,4 +1,4 @@
-"""The commands `aign publish ...`: datasets and models into a folder or onto the hub. Heavy imports wait."""
+"""The commands `aign publish ...`: datasets and models into a folder, storage, or onto the hub. Heavy imports wait."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from aign.engines import messages
 if TYPE_CHECKING:
     from aign.exchange.destination import PublishResult
 
-app = typer.Typer(no_args_is_help=True, help="Publish datasets and models, into a folder or onto the hub.")
+app = typer.Typer(no_args_is_help=True, help="Publish datasets and models, into a folder, storage, or onto the hub.")
 
-To = Annotated[str, typer.Option("--to", help="A folder, or hub:OWNER/NAME; the hub's token comes from HF_TOKEN or "
-                                              "`hf auth login`.")]
+To = Annotated[str, typer.Option("--to", help="A folder, s3://BUCKET/PATH, or hub:OWNER/NAME; the hub's token comes "
+                                              "from HF_TOKEN or `hf auth login`.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written or uploaded, without "
                                                         "doing it.")]
 Datasets = Annotated[list[Path], typer.Argument(help="Dataset folders; each becomes a configuration with the name of "

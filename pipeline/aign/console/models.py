@@ -10,7 +10,7 @@ from typing import Any
 from aign import checkout, params
 from aign.designs import events
 from aign.diffusion import store
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.errors import AignError, ModelError, unknown_name
 from aign.files import manifest
 from aign.files.writing import read_json, sha256
@@ -24,7 +24,7 @@ INDEX = "model_index.json"
 class OpenModel:
     """A model in memory, and the digest of the manifest that names the digest of each of its files."""
 
-    pipeline: DesignPipeline
+    pipeline: DesignModel
     digest: str
 
 

@@ -9,24 +9,25 @@ import base64
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import torch
-from matplotlib.figure import Figure
 
 from aign import intents
 from aign.console import accept
 from aign.console.models import Models, catalogue
 from aign.console.sentences import confirmed, reading_of
-from aign.designs import explanation_picture, front_picture
 from aign.designs import impact as impacts
 from aign.designs.answer import Answer, answer
 from aign.designs.explanation import explain
+from aign.designs.front import Front
 from aign.designs.generation import generate
 from aign.designs.requests import Request, ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.scenarios.core.constraints import parse
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Tell = Callable[[str], None]
 LARGEST_SVG = 400_000
@@ -87,7 +88,14 @@ def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any],
     return {"answer": {**whole, "network": network, "digest": digest, "seed": seed,
                        "bounds": bounds(answered.request), "relaxations": relaxations(answered),
                        "reach": reach(answered)},
-            "paths": paths, **({"picture": drawn(front_picture.draw(answered.front))} if answered.front else {})}
+            "paths": paths, **({} if answered.front is None else {"picture": _front_picture(answered.front)})}
+
+
+def _front_picture(front: Front) -> dict[str, str]:
+    """Return the picture of the designs that no other beats."""
+    from aign.designs import front_picture  # matplotlib takes its time to import
+
+    return drawn(front_picture.draw(front))
 
 
 def impact(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -176,6 +184,8 @@ def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, A
     why = explain(scenario, context, constraints, chosen, states,
                   scenario.certify(context[None], constraints))
     tell("draws")
+    from aign.designs import explanation_picture  # matplotlib takes its time to import
+
     figure = explanation_picture.draw(scenario, context, chosen, why)
     return {"sentences": why.sentences(), **why.to_json(), "picture": drawn(figure)}
 
@@ -197,6 +207,8 @@ def _path(scenario: Any, context: torch.Tensor, design: torch.Tensor, path: Sequ
 
 def drawn(figure: Figure) -> dict[str, str]:
     """Return a figure without background, as SVG text or, where that is large, as PNG in base64."""
+    import matplotlib
+
     text = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "aign"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})

@@ -7,27 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from matplotlib.figure import Figure
 from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
-from aign.designs import explanation_picture, front_picture
 from aign.designs.answer_figures import AnswerFigures
 from aign.designs.best_value import ALONG_FRONT, NEAR_BEST, BestValue, best_value, pressures
+from aign.designs.front import Front
 from aign.designs.generation import generate
 from aign.designs.requests import ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.designs.table import design_table, nearest_sentence, save_figure, write_together, written_out
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.files.writing import json_text, write_text
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.core.scenario import finite_or_none
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Answer(AnswerFigures):
@@ -78,13 +80,20 @@ class Answer(AnswerFigures):
                 ".parquet": lambda path: pq.write_table(pa.Table.from_pylist(self.rows()), path),
                 ".png": lambda path: save_figure(self.picture(), path),
                 **({} if (designs := self.front) is None else
-                   {"-front.png": lambda path: save_figure(front_picture.draw(designs, self._title()), path)})}
+                   {"-front.png": lambda path: save_figure(self._front_picture(designs), path)})}
+
+    def _front_picture(self, designs: Front) -> Figure:
+        from aign.designs import front_picture  # draws, and matplotlib takes its time to import
+
+        return front_picture.draw(designs, self._title())
 
     def _reasons(self) -> dict[str, Callable[[Path], object]]:
         """Return what writes the picture of the explanation, by its ending; nothing where there is none."""
         explanation = self.explanation
         if explanation is None:
             return {}
+        from aign.designs import explanation_picture  # draws, and matplotlib takes its time to import
+
         return {"-why.png": lambda path: save_figure(explanation_picture.draw(
             self.scenario, self.request.context, self.candidates.designs[0, 0], explanation, self._title()), path)}
 
@@ -139,7 +148,7 @@ class Answer(AnswerFigures):
                 *nearest_sentence(self.diagnosis), *self.diversity.sentences(self.scenario.distance.unit)]
 
 
-def answer(pipeline: DesignPipeline, request: ResolvedRequest, settings: SamplingSettings | None = None, seed: int = 0,
+def answer(pipeline: DesignModel, request: ResolvedRequest, settings: SamplingSettings | None = None, seed: int = 0,
            training_designs: Tensor | None = None) -> Answer:
     """Generate, verify, certify and rank designs for one request; novelty is measured against the training designs."""
     scenario, contexts = pipeline.scenario, request.context[None]
@@ -155,7 +164,7 @@ def answer(pipeline: DesignPipeline, request: ResolvedRequest, settings: Samplin
     return whole if request.spread is None else whole.spread(request.spread)
 
 
-def _pressed(pipeline: DesignPipeline, request: ResolvedRequest, certificate: Certificate,
+def _pressed(pipeline: DesignModel, request: ResolvedRequest, certificate: Certificate,
              known: Sequence[BestValue]) -> tuple[tuple[Constraint, ...], ...]:
     """Return bounds on labels that are objectives, between which the candidates take turns; none for other requests,
     and where nothing is projected.

@@ -6,7 +6,7 @@ Axes: B contexts, K candidates of each, C context values, X design values, T hor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,7 +17,7 @@ from aign.designs.settings import SamplingSettings
 from aign.designs.verification import VerificationResult, verify
 from aign.designs.wishes import wishes
 from aign.diffusion.conditions import ConditionInput
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.diffusion.plans import Plans, Sampling
 from aign.diffusion.quality import TARGET_RETURN
 from aign.scenarios.core.constraints import Constraint
@@ -35,7 +35,7 @@ class Candidates:
     Attributes:
         designs: (B, K, X); utility: (B, K); labels: name -> (B, K).
         feasible, raw_feasible, reached: (B, K) bool; see `VerificationResult`.
-        paths: (B, K, T+1, S).
+        paths: (B, K, T+1, S), no states (B, K, 0, S) where plans were not executed.
         target_returns: (B, K) what each candidate was asked for.
     """
 
@@ -49,10 +49,10 @@ class Candidates:
     target_returns: Tensor
 
 
-def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint] = (), count: int = 16,
+def generate(pipeline: DesignModel, contexts: Tensor, constraints: Sequence[Constraint] = (), count: int = 16,
              settings: SamplingSettings | None = None, seed: int = 0,
-             objectives: Sequence[Objective] = BY_UTILITY,
-             pressed: Sequence[Sequence[Constraint]] = ((),)) -> Candidates:
+             objectives: Sequence[Objective] = BY_UTILITY, pressed: Sequence[Sequence[Constraint]] = ((),),
+             execute: bool = True) -> Candidates:
     """Generate, verify and rank `count` designs for each context (B, C).
 
     Args:
@@ -65,10 +65,11 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
         objectives: what is wanted most. A label among them is also what the model is asked for; see `wishes`.
         pressed: further bounds that designs are projected on, without which they are verified; the candidates take
             turns.
+        execute: whether plans are followed step by step; where only designs count, that takes half of the time.
     """
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
-    sampling = sampling_of(settings)
+    sampling = sampling_of(settings, pipeline.sampling)
     wished, chosen = wishes(pipeline.conditions, objectives, constraints, count, settings.unconditioned_fraction,
                             len(pressed))
     returns, margins = cycled(settings.constrained_target_returns, count), cycled(settings.margins, count)
@@ -86,7 +87,7 @@ def generate(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[C
                                                      masks[:, turn].flatten(0, 1), asked[1])
             repeated = part.repeat_interleave(len(returns[turn]), dim=0)
             plans = planned(pipeline, repeated, [*constraints, *further], conditions, sampling, generator)
-            fields.append(_fields(verify(pipeline, repeated, plans, constraints), asked[0], len(part)))
+            fields.append(_fields(verify(pipeline, repeated, plans, constraints, execute), asked[0], len(part)))
         parts.append(ranked(_joined(fields, dim=1), objectives))
     merged = _joined(parts, dim=0)
     labels = {name.removeprefix("label:"): merged.pop(name) for name in list(merged) if name.startswith("label:")}
@@ -106,7 +107,7 @@ def _joined(parts: Sequence[Mapping[str, Tensor]], dim: int) -> dict[str, Tensor
 
 
 @torch.no_grad()
-def planned(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint], conditions: ConditionInput,
+def planned(pipeline: DesignModel, contexts: Tensor, constraints: Sequence[Constraint], conditions: ConditionInput,
             sampling: Sampling, generator: torch.Generator) -> Plans:
     """Return plans for contexts (B, C) that are conditioned on more than they are projected on."""
     checked = pipeline.scenario.check_contexts(contexts).to(pipeline.device)
@@ -123,13 +124,16 @@ def constraint_satisfaction(answers: Iterable[Candidates]) -> dict[str, float]:
     return {"raw": raw, "returned": returned}
 
 
-def sampling_of(settings: SamplingSettings) -> Sampling:
-    """Return how to denoise by settings; where they do not name a scheduler, one put into the pipeline is heeded."""
+def sampling_of(settings: SamplingSettings, usual: Sampling) -> Sampling:
+    """Return how to denoise by settings; as a model usually does in what they do not say.
+
+    Where they do not name a scheduler, one put into the pipeline is heeded.
+    """
     unsaid = {"scheduler"} - settings.model_fields_set
-    return Sampling(**settings.model_dump(exclude=CYCLED | unsaid))
+    return replace(usual, **settings.model_dump(exclude=CYCLED | unsaid, exclude_none=True))
 
 
-def binding(pipeline: DesignPipeline, contexts: Tensor, constraints: Sequence[Constraint], sampling: Sampling,
+def binding(pipeline: DesignModel, contexts: Tensor, constraints: Sequence[Constraint], sampling: Sampling,
             generator: torch.Generator) -> Tensor:
     """Return which constraints to condition on in each context, (B, number of constraints) bool.
 

@@ -20,21 +20,26 @@ class SamplingSettings(Settings):
 
     scheduler: Scheduler = "DDIMScheduler"
     """Which of the schedulers of diffusers denoises."""
-    steps: Positive = 10
+    steps: Positive | None = None
+    """Denoising steps; the model's own (train.denoising) where None."""
     guidance: Annotated[float, Field(ge=0, le=10)] = 2.0
     """Weight of classifier-free guidance on the labels asked for; 1 is the plain conditional model. This, `margins` and
     `constrained_target_returns` are among the best on validation contexts in the study of constraints."""
     compositional_guidance: bool = True
     """Guide by each label alone and add the changes; otherwise by all labels at once, which is the better way for
     models trained long enough to know what labels ask for together (constraints.json of the study, `choices`)."""
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
-    """Standard deviation of the initial noise: less is more accurate, more is more diverse."""
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Standard deviation of the initial noise: less is more accurate, more is more diverse; the model's own where
+    None."""
     projected_steps: Annotated[int, Field(ge=0)] = 0
     """Last denoising steps in which the design is projected on the constraints; 0 leaves it to the end, which is as
     good where the closed form decides, and several times faster where a search has to."""
     mask_actions: Annotated[bool, Field(exclude_if=lambda kept: kept)] = True
     """In sequential scenarios: keep to choices that do no harm at once, such as a provider with room, while there are
     any. false shows what the network would do alone."""
+    futures: Annotated[int, Field(ge=0, le=4096, exclude_if=lambda futures: futures == 64)] = 64
+    """Where the scenario forecasts what nature decides, such as throughput: futures by which each decision is made. 0
+    decides by plans."""
     target_returns: Targets = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
     """Normalised returns asked for, cycled over the candidates of a request without constraints: just below the best in
     the data."""
@@ -102,3 +107,8 @@ class EvaluateSettings(Settings):
     """Test contexts in which the constrained requests are asked that the stage derives, at most those of `contexts`."""
     constrained_requests: Positive = 12
     """Requests derived: first each label bounded alone, then pairs of labels."""
+    denoising_steps: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 2, 5, 10)
+    """Numbers of denoising steps compared on validation contexts; those that do not divide the model's noise steps are
+    left out."""
+    steps_contexts: Positive = 32
+    """Validation contexts of that comparison; few where each asks for a whole episode of plans."""

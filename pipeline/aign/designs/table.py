@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
@@ -15,6 +14,9 @@ from rich.table import Table
 from aign.designs.diagnosis import Diagnosis
 from aign.files.writing import writing
 from aign.scenarios.core.constraints import written
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WRITTEN_OUT = 128
 """Most values of a design that the terminal shows."""

@@ -10,15 +10,15 @@ from inspect import signature
 from typing import Any
 
 import torch
-from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from aign.diffusion import opening, schedulers
 from aign.diffusion.conditions import ConditionInput
+from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.plans import Sampling
 
 
-def denoise(unet: nn.Module, scheduler: Any, trained: DDPMScheduler, noise: Tensor, known: Tensor,
+def denoise(unet: nn.Module, scheduler: Any, trained: NoiseSchedule, noise: Tensor, known: Tensor,
             conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
             project: Callable[[Tensor], Tensor] | None) -> Tensor:
     """Return clean waypoints (B, L, S), normalised.
@@ -41,7 +41,7 @@ def denoise(unet: nn.Module, scheduler: Any, trained: DDPMScheduler, noise: Tens
     for number, step in enumerate(scheduler.timesteps):
         scaled = scheduler.scale_model_input(noisy, step)
         prediction = guided_prediction(unet, scaled, step, known, conditions, sampling)
-        clean = schedulers.clean_sample(prediction, scaled, trained.config.prediction_type, alphas[step.long()])
+        clean = schedulers.clean_sample(prediction, scaled, trained.prediction, alphas[step.long()])
         if project is not None and number >= len(scheduler.timesteps) - sampling.projected_steps:
             clean = project(clean)
         noisy = scheduler.step(clean, step, noisy, **chance).prev_sample

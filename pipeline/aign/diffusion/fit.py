@@ -74,6 +74,12 @@ def entity_widths(scenario: Scenario[Any], features: Sequence[Feature]) -> list[
     return [feature.size // scenario.agents for feature in features]
 
 
+def resource_place(scenario: Scenario[Any]) -> int | None:
+    """Return the place among the fixed features of the one that numbers resources; None where there is none."""
+    names = [feature.name for feature in scenario.fixed_features]
+    return None if scenario.resource_feature is None else names.index(scenario.resource_feature)
+
+
 def check_steps(scheduler: str, steps: int, trained: int) -> None:
     """Raise where a scheduler cannot denoise in so many steps.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Protocol
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+
+from aign.diffusion.network import ACTIVATIONS, Activation, Network
 
 
 class Head(Protocol):
@@ -20,22 +20,24 @@ class Head(Protocol):
         """Return the loss of these transitions."""
 
 
-class InverseDynamics(ModelMixin, ConfigMixin):
+class InverseDynamics(Network):
     """A linear map of the change of state plus a small perceptron; the output is clipped to [-1, 1] outside training.
 
     The linear path starts at the least-squares fit, which is exact in the frequent case that an action is a scaled
     change of state; the perceptron, which starts at zero, learns what is left.
     """
 
-    @register_to_config
-    def __init__(self, state_size: int, fixed_size: int, action_size: int, hidden: int = 128) -> None:
-        super().__init__()
+    def __init__(self, state_size: int, fixed_size: int, action_size: int, hidden: int = 128,
+                 activation: Activation = "mish") -> None:
+        super().__init__(state_size=state_size, fixed_size=fixed_size, action_size=action_size, hidden=hidden,
+                         activation=activation)
+        nonlinear = ACTIVATIONS[activation]
         self.direct = nn.Linear(state_size, action_size)
         last = nn.Linear(hidden, action_size)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.refine = nn.Sequential(nn.Linear(2 * state_size + fixed_size, hidden), nn.Mish(),
-                                    nn.Linear(hidden, hidden), nn.Mish(), last)
+        self.refine = nn.Sequential(nn.Linear(2 * state_size + fixed_size, hidden), nonlinear(),
+                                    nn.Linear(hidden, hidden), nonlinear(), last)
 
     @torch.no_grad()
     def fit_linear(self, changes_BS: Tensor, actions_BA: Tensor) -> None:
@@ -58,14 +60,16 @@ class InverseDynamics(ModelMixin, ConfigMixin):
         return squared_error(self(states_BS, next_states_BS, fixed_BK), actions_BA)
 
 
-class ChoiceDynamics(ModelMixin, ConfigMixin):
+class ChoiceDynamics(Network):
     """The head where an action is one of so many choices: a perceptron whose largest score decides."""
 
-    @register_to_config
-    def __init__(self, state_size: int, fixed_size: int, choices: int, hidden: int = 128) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Linear(2 * state_size + fixed_size, hidden), nn.Mish(),
-                                    nn.Linear(hidden, hidden), nn.Mish(), nn.Linear(hidden, choices))
+    def __init__(self, state_size: int, fixed_size: int, choices: int, hidden: int = 128,
+                 activation: Activation = "mish") -> None:
+        super().__init__(state_size=state_size, fixed_size=fixed_size, choices=choices, hidden=hidden,
+                         activation=activation)
+        nonlinear = ACTIVATIONS[activation]
+        self.layers = nn.Sequential(nn.Linear(2 * state_size + fixed_size, hidden), nonlinear(),
+                                    nn.Linear(hidden, hidden), nonlinear(), nn.Linear(hidden, choices))
 
     def scores(self, states_BS: Tensor, next_states_BS: Tensor, fixed_BK: Tensor) -> Tensor:
         """Return the score of each choice (B, A), before any softmax."""

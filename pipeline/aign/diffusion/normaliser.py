@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
@@ -53,14 +54,16 @@ class Normaliser:
     def fit_shared(cls, scenarios: Sequence[Scenario[Any]], fixed: Sequence[Tensor]) -> Normaliser:
         """Take one mean and spread for all values of a feature, over several datasets of one family.
 
-        Every entity is then measured alike, which a set network needs. The result is that of the first scenario; `at`
-        gives it for another number of entities.
+        Every entity is then measured alike, which a set network needs; numbers of resources stay as they are. The
+        result is that of the first scenario; `at` gives it for another number of entities.
         """
         mean, std = [], []
         parts = [values.split([feature.size for feature in scenario.fixed_features], dim=1)
                  for scenario, values in zip(scenarios, fixed, strict=True)]
         for feature, runs in zip(scenarios[0].fixed_features, zip(*parts, strict=True), strict=True):
             values = torch.cat([run.double().flatten() for run in runs])
+            if feature.name == scenarios[0].resource_feature:
+                values = torch.tensor([-1.0, 1.0])  # of mean 0 and spread 1
             spread = float(values.std(correction=0))
             mean += [float(values.mean())] * feature.size
             std += [spread if spread > LEAST_SPREAD else 1.0] * feature.size
@@ -106,11 +109,16 @@ class Normaliser:
 
     def fixed(self, raw: Tensor) -> Tensor:
         """Map fixed observations (..., K) to standard scores, float32."""
-        mean, std = (torch.tensor(values, device=raw.device) for values in (self.fixed_mean, self.fixed_std))
+        mean, std = (self._tensors[name].to(raw.device) for name in ("fixed_mean", "fixed_std"))
         return ((raw - mean) / std).float()
 
     def _bounds(self, like: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.tensor(self.state_low, device=like.device), torch.tensor(self.state_high, device=like.device)
+        return self._tensors["state_low"].to(like.device), self._tensors["state_high"].to(like.device)
+
+    @cached_property
+    def _tensors(self) -> dict[str, Tensor]:
+        names = ("state_low", "state_high", "fixed_mean", "fixed_std")
+        return {name: torch.tensor(getattr(self, name)) for name in names}
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `Normaliser(**values)` is the same normaliser again."""

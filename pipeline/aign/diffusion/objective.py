@@ -8,23 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from diffusers import DDPMScheduler
 from torch import Tensor, nn
 
 from aign.diffusion.conditions import ConditionInput, Conditions
 from aign.diffusion.examples import Examples
 from aign.diffusion.inverse_dynamics import Head
+from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
+from aign.diffusion.parallel import ALONE, Ranks
 from aign.diffusion.settings import TrainSettings
-
-SCHEDULE = "squaredcos_cap_v2"
-"""Nichol and Dhariwal 2021; its last step is pure noise, so sampling may start there."""
-
-
-def noise_schedule(settings: TrainSettings) -> DDPMScheduler:
-    """Return the forward process; it is saved with the model and every sampler is built from it."""
-    return DDPMScheduler(num_train_timesteps=settings.noise_steps, beta_schedule=SCHEDULE, clip_sample=False,
-                         prediction_type=settings.prediction, timestep_spacing="trailing")
 
 
 @dataclass(frozen=True)
@@ -32,14 +24,19 @@ class Objective:
     """Draws noise and condition masks with one generator and returns the losses of a batch."""
 
     settings: TrainSettings
-    schedule: DDPMScheduler
+    schedule: NoiseSchedule
     conditions: Conditions
     generator: torch.Generator
     normaliser: Normaliser | None = None
     """Says what plans are made of; states where None."""
+    ranks: Ranks = ALONE
+    """Which rows of a batch count here; all draws are of the whole batch."""
 
     def denoising(self, unet: nn.Module, examples: Examples, rows: Tensor) -> Tensor:
-        """Return the weighted mean squared error of the network's prediction on the given examples."""
+        """Return the weighted mean squared error of the network's prediction on the given examples.
+
+        Among several processes it is their mean that is the loss of the batch.
+        """
         settings, device = self.settings, examples.states.device
         clean = examples.states[rows][:, settings.stride::settings.stride]
         if self.normaliser is not None:
@@ -48,10 +45,12 @@ class Objective:
         noise = torch.randn(clean.shape, generator=self.generator, device=device)
         conditions, mask = self.masked_conditions(examples.conditions[rows])
         known = torch.cat([examples.fixed[rows], examples.states[rows, 0]], dim=1)
-        predicted = unet(self.schedule.add_noise(clean, noise, step), step, known, conditions, mask)
-        error = (predicted - self.target(clean, noise, step)).float().square().mean(dim=(1, 2))
+        part = self.ranks.part
+        noisy = self.schedule.add_noise(clean, noise, step)
+        predicted = unet(noisy[part], step[part], known[part], conditions[part], mask[part])
+        error = (predicted - self.target(clean, noise, step)[part]).float().square().mean(dim=(1, 2))
         weight = torch.exp(settings.return_weighting * (examples.returns[rows].clamp(-1.0, 1.0) - 1.0))
-        loss: Tensor = (weight * error).sum() / weight.sum()
+        loss: Tensor = self.ranks.world * (weight[part] * error).sum() / weight.sum()
         return loss
 
     def masked_conditions(self, conditions_BQ: Tensor) -> ConditionInput:
@@ -86,13 +85,13 @@ class Objective:
             return clean
         if self.settings.prediction == "epsilon":
             return noise
-        velocity: Tensor = self.schedule.get_velocity(clean, noise, step)
-        return velocity
+        return self.schedule.velocity(clean, noise, step)
 
     def inverse(self, head: Head, examples: Examples, rows: Tensor) -> Tensor:
         """Return the loss of the inverse-dynamics head on one random transition of each example."""
         time = torch.randint(examples.actions.shape[1], (len(rows),), generator=self.generator,
                              device=examples.states.device)
+        rows, time = rows[self.ranks.part], time[self.ranks.part]
         loss: Tensor = head.loss(examples.states[rows, time], examples.states[rows, time + 1], examples.fixed[rows],
                                  examples.actions[rows, time])
         return loss

@@ -1,20 +1,21 @@
-"""Opening a model folder with diffusers: what is checked before it, and which of diffusers' options are heeded.
+"""Opening a model folder: what is checked before it, and which of diffusers' options are heeded.
 
 `model_index.json` names the class of each part by its module, and some versions of diffusers import what it names, or
-run a Python file that lies in the folder. Only parts of ours are opened, and no folder that holds code.
+run a Python file that lies in the folder. Only parts of ours are opened, and no folder that holds code. Light to
+import: no diffusers here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDPMScheduler
 from torch import nn
 
-from aign.diffusion import inverse_dynamics, set_network, unet
+from aign.diffusion import forecasting, inverse_dynamics, set_network, unet
+from aign.diffusion.network import Network
 from aign.errors import REPRODUCE, ModelError, ParameterError
 from aign.files.writing import read_json
 from aign.scenarios.core import registry
@@ -22,13 +23,17 @@ from aign.trust import Trust
 
 INDEX = "model_index.json"
 UNOPENED = "cannot be opened as a design pipeline"
-PARTS: dict[str, tuple[type, ...]] = {
-    "unet": (unet.TemporalUNet, set_network.SetDenoiser),
+NETWORKS: Mapping[str, tuple[type[Network], ...]] = {
+    "unet": (unet.TemporalUNet, set_network.SetDenoiser, forecasting.ForecastingUNet),
     "inverse": (inverse_dynamics.InverseDynamics, inverse_dynamics.ChoiceDynamics, set_network.SharedInverseDynamics),
-    "scheduler": (DDPMScheduler,),
 }
-"""The classes of each part of a model folder. Diffusers opens ours only where their modules were imported before."""
-NETWORKS = ("unet", "inverse")
+"""The classes of each network of a model folder."""
+SCHEDULER = ["diffusers", "DDPMScheduler"]
+"""What a model folder says of its forward process."""
+PARTS: Mapping[str, Sequence[list[str]]] = {
+    **{name: [[part.__module__, part.__name__] for part in parts] for name, parts in NETWORKS.items()},
+    "scheduler": [SCHEDULER]}
+"""Library and class that each part of a model folder may have."""
 PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 """What the networks may compute in; everything around them is float32."""
 HINTS = {
@@ -78,16 +83,11 @@ def check_code(folder: Path, trust_code: Trust) -> None:
 
 
 def _check_part(file: Path, name: str, value: list[Any]) -> None:
-    allowed = [[_library(part), part.__name__] for part in PARTS.get(name, ())]
+    allowed = PARTS.get(name, ())
     if value not in allowed:
         choices = ", ".join(".".join(names) for names in allowed) or f"no such part; parts are {', '.join(PARTS)}"
         raise ModelError(f"{file}: {UNOPENED}: {name} is {'.'.join(map(str, value))}; allowed: {choices}. Nothing was "
                          "imported. Use the version of aign that made the model.")
-
-
-def _library(part: type) -> str:
-    """Return what diffusers writes as the library of a class: its own name, or the module of ours."""
-    return "diffusers" if part.__module__.startswith("diffusers.") else part.__module__
 
 
 def precisions(options: dict[str, Any]) -> dict[str, torch.dtype]:
@@ -118,8 +118,8 @@ def check_options(options: Mapping[str, Any]) -> None:
         if name == "use_safetensors" and value is False:
             raise ParameterError("use_safetensors=False: weights in other formats would be unpickled, which can run "
                                  "code. Only safetensors are opened; leave it out.")
-        if name in PARTS and not isinstance(value, PARTS[name]) and name != "scheduler":
-            kinds = ", ".join(part.__name__ for part in PARTS[name])
+        if name in NETWORKS and not isinstance(value, NETWORKS[name]):
+            kinds = ", ".join(part.__name__ for part in NETWORKS[name])
             raise ParameterError(f"{name}: given a {type(value).__name__}; allowed: {kinds}.")
         if name not in (*PARTS, "use_safetensors", "local_files_only", "low_cpu_mem_usage") and value is not None:
             hint = f" Instead, {HINTS[name]}." if name in HINTS else ""

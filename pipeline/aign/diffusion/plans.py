@@ -25,6 +25,8 @@ class Sampling:
             n + 1 passes.
         projected_steps: how many of the last steps project the design on the constraints; 0 leaves it to the end.
         mask_actions: keep to the choices that `Scenario.action_mask` allows, while there are any.
+        futures: where the scenario forecasts what nature decides: futures by which each decision is made; 0 decides
+            by plans, as elsewhere.
     """
 
     scheduler: str | None = None
@@ -34,6 +36,7 @@ class Sampling:
     compositional_guidance: bool = True
     projected_steps: int = 0
     mask_actions: bool = True
+    futures: int = 64
 
 
 @dataclass(frozen=True, eq=False)

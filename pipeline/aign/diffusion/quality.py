@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.scenarios.core.returns import pooled_return
 
 TARGET_RETURN = 0.998
@@ -25,13 +25,13 @@ class HeldOut:
     optimum: Tensor
 
 
-def held_out_quality(pipeline: DesignPipeline, held_out: HeldOut, seed: int,
+def held_out_quality(model: DesignModel, held_out: HeldOut, seed: int,
                      wanted: float = TARGET_RETURN) -> dict[str, float]:
     """Return how good single designs are: the pooled return and the mean utility ratio, each where it is defined."""
-    plans = pipeline(held_out.contexts, torch.full((len(held_out.contexts),), wanted),
-                     sampling=pipeline.strategy.evaluation_sampling(pipeline.trained_with.config.num_train_timesteps),
-                     generator=torch.Generator(pipeline.device).manual_seed(seed))
-    utility = pipeline.scenario.outcome(held_out.contexts, plans.final.cpu())[0]
+    plans = model(held_out.contexts, torch.full((len(held_out.contexts),), wanted),
+                  sampling=model.strategy.evaluation_sampling(model.sampling, model.schedule.steps),
+                  generator=torch.Generator(model.device).manual_seed(seed))
+    utility = model.scenario.outcome(held_out.contexts, plans.final.cpu())[0]
     quality = {"normalised_return_pooled": pooled_return(utility, held_out.reference, held_out.optimum),
                "utility_ratio_mean": float((utility / held_out.optimum).mean())}
     return {name: value for name, value in quality.items() if math.isfinite(value)}

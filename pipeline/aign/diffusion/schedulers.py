@@ -1,4 +1,6 @@
-"""Any scheduler of diffusers by its name, told to take our clamped prediction of the clean sample.
+"""Any scheduler of diffusers by its name, told to take our clamped prediction of the clean sample; DDIM is our own.
+
+Diffusers, which takes seconds to import, is imported only where another scheduler is asked for.
 
 Several schedulers ignore `clip_sample`, so clamping is ours: the network's prediction becomes a clean sample, is
 clamped, and the scheduler is configured for prediction type "sample".
@@ -9,11 +11,12 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any, get_args
 
-import diffusers
 import torch
 from torch import Tensor
 
+from aign.diffusion.ddim import DDIM
 from aign.diffusion.fit import check_steps
+from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.settings import Scheduler
 from aign.errors import ParameterError, unknown_name
 
@@ -26,7 +29,7 @@ NEEDED = {"thresholding": False, "use_karras_sigmas": False, "use_exponential_si
 with alone, and its prediction is clamped and no more."""
 
 
-def build(chosen: Any, trained: Any, steps: int, device: torch.device) -> Any:
+def build(chosen: Any, trained: NoiseSchedule, steps: int, device: torch.device) -> Any:
     """Return a scheduler for the noise schedule of `trained`, set to so many steps.
 
     Args:
@@ -39,22 +42,34 @@ def build(chosen: Any, trained: Any, steps: int, device: torch.device) -> Any:
         ParameterError: unknown scheduler, one of the user's that does not suit the model, more steps than the model was
             trained with, or a number of steps that the scheduler cannot space evenly.
     """
-    options = {"prediction_type": "sample", "clip_sample": False, "thresholding": False}
     if isinstance(chosen, str):
         if chosen not in SUPPORTED:
             raise ParameterError(unknown_name("scheduler", chosen, SUPPORTED))
+        check_steps(chosen, steps, trained.steps)
+        if chosen == DEFAULT and trained.standard:
+            return DDIM(trained, steps, device)
+    else:
+        check_suits(chosen, trained)
+        check_steps(_supported(type(chosen)), steps, trained.steps)
+    return _of_diffusers(chosen, trained, steps, device)
+
+
+def _of_diffusers(chosen: Any, trained: NoiseSchedule, steps: int, device: torch.device) -> Any:
+    """Return as `build` does, by diffusers."""
+    import diffusers
+
+    options = {"prediction_type": "sample", "clip_sample": False, "thresholding": False}
+    if isinstance(chosen, str):
         kind, config = getattr(diffusers, chosen), trained.config
         options["lower_order_final"] = True
     else:
-        check_suits(chosen, trained)
         kind, config = type(chosen), chosen.config
-    check_steps(_supported(kind), steps, trained.config.num_train_timesteps)
     scheduler = kind.from_config(config, **options)
     scheduler.set_timesteps(steps, device=device)
     return scheduler
 
 
-def check_suits(scheduler: Any, trained: Any) -> None:
+def check_suits(scheduler: Any, trained: NoiseSchedule) -> None:
     """Check that a scheduler of the user's denoises what the model was trained on.
 
     Raises:
@@ -69,7 +84,7 @@ def check_suits(scheduler: Any, trained: Any) -> None:
         raise ParameterError(f"pipeline.scheduler: this {name} is for another noise schedule than the one the model "
                              f"was trained with. {remedy}")
     known = signature(type(scheduler).__init__).parameters
-    for option, value in {"prediction_type": trained.config.prediction_type, **NEEDED}.items():
+    for option, value in {"prediction_type": trained.prediction, **NEEDED}.items():
         if option in known and scheduler.config.get(option, value) not in (value, None):
             raise ParameterError(f"pipeline.scheduler: this {name} has {option}={scheduler.config[option]!r}; the "
                                  f"model needs {value!r}. {remedy}")
@@ -77,6 +92,8 @@ def check_suits(scheduler: Any, trained: Any) -> None:
 
 def _supported(kind: type) -> str:
     """Return the name of the supported scheduler that a class is or derives from; empty where there is none."""
+    import diffusers
+
     return next((name for name in SUPPORTED if issubclass(kind, getattr(diffusers, name))), "")
 
 

@@ -1,4 +1,4 @@
-"""Model folders: written whole, checked before use, opened without network and without pickle."""
+"""Model folders: written whole, checked before use, opened without network, pickle and diffusers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from diffusers.utils.logging import disable_progress_bar
+from torch import nn
 
-from aign.diffusion.opening import UNOPENED, check_index
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
+from aign.diffusion.network import Network
+from aign.diffusion.noise_schedule import NoiseSchedule
+from aign.diffusion.opening import INDEX, NETWORKS, PARTS, SCHEDULER, UNOPENED, check_code, check_index
 from aign.errors import REPRODUCE, ModelError
 from aign.files import manifest
 from aign.files.writing import building, read_json, write_json, write_text
@@ -32,26 +34,62 @@ A conditional Decision Diffuser ({network}) trained on trajectories of `{scenari
 and design quality during training. Conditions: normalised return, {labels}.
 """
 
+SCHEDULER_CONFIG = "scheduler/scheduler_config.json"
 REMEDY = f"Train the model again ({REPRODUCE}), or fetch it again (`dvc pull`)."
 
 
-def save(pipeline: DesignPipeline, folder: Path, history: Any) -> None:
+def save(model: DesignModel, folder: Path, history: Any) -> None:
     """Write a model folder, whole or not at all: networks, schedule, settings, history, card, manifest.
 
     `model_index.json` holds the training settings by their present names, for readers only: folders of earlier versions
     say `return_focus` for `return_weighting`, and open all the same.
     """
-    design: Mapping[str, Any] = pipeline.config.design
+    design = model.design
     with building(folder) as aside:
-        pipeline.save_pretrained(aside)
+        write(model, aside)
         write_json(aside / "history.json", list(history))
-        text = CARD.format(scenario=design["scenario"]["name"], network=type(pipeline.unet).__name__,
+        text = CARD.format(scenario=design["scenario"]["name"], network=type(model.unet).__name__,
                            folder=folder.name, labels=", ".join(design["conditions"]["labels"]))
         write_text(aside / "README.md", text)
         manifest.build(aside)
 
 
-def load(folder: str | Path, trust_code: Trust = False) -> DesignPipeline:
+def write(model: DesignModel, folder: Path) -> None:
+    """Write what a model is opened from, and its manifest, into a folder."""
+    networks: dict[str, Network] = {name: getattr(model, name) for name in NETWORKS}
+    for name, network in networks.items():
+        network.save_pretrained(folder / name)
+    (folder / SCHEDULER_CONFIG).parent.mkdir(exist_ok=True)
+    write_json(folder / SCHEDULER_CONFIG, model.schedule.config)
+    parts = {name: [type(network).__module__, type(network).__name__] for name, network in networks.items()}
+    write_json(folder / INDEX, {"_class_name": "DesignPipeline", **parts, "scheduler": SCHEDULER,
+                                "design": model.design})
+    manifest.build(folder)
+
+
+def read(folder: Path, trust_code: Trust = False, **networks: nn.Module) -> DesignModel:
+    """Open a model folder without looking at its manifest; networks that are given take the place of the stored ones.
+
+    Raises:
+        ModelError: no such folder, or it names or holds code that is not ours.
+        TrustError: its scenario names code that is not trusted.
+        OSError: a file is missing, or the weights are in another format.
+    """
+    check_index(folder)
+    check_code(folder, trust_code)
+    index = read_json(folder / INDEX, ModelError)
+    missing = {*PARTS, "design"} - index.keys()
+    if missing:
+        raise ModelError(f"{folder / INDEX}: {UNOPENED}: it says nothing of {', '.join(sorted(missing))}.")
+    for name, kinds in NETWORKS.items():
+        if name not in networks:
+            kind = {(kind.__module__, kind.__name__): kind for kind in kinds}[tuple(index[name])]
+            networks[name] = kind.from_pretrained(folder / name)
+    schedule = NoiseSchedule(read_json(folder / SCHEDULER_CONFIG, ModelError))
+    return DesignModel(networks["unet"], networks["inverse"], schedule, index["design"])
+
+
+def load(folder: str | Path, trust_code: Trust = False) -> DesignModel:
     """Open a model folder after checking every byte against its manifest.
 
     Args:
@@ -71,16 +109,13 @@ def load(folder: str | Path, trust_code: Trust = False) -> DesignPipeline:
                          f".save_pretrained(folder). Otherwise: {REMEDY}")
     manifest.check(folder, deep=True, error=ModelError, remedy=REMEDY)
     try:
-        disable_progress_bar()
-        pipeline = DesignPipeline.from_pretrained(folder, trust_code=trust_code)
+        return read(folder, trust_code)
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         raise ModelError(f"{folder}: {UNOPENED} ({error}).") from error
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
 
 
 def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
-         trust_code: Trust = False, remedy: Callable[[], str] = str) -> DesignPipeline:
+         trust_code: Trust = False, remedy: Callable[[], str] = str) -> DesignModel:
     """Open the model under `folder` that was trained on all data of a scenario with the given parameters; where there
     is none, the set model that can serve another number of decision makers.
 
@@ -112,15 +147,15 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
                      f"{'' if matching else remedy()}")
 
 
-def serving(pipeline: DesignPipeline, parameters: Mapping[str, Any]) -> DesignPipeline:
+def serving(model: DesignModel, parameters: Mapping[str, Any]) -> DesignModel:
     """Return a model for its scenario with some parameters changed; the model itself where that changes nothing.
 
     Raises:
-        ParameterError: an unknown parameter, or a model that serves no such scenario; see `DesignPipeline.at`.
+        ParameterError: an unknown parameter, or a model that serves no such scenario; see `DesignModel.at`.
     """
-    trained = pipeline.scenario.spec()
+    trained = model.scenario.spec()
     wanted = {**trained, **parameters}
-    return pipeline if wanted == trained else pipeline.at(registry.create(**wanted))
+    return model if wanted == trained else model.at(registry.create(**wanted))
 
 
 def _check_index(folder: Path) -> None:

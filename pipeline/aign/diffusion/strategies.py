@@ -9,6 +9,7 @@ Axes: B plans, C context values, L planned states, S observed state values, X de
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
@@ -18,10 +19,13 @@ from aign.diffusion.conditions import ConditionInput
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.plans import Plans, Sampling
 from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.forecasting import Forecasting
 from aign.scenarios.core.scenario import Generation, Scenario
 
 QUICK_STEPS = 4
 """Denoising steps of evaluations during training, at most, where each decision of an episode needs a plan."""
+QUICK_FUTURES = 16
+"""Futures behind a decision in evaluations during training."""
 
 HINDSIGHT = """
 ## One run, and the best of several
@@ -34,7 +38,7 @@ propose, not what it earns online.
 
 
 class Planner(Protocol):
-    """What a strategy needs of a model; `DesignPipeline` is one."""
+    """What a strategy needs of a model; `DesignModel` is one."""
 
     @property
     def scenario(self) -> Scenario[Any]:
@@ -51,6 +55,9 @@ class Planner(Protocol):
     def plan(self, contexts: Tensor, states: Tensor, conditions: ConditionInput, sampling: Sampling,
              generator: torch.Generator | None, project: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return waypoints (B, L+1, S) from the states (B, S) observed now."""
+
+    def forecast(self, states: Tensor, sampling: Sampling, generator: torch.Generator | None) -> Tensor:
+        """Return futures (B, F, H, E) of what nature decides from the states (B, S) observed now."""
 
     def act(self, contexts: Tensor, states: Tensor, next_states: Tensor, action_mask: Tensor | None = None) -> Tensor:
         """Return the actions (B, A) that lead from states (B, S) to the next ones."""
@@ -75,13 +82,15 @@ class Strategy(Protocol):
     scales_returns: bool
     hindsight: str
 
-    def evaluation_sampling(self, noise_steps: int) -> Sampling:
-        """Return how to sample in evaluations during training, of a model trained with so many noise steps."""
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
+        """Return how to sample in evaluations during training, of a model with so many noise steps that usually samples
+        in the given way.
+        """
 
     def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
                  conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
                  project: bool) -> Plans:
-        """Return one plan a row for checked contexts (B, C); see `DesignPipeline.__call__`."""
+        """Return one plan a row for checked contexts (B, C); see `DesignModel.__call__`."""
 
     def execute(self, planner: Planner, contexts: Tensor, plans: Plans) -> tuple[Tensor, Tensor]:
         """Return the states (B, T+1, S) passed in executing plans, and whether (B,) they end exactly at the design."""
@@ -93,9 +102,9 @@ class WholePlan:
     online = allows_windows = plans_changes = scales_returns = False
     hindsight = ""
 
-    def evaluation_sampling(self, noise_steps: int) -> Sampling:
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
         """Return the usual sampling: one plan a context is cheap."""
-        return Sampling()
+        return usual
 
     def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
                  conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
@@ -144,9 +153,10 @@ class RecedingHorizon:
     online = allows_windows = plans_changes = scales_returns = True
     hindsight = HINDSIGHT
 
-    def evaluation_sampling(self, noise_steps: int) -> Sampling:
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
         """Return sampling in few steps: every decision of every episode needs a plan."""
-        return Sampling(steps=max(steps for steps in range(1, QUICK_STEPS + 1) if noise_steps % steps == 0))
+        most = min(QUICK_STEPS, usual.steps)
+        return replace(usual, steps=max(steps for steps in range(1, most + 1) if noise_steps % steps == 0))
 
     def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
                  conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
@@ -170,7 +180,40 @@ class RecedingHorizon:
         return plans.states, torch.ones(len(plans.states), dtype=torch.bool)
 
 
-STRATEGIES: Mapping[Generation, Strategy] = {"whole-plan": WholePlan(), "receding-horizon": RecedingHorizon()}
+class Forecasts(RecedingHorizon):
+    """Generate futures of what nature decides, and take the decision that the scenario's critic finds best over them.
+
+    Where the critic does not heed all constraints, or no futures are wanted, decisions come from plans.
+    """
+
+    def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
+        """Return sampling in few steps and few futures: every decision of every episode needs them."""
+        return replace(super().evaluation_sampling(usual, noise_steps), futures=min(QUICK_FUTURES, usual.futures))
+
+    def generate(self, planner: Planner, contexts: Tensor, constraints: Sequence[Constraint],
+                 conditions: ConditionInput, sampling: Sampling, generator: torch.Generator | None,
+                 project: bool) -> Plans:
+        """Act in whole episodes, one a row; what is asked for by `conditions` beside constraints counts in plans only.
+
+        As constraints need not hold in every row where nothing is projected, plans decide there too.
+        """
+        scenario = planner.scenario
+        if not isinstance(scenario, Forecasting):
+            raise TypeError(f"{scenario.name} forecasts nothing; see Forecasting")
+        if sampling.futures == 0 or not scenario.judges(constraints) or (constraints and not project):
+            return super().generate(planner, contexts, constraints, conditions, sampling, generator, project)
+        states = scenario.initial_state(contexts)
+        observed = [states[:, :scenario.state_size].float()]
+        for _ in range(scenario.horizon):
+            futures = planner.forecast(observed[-1], sampling, generator)
+            states, _ = scenario.step(contexts, states, scenario.judge(contexts, states, futures, constraints))
+            observed.append(states[:, :scenario.state_size].float())
+        designs = scenario.design_of(states)
+        return Plans(torch.stack(observed, dim=1), designs, designs, states)
+
+
+STRATEGIES: Mapping[Generation, Strategy] = {"whole-plan": WholePlan(), "receding-horizon": RecedingHorizon(),
+                                             "forecasts": Forecasts()}
 
 
 def strategy_of(scenario: Scenario[Any]) -> Strategy:

@@ -13,20 +13,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aign.diffusion import checkpoint, examples, fit
+from aign.diffusion import checkpoint, examples, fit, forecasting
 from aign.diffusion.checkpoint import Progress
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
-from aign.diffusion.inverse_dynamics import ChoiceDynamics, InverseDynamics
+from aign.diffusion.forecasting import ForecastingUNet
+from aign.diffusion.inverse_dynamics import ChoiceDynamics, Head, InverseDynamics
+from aign.diffusion.model import DesignModel
+from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
-from aign.diffusion.objective import Objective, noise_schedule
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.objective import Objective
+from aign.diffusion.parallel import ALONE, Ranks
 from aign.diffusion.quality import HeldOut, held_out_quality, merit
 from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError
+from aign.scenarios.core.forecasting import Forecasting, columns
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
@@ -40,8 +44,21 @@ LINEAR_FIT_ROWS = 2_048
 class TrainingResult:
     """The best model of a training and its history, one dictionary an evaluation."""
 
-    pipeline: DesignPipeline
+    pipeline: DesignModel
     history: Sequence[Mapping[str, float]]
+
+
+class Losses(nn.Module):
+    """The loss of a batch as a function of all weights, as DistributedDataParallel wants it."""
+
+    def __init__(self, objective: Objective, unet: Any, inverse: Head, forecaster: ForecastingUNet | None) -> None:
+        super().__init__()
+        self.objective, self.unet, self.inverse, self.forecaster = objective, unet, inverse, forecaster
+
+    def forward(self, data: Examples, rows: Tensor) -> Tensor:
+        """Return the loss of all networks on rows of the data."""
+        loss = self.objective.denoising(self.unet, data, rows) + self.objective.inverse(self.inverse, data, rows)
+        return loss if self.forecaster is None else loss + forecasting.loss(self.objective, self.forecaster, data, rows)
 
 
 class Trainer:
@@ -56,6 +73,7 @@ class Trainer:
         behaviours: sources to learn from; all where None.
         provenance: JSON values saved with the model.
         rows: for each dataset, training episodes to learn from; those of the behaviours where None.
+        ranks: which of several processes this is, each of which builds the same trainer.
 
     Raises:
         ParameterError: settings that contradict each other or the scenario.
@@ -63,7 +81,7 @@ class Trainer:
 
     def __init__(self, stores: Sequence[TrajectoryStore], settings: TrainSettings, seed: int, device: torch.device,
                  held_out: Sequence[HeldOut], behaviours: Sequence[str] | None, provenance: Mapping[str, Any],
-                 rows: Sequence[Tensor] | None = None) -> None:
+                 rows: Sequence[Tensor] | None = None, ranks: Ranks = ALONE) -> None:
         fit.check(stores[0].scenario, settings, len(stores))
         self.settings, self.seed, self.device, self.held_out = settings, seed, device, held_out
         self.scenarios = [store.scenario for store in stores]
@@ -91,7 +109,8 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self.parameters, settings.learning_rate,
                                            weight_decay=settings.weight_decay, fused=True)
         self.generator = torch.Generator(device).manual_seed(seed)
-        self.objective = Objective(settings, noise_schedule(settings), conditions, self.generator, normaliser)
+        schedule = NoiseSchedule.of(settings.noise_steps, settings.prediction)
+        self.objective = Objective(settings, schedule, conditions, self.generator, normaliser, ranks)
         self.design = describe(stores, settings, normaliser, conditions, behaviours, provenance)
         self.progress = Progress()
 
@@ -111,10 +130,13 @@ class Trainer:
             self.progress = checkpoint.load(checkpoint_path, self.all_modules(), self.optimiser, self.generator,
                                             self.device)
         compiled = torch.compile(self.unet) if settings.compile else self.unet
+        losses = self.losses(compiled)
         while self.progress.step < settings.steps:
-            self.one_step(compiled)
+            self.one_step(losses)
             self.progress.step += 1
             step = self.progress.step
+            if not self.objective.ranks.leads:
+                continue
             if step % settings.evaluate_every == 0 or step == settings.steps:
                 self.evaluate()
             if step % settings.checkpoint_every == 0 or step == settings.steps:
@@ -122,7 +144,13 @@ class Trainer:
             on_progress(step)
         return TrainingResult(self.pipeline(self.best), self.progress.history)
 
-    def one_step(self, unet: Any) -> None:
+    def losses(self, unet: Any) -> nn.Module:
+        """Return what computes the loss of a batch; among several processes, their gradients become the mean."""
+        forecaster = self.unet if isinstance(self.unet, ForecastingUNet) else None
+        losses = Losses(self.objective, unet, self.inverse, forecaster)
+        return losses if self.objective.ranks.world == 1 else nn.parallel.DistributedDataParallel(losses)
+
+    def one_step(self, losses: nn.Module) -> None:
         """Take one gradient step on a random batch and move the average."""
         settings = self.settings
         for group in self.optimiser.param_groups:
@@ -131,8 +159,7 @@ class Trainer:
         rows = torch.randint(len(data), (settings.batch_size,), generator=self.generator, device=self.device)
         self.unet.train(), self.inverse.train()
         with self.autocast():
-            loss = self.objective.denoising(unet, data, rows)
-            loss = loss + self.objective.inverse(self.inverse, data, rows)
+            loss = losses(data, rows)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
@@ -175,37 +202,47 @@ class Trainer:
         """Return held-out losses and design quality on one of the datasets."""
         # A generator of its own, so that evaluating more or less often does not change the training.
         generator = torch.Generator(self.device).manual_seed(self.seed + 1)
-        objective = dataclasses.replace(self.objective, generator=generator)
+        objective = dataclasses.replace(self.objective, generator=generator, ranks=ALONE)
         data = self.validation[place]
         rows = torch.arange(len(data), device=self.device)
         pipeline = self.pipeline(self.average)
         pipeline = pipeline if place == 0 else pipeline.at(self.scenarios[place])
-        return {"held_out_loss": float(objective.denoising(self.average["unet"], data, rows)),
-                "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows)),
-                **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
+        unet = self.average["unet"]
+        losses = {"held_out_loss": float(objective.denoising(unet, data, rows)),
+                  "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows))}
+        if isinstance(unet, ForecastingUNet):
+            losses["held_out_forecast_loss"] = float(forecasting.loss(objective, unet, data, rows))
+        return {**losses, **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
 
-    def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignPipeline:
-        """Return a pipeline around the given networks."""
-        pipeline = DesignPipeline(modules["unet"].eval(), modules["inverse"].eval(), self.objective.schedule,
-                                  self.design)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
+    def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignModel:
+        """Return a model of the given networks."""
+        return DesignModel(modules["unet"].eval(), modules["inverse"].eval(), self.objective.schedule, self.design)
 
 
 def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
-             ) -> tuple[TemporalUNet | SetDenoiser, InverseDynamics | SharedInverseDynamics | ChoiceDynamics]:
+             ) -> tuple[TemporalUNet | ForecastingUNet | SetDenoiser,
+                        InverseDynamics | SharedInverseDynamics | ChoiceDynamics]:
     """Build denoiser and inverse-dynamics head for the sizes of a scenario and its data."""
     shape, conditions = settings.network, data.conditions.shape[1]
     if shape.kind == "set":
         states = fit.entity_widths(scenario, scenario.state_features)
-        fixed = fit.entity_widths(scenario, scenario.fixed_features)
+        fixed, resources = fit.entity_widths(scenario, scenario.fixed_features), fit.resource_place(scenario)
         return (SetDenoiser(scenario.horizon // settings.stride, states, fixed, conditions, shape.channels, shape.depth,
-                            shape.embedding),
-                SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden))
-    unet = TemporalUNet(data.states.shape[2], data.known.shape[1], conditions, shape.channels,
-                        list(shape.multipliers), shape.kernel, shape.embedding, shape.groups)
+                            shape.embedding, shape.activation, resources),
+                SharedInverseDynamics(states, fixed, scenario.action_size // scenario.agents, settings.inverse_hidden,
+                                      shape.activation, resources))
+    state, known = data.states.shape[2], data.known.shape[1]
+    layers = (shape.channels, list(shape.multipliers), shape.kernel, shape.embedding, shape.groups, shape.activation)
+    unet: TemporalUNet | ForecastingUNet
+    if isinstance(scenario, Forecasting):
+        series = columns(scenario.state_features, scenario.exogenous)
+        history = columns(scenario.state_features, (*scenario.exogenous, *scenario.history))
+        unet = ForecastingUNet(state, known, conditions, series, history, *layers)
+    else:
+        unet = TemporalUNet(state, known, conditions, *layers)
     kind = InverseDynamics if scenario.choices is None else ChoiceDynamics
-    head = kind(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden)
+    head = kind(data.states.shape[2], data.fixed.shape[1], data.actions.shape[2], settings.inverse_hidden,
+                shape.activation)
     return unet, head
 
 

@@ -13,16 +13,18 @@ import math
 from collections.abc import Sequence
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+
+from aign.diffusion.network import ACTIVATIONS, Activation, Network
 
 
 class ResidualTemporalBlock(nn.Module):
-    """Two temporal convolutions with group normalisation and Mish; the embedding is added between them."""
+    """Two temporal convolutions with group normalisation; the embedding is added between them."""
 
-    def __init__(self, channels_in: int, channels_out: int, embedding: int, kernel: int, groups: int) -> None:
+    def __init__(self, channels_in: int, channels_out: int, embedding: int, kernel: int, groups: int,
+                 activation: Activation) -> None:
         super().__init__()
+        self.activation = ACTIVATIONS[activation]()
         self.first = nn.Conv1d(channels_in, channels_out, kernel, padding=kernel // 2)
         self.first_norm = nn.GroupNorm(groups, channels_out)
         self.second = nn.Conv1d(channels_out, channels_out, kernel, padding=kernel // 2)
@@ -32,13 +34,13 @@ class ResidualTemporalBlock(nn.Module):
 
     def forward(self, x_BCL: Tensor, embedding_BE: Tensor) -> Tensor:
         """Return the block's output (B, C_out, L)."""
-        hidden = nn.functional.mish(self.first_norm(self.first(x_BCL))) + self.embed(embedding_BE)[:, :, None]
-        hidden = nn.functional.mish(self.second_norm(self.second(hidden)))
+        hidden = self.activation(self.first_norm(self.first(x_BCL))) + self.embed(embedding_BE)[:, :, None]
+        hidden = self.activation(self.second_norm(self.second(hidden)))
         output: Tensor = hidden + self.skip(x_BCL)
         return output
 
 
-class TemporalUNet(ModelMixin, ConfigMixin):
+class TemporalUNet(Network):
     """Predict the clean states, the noise or the velocity of a noisy trajectory.
 
     Args:
@@ -50,19 +52,23 @@ class TemporalUNet(ModelMixin, ConfigMixin):
         kernel: length of the temporal convolutions.
         embedding: E.
         groups: groups of the group normalisation.
+        activation: the non-linearity.
     """
 
-    @register_to_config
     def __init__(self, state_size: int, known_size: int, condition_count: int, channels: int = 64,
-                 multipliers: Sequence[int] = (1, 2), kernel: int = 5, embedding: int = 256, groups: int = 8) -> None:
-        super().__init__()
+                 multipliers: Sequence[int] = (1, 2), kernel: int = 5, embedding: int = 256, groups: int = 8,
+                 activation: Activation = "mish") -> None:
+        super().__init__(state_size=state_size, known_size=known_size, condition_count=condition_count,
+                         channels=channels, multipliers=list(multipliers), kernel=kernel, embedding=embedding,
+                         groups=groups, activation=activation)
+        self.activation = ACTIVATIONS[activation]()
         widths = [channels * multiplier for multiplier in multipliers]
-        block = (embedding, kernel, groups)
+        block = (embedding, kernel, groups, activation)
         self.shrink = 2 ** (len(widths) - 1)
         self.embedding_size = embedding
-        self.time = mlp(embedding, embedding)
-        self.known = mlp(known_size, embedding)
-        self.condition = mlp(2 * condition_count, embedding)
+        self.time = mlp(embedding, embedding, activation)
+        self.known = mlp(known_size, embedding, activation)
+        self.condition = mlp(2 * condition_count, embedding, activation)
         self.enter = nn.Conv1d(state_size, channels, kernel, padding=kernel // 2)
         self.enter_known = nn.Linear(known_size, channels)
         self.down = nn.ModuleList(ResidualTemporalBlock(a, b, *block)
@@ -74,7 +80,8 @@ class TemporalUNet(ModelMixin, ConfigMixin):
         self.doubling = nn.ModuleList(nn.ConvTranspose1d(width, width, 4, stride=2, padding=1)
                                     for width in widths[:0:-1])
         self.leave = nn.Sequential(nn.Conv1d(widths[0], channels, kernel, padding=kernel // 2),
-                                   nn.GroupNorm(groups, channels), nn.Mish(), nn.Conv1d(channels, state_size, 1))
+                                   nn.GroupNorm(groups, channels), ACTIVATIONS[activation](),
+                                   nn.Conv1d(channels, state_size, 1))
 
     def forward(self, sample_BLS: Tensor, timestep_B: Tensor, known_BK: Tensor, conditions_BQ: Tensor,
                 mask_BQ: Tensor) -> Tensor:
@@ -89,7 +96,7 @@ class TemporalUNet(ModelMixin, ConfigMixin):
         """
         masked = torch.cat([conditions_BQ.masked_fill(~mask_BQ, 0.0), mask_BQ.to(sample_BLS.dtype)], dim=1)
         embedding = self.time(sinusoidal(timestep_B, self.embedding_size).to(sample_BLS.dtype)) + self.known(known_BK)
-        embedding = nn.functional.mish(embedding + self.condition(masked))
+        embedding = self.activation(embedding + self.condition(masked))
         length = sample_BLS.shape[1]
         spare = -length % self.shrink
         x = sample_BLS.transpose(1, 2)
@@ -109,9 +116,9 @@ class TemporalUNet(ModelMixin, ConfigMixin):
         return prediction
 
 
-def mlp(size_in: int, size_out: int) -> nn.Sequential:
+def mlp(size_in: int, size_out: int, activation: Activation) -> nn.Sequential:
     """Return the two-layer perceptron that embeds time, known values or conditions."""
-    return nn.Sequential(nn.Linear(size_in, size_out), nn.Mish(), nn.Linear(size_out, size_out))
+    return nn.Sequential(nn.Linear(size_in, size_out), ACTIVATIONS[activation](), nn.Linear(size_out, size_out))
 
 
 def sinusoidal(timestep_B: Tensor, size: int) -> Tensor:

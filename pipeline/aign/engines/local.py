@@ -41,8 +41,8 @@ class Local:
         """Start the job's process."""
         context = get_context("spawn")
         here, there = context.Pipe(duplex=False)
-        process = context.Process(target=_work, args=(job, self.threads, there, os.getpid()), name=job.name,
-                                  daemon=True)
+        # No daemon, which could not start processes: a training may. `stop` ends it, and the parent's end.
+        process = context.Process(target=_work, args=(job, self.threads, there, os.getpid()), name=job.name)
         process.start()
         there.close()
         self.running.append(Running(job, process, here))

@@ -1,4 +1,4 @@
-"""Where a publication goes: a folder, a repository of the hub, or nowhere (a dry run)."""
+"""Where a publication goes: a folder, storage, a repository of the hub, or nowhere (a dry run)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aign.errors import AignError, ParameterError, StorageError
-from aign.exchange import hub
-from aign.exchange.publication import Kind, read
+from aign.exchange import hub, storage
+from aign.exchange.publication import NAME, Kind, read
 from aign.files import manifest
+from aign.files.remote import is_remote
 from aign.files.writing import building
 
 HUB = "hub:"
@@ -41,7 +42,7 @@ def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path],
     """Let `fill` write a publication into an empty folder, then put it where it shall go.
 
     Args:
-        to: a folder, or hub:OWNER/NAME.
+        to: a folder, s3://BUCKET/PATH, or hub:OWNER/NAME.
         kind: what is published.
         sources: the folders it is made from; never replaced.
         fill: writes everything, the manifest last.
@@ -52,16 +53,21 @@ def publish(to: str, kind: Kind, sources: Sequence[Path], fill: Callable[[Path],
         StorageError: the disk is full or read-only, or the hub refuses.
     """
     repository = repository_of(to)
+    stored = repository is None and is_remote(to)
     if repository is not None:
         hub.check(repository, dry_run)
+    elif stored:
+        storage.check_free(to, [NAME])
     else:
         check_folder(Path(to), kind, sources)
-    if repository is None and not dry_run:
+    if repository is None and not stored and not dry_run:
         return _built(Path(to), to, fill)
     with _temporary() as folder:
         result = replace(_built(folder, to, fill), dry=dry_run)
         if repository is not None and not dry_run:
             return replace(result, place=hub.upload(folder, repository, kind))
+        if stored and not dry_run:
+            storage.upload(folder, to)
         return result
 
 
@@ -73,7 +79,7 @@ def repository_of(to: str) -> str | None:
     """
     if not to.startswith(HUB):
         if not to:
-            raise ParameterError("--to: empty. Give a folder, or hub:OWNER/NAME.")
+            raise ParameterError("--to: empty. Give a folder, s3://BUCKET/PATH, or hub:OWNER/NAME.")
         return None
     repository = to.removeprefix(HUB)
     if not REPOSITORY.fullmatch(repository) or any(mark in repository for mark in ("--", "..")):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.diffusion.quality import merit
 from aign.errors import ModelError
 from aign.files.templates import render, table
@@ -19,7 +19,7 @@ REPORTED = {"normalised_return_pooled": "pooled return", "utility_ratio_mean": "
 """What of the training history goes on the card."""
 
 
-def card(pipeline: DesignPipeline, history: Sequence[Mapping[str, Any]], report: Mapping[str, Any] | None = None,
+def card(pipeline: DesignModel, history: Sequence[Mapping[str, Any]], report: Mapping[str, Any] | None = None,
          datasets: Sequence[str] = ()) -> str:
     """Return the card as Markdown with YAML front matter.
 
@@ -29,7 +29,7 @@ def card(pipeline: DesignPipeline, history: Sequence[Mapping[str, Any]], report:
         report: what `read_report` returned.
         datasets: names of its datasets on the hub.
     """
-    design, scenario = pipeline.config.design, pipeline.scenario
+    design, scenario = pipeline.design, pipeline.scenario
     title, best = f"AIGN design model: {scenario.name}", _best(history)
     trained_on, sums = design.get("trained_on", [design["scenario"]]), digests(design)
     behaviours = design["behaviours"] if design["behaviours"] == "all" else ", ".join(design["behaviours"])

@@ -47,7 +47,7 @@ def publish_model(path: Path, to: str, report: Path | None = None, datasets: Seq
             raise ParameterError(f"--dataset {name}: not the name of a dataset on the hub. Give OWNER/NAME.")
     pipeline = store.load(path, trust_code)
     history = read_json(path / "history.json", ModelError)
-    compared = read_report(report, pipeline.config.design["scenario"]) if report is not None else None
+    compared = read_report(report, pipeline.design["scenario"]) if report is not None else None
     try:
         text = card(pipeline, history, compared, datasets)
     except (KeyError, TypeError, ValueError, AttributeError, TemplateError) as problem:

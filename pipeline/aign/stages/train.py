@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from aign.diffusion import checkpoint, device, store
+from aign.diffusion import checkpoint, device, parallel, store
+from aign.diffusion.parallel import Ranks
 from aign.diffusion.quality import HeldOut, merit
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
@@ -45,7 +46,7 @@ def train(variant: str, params: Params) -> None:
     messages.say(title, f"{len(stored)} episodes of {stored.scenario.name}, on {target.type}")
     with scratch("train", variant, key) as folder:
         shorter = settings.model_copy(update={"steps": settings.ablation_steps})
-        gpus = int(target.type == "cuda")
+        gpus = settings.processes if target.type == "cuda" else 0
         jobs = [_job(variant, dataset, settings, run, digest, folder, None, gpus),
                 _job(f"{variant}-{ablation(agents)}", dataset, shorter, run, digest, folder, agents[:1], gpus)]
         _drop_damaged(title, jobs)
@@ -85,12 +86,22 @@ def _job(name: str, dataset: Path, settings: TrainSettings, run: RunSettings, di
 def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str,
           behaviours: Sequence[str] | None, checkpoint_path: Path, model: Path, marker: Path) -> None:
     """Train one model, or go on from its checkpoint; write the model folder, then the marker."""
+    parallel.launch(settings.processes, device.choose(run.device).type == "cuda", _learn, report, {
+        "dataset": dataset, "settings": settings, "run": run, "digest": digest, "behaviours": behaviours,
+        "checkpoint_path": checkpoint_path, "model": model, "marker": marker})
+
+
+def _learn(ranks: Ranks, report: Report, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str,
+           behaviours: Sequence[str] | None, checkpoint_path: Path, model: Path, marker: Path) -> None:
+    """Do the part of one process; the leading one writes."""
     stored = TrajectoryStore.open(dataset, deep=False, trust_code=True)  # the parent process has checked both
     pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
     provenance = {"dataset_sha256": digest, "seed": run.seed, "threads": run.threads}
-    trainer = Trainer([stored], settings, run.seed, device.choose(run.device),
-                      [held_out(pool["validation"], settings.evaluate_contexts)], behaviours, provenance)
+    trainer = Trainer([stored], settings, run.seed, ranks.device(device.choose(run.device)),
+                      [held_out(pool["validation"], settings.evaluate_contexts)], behaviours, provenance, ranks=ranks)
     trained = trainer.run(checkpoint_path, report)
+    if not ranks.leads:
+        return
     store.save(trained.pipeline, model, trained.history)
     completion.write(marker, sorted(path for path in model.rglob("*") if path.is_file()), history=list(trained.history))
 

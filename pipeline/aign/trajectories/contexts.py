@@ -6,7 +6,7 @@ Axes: B contexts, C context values.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,12 @@ CONTEXTS = "contexts.safetensors"
 """The contexts file of a dataset folder."""
 FIELDS = ("ids", "values", "reference", "optimum")
 """What it holds of each split, as tensors called train.ids and so on."""
-CERTIFY_CHUNK = 512
-"""Contexts certified in one call: bounds memory."""
 ID_STRIDE = 1_000_000_000
 """First id of a split is its place in SPLITS times this, so ids do not depend on the size of other splits."""
 DRAW_ROUNDS = 32
 """How often contexts already taken by another split are replaced before giving up."""
+OnProgress = Callable[[int, int], None]
+"""Is told how many there are of how many in all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,8 @@ class ContextPool:
         return self.splits[split]
 
     @classmethod
-    def draw(cls, scenario: Scenario[Any], counts: Mapping[str, int], seed: int) -> ContextPool:
+    def draw(cls, scenario: Scenario[Any], counts: Mapping[str, int], seed: int,
+             on_progress: OnProgress = lambda done, total: None) -> ContextPool:
         """Draw `counts[split]` contexts for each split and certify them.
 
         Test and validation are drawn before training, each from its own stream: a larger training split leaves them
@@ -97,10 +98,16 @@ class ContextPool:
                 raise ParameterError(unknown_name("split", split, SPLITS))
         taken: set[bytes] = set()
         splits: dict[str, Contexts] = {}
+        total = sum(counts.values())
         for split in [name for name in reversed(SPLITS) if counts.get(name, 0) > 0]:
             values = _draw_unseen(scenario, counts[split], derived_generator(seed, "contexts", split), taken, split)
             taken.update(row.tobytes() for row in values.numpy())
-            splits[split] = certified(scenario, values, split)
+            before = sum(map(len, splits.values()))
+
+            def report(done: int, _: int, before: int = before) -> None:
+                on_progress(before + done, total)
+
+            splits[split] = certified(scenario, values, split, report)
         return cls({split: splits[split] for split in SPLITS if split in splits})
 
     def save(self, path: Path, scenario: Scenario[Any]) -> None:
@@ -159,10 +166,15 @@ def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator
                          "of the other splits. Ask for fewer contexts, or randomise the scenario's contexts more.")
 
 
-def certified(scenario: Scenario[Any], values: Tensor, split: str) -> Contexts:
-    """Return contexts (B, C) of a split with ids, reference and certified optimum, a chunk at a time."""
-    chunks = torch.split(values, CERTIFY_CHUNK)
+def certified(scenario: Scenario[Any], values: Tensor, split: str,
+              on_progress: OnProgress = lambda done, total: None) -> Contexts:
+    """Return contexts (B, C) of a split with ids, reference and certified optimum; tell (done, total) as it goes."""
+    chunks = torch.split(values, scenario.certified_together)
     reference = torch.cat([scenario.reference_utility(chunk).double() for chunk in chunks])
-    optimum = torch.cat([scenario.certify(chunk).utility.double() for chunk in chunks])
+    optimum: list[Tensor] = []
+    for chunk in chunks:
+        on_progress(sum(map(len, optimum)), len(values))
+        optimum.append(scenario.certify(chunk).utility.double())
+    on_progress(len(values), len(values))
     ids = SPLITS.index(split) * ID_STRIDE + torch.arange(len(values))
-    return Contexts(ids, values, reference, optimum, split)
+    return Contexts(ids, values, reference, torch.cat(optimum), split)

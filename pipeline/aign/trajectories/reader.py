@@ -17,9 +17,12 @@ from torch import Tensor
 
 from aign.errors import AignError, DatasetError, TrustError, unknown_name
 from aign.files import manifest
+from aign.files.mirror import Mirror
+from aign.files.remote import is_remote
 from aign.files.writing import read_json
 from aign.scenarios.core import registry
 from aign.scenarios.core.scenario import Scenario
+from aign.trajectories.fetching import fetching
 from aign.trajectories.gathering import Gatherer, joined
 from aign.trajectories.layout import dtype_of, is_text, shape_of
 from aign.trajectories.schema import SPLITS, arrow_schema
@@ -65,14 +68,16 @@ class TrajectoryStore:
     """A trajectory dataset, read-only. Open it with `TrajectoryStore.open(folder)`.
 
     Attributes:
-        folder: where it lies.
+        folder: where it lies; of a remote dataset the mirror's.
+        mirror: of a remote dataset: tells how much of it was fetched; None of a local one.
         info: content of meta/info.json: features, labels, counts, provenance.
         stats: content of meta/stats.json: statistics of the training split.
     """
 
     def __init__(self, folder: Path, shards: Sequence[Shard], info: dict[str, Any], stats: dict[str, Any],
-                 trust_code: Trust = False) -> None:
+                 trust_code: Trust = False, mirror: Mirror | None = None) -> None:
         self.folder = folder
+        self.mirror = mirror
         self.info = info
         self.stats = stats
         self._trust_code = trust_code
@@ -81,20 +86,33 @@ class TrajectoryStore:
         self._columns: dict[str, Tensor] = {}
 
     @classmethod
-    def open(cls, folder: Path, deep: bool = True, trust_code: Trust = False) -> TrajectoryStore:
+    def open(cls, folder: Path | str, deep: bool | None = None, trust_code: Trust = False) -> TrajectoryStore:
         """Check a dataset folder against its manifest and map its shards; older format versions read as today's.
 
+        Of a remote dataset a column of a shard is fetched when it is first read, into a temporary file.
+
         Args:
-            folder: as built by `assemble`.
-            deep: compare every byte's SHA-256 (reads the whole dataset once); otherwise names and sizes only.
+            folder: as built by `assemble`; or its address in storage, such as s3://bucket/power-20.
+            deep: compare every byte's SHA-256 (reads the whole dataset once), the default of a local folder; otherwise
+                of the shards names and sizes only, the default of a remote one.
             trust_code: True where the code that the dataset's scenario names, such as the module of somebody's
                 environment, may be imported; or the one scenario whose code is trusted, by its specification.
 
         Raises:
             DatasetError: the folder is missing, foreign, incomplete, damaged or of another format version.
+            StorageError: the storage of a remote one does not answer.
             TrustError: its scenario names code that is not trusted.
         """
-        folder = Path(folder)
+        if not is_remote(folder):
+            return cls._opened(Path(folder), deep is not False, trust_code, None)
+        mirror = Mirror(str(folder))
+        with mirror.named():
+            if deep:
+                mirror.fetch_all()
+            return cls._opened(mirror.folder, bool(deep), trust_code, mirror)
+
+    @classmethod
+    def _opened(cls, folder: Path, deep: bool, trust_code: Trust, mirror: Mirror | None) -> TrajectoryStore:
         files = manifest.check(folder, deep)
         info = read_json(folder / INFO, DatasetError)
         version = version_of(info, folder)
@@ -104,13 +122,14 @@ class TrajectoryStore:
         if not names or names != expected:
             raise DatasetError(f"{folder}: its shards are {', '.join(names) or 'missing'}; needed: "
                                f"{', '.join(expected) or 'at least one'}. {manifest.REMEDY}")
-        shards = [Shard(folder / name, version) for name in names]
+        shards = [Shard(folder / name, version, None if mirror is None else fetching(mirror, name)) for name in names]
         for shard in shards:
             rows = files[shard.path.name].get("rows")
             if len(shard) != rows:
                 raise DatasetError(f"{shard.path}: {len(shard)} episodes, the manifest says {rows}. {manifest.REMEDY}")
             _check_schema(shard, shards[0].schema, f"by {names[0]}")
-        return cls(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError), trust_code)
+        return cls(folder, shards, info, read_json(folder / "meta" / "stats.json", DatasetError), trust_code,
+                   mirror)
 
     @cached_property
     def scenario(self) -> Scenario[Any]:

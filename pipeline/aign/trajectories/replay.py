@@ -10,7 +10,6 @@ Axes: E episodes, T steps (the horizon), S state values.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,6 +19,7 @@ from aign.errors import DatasetError
 from aign.scenarios.core.episode import Episode
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.comparison import Comparison
+from aign.trajectories.contexts import OnProgress
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.reference_utilities import ReferenceUtilities
 from aign.trajectories.shard import Shard
@@ -31,9 +31,6 @@ VALUES = 1 << 26
 ROUNDING = 1e-12
 """Differences up to this, as a share of the largest value in a column, are what processors make that round otherwise;
 measured up to 1e-14 between vectorised and other code of one library."""
-
-OnProgress = Callable[[int, int], None]
-"""Told how many episodes are done, and of how many."""
 
 
 def replay(store: TrajectoryStore, references: ReferenceUtilities | None = None,

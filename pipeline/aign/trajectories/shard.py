@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from aign.trajectories.schema import FORMAT_VERSION
 from aign.trajectories.versions import upgraded_column, upgraded_schema
 
 Strings = np.ndarray[Any, np.dtype[np.str_]]
+OnRead = Callable[[str], None]
+"""Told the name of a column before it is read for the first time."""
 
 
 def read_batch(path: Path) -> pa.RecordBatch:
@@ -65,14 +68,19 @@ class Shard:
         schema: its Arrow schema, without metadata; with the columns of today, whatever version the file has.
     """
 
-    def __init__(self, path: Path, version: int = FORMAT_VERSION) -> None:
+    def __init__(self, path: Path, version: int = FORMAT_VERSION, on_read: OnRead | None = None) -> None:
         """Map a shard file of some format version.
+
+        Args:
+            path: the file.
+            version: of its columns.
+            on_read: sees to it that a column is in the file, where the file is filled as it is read.
 
         Raises:
             DatasetError: the file is missing, no Arrow stream, or not exactly one record batch.
         """
         self.path = path
-        self._version, self._state = version, _state(path)
+        self._version, self._state, self._on_read = version, _state(path), on_read
         self._batch = read_batch(path)
         self._views: dict[str, Tensor] = {}
         self._strings: dict[str, Strings] = {}
@@ -124,6 +132,9 @@ class Shard:
         return torch.float32 if leaf_of(self._batch.schema.field(name).type) == pa.float32() else torch.float64
 
     def _column(self, name: str) -> pa.Array:
+        if self._on_read is not None and name in self._batch.schema.names:
+            self._on_read(name)
+            self._state = _state(self.path)
         return upgraded_column(self._batch, name, self._version)
 
     def _field(self, name: str) -> pa.Field:

@@ -16,14 +16,16 @@ import pyarrow as pa
 
 from aign.errors import ContextError, DatasetError
 from aign.files import manifest
+from aign.files.mirror import Mirror
+from aign.files.remote import is_remote
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.assemble import check_identities
-from aign.trajectories.contexts import CONTEXTS, ContextPool
+from aign.trajectories.contexts import CONTEXTS, ContextPool, OnProgress
 from aign.trajectories.description import check_description
 from aign.trajectories.layout import is_text
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.reference_utilities import ReferenceUtilities, check_contexts
-from aign.trajectories.replay import OnProgress, check_replay, replay
+from aign.trajectories.replay import check_replay, replay
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.shard import Shard, read_batch
 from aign.trajectories.validation import check_values, refuse
@@ -45,19 +47,31 @@ class Check:
     counts: Mapping[str, int]
 
 
-def verify(folder: Path, on_replay: OnProgress | None = None, trust_code: Trust = False) -> Iterator[Check]:
+def verify(folder: Path | str, on_replay: OnProgress | None = None, trust_code: Trust = False) -> Iterator[Check]:
     """Check a dataset folder thoroughly, yielding each check as it is passed.
 
     Args:
-        folder: as built by `assemble`, of any readable format version.
+        folder: as built by `assemble`, of any readable format version; or its address in storage, such as
+            s3://bucket/power-20: then every byte is transferred once, to a temporary file.
         on_replay: where given, every episode is also simulated again, and it is told how many are done, and of how
             many.
         trust_code: which code that the dataset's scenario names may be imported; see `TrajectoryStore.open`.
 
     Raises:
         TrustError: the scenario names code that is not trusted.
+        StorageError: the storage does not answer.
         DatasetError: at the first thing that is wrong, naming the file, and the episode and column where there is one.
     """
+    if is_remote(folder):
+        mirror = Mirror(str(folder))
+        with mirror.named():
+            mirror.fetch_all()
+            yield from _checks(mirror.folder, on_replay, trust_code)
+    else:
+        yield from _checks(Path(folder), on_replay, trust_code)
+
+
+def _checks(folder: Path, on_replay: OnProgress | None, trust_code: Trust) -> Iterator[Check]:
     files = manifest.check(folder, deep=True)
     yield Check("files", f"name, size and SHA-256 of each file are those of {manifest.NAME}",
                 {"files": len(files), "bytes": sum(entry["bytes"] for entry in files.values())})

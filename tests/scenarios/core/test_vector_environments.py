@@ -125,7 +125,7 @@ def test_infos_tell_utility_and_labels_of_the_design(name):
     _, steps = play(envs, random_actions(envs, 3), 0)
     observation, info = steps[-1][0], steps[-1][4]
     context = torch.tensor(info["context"])
-    hidden = scenario.generation == "receding-horizon"  # totals are not observed
+    hidden = scenario.generation != "whole-plan"  # totals are not observed
     state = envs._episode.current("step").states if hidden else torch.tensor(observation[:, :scenario.state_size])
     utility, labels = scenario.outcome(context, state)
     np.testing.assert_allclose(info["utility"], utility, rtol=1e-6)

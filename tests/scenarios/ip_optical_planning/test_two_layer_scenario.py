@@ -81,6 +81,16 @@ def test_no_plan_is_better_than_the_certificate_says(small):
             assert reached >= float(utility.max()) - 0.2
 
 
+def test_the_certificate_says_how_near_its_plans_are(small):
+    values = contexts(small, 4)
+    certificate = small.certify(values)
+    plans_here = certificate.design[certificate.feasible]
+    reached = small.utility(values[certificate.feasible], plans_here)
+    cost = 2.0 - reached  # of survivable plans, in units of the reference
+    gaps = (certificate.utility[certificate.feasible] - reached) / cost
+    assert f"{float(gaps.mean()):.2%} on average and {float(gaps.max()):.2%} at most" in certificate.statement
+
+
 @pytest.mark.parametrize("names", COMBINATIONS)
 @pytest.mark.parametrize("budget", [None, 1.05])
 def test_requests_on_both_layers_are_met_or_proven_impossible(small, names, budget):

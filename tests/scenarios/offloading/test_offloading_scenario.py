@@ -192,6 +192,18 @@ def test_greedy_is_the_zero_of_the_normalised_return():
 
 
 @pytest.mark.parametrize("parameters", VARIANTS, ids=str)
+def test_presets_say_who_reaches_what(parameters):
+    scenario, _ = drawn(**parameters)
+    servers = scenario.layout.servers
+    for name in ("even", "crowded"):
+        context = scenario.check_contexts(scenario.presets[name])
+        size, _, _, gain, *_ = scenario.layout.split(context)
+        assert set((gain > 0).sum(2).flatten().tolist()) == {min(2, servers)}
+        assert bool((gain[0, :, 0] == gain.amax()).all()) == (name == "crowded" or servers == 1)
+        assert bool((size.diff(dim=1) < 0).all()) == (name == "crowded")
+
+
+@pytest.mark.parametrize("parameters", VARIANTS, ids=str)
 def test_presets_and_pictures(parameters):
     scenario, _ = drawn(**parameters)
     context = scenario.check_contexts(scenario.presets["even"])[0]

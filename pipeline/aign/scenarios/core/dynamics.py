@@ -31,6 +31,9 @@ class Dynamics(Parameterised[ParametersT], ABC):
     choices: int | None = None
     """None where action values lie in [-1, 1]; else an agent takes one of so many choices, and an action holds a score
     of each, of which the largest decides."""
+    resource_feature: str | None = None
+    """The fixed feature, if any, that numbers the resources which a decision maker may use in common with others, from
+    1 (0: none). A set network lets those who may use the same one see each other."""
     integer_actions: bool = False
     """Whether an action changes a design by whole numbers."""
 

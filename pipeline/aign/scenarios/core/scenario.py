@@ -32,8 +32,9 @@ from aign.scenarios.core.parameters import ParametersT
 from aign.scenarios.core.presentation import Presentation
 from aign.scenarios.core.speech import Speech
 
-Generation = Literal["whole-plan", "receding-horizon"]
-"""How a generator arrives at a design: one plan ends in it, or an episode is decided step by step and planned anew."""
+Generation = Literal["whole-plan", "receding-horizon", "forecasts"]
+"""How a generator arrives at a design: one plan ends in it, or an episode is decided step by step, planned anew or
+judged over forecasts (see `Forecasting`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Scenario(LearnerView[ParametersT], Exploration, Presentation, Speech[Param
     summary: ClassVar[str]
     generation: ClassVar[Generation] = "whole-plan"
     """How a generator arrives at a design of this network."""
+    certified_together: ClassVar[int] = 512
+    """Contexts to hand to one call of `certify`: bounds memory, and how often progress can be told."""
     designs_transfer: ClassVar[bool] = True
     """Whether a design of one context means something in another, so that recorded ones can be tried there."""
     runs_foreign_code: ClassVar[bool] = False

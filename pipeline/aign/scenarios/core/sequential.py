@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.core.episode import Episode
 from aign.scenarios.core.exploration import Act, Heuristic, slipping
 from aign.scenarios.core.parameters import ParametersT
-from aign.scenarios.core.scenario import DesignDistance, Scenario
+from aign.scenarios.core.scenario import DesignDistance, Generation, Scenario
 from aign.scenarios.core.variation import replace
 
 OPEN = -2.0
@@ -40,7 +41,7 @@ class SequentialScenario(Scenario[ParametersT]):
     sequence of decisions is the design. Rewards add up to the utility.
     """
 
-    generation = "receding-horizon"
+    generation: ClassVar[Generation] = "receding-horizon"
     designs_transfer = False
     totals: tuple[str, ...]
     """Names of the K sums and extremes that an episode adds up."""

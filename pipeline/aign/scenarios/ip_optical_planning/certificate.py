@@ -20,8 +20,8 @@ from aign.scenarios.ip_optical_planning.tradeoff import Plan, Tradeoff
 
 EFFORTS = ((30, Effort()), (65, Effort(gap=0.02, rounds=12, nodes=2_000)))
 """Nodes up to which survivable plans are searched for with how much effort, in one layer."""
-LAYERED = Effort(gap=0.05, rounds=0)
-"""The same in two layers: the relaxation, and the plans rounded from it; rounds of programs take too long for that."""
+LAYERED = ((12, Effort(gap=0.03, rounds=1, nodes=20, regions=4)), (65, Effort(gap=0.03, rounds=0, regions=8)))
+"""The same in two layers, where a program takes seconds: one on small networks, the relaxation alone on larger ones."""
 REMEMBERED = 20_000
 """Plans remembered, the oldest forgotten."""
 
@@ -33,7 +33,7 @@ class Planner:
         self.problem, self.economics, self.survivability = economics.problem, economics, survivability
         size = self.problem.topology.size
         layered = self.problem.instance.fibres is not None
-        self.effort = LAYERED if layered else next(effort for most, effort in EFFORTS if size <= most)
+        self.effort = next(effort for most, effort in (LAYERED if layered else EFFORTS) if size <= most)
         """How long survivable plans are searched for."""
         self._tradeoff = Tradeoff(economics, survivability) if self.problem.traded else None
         self._found: dict[tuple[bytes, Limits], Plan] = {}
@@ -55,7 +55,7 @@ class Planner:
         survivable = self.survivable(context, limits)
         # A survivable plan that costs more than the reference might be beaten by one that fails, which stays below 1.
         if survivable.modules is not None or survivable.bound > -np.inf:
-            return Plan(max(survivable.bound, WORTH - FAILURE), survivable.modules)
+            return replace(survivable, bound=max(survivable.bound, WORTH - FAILURE))
         if limits.normal and limits.failures >= self.problem.scenarios - 1:
             return survivable
         return self.failing(context, limits)
@@ -75,7 +75,8 @@ class Planner:
         plan = None if answer.plan is None else answer.plan[:self.problem.links]
         if plan is None or (cost := float(self.economics.cost(torch.tensor(plan)[None])[0])) > limits.dearest:
             return Plan(bound, None)
-        return Plan(WORTH - cost / reference if answer.cost - answer.bound <= 1e-9 * answer.cost else bound, plan)
+        exact = answer.cost - answer.bound <= 1e-9 * answer.cost
+        return Plan(WORTH - cost / reference if exact else bound, plan, 0.0 if exact else answer.gap)
 
     def failing(self, context: Tensor, limits: Limits) -> Plan:
         """Return the best plan within the limits where none survives everything.

@@ -34,11 +34,13 @@ FEW_LINKS = 4
 @dataclass(frozen=True, eq=False)
 class Plan:
     """What is proven of one context under limits: no utility above `bound`; `modules` (L,) the best plan found, None
-    where there is none. With bound -inf no plan keeps to the limits.
+    where there is none. With bound -inf no plan keeps to the limits. `gap` is the relative gap in cost of a survivable
+    plan that was searched for.
     """
 
     bound: float
     modules: Floats | None
+    gap: float | None = None
 
 
 class Tradeoff:

@@ -87,8 +87,8 @@ class TwoLayerPlanning(BackbonePlanning):
     only: fibre_cost.
 
     **Certificate.** Upper bound by cut inequalities of both layers in whole lightpaths and fibre pairs, relaxed, for
-    survivable plans and requests on cost, ip, reliability and optical; the gap in cost to the plan found is 4 to 14 %
-    on polska and about 10 % on nobel-germany (`aign plan --layers 2` closes more of it, in minutes). Where no
+    survivable plans and requests on cost, ip, reliability and optical; the gap in cost to the plan found is about
+    3 % on polska and 6 % on nobel-germany, and stated (`aign plan --layers 2` closes more of it, in minutes). Where no
     survivable plan meets a request, the bound leaves out what a plan loses. Other labels are only checked.
 
     **Rules.** direct_lightpaths (enough for shortest paths; also the zero of the normalised return), reverse_delete

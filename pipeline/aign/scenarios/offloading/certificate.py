@@ -18,9 +18,10 @@ from torch import Tensor
 
 from aign.scenarios.offloading.limits import Limits
 from aign.scenarios.offloading.master import Master, Solution
-from aign.scenarios.offloading.member_sets import MemberSets, Prices, Sets
+from aign.scenarios.offloading.member_sets import MemberSets
 from aign.scenarios.offloading.physics import Network
 from aign.scenarios.offloading.search import searched
+from aign.scenarios.offloading.sets import Prices, Sets
 
 FEW = 4_000
 """Sets up to which all of them enter the program."""

@@ -7,6 +7,8 @@ Axes: B networks, N users, M servers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,7 @@ from aign.scenarios.core.exploration import log_uniform, uniform
 from aign.scenarios.offloading.physics import Network
 from aign.scenarios.offloading.search import random_choices
 
-SHARES = {"exact": 0.35, "perturbed": 0.25, "redrawn": 0.25, "withheld": 0.15}
+SHARES = {"exact": 0.5, "perturbed": 0.15, "redrawn": 0.2, "withheld": 0.15}
 """How designs are divided. Exact: the certified one. Perturbed: that of a network that differs at random. Redrawn: with
 some users' choices drawn anew, among those that would save something alone. Withheld: with some computing locally."""
 CHANGED = (0.02, 0.6)
@@ -23,13 +25,19 @@ FEWER = (0.0, 1.0)
 """Share of the users who compute locally after all, uniform."""
 
 
-def varied(network: Network, certified: Tensor, perturbed: Tensor, generator: torch.Generator) -> Tensor:
-    """Return choices (B, N) made of certified ones and of those of perturbed networks, both (B, N)."""
+def varied(network: Network, certified: Tensor, perturbed: Callable[[Tensor], Tensor],
+           generator: torch.Generator) -> Tensor:
+    """Return choices (B, N) made of certified ones (B, N), and of those (R, N) that `perturbed` gives of perturbed
+    versions of the networks in some rows (R,).
+    """
     count = len(certified)
     kinds = torch.multinomial(torch.tensor(list(SHARES.values())), count, True, generator=generator)
     kind = {name: (kinds == index)[:, None] for index, name in enumerate(SHARES)}
-    reachable = network.upload.gather(2, perturbed[:, :, None])[:, :, 0].isfinite()
-    server = torch.where(kind["perturbed"] & reachable, perturbed, certified)
+    server = certified.clone()
+    if len(rows := kind["perturbed"][:, 0].nonzero()[:, 0]):
+        foreign = perturbed(rows)
+        reachable = network.upload[rows].gather(2, foreign[:, :, None])[:, :, 0].isfinite()
+        server[rows] = torch.where(reachable, foreign, server[rows])
     draws = torch.rand(server.shape, generator=generator)
     redrawn = kind["redrawn"] & (draws < log_uniform(CHANGED, count, generator))
     withheld = kind["withheld"] & (draws < uniform(FEWER, count, generator))

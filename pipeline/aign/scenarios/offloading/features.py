@@ -1,4 +1,4 @@
-"""What generators and agents see of a network: every user's task, and what each of its options would save.
+"""What generators see of a network: every user's task, and what each of its options would save.
 
 Axes: B networks, N users, K links of a user, M servers.
 """
@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.core.features import Feature
-from aign.scenarios.offloading.changes import Sums, moves
+from aign.scenarios.offloading.changes import Sums
 from aign.scenarios.offloading.physics import Network
 from aign.scenarios.offloading.rules import greedy
 
+SERVER = "server"
+"""The feature that tells who may share a server with whom."""
+MOST_SERVERS = 32
 MOST = 3.0
 """Observed values are clipped here: the time to send over a weak link has no bound."""
 
@@ -29,11 +32,12 @@ def fixed_features(users: int, links: int) -> tuple[Feature, ...]:
             Feature("beside", "1", -MOST, 1, pairs, "the same if the others offload greedily"),
             Feature("rivals", "1", 0, MOST, pairs, "sum of sqrt(w) over those who would save alone, over that at rest"),
             Feature("upload", "1", 0, MOST, pairs, "in deadlines"),
-            Feature("greedy", "1", 0, 1, users * (links + 1), "the greedy choice"))
+            Feature("greedy", "1", 0, 1, users * (links + 1), "the greedy choice"),
+            Feature(SERVER, "1", 0, MOST_SERVERS, pairs, "number of the server, from 1; 0: none"))
 
 
 def fixed_observation(network: Network, options: Tensor) -> Tensor:
-    """Return what stays fixed in an episode, float32 (B, N (5 + 4 K + K + 1)), feature by feature."""
+    """Return what stays fixed in an episode, float32 (B, N (5 + 4 K + K + 1 + K)), feature by feature."""
     local, links = network.local_cost[:, :, None], options[:, :, 1:]
     choice = greedy(network)
     alone = network.upload_cost + network.root.square()[:, :, None]
@@ -49,19 +53,5 @@ def fixed_observation(network: Network, options: Tensor) -> Tensor:
     values = [local[:, :, 0].clamp_min(1e-9).log(), network.root.clamp_min(1e-9).log(), network.weight,
               network.local_delay / network.semantics.deadline, network.local_energy.clamp_min(1e-9).log(),
               *(value.gather(2, links).where(links > 0, least) for value, least in pairs), taken]
-    return torch.cat([value.double().clamp(-MOST, MOST).flatten(1) for value in values], 1).float()
-
-
-def user_observations(network: Network, options: Tensor, server: Tensor, clock: float) -> Tensor:
-    """Return what each user observes where tasks are computed at servers (B, N), float32 (B, N, 2 K + 8): its task,
-    what each option saves as the others now choose (of its local cost), its present option, and the time.
-    """
-    change = moves(network, server).gather(2, options)
-    nowhere = options == 0
-    nowhere[:, :, 0] = False
-    saved = (-change / network.local_cost[:, :, None]).clamp(-MOST, MOST).masked_fill(nowhere, -MOST)
-    present = (options == server[:, :, None]) & ~nowhere
-    task = [network.local_cost.clamp_min(1e-9).log(), network.root.clamp_min(1e-9).log(), network.weight,
-            network.local_delay / network.semantics.deadline, network.local_energy.clamp_min(1e-9).log()]
-    common = torch.full_like(saved[:, :, :1], clock)
-    return torch.cat([torch.stack(task, 2).clamp(-MOST, MOST), saved, present, common], 2).float()
+    seen = [value.double().clamp(-MOST, MOST).flatten(1) for value in values]
+    return torch.cat([*seen, links.flatten(1)], 1).float()

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.core.constraints import Label
-from aign.scenarios.offloading.physics import SERVER_SPEED, Network, Served
+from aign.scenarios.offloading.physics import Network, Served
+from aign.scenarios.offloading.semantics import SERVER_SPEED
 
 LABELS = (
     Label("cost", "1", "lower", "Weighted delay and energy of all users: seconds times weight, joules times the rest.",

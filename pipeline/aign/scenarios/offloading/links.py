@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.offloading.drawing import NEAR
-from aign.scenarios.offloading.physics import Network, Semantics
+from aign.scenarios.offloading.physics import Network
+from aign.scenarios.offloading.semantics import Semantics
 
 MEGA, GIGA = 1e6, 1e9
 PATH_LOSS = 1.5
@@ -69,3 +70,19 @@ class Layout:
         taken = (options == server[:, :, None]) & (server > 0)[:, :, None]
         local = ~taken.any(2, keepdim=True)
         return torch.cat([local, taken[:, :, 1:]], 2).float().flatten(1)
+
+    def renumbered(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return contexts (B, C) with users by falling size of their task, and the place (B, X) that each value of a
+        design then had before.
+        """
+        order = contexts[:, :self.users].argsort(dim=1, descending=True, stable=True)
+        widths = [1, 1, 1] + [self.servers] * (3 if self.mobility else 1)
+        parts = contexts.split([self.users * width for width in widths], dim=1)
+        moved = [part.gather(1, spread(order, width)) for part, width in zip(parts, widths, strict=True)]
+        return torch.cat(moved, 1), spread(order, self.links + 1)
+
+
+def spread(order: Tensor, width: int) -> Tensor:
+    """Return the places (B, N width) of values that come in runs of `width` for each of N users in an order (B, N)."""
+    places = width * order[:, :, None] + torch.arange(width, device=order.device)
+    return places.flatten(1)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from aign.errors import SolverError
 from aign.scenarios.offloading.limits import Limits
-from aign.scenarios.offloading.member_sets import MemberSets, Prices, Sets
+from aign.scenarios.offloading.member_sets import MemberSets
+from aign.scenarios.offloading.sets import Prices, Sets
 
 Floats = NDArray[np.float64]
 INFINITE = highspy.kHighsInf
@@ -118,6 +119,10 @@ class Master:
     def _solve(self) -> Solution:
         self._solver.run()
         status = self._solver.getModelStatus()
+        if status == Status.kUnknown:  # from the last basis it sometimes comes to no end; from the start it does
+            self._solver.clearSolver()
+            self._solver.run()
+            status = self._solver.getModelStatus()
         if status in (Status.kInfeasible, Status.kUnboundedOrInfeasible):
             return Solution(np.inf, None)
         if status != Status.kOptimal:

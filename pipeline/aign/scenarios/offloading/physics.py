@@ -15,48 +15,13 @@ Axes: B networks, N users, M servers; servers are numbered from 1, 0 means local
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-CYCLES_PER_BIT = 3000.0
-SERVER_SPEED = 33.6e9
-"""F [Hz]."""
-TRANSMIT_POWER, IDLE_POWER = 0.3, 0.15
-"""P_t while a user sends, P_I while it waits for the result [W]."""
-KAPPA = 1e-28
-"""Effective capacitance of a user's processor."""
-BANDWIDTH = 8e7
-"""B [Hz]."""
-NOISE = 7.96159e-13
-"""N0 [W]."""
-ROUNDING = 1e-9
-"""Relative excess of a delay over its limit that is rounding: a least share is met exactly, its delay only nearly."""
-
-Energy = Literal["published", "cycles"]
-Interference = Literal["published", "active"]
-
-
-@dataclass(frozen=True)
-class Semantics:
-    """How a network counts.
-
-    Attributes:
-        energy: local energy kappa f^2 s as published, or kappa f^2 c.
-        interference: published: every link of the server counts, idle ones and the user's too; active: those who send
-            to it, without the user.
-        deadline: [s], after which a task is late.
-        guarantee: whether servers give each user who can be on time its least share.
-    """
-
-    energy: Energy = "published"
-    interference: Interference = "published"
-    deadline: float = 2.0
-    guarantee: bool = False
+from aign.scenarios.offloading.quantities import Quantities
+from aign.scenarios.offloading.semantics import IDLE_POWER, SERVER_SPEED, TRANSMIT_POWER, rates
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,84 +47,9 @@ class Served:
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
-    """B networks in the quantities that decide.
+class Network(Quantities):
+    """B networks, and what becomes of the choices of their users."""
 
-    Attributes:
-        semantics: how they count.
-        weight: (B, N) alpha.
-        cycles: (B, N) c.
-        bits: (B, N) s.
-        local_delay, local_energy, local_cost: (B, N) of computing locally.
-        root: (B, N) sqrt(w).
-        power: (B, N, M + 1) squared gain to each server; 0 out of reach, and in column 0.
-        upload: (B, N, M + 1) s / r [s] with the published interference; infinite out of reach, 0 in column 0.
-        departure: (B, N, M + 1) [s], when a user leaves the server's coverage; infinite where it stays.
-    """
-
-    semantics: Semantics
-    weight: Tensor
-    cycles: Tensor
-    bits: Tensor
-    local_delay: Tensor
-    local_energy: Tensor
-    local_cost: Tensor
-    root: Tensor
-    power: Tensor
-    upload: Tensor
-    departure: Tensor
-
-    @classmethod
-    def read(cls, semantics: Semantics, bits: Tensor, speed: Tensor, weight: Tensor, gain: Tensor,
-             departure: Tensor | None = None) -> Network:
-        """Return networks from tasks [bit], speeds [Hz] and weights (B, N), amplitude gains (B, N, M), 0 where a server
-        is out of reach, and when users leave coverage (B, N, M) [s], never where None.
-        """
-        cycles = CYCLES_PER_BIT * bits
-        delay = cycles / speed
-        energy = KAPPA * speed.square() * (bits if semantics.energy == "published" else cycles)
-        power = torch.nn.functional.pad(gain.square(), (1, 0))
-        rate = rates(power, power.sum(1, keepdim=True))
-        upload = (bits[:, :, None] / rate).where(power > 0, torch.inf)
-        upload[:, :, 0] = 0.0
-        stay = torch.full_like(power, torch.inf)
-        if departure is not None:
-            stay[:, :, 1:] = departure
-        root = ((weight + (1 - weight) * IDLE_POWER) * cycles / SERVER_SPEED).sqrt()
-        return cls(semantics, weight, cycles, bits, delay, energy, weight * delay + (1 - weight) * energy, root, power,
-                   upload, stay)
-
-    def __len__(self) -> int:
-        return len(self.weight)
-
-    @property
-    def in_closed_form(self) -> bool:
-        """Whether a server costs A^2 plus what each of its users costs alone."""
-        return self.semantics.interference == "published" and not self.semantics.guarantee and bool(
-            self.departure.isinf().all())
-
-    @property
-    def upload_cost(self) -> Tensor:
-        """(B, N, M + 1) cost of uploading with the published interference; infinite out of reach, 0 in column 0."""
-        return (self.weight + (1 - self.weight) * TRANSMIT_POWER)[:, :, None] * self.upload
-
-    def take(self, rows: Tensor) -> Network:
-        """Return the networks of some rows (R,)."""
-        return replace(self, **self._tensors(lambda value: value[rows]))
-
-    def members(self, rows: Tensor, users: Tensor, server: Tensor) -> Network:
-        """Return R networks of one server each: users (R, D) at a server (R,) of the network in a row (R,)."""
-        def chosen(value: Tensor) -> Tensor:
-            if value.ndim == 2:
-                return value[rows[:, None], users]
-            picked = value[rows[:, None], users, server[:, None]]
-            return torch.stack([value[rows[:, None], users, 0], picked], dim=2)
-        return replace(self, **self._tensors(chosen))
-
-    def _tensors(self, change: Callable[[Tensor], Tensor]) -> dict[str, Any]:
-        return {name: change(value) for name, value in vars(self).items() if isinstance(value, Tensor)}
-
-    # --- what a choice comes to --------------------------------------------------------------------------------------
     def serve(self, server: Tensor) -> Served:
         """Return what becomes of users who choose servers (B, N), 0 for local, each within reach."""
         upload = self._upload(server)
@@ -188,15 +78,6 @@ class Network:
         sums = self.sums(server, self.root)
         alone = self._at(self.upload_cost, server).where(server > 0, self.local_cost)
         return sums[:, 1:].square().sum(1) + alone.sum(1)
-
-    def sums(self, server: Tensor, values: Tensor) -> Tensor:
-        """Return the sum of values (B, N) at each server, (B, M + 1); column 0 is that of local users."""
-        total = values.new_zeros(len(server), self.power.shape[2])
-        return total.scatter_add(1, server, values)
-
-    def late(self, delay: Tensor) -> Tensor:
-        """Return whether delays are after the deadline."""
-        return delay > self.semantics.deadline * (1 + ROUNDING)
 
     @staticmethod
     def _at(values: Tensor, server: Tensor) -> Tensor:
@@ -231,9 +112,3 @@ class Network:
             free = self.sums(server, self.root * ~pinned).gather(1, server)
             share = torch.where(pinned, least, self.root * left.clamp_min(1e-300) / free.clamp_min(1e-300))
         return share, self.root.square() / share
-
-
-def rates(power: Tensor, interference: Tensor) -> Tensor:
-    """Return r [bit/s] for squared gains among a sum of squared gains, both with unit transmit power P_t."""
-    ratio = TRANSMIT_POWER * power / (NOISE + TRANSMIT_POWER * interference)
-    return BANDWIDTH / math.log(2.0) * torch.log1p(ratio)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from aign.scenarios.offloading.changes import moves
-from aign.scenarios.offloading.physics import SERVER_SPEED, Network
+from aign.scenarios.offloading.physics import Network
+from aign.scenarios.offloading.semantics import SERVER_SPEED
 
 SWEEPS = 50
 """Rounds of selfish answers, at most: they may never come to rest."""

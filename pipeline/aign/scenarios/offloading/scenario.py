@@ -6,69 +6,35 @@ Axes: B networks, N users, M servers, K links a user may have, C context values,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from aign.errors import ContextError
-from aign.scenarios.core import DesignDistance, DesignScenario, Feature, Heuristic, ScenarioParameters
-from aign.scenarios.core.certificate import Certificate, CertificateKind, Feasibility
-from aign.scenarios.core.constraints import Constraint, satisfied
-from aign.scenarios.core.exploration import Act
-from aign.scenarios.core.local_search import LocalSearch
+from aign.scenarios.core import (
+    Act,
+    Certificate,
+    Constraint,
+    DesignDistance,
+    DesignScenario,
+    Feasibility,
+    Feature,
+    Heuristic,
+)
 from aign.scenarios.core.variation import perturbed
-from aign.scenarios.offloading import certificate, demonstrations, drawing, features, labels, rules, search
-from aign.scenarios.offloading.changes import moves
+from aign.scenarios.offloading import demonstrations, drawing, features, labels, learning, mending, presets, rules
 from aign.scenarios.offloading.limits import Limits
 from aign.scenarios.offloading.links import Layout
-from aign.scenarios.offloading.physics import Network, Semantics
+from aign.scenarios.offloading.methods import METHODS
+from aign.scenarios.offloading.parameters import OffloadingParameters
+from aign.scenarios.offloading.physics import Network
+from aign.scenarios.offloading.proofs import Proofs
+from aign.scenarios.offloading.semantics import Semantics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-ABOVE_ALL = 2.0
-"""A change of a score that makes any option the largest."""
-ROUNDS = 60
-"""Rounds of local search, at most, until a request is met."""
-AT_ONCE = 256
-"""Designs mended at once: bounds memory."""
-REMEMBERED = 50_000
-"""Certified assignments remembered, the oldest forgotten."""
-RULES: Mapping[str, Callable[[Network], Tensor]] = {
-    "all_local": rules.all_local, "all_offload": rules.all_offload, "greedy": rules.greedy,
-    "best_response": rules.best_response, "flow": rules.flow, "flip_and_move": search.flip_and_move,
-    "local_search": search.local_search,
-    **{f"local_search_{starts}": partial(search.local_search, starts=starts) for starts in (4, 16, 64)},
-    "iterated_local_search": search.iterated_local_search}
-
-
-class OffloadingParameters(ScenarioParameters):
-    """Parameters of an offloading variant."""
-
-    servers: Annotated[int, Field(ge=1, le=32)] = 7
-    """Servers M."""
-    users: Annotated[int, Field(ge=2, le=200)] = 24
-    """Users N."""
-    access: Literal["published", "dense"] = "published"
-    """Servers in reach of a user: 1 to 4, mostly 2, as published; or 4 to 8."""
-    energy: Literal["published", "cycles"] = "published"
-    """Local energy: kappa f^2 times bits, as published, or times cycles, as is usual."""
-    interference: Literal["published", "active"] = "published"
-    """What disturbs a user who sends: as published all links of the server, idle ones and its own too; or only others
-    who send to it."""
-    deadline: Annotated[float, Field(gt=0, le=3600)] = 2.0
-    """Seconds after which a task is late."""
-    guarantee: bool = False
-    """Whether a server gives each user who can be on time there at least the share it needs for that; a server whose
-    users need more than all of it admits nobody."""
-    mobility: bool = False
-    """Whether users are at a distance from servers and leave their coverage: a task that has not ended by then is lost,
-    and computed locally."""
-
 
 class Offloading(DesignScenario[OffloadingParameters]):
     """Choose for each of N users whether it computes its task itself or on which of M servers.
@@ -83,14 +49,15 @@ class Offloading(DesignScenario[OffloadingParameters]):
     | with mobility | distance (N M) [m], time until a user leaves coverage (N M) [s] |
     | state, design | a score of each option (N (K + 1), user by user): 1 for the option taken, 0 for others |
     | options | 0 local, k the server of the k-th strongest link |
-    | observation | the state; each user's task (5 N); four values of each link (4 N K); the greedy design; t/T |
+    | observation | the state; each user's task (5 N); five values of each link (5 N K); the greedy design; t/T |
     | action | N (K + 1) values in [-1, 1], added to the scores: the largest decides |
     | reward | gain in utility |
     | start | all local; or options at random |
     | end | after T = 8 steps |
 
     Observed of a link: what it would save alone, what beside users who choose greedily (both as part of the local
-    cost), how much more is wanted of its server than would pay, and the upload time in deadlines.
+    cost), how much more is wanted of its server than would pay, the upload time in deadlines, and the number of its
+    server, 0 where there is none.
 
     **Equations.** A task of s bits takes c = 3000 s cycles. Rate r = 80 MHz log2(1 + SINR). A user with weight alpha
     (beta = 1 - alpha) costs alpha c/f + beta kappa f^2 s locally, or (alpha + 0.3 beta) s/r + w/x on a share x of a
@@ -126,6 +93,7 @@ class Offloading(DesignScenario[OffloadingParameters]):
         "instances are not published; these are drawn by the same law, and the heuristic is written anew after its "
         "description and the steps and constants of the authors' public script.")
     horizon, step_size = 8, 1.0
+    resource_feature = features.SERVER
     integer_labels = labels.WHOLE
 
     def __init__(self, parameters: OffloadingParameters) -> None:
@@ -146,23 +114,13 @@ class Offloading(DesignScenario[OffloadingParameters]):
         self.state_features = (Feature("option", "1", 0, 1, self.action_size, "local, then links by falling gain"),)
         self.observation_features = (*self.state_features, *features.fixed_features(users, self.layout.links),
                                      Feature("time", "1", 0, 1, 1, "t/T"))
-        self.heuristics: Mapping[str, Heuristic] = {name: partial(self._by_rule, rule) for name, rule in RULES.items()}
-        self.presets = {"even": self._even()}
-        self._remembered: dict[tuple[bytes, Limits], certificate.Assignment] = {}
+        self.heuristics: Mapping[str, Heuristic] = {name: partial(self._by_rule, method)
+                                                    for name, method in METHODS.items()}
+        self.presets = {"even": presets.even(self.layout), "crowded": presets.crowded(self.layout)}
+        self._proofs = Proofs(self)
 
     def _by_rule(self, rule: Callable[[Network], Tensor], contexts: Tensor) -> Tensor:
         return self.layout.design(self.layout.options(contexts), rule(self.network(contexts)))
-
-    def _even(self) -> Tensor:
-        """Return users alike, each in reach of two neighbouring servers, better of the first."""
-        users, servers = self.layout.users, self.layout.servers
-        gain = torch.zeros(users, servers)
-        user = torch.arange(users)
-        gain[user, (user + 1) % servers] = 0.5
-        gain[user, user % servers] = 0.8
-        parts = [torch.full((users,), value) for value in (drawing.SIZE, drawing.SPEED, 0.5)]
-        moving = [torch.full((users * servers,), value) for value in (50.0, 10.0)] if self.layout.mobility else []
-        return torch.cat([*parts, gain.flatten(), *moving])
 
     def network(self, contexts: Tensor) -> Network:
         """Return contexts (B, C) in the quantities that decide."""
@@ -197,31 +155,27 @@ class Offloading(DesignScenario[OffloadingParameters]):
 
     def canonical_order(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Number users by falling size of their task; see `Scenario.canonical_order`."""
-        layout, options = self.layout, self.layout.links + 1
-        order = contexts[:, :layout.users].argsort(dim=1, descending=True, stable=True)
-        widths = [1, 1, 1] + [layout.servers] * (3 if layout.mobility else 1)
-        parts = contexts.split([layout.users * width for width in widths], dim=1)
-        moved = [part.gather(1, _spread(order, width)) for part, width in zip(parts, widths, strict=True)]
-        return torch.cat(moved, 1), _spread(order, options)
+        return self.layout.renumbered(contexts)
 
     def initial_state(self, contexts: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return that all compute locally; with a generator options drawn uniformly."""
         shape = (len(contexts), self.action_size)
         if generator is None:
             return self.admissible(torch.zeros(shape, device=contexts.device))
-        return self._options_of(contexts, torch.rand(shape, generator=generator).to(contexts.device))
+        return self.options_of(contexts, torch.rand(shape, generator=generator).to(contexts.device))
 
     def nearest_start(self, contexts: Tensor, observed: Tensor) -> Tensor:
         """Return the designs that scores (B, X) stand for, among the links there are."""
-        return self._options_of(contexts, observed)
+        return self.options_of(contexts, observed)
 
-    def _options_of(self, contexts: Tensor, scores: Tensor) -> Tensor:
+    def options_of(self, contexts: Tensor, scores: Tensor) -> Tensor:
+        """Return the designs (B, X) of the largest scores (B, X) among the links there are."""
         options = self.layout.options(contexts)
         return self.layout.design(options, self.layout.server(options, scores))
 
     def step(self, contexts: Tensor, states: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Add actions (B, A), clipped to [-1, 1], to the scores; the largest among a user's links decides."""
-        following = self._options_of(contexts, states + self.step_size * actions.clamp(-1.0, 1.0))
+        following = self.options_of(contexts, states + self.step_size * actions.clamp(-1.0, 1.0))
         return following, self.utility(contexts, following) - self.utility(contexts, states)
 
     def fixed_observation(self, contexts: Tensor) -> Tensor:
@@ -230,9 +184,9 @@ class Offloading(DesignScenario[OffloadingParameters]):
 
     # --- what each user sees: one shared policy serves any number of users -----------------------------------------
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
-        """Return (B, N, 2 K + 8): task, what each option saves now, the present one, time; see `features`."""
+        """Return (B, N, 2 K + 8): task, what each option saves now, the present one, time; see `learning`."""
         options = self.layout.options(contexts)
-        return features.user_observations(self.network(contexts), options, self.layout.server(options, states),
+        return learning.observations(self.network(contexts), options, self.layout.server(options, states),
                                           time / self.horizon)
 
     learners_reward = ("a difference reward for each user, which is not in the dataset: what its own move gained while "
@@ -242,16 +196,18 @@ class Offloading(DesignScenario[OffloadingParameters]):
         """Return what each user's move gained, all others moving as they did (B, N) (Wolpert and Tumer 2001)."""
         options = self.layout.options(contexts)
         before, after = (self.layout.server(options, each) for each in (states, next_states))
-        gain = moves(self.network(contexts), after).gather(2, before[:, :, None])[:, :, 0]
-        return (gain.sign() * gain.abs().log1p()).clamp(-10, 10).float()
+        return learning.rewards(self.network(contexts), before, after)
 
     # --- demonstrations ----------------------------------------------------------------------------------------------
     def vary_designs(self, contexts: Tensor, certified: Tensor, generator: torch.Generator) -> Tensor:
         """Return designs (B, X) that a demonstrator aims at; see `demonstrations`."""
-        other = perturbed(self, contexts, generator)
         options, network = self.layout.options(contexts), self.network(contexts)
-        foreign = self.server(other, self.certify(other).design)
-        varied = demonstrations.varied(network, self.layout.server(options, certified), foreign, generator)
+        other = perturbed(self, contexts, generator)
+
+        def elsewhere(rows: Tensor) -> Tensor:
+            return self.server(other[rows], self.certify(other[rows]).design)
+
+        varied = demonstrations.varied(network, self.layout.server(options, certified), elsewhere, generator)
         return self.layout.design(options, varied)
 
     def approach(self, designs: Tensor, first_states: Tensor, generator: torch.Generator) -> Act:
@@ -266,7 +222,7 @@ class Offloading(DesignScenario[OffloadingParameters]):
 
     def move_sizes(self, relative: Sequence[float]) -> list[float]:
         """Return the one change of a score that matters: one that makes its option the largest."""
-        return [ABOVE_ALL]
+        return [mending.ABOVE_ALL]
 
     @property
     def distance(self) -> DesignDistance:
@@ -307,34 +263,8 @@ class Offloading(DesignScenario[OffloadingParameters]):
         return -network.cost(rules.greedy(network))
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
-        """Return the optimum of each context, by an integer program over sets of users; see `certificate`."""
-        limits = Limits.of(constraints, self.layout.users)
-        known = [self._assignment(context, limits) for context in contexts.cpu().split(1)]
-        bound = torch.tensor([assignment.bound for assignment in known], dtype=torch.float64)
-        server = torch.stack([torch.zeros(self.layout.users, dtype=torch.long) if assignment.server is None else
-                              assignment.server for assignment in known])
-        design = self.layout.design(self.layout.options(contexts), server.to(contexts.device))
-        values = self.measure(contexts, design)
-        there = torch.tensor([assignment.server is not None for assignment in known], device=contexts.device)
-        feasible = there & satisfied(constraints, values, len(design))
-        bound = bound.to(contexts.device)
-        cheap = satisfied([each for each in constraints if each.side == ("cost", "<=")], {"cost": bound}, len(design))
-        impossible = bound.isposinf() | ~cheap
-        ignored = f" It ignores {', '.join(map(str, limits.ignored))}, checked on its design." if limits.ignored else ""
-        return Certificate((-bound).where(bound.isfinite() & ~impossible, torch.nan), design, feasible,
-                           CertificateKind.UPPER_BOUND,
-                           "The optimum of a set-partitioning program over all sets of users worth serving together, "
-                           "solved by branch and bound to gap 0; where too many remain, the bound of its relaxation."
-                           + ignored,
-                           impossible=impossible)
-
-    def _assignment(self, context: Tensor, limits: Limits) -> certificate.Assignment:
-        key = (context.float().numpy().tobytes(), replace(limits, ignored=()))
-        if key not in self._remembered:
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.pop(next(iter(self._remembered)))
-            self._remembered[key] = certificate.best(self.network(context), limits)
-        return self._remembered[key]
+        """Return the optimum of each context, by an integer program over sets of users; see `proofs`."""
+        return self._proofs.certify(contexts, constraints)
 
     def feasible(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Feasibility:
         """Return what the certificate proves; where it ignores a constraint, a search for a witness besides."""
@@ -347,30 +277,7 @@ class Offloading(DesignScenario[OffloadingParameters]):
         """Return the options of the largest scores; where they break a request, users take those of the certified
         design, one after the other, until it is met. What the certificate ignores a local search meets, if at all.
         """
-        chosen = self._options_of(contexts, designs)
-        broken = (~satisfied(constraints, self.measure(contexts, chosen), len(chosen))).nonzero()[:, 0]
-        if not len(broken):
-            return chosen
-        if Limits.of(constraints, self.layout.users).ignored:
-            repair = LocalSearch(self, constraints, self.move_sizes(()))
-            chosen[broken] = self._options_of(contexts[broken], repair.run(contexts[broken], chosen[broken], ROUNDS))
-            return chosen
-        for rows in broken.split(AT_ONCE):
-            chosen[rows] = self._towards_certified(contexts[rows], chosen[rows], constraints)
-        return chosen
-
-    def _towards_certified(self, contexts: Tensor, designs: Tensor, constraints: Sequence[Constraint]) -> Tensor:
-        """Return designs (B, X) whose first users, as few as are enough, do as in the certified one; see `project`."""
-        users, different = self.layout.users, contexts.unique(dim=0, return_inverse=True)
-        proven = self.certify(different[0], constraints)
-        goal, known = proven.design[different[1]], proven.feasible[different[1]]
-        first = torch.ones(users, users, dtype=torch.bool, device=designs.device).tril()
-        first = first.repeat_interleave(self.layout.links + 1, dim=1)
-        tried = torch.where(first, goal[:, None].to(designs.dtype), designs[:, None])
-        labels_tried = self.measure(contexts.repeat_interleave(users, dim=0), tried.flatten(0, 1))
-        meets = satisfied(constraints, labels_tried, len(designs) * users).reshape(-1, users)
-        mended = tried[torch.arange(len(designs), device=designs.device), meets.int().argmax(1)]
-        return mended.where(known[:, None], designs)
+        return mending.mended(self, contexts, self.options_of(contexts, designs), constraints)
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw who computes where with what share, delays against the deadline, and the way there."""
@@ -378,9 +285,3 @@ class Offloading(DesignScenario[OffloadingParameters]):
         contexts = context[None].cpu().expand(len(path), -1)
         return draw(self.network(contexts[:1]), self.server(contexts, path.cpu()), self.utility(contexts, path.cpu()),
                     self.certify(contexts[:1]), title)
-
-
-def _spread(order: Tensor, width: int) -> Tensor:
-    """Return the places (B, N width) of values that come in runs of `width` for each of N users in an order (B, N)."""
-    places = width * order[:, :, None] + torch.arange(width, device=order.device)
-    return places.flatten(1)

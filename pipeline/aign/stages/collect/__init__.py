@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,22 +17,26 @@ from typing import Any
 import torch
 
 from aign.agents import fit
+from aign.agents.behaviours import Source
 from aign.agents.libraries import planned_steps
 from aign.agents.settings import CollectSettings, Kind
 from aign.engines import completion, messages
 from aign.engines.jobs import Job, run_jobs
+from aign.engines.progress import counted
 from aign.engines.scratch import code_version, fingerprint, scratch
 from aign.errors import DatasetError
 from aign.files.writing import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.core.scenario import Scenario
 from aign.settings import RunSettings
-from aign.stages.collect.sources import Task, act, held_out_counts, learn
+from aign.stages.collect.sources import Task, act, held_out_counts, job_counts, job_seed, learn
 from aign.stages.folders import AGENTS, TRAJECTORIES
 from aign.stages.watched import watched
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool
 
+JOB = "-job-"
+"""Between the name of a source and the number of its job."""
 ID_STRIDE = 1_000_000_000
 """First episode of a source is its place times this, so identifiers do not depend on the size of other sources."""
 
@@ -74,28 +79,35 @@ def _draw_contexts(variant: str, scenario: Scenario[Any], settings: CollectSetti
         return
     messages.say(_title(variant), f"draws and certifies {sum(counts.values())} contexts of {scenario.name}")
     began = time.monotonic()
-    ContextPool.draw(scenario, counts, seed).save(path, scenario)
+    with counted(_title(variant), "contexts") as progress:
+        ContextPool.draw(scenario, counts, seed, progress).save(path, scenario)
     completion.write(marker, [path])
     messages.say(_title(variant), f"contexts done in {messages.duration(time.monotonic() - began)}")
 
 
 def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, contexts: Path,
           folder: Path) -> list[Job]:
-    """Return one job a source, those that take longest first; sources that would add nothing are left out."""
-    def job(name: str, place: int, total: int, function: Callable[..., None], **arguments: Any) -> Job:
-        task = Task(scenario.spec(), settings, run.seed, contexts, folder / name, folder / f"{name}.json",
-                    place * ID_STRIDE)
+    """Return the jobs, of sources that take longest first; sources that would add nothing are left out."""
+    def job(name: str, first_episode: int, seed: int, total: int, function: Callable[..., None],
+            **arguments: Any) -> Job:
+        task = Task(scenario.spec(), settings, seed, contexts, folder / name, folder / f"{name}.json", first_episode)
         return Job(name, total, function, {"task": task, **arguments}, task.marker)
 
-    jobs = [job(kind, place, planned_steps(kind, settings, scenario.horizon), learn, kind=kind)
+    jobs = [job(kind, place * ID_STRIDE, run.seed, planned_steps(kind, settings, scenario.horizon), learn, kind=kind)
             for place, kind in enumerate(settings.agents)]
-    amounts = {"solver-guided": settings.sources.solver_guided, "random": settings.sources.random,
-               "heuristics": settings.sources.heuristics if scenario.heuristics else 0,
-               "label-guided": settings.sources.label_guided}
+    amounts: dict[Source, int] = {
+        "solver-guided": settings.sources.solver_guided, "random": settings.sources.random,
+        "heuristics": settings.sources.heuristics if scenario.heuristics else 0,
+        "label-guided": settings.sources.label_guided}
     for place, (source, amount) in enumerate(amounts.items(), start=len(settings.agents)):
-        if amount:
-            counts = held_out_counts(amount, settings.held_out_share)
-            jobs.append(job(source, place, sum(counts.values()), act, source=source, counts=counts))
+        first = place * ID_STRIDE
+        parts = job_counts(held_out_counts(amount, settings.held_out_share), settings.sources.jobs) if amount else []
+        for number, counts in enumerate(parts):
+            name = source if len(parts) == 1 else f"{source}{JOB}{number + 1}-of-{len(parts)}"
+            total = sum(counts.values())
+            jobs.append(job(name, first, job_seed(run.seed, source, number, len(parts)), total, act, source=source,
+                            counts=counts))
+            first += total
     return jobs
 
 
@@ -103,17 +115,20 @@ def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, 
               jobs: Sequence[Job], contexts: Path) -> None:
     markers = {job.name: completion.read(job.result) for job in jobs}
     parts = [job.result.parent / job.name / part for job in jobs for part in markers[job.name]["parts"]]
+    episodes = Counter[str]()
+    for name, marker in markers.items():
+        episodes[name.partition(JOB)[0]] += marker["episodes"]
     provenance = {
         "author": "aign collect",
         "variant": variant,
         "seed": run.seed,
         "threads": run.threads,
         "collect": settings.provenance(),
-        "sources": {name: {"episodes": marker["episodes"]} for name, marker in markers.items()},
+        "sources": {name: {"episodes": count} for name, count in episodes.items()},
     }
     assemble(TRAJECTORIES / variant, parts, scenario, provenance, {"contexts.safetensors": contexts})
     messages.made(_title(variant), TRAJECTORIES / variant)
-    messages.measured(_title(variant), **{f"{name} episodes": marker["episodes"] for name, marker in markers.items()})
+    messages.measured(_title(variant), **{f"{name} episodes": count for name, count in episodes.items()})
 
 
 def _keep_agents(target: Path, agents: Sequence[Kind], folder: Path) -> None:

@@ -17,6 +17,7 @@ from aign.engines.jobs import Report
 from aign.files.writing import write_json
 from aign.scenarios.core.registry import create
 from aign.scenarios.core.scenario import Scenario, finite_or_none
+from aign.scenarios.core.seeding import derived_seed
 from aign.trajectories.contexts import ContextPool
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.writer import ShardWriter
@@ -81,6 +82,17 @@ def act(report: Report, task: Task, source: Source, counts: Mapping[str, int]) -
                 done += len(episodes)
                 report(done)
     task.finish(writer)
+
+
+def job_counts(counts: Mapping[str, int], jobs: int) -> list[dict[str, int]]:
+    """Return how many episodes of each split each job makes: as even as can be, none without training episodes."""
+    jobs = max(1, min(jobs, counts["train"]))
+    return [{split: (count + job) // jobs for split, count in counts.items()} for job in reversed(range(jobs))]
+
+
+def job_seed(seed: int, source: Source, job: int, jobs: int) -> int:
+    """Return the seed, in [0, 2^31), of one of the jobs of a source; the stage's where there is only one."""
+    return seed if jobs == 1 else derived_seed(seed, source, job, "of", jobs) % 2**31
 
 
 def held_out_counts(train: int, share: float) -> dict[str, int]:

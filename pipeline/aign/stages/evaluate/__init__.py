@@ -17,7 +17,7 @@ from aign.designs.answer import Answer, answer
 from aign.designs.requests import Request
 from aign.designs.settings import EvaluateSettings, SampleSettings, SamplingSettings
 from aign.diffusion import device, store
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.diffusion.strategies import strategy_of
 from aign.engines import messages
 from aign.engines.progress import Progress, counted
@@ -26,12 +26,12 @@ from aign.files.writing import building, read_json, write_json
 from aign.params import Params
 from aign.scenarios.core.returns import degenerate_contexts
 from aign.scenarios.core.scenario import Scenario, finite_or_none
-from aign.stages.evaluate import methods, report, satisfaction
+from aign.stages.evaluate import methods, report, satisfaction, steps
 from aign.stages.evaluate.methods import Method
 from aign.stages.evaluate.satisfaction import Satisfaction
 from aign.stages.evaluate.score import Score
 from aign.stages.folders import AGENTS, MODELS, REPORTS, TRAJECTORIES, ablation
-from aign.trajectories.contexts import ContextPool, Contexts
+from aign.trajectories.contexts import CONTEXTS, ContextPool, Contexts
 from aign.trajectories.reader import TrajectoryStore
 
 LEAST_CONTEXTS = 2
@@ -58,8 +58,12 @@ def evaluate(variant: str, params: Params) -> None:
                              settings.sample.sampling, run.seed)
     scores = compare(stored.scenario, contexts, candidates, title)
     example = shown_answer(pipeline, settings.sample, run.seed)
-    outcomes = constrained(pipeline, contexts.values, settings.evaluate, settings.sample, title, run.seed)
-    certificate = stored.scenario.certify(contexts.values[:1 if pipeline.strategy.online else None])
+    few = settings.evaluate.constrained_contexts if pipeline.strategy.online else None
+    certificate = stored.scenario.certify(contexts.values[:few])
+    outcomes = constrained(pipeline, contexts.values, certificate.design, settings.evaluate, settings.sample, title,
+                           run.seed)
+    by_steps = steps.curve(pipeline, contexts_of(stored)["validation"], settings.evaluate, settings.sample.sampling,
+                           run.seed)
     figures = {name: score.to_json() for name, score in scores.items()}
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
@@ -71,6 +75,7 @@ def evaluate(variant: str, params: Params) -> None:
         "task_completion": satisfaction.completion_summary(
             figures, ["diffuser_single", f"diffuser_best_of_{settings.evaluate.candidates}"]),
         "constraint_satisfaction": satisfaction.satisfaction_summary(outcomes),
+        "denoising_steps": by_steps,
         **preset_result(example),
     }
     curves = {"agents": read_json(AGENTS / variant / "curves.json", DatasetError),
@@ -88,20 +93,25 @@ def evaluate(variant: str, params: Params) -> None:
                          milliseconds=score.milliseconds)
 
 
+def contexts_of(stored: TrajectoryStore) -> ContextPool:
+    """Return all contexts of a dataset."""
+    return ContextPool.load(stored.folder / CONTEXTS, stored.scenario)
+
+
 def unseen(stored: TrajectoryStore, count: int) -> Contexts:
     """Return up to `count` test contexts with their certified optima.
 
     Raises:
         DatasetError: the dataset has too few for a confidence interval.
     """
-    test = ContextPool.load(stored.folder / "contexts.safetensors", stored.scenario)["test"]
+    test = contexts_of(stored)["test"]
     if len(test) < LEAST_CONTEXTS:
         raise DatasetError(f"{stored.folder}: {len(test)} test context; an interval needs at least {LEAST_CONTEXTS}. "
                            "Raise collect.test_contexts and collect again.")
     return test.take(torch.arange(min(count, len(test))))
 
 
-def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, pipeline: DesignPipeline,
+def competitors(variant: str, agents: Sequence[Kind], stored: TrajectoryStore, pipeline: DesignModel,
                 settings: EvaluateSettings, sampling: SamplingSettings, seed: int) -> dict[str, Method]:
     """Return every method by the name it has in metrics.json.
 
@@ -142,10 +152,12 @@ def compare(scenario: Scenario[Any], contexts: Contexts, candidates: Mapping[str
     return scores
 
 
-def constrained(pipeline: DesignPipeline, contexts: Tensor, settings: EvaluateSettings, sample: SampleSettings,
-                title: str, seed: int) -> list[Satisfaction]:
-    """Ask the generator for designs under constraints: those derived for contexts (B, C), and those of params.yaml."""
-    requests = [*satisfaction.derived_requests(pipeline.scenario, contexts, settings),
+def constrained(pipeline: DesignModel, contexts: Tensor, certified: Tensor, settings: EvaluateSettings,
+                sample: SampleSettings, title: str, seed: int) -> list[Satisfaction]:
+    """Ask the generator for designs under constraints: those derived for contexts (B, C) from their certified designs
+    (B, X), and those of params.yaml.
+    """
+    requests = [*satisfaction.derived_requests(pipeline.scenario, contexts, certified, settings),
                 *satisfaction.stated_requests(pipeline.scenario, sample.requests)]
     outcomes: list[Satisfaction] = []
     with counted(title, "constrained requests") as progress:
@@ -164,7 +176,7 @@ def judge(scenario: Scenario[Any], contexts: Contexts, method: Method) -> Score:
     return Score(contexts, utility, 1000 * seconds / len(contexts), strategy_of(scenario).online)
 
 
-def shown_answer(pipeline: DesignPipeline, settings: SampleSettings, seed: int) -> Answer:
+def shown_answer(pipeline: DesignModel, settings: SampleSettings, seed: int) -> Answer:
     """Return the answer the report shows: to the first request of the stage sample."""
     return answer(pipeline, Request.of(settings.requests[0]).resolve(pipeline.scenario), settings.sampling, seed)
 

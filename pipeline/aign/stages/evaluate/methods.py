@@ -18,7 +18,7 @@ from aign.agents.stored_policies import open_policy
 from aign.designs.baselines import best_of, best_training_design, no_learning, recorded
 from aign.designs.generation import generate
 from aign.designs.settings import SamplingSettings
-from aign.diffusion.pipeline import DesignPipeline
+from aign.diffusion.model import DesignModel
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
@@ -26,10 +26,10 @@ Method = Callable[[Tensor], Tensor]
 """Contexts (B, C) to designs (B, X)."""
 
 
-def diffuser(pipeline: DesignPipeline, count: int, settings: SamplingSettings, seed: int) -> Method:
+def diffuser(pipeline: DesignModel, count: int, settings: SamplingSettings, seed: int) -> Method:
     """Return the method "best of `count` generated designs, ranked by the simulator"."""
     def design(contexts: Tensor) -> Tensor:
-        return generate(pipeline, contexts, (), count, settings, seed).designs[:, 0]
+        return generate(pipeline, contexts, (), count, settings, seed, execute=False).designs[:, 0]
     return design
 
 

@@ -13,6 +13,7 @@ from aign.agents.settings import Kind
 from aign.designs.answer import Answer
 from aign.files.writing import write_text
 from aign.scenarios.core import returns
+from aign.stages.evaluate import steps
 from aign.stages.evaluate.satisfaction import KINDS, percentage
 from aign.stages.evaluate.score import Score
 
@@ -47,6 +48,14 @@ What the learning agents were trained on:
 
 ![convergence](plots/convergence.png)
 
+## Denoising steps
+
+{steps}
+
+{steps_rows}
+
+![figures by denoising steps](plots/steps.png)
+
 The design below answers: {origin}. Best utility {utility:.4f}; {verdict}.
 
 ![design](plots/design.png)
@@ -64,7 +73,9 @@ def write(folder: Path, variant: str, metrics: Mapping[str, Any], scores: Mappin
     """Write report.md and plots/*.png into the folder."""
     plots = folder / "plots"
     plots.mkdir()
-    figures = {"gap": gaps(scores), "convergence": convergence(curves), "design": example.picture()}
+    by_steps = metrics["denoising_steps"]
+    figures = {"gap": gaps(scores), "convergence": convergence(curves),
+               "steps": steps.draw(by_steps["rows"], by_steps["usual"]), "design": example.picture()}
     for name, figure in figures.items():
         figure.savefig(plots / f"{name}.png", dpi=110, metadata={"Software": None})
     write_text(folder / "report.md", page(variant, metrics, example))
@@ -82,8 +93,10 @@ def page(variant: str, metrics: Mapping[str, Any], example: Answer) -> str:
                        degenerate=returns.degenerate_shown(metrics["degenerate_contexts"]),
                        agents="\n".join(f"- {name}: {text}" for name, text in metrics["trained_on"].items()),
                        rows=table([{"method": name, **columns(method)} for name, method in by_quality]),
-                       **figures_asked(metrics), origin=example.request.origin,
-                       utility=example.rows()[0]["utility"], verdict=example.verdict, sections=sections)
+                       steps=metrics["denoising_steps"]["definition"],
+                       steps_rows=table(steps.shown(metrics["denoising_steps"])), **figures_asked(metrics),
+                       origin=example.request.origin, utility=example.rows()[0]["utility"], verdict=example.verdict,
+                       sections=sections)
 
 
 def figures_asked(metrics: Mapping[str, Any]) -> dict[str, str]:

@@ -28,20 +28,15 @@ class Dive:
         self._added = 0
         self._random = np.random.default_rng(0)
 
-    def plan(self, floor: Floats, below: float = np.inf) -> Floats | None:
-        """Return a whole plan (C,) of at least a floor that meets all known rows; None where none for less was reached.
-
-        Args:
-            floor: (C,) whole values.
-            below: cost from which on a plan is of no use.
-        """
+    def plan(self, floor: Floats) -> Floats | None:
+        """Return a whole plan (C,) of at least a floor (C,) that meets all known rows; None where none was reached."""
         fresh = np.arange(self._added, len(self.rows))
         self._relaxation.add(fresh)
         self._added = len(self.rows)
         low = np.maximum(floor, self.instance.lower)
         while True:
             self._relaxation.limit(low)
-            if not self._relaxation.solve() or self._relaxation.bound >= below:
+            if not self._relaxation.solve():
                 return None
             values = self._relaxation.plan
             fraction = np.where(values > low + WHOLE, values - np.floor(values + WHOLE), 0.0)

@@ -89,9 +89,8 @@ class Mender:
                 return None  # routing fails by less than the inequality can say
         return None
 
-    def grown(self, start: Floats, below: float = np.inf) -> Floats | None:
-        """Return a survivable plan with at least the lightpaths of another; None where none was reached for less than
-        a cost.
+    def grown(self, start: Floats) -> Floats | None:
+        """Return a survivable plan with at least the lightpaths of another; None where none was reached.
 
         What was added for some rows is chosen anew when others turn up: lightpaths serve many failures at once.
         """
@@ -101,8 +100,8 @@ class Mender:
                 return plan
             if not self._short(plan).any():
                 return None  # routing fails by less than the inequality can say
-            dived = self.dive.plan(start, below)
-            if dived is None or dived @ self.instance.prices >= below:
+            dived = self.dive.plan(start)
+            if dived is None:
                 return None
             plan = dived
         return None

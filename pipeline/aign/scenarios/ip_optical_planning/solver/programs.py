@@ -26,8 +26,8 @@ class Solved:
 
 
 def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats | None = None,
-               ceiling: Floats | None = None, start: Floats | None = None, gap: float = 0.0,
-               nodes: int = 20_000) -> Solved:
+               ceiling: Floats | None = None, start: Floats | None = None, below: float = np.inf,
+               gap: float = 0.0, nodes: int = 20_000) -> Solved:
     """Minimise prices @ y over whole y with matrix @ y >= low.
 
     Args:
@@ -37,6 +37,7 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
         floor: (C,) tighter lower bounds on y.
         ceiling: (C,) tighter upper bounds on y.
         start: (C,) a plan that meets the rows, from which the search starts.
+        below: cost above which a plan is of no use.
         gap: relative gap at which the search stops.
         nodes: branch-and-bound nodes after which it stops: a limit in seconds would make results depend on the machine.
     """
@@ -55,6 +56,8 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
                                  np.full(columns, highspy.HighsVarType.kInteger))
     add_rows(solver, *instance.structure())
     add_rows(solver, low, matrix)
+    if below < np.inf:
+        add_rows(solver, np.array([-below / unit]), -instance.prices[None] / unit)
     if start is not None:
         solution = highspy.HighsSolution()
         solution.col_value = start.tolist()

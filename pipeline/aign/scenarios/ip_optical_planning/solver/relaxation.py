@@ -9,6 +9,7 @@ import highspy
 import networkx
 import numpy as np
 
+from aign.scenarios.ip_optical_planning.solver.fibre_rows import sharpened
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance, Integers
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows, NodeSets
 from aign.scenarios.ip_optical_planning.solver.routing import LINEAR
@@ -179,7 +180,8 @@ def tighten(relaxation: Relaxation, separation: Separation, rounds: int = 200) -
         rows = separation.broken(relaxation.plan)
         if not len(rows[0]) or stalled:
             extra = separation.broken_triples(relaxation.plan)
-            rows = np.append(rows[0], extra[0]), np.vstack([rows[1], extra[1]])
+            sharp = sharpened(relaxation.instance, relaxation.rows.low, relaxation.rows.matrix, relaxation.plan)
+            rows = np.concatenate([rows[0], extra[0], sharp[0]]), np.vstack([rows[1], extra[1], sharp[1]])
         numbers = relaxation.rows.add(*rows)
         if not len(numbers):
             return True

@@ -3,7 +3,7 @@
 Whole multiples of the lengths that routing returns (see `routing`) let the right side be rounded up to whole
 modules.
 
-Axes: L links, S scenarios.
+Axes: L links, P pairs of nodes that links join: parallel links share their capacity in routing; S scenarios.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from aign.scenarios.ip_optical_planning.solver.routing import Router
 
 LARGEST_FACTOR = 60
 """Lengths that become whole when multiplied by up to this are made whole."""
+
+KNOWN = 64
+"""Routings remembered of each scenario: a plan that has the modules they use carries it too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +47,13 @@ class RoutingCheck:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self._order = list(range(1, instance.scenarios))
-        self._flows = Router(instance.nodes, instance.ends, instance.demand)
+        _, first, pair = np.unique(np.sort(instance.ends, 1), axis=0, return_index=True, return_inverse=True)
+        self._pair = first.argsort().argsort()[pair]  # in the order of the links
+        first = np.sort(first)
+        self._working = np.zeros((instance.scenarios, len(first)), bool)
+        np.logical_or.at(self._working.T, self._pair, instance.alive.T)
+        self._flows = Router(instance.nodes, instance.ends[first], instance.demand)
+        self._carried: list[Floats] = [np.empty((0, len(first)))] * instance.scenarios
 
     @property
     def solved(self) -> int:
@@ -78,9 +87,18 @@ class RoutingCheck:
 
     def _overflow(self, plan: Floats, scenario: int) -> Floats | None:
         """Return None where a scenario can be routed, else the prices (L,) of capacity."""
+        working = plan * self.instance.alive[scenario]
+        modules = np.asarray(np.bincount(self._pair, working, len(self._working[0])), np.float64)
+        if (self._carried[scenario] <= modules).all(1).any():
+            return None
         traffic = self.instance.demand_in(scenario)
-        routing = self._flows.route(traffic, plan * self.instance.module, self.instance.alive[scenario])
-        return None if routing.overflow <= TOLERANCE * float(traffic.sum()) / 2 else routing.prices
+        tolerance = TOLERANCE * float(traffic.sum()) / 2
+        routing = self._flows.route(traffic, modules * self.instance.module, self._working[scenario])
+        if routing.overflow > tolerance:
+            return routing.prices[self._pair]
+        used = np.ceil((routing.load - tolerance / len(modules)) / self.instance.module)
+        self._carried[scenario] = np.vstack([self._carried[scenario], np.minimum(modules, used)])[-KNOWN:]
+        return None
 
     def _broken(self, plan: Floats, prices: Floats, scenario: int) -> Verdict:
         """Return the inequalities of these lengths, in every scenario in which the plan breaks them."""

@@ -2,8 +2,7 @@
 
 The program over known rows bounds every plan's cost from below. Its plans, mended and reduced, bound it from above.
 Rows that plans break are added until both meet, or until a limit on rounds or nodes: never on the clock, so that a
-search can be repeated. Between programs, cheaper plans are looked for near the best one: by smaller programs, or, where
-there are fibres and programs are hard, by dives of the linear program.
+search can be repeated. Between programs, cheaper plans are looked for near the best one, by smaller programs.
 
 After Raack et al. (2007) on cut inequalities, Borne et al. on survivable two-layer design, and the metric inequalities
 of Iri and of Onaga and Kakusho (1971).
@@ -22,9 +21,9 @@ import numpy as np
 from aign.errors import AignError
 from aign.scenarios.ip_optical_planning.solver.heuristics import Mender
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
+from aign.scenarios.ip_optical_planning.solver.neighbourhoods import Neighbourhoods
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows
 from aign.scenarios.ip_optical_planning.solver.programs import least_cost
-from aign.scenarios.ip_optical_planning.solver.regrowth import regrown
 from aign.scenarios.ip_optical_planning.solver.relaxation import Relaxation, Separation, tighten
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 
@@ -35,8 +34,8 @@ FIRST_GAP, SHRINK, FINE = 0.02, 0.4, 0.002
 DISAGREES, NEIGHBOURHOODS, NEAR, NEAR_NODES, TRIES = 0.5, 2, 0.4, 500, 6
 """Neighbourhoods of the best plan: links whose modules differ by more than this from the relaxation's; how many around
 single nodes, with what share of the links; branch-and-bound nodes of each; programs solved in each."""
-LAYERED_NODES, REGROWN = 50, 40
-"""Where there are fibres: branch-and-bound nodes of a program at most; how often some lightpaths are grown anew."""
+LAYERED_NODES = 50
+"""Branch-and-bound nodes of a program at most where there are fibres."""
 TINY, HALF = 1e-9, 0.5
 """Relative difference of costs that counts as none; what flags of whole-number programs are above if they are set."""
 TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
@@ -56,12 +55,14 @@ class Limits:
         gap: relative gap reached.
         rounds: of programs.
         nodes: branch-and-bound nodes of a program, doubled where only the proof is missing.
+        regions: planned anew at first and after each program, where there are fibres.
         budget: a plan for no more is enough, and a bound above it says that there is none.
     """
 
     gap: float = 0.0
     rounds: int = 60
     nodes: int = 10_000
+    regions: int = 40
     budget: float = -np.inf
 
 
@@ -119,7 +120,9 @@ class Search:
         self.mender = Mender(instance, self.rows, self.separation, self.check)
         self.plan: Floats | None = None
         self.bound = 0.0
+        self._regions = Neighbourhoods(self.mender)
         self._awake = np.empty(0, bool)
+        self._related = 0
         self._random = np.random.default_rng(0)
         self._nodes = self.limits.nodes if instance.fibres is None else min(self.limits.nodes, LAYERED_NODES)
 
@@ -150,9 +153,11 @@ class Search:
 
     def _run(self, report: Callable[[Progress], None]) -> None:
         self._relax()
-        for rounding in ROUNDINGS if self.instance.fibres is None or not self.limits.rounds else ():
-            if self.plan is None or not self._done():
+        for rounding in ROUNDINGS:
+            if self.plan is None or (self.instance.fibres is None and not self._done()):
                 self._offer(self._rounded(rounding))
+        if self.instance.fibres is not None:
+            self._neighbourhoods()
         report(Progress(0, self.bound, self.cost))
         gap = max(FIRST_GAP, self.limits.gap)
         for number in range(1, self.limits.rounds + 1):
@@ -174,6 +179,14 @@ class Search:
         if not (self.relaxation.solve() and tighten(self.relaxation, self.separation)):
             raise ImpossibleError(TOO_FEW)
         self.bound = self.relaxation.bound
+        self._related = len(self.rows)
+
+    def _relax_again(self) -> None:
+        """Tighten the relaxation by what plans have taught since: rows of routing sharpen those of fibres."""
+        self.relaxation.add(np.arange(self._related, len(self.rows)))
+        if tighten(self.relaxation, self.separation):
+            self.bound = max(self.bound, min(self.relaxation.bound, self.cost))
+        self._related = len(self.rows)
 
     def _done(self) -> bool:
         budget = self.limits.budget * (1 + TINY)
@@ -201,6 +214,8 @@ class Search:
 
     def _round(self, gap: float) -> float:
         """Solve one program, learn from its plans, and return the gap for the next one."""
+        if self.instance.fibres is not None:
+            self._relax_again()
         self._wake()
         numbers = np.flatnonzero(self._awake)
         solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan, gap=gap,
@@ -226,9 +241,9 @@ class Search:
         if self.plan is None:
             return
         if self.instance.fibres is not None:
-            for _ in range(REGROWN):
-                if not self._done():
-                    self.plan = regrown(self.mender, self.plan, self._random)
+            for _ in range(self.limits.regions):
+                cheaper = None if self._done() else self._regions.cheaper(self.plan)
+                self.plan = self.plan if cheaper is None else cheaper
             return
         distance = np.abs(self.plan - self.relaxation.plan)
         self._search_near(distance > DISAGREES)

@@ -1,0 +1,143 @@
+"""Training in several processes that share every batch: DistributedDataParallel of torch, started as torchrun does.
+
+Each process ("rank") draws the whole batch and all of its noise with the same generator, computes the loss of every
+world-th row, and gets the mean of all gradients: the loss of the whole batch, whatever the number of processes. Only
+the order of sums differs, so results repeat exactly for one number of processes, and agree with another up to rounding.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import torch
+from torch import distributed
+
+from aign.engines.job import Report, failed, failure
+from aign.engines.scratch import die_with_parent
+from aign.errors import AignError, ResourceError
+
+FAILURE = "failure.json"
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this is.
+
+    Attributes:
+        rank: from 0; the first one evaluates, and writes files.
+        world: how many there are.
+    """
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def part(self) -> slice:
+        """The rows of a batch that are this process's."""
+        return slice(self.rank, None, self.world)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process evaluates and writes files."""
+        return self.rank == 0
+
+    def device(self, device: torch.device) -> torch.device:
+        """Return where this process computes: on a GPU of its own, where there are GPUs."""
+        return torch.device("cuda", self.rank) if self.world > 1 and device.type == "cuda" else device
+
+
+ALONE = Ranks()
+"""One process, and nobody to share with."""
+
+
+def launch(processes: int, gpus: bool, function: Callable[..., None], report: Report,
+           arguments: Mapping[str, Any]) -> None:
+    """Call `function(ranks, report, **arguments)` in so many processes; in this one, where it is one.
+
+    Args:
+        processes: how many.
+        gpus: exchange gradients by NCCL, not gloo.
+        function: at the top level of a module; the first process writes the results.
+        report: told what the first process reports.
+        arguments: values that can be sent to another process.
+
+    Raises:
+        AignError: a process raised it; same class, same message.
+        ResourceError: a process was killed.
+    """
+    if processes == 1:
+        function(ALONE, report, **arguments)
+        return
+    here, there = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    listener = Thread(target=_pass_on, args=(here, report), daemon=True)
+    listener.start()
+    with tempfile.TemporaryDirectory(prefix="aign-ranks-") as folder:
+        try:
+            _start(processes, Path(folder), ("nccl" if gpus else "gloo", torch.get_num_threads(), os.getpid(), there,
+                                             Path(folder) / FAILURE, function, arguments))
+        finally:
+            there.close()
+            listener.join()
+
+
+def _start(processes: int, folder: Path, arguments: tuple[Any, ...]) -> None:
+    """Run `_rank` in every process; raise what the first one to fail left in the folder."""
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # heavy
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the error says it all
+    config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=processes, rdzv_backend="c10d",
+                          rdzv_endpoint="127.0.0.1:0", run_id=folder.name, max_restarts=0, monitor_interval=0.1,
+                          start_method="spawn")
+    try:
+        elastic_launch(config, _rank)(*arguments)
+    except ChildFailedError as error:
+        if (folder / FAILURE).exists():
+            raise failure(json.loads((folder / FAILURE).read_text(encoding="utf-8"))) from None
+        cause = error.get_first_failure()[1].message
+        raise ResourceError(f"Training in {processes} processes: one of them ended ({cause}). The machine may be short "
+                            "of memory: take fewer train.processes, or run the command again; it goes on from its "
+                            "checkpoint.") from None
+
+
+def _pass_on(line: Connection, report: Report) -> None:
+    """Report what comes on a line, until it is closed at the other end."""
+    try:
+        while True:
+            report(json.loads(line.recv_bytes()))
+    except (EOFError, OSError):
+        line.close()
+
+
+def _rank(backend: str, threads: int, parent: int, line: Connection, failure_path: Path,
+          function: Callable[..., None], arguments: Mapping[str, Any]) -> None:
+    """Do the work of one process, which the launcher has told its rank by environment variables."""
+    die_with_parent(parent)
+    torch.set_num_threads(threads)
+    ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+    distributed.init_process_group(backend)
+    try:
+        function(ranks, _sender(line) if ranks.leads else _silent, **arguments)
+    except AignError as error:
+        failure_path.write_text(json.dumps(failed(error, str(error))), encoding="utf-8")
+        raise
+    finally:
+        distributed.destroy_process_group()
+
+
+def _sender(line: Connection) -> Report:
+    return lambda done: line.send_bytes(json.dumps(int(done)).encode())
+
+
+def _silent(done: int) -> None:
+    """Report nothing."""

@@ -1,0 +1,163 @@
+"""How much faster this version is than an earlier commit, measured in one run on one machine.
+
+    python tests/benchmarks/speed.py COMMIT --models BEFORE AFTER [--pipeline]
+
+`--models` are the folders of a power-20 model trained by each version. Both versions take turns, `--rounds` times,
+each in a fresh process with one torch thread; the median of each is compared. Times are processor times, which a busy
+machine changes less than time on the wall. `--pipeline` also runs `make setup` and `make pipeline` in a fresh clone of
+each, about a quarter of an hour. Prints a table and writes data/reports/speed/speed.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PROBE = Path(__file__).with_name("speed_probe.py")
+REPORT = ROOT / "data/reports/speed/speed.json"
+ROWS = {"designs": ("32 verified designs, 20 users", 0.3), "request": ("16 designs under two constraints", 0.4),
+        "design_command": ("`aign design`", 0.35), "help_command": ("`aign --help`", None),
+        "training_step": ("training step of the set network", 0.65), "installation": ("`make setup`", None),
+        "installation_wall": ("`make setup`, on the wall", None), "pipeline": ("`make pipeline` after it", 0.5),
+        "pipeline_wall": ("`make pipeline` after it, on the wall", 0.5)}
+"""What is compared, in seconds, and the ratio that is aimed at."""
+RATIO_MARGIN = 1e-4
+WATCHER = """
+import atexit, json, os, sys, time
+began = time.time()
+def note():
+    times = os.times()
+    line = {"command": sys.argv, "wall": time.time() - began, "alone": times[0] + times[1], "all": sum(times[:4])}
+    with open(os.environ["AIGN_TIMES"], "a") as file:
+        file.write(json.dumps(line) + "\\n")
+atexit.register(note)
+"""
+"""A sitecustomize.py by which every Python process tells its times at its end."""
+
+
+def processor(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[float, float, str]:
+    """Run a command; return its processor and wall seconds, those of its children included, and what it printed."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed in {folder}:\n{text[-2000:]}")
+    return usage.ru_utime + usage.ru_stime, time.monotonic() - began, text
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return the environment in which a version of the code is run."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return {**os.environ, **one, "PYTHONPATH": str(folder / "pipeline")}
+
+
+def measured(folder: Path, model: Path, dataset: Path) -> dict[str, float]:
+    """Return the figures of one round of one version."""
+    run = [sys.executable, "-P"]
+    around = environment(folder)
+    text = processor([*run, str(PROBE), str(model), str(dataset)], folder, around)[2]
+    design = ["design", "power-allocation", "--users", "20", "--model", str(model), "--seed", "1"]
+    return {**json.loads(text.splitlines()[-1]),
+            "design_command": processor([*run, "pipeline", *design], folder, around)[0],
+            "help_command": processor([*run, "pipeline", "--help"], folder, around)[0]}
+
+
+def first_command(folder: Path, scratch: Path) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Run `make setup` and `make pipeline` in a clone; return the figures, and the times of each stage."""
+    watcher, times = scratch / "watcher", scratch / f"{folder.name}.jsonl"
+    watcher.mkdir(exist_ok=True)
+    (watcher / "sitecustomize.py").write_text(WATCHER)
+    plain = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    install, install_wall, _ = processor(["make", "setup"], folder, plain)
+    around = {**plain, "PYTHONPATH": str(watcher), "AIGN_TIMES": str(times)}
+    work, work_wall, _ = processor(["make", "pipeline"], folder, around)
+    figures = {"installation": install, "installation_wall": install_wall, "pipeline": work, "pipeline_wall": work_wall}
+    return figures, stages(json.loads(line) for line in times.read_text().splitlines())
+
+
+def stages(processes: Any) -> list[dict[str, Any]]:
+    """Return the times of each stage, and of DVC without them, from what processes told."""
+    rows = []
+    for process in processes:
+        program, *words = process["command"]
+        if Path(program).name == "pipeline" and len(words) == 2:
+            rows.append({"what": " ".join(words), "processor": round(process["all"], 1),
+                         "wall": round(process["wall"], 1)})
+        elif words[:1] == ["repro"]:
+            rows.append({"what": "dvc", "processor": round(process["alone"], 1)})
+    return rows
+
+
+def compared(before: Mapping[str, float], after: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Return a row for each figure that both have."""
+    rows = []
+    for name, (text, target) in ROWS.items():
+        if name in before and name in after:
+            ratio = after[name] / before[name]
+            rows.append({"name": name, "what": text, "before_seconds": before[name], "after_seconds": after[name],
+                         "ratio": ratio, "target": target, "met": None if target is None else ratio <= target})
+    return rows
+
+
+def main() -> None:
+    """Measure both versions, print the comparison and write it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("commit", help="the earlier version")
+    parser.add_argument("--models", nargs=2, type=Path, required=True, metavar=("BEFORE", "AFTER"))
+    parser.add_argument("--dataset", type=Path, default=ROOT / "data/trajectories/power-20")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pipeline", action="store_true", help="also make setup and make pipeline, in fresh clones")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="speed-") as name:
+        scratch, versions = Path(name), {"before": asked.commit, "after": "HEAD"}
+        commits = {side: subprocess.run(["git", "rev-parse", commit], cwd=ROOT, capture_output=True, text=True,
+                                        check=True).stdout.strip() for side, commit in versions.items()}
+        for side, commit in commits.items():
+            subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(ROOT), str(scratch / side)], check=True)
+            subprocess.run(["git", "checkout", "--quiet", commit], cwd=scratch / side, check=True)
+        rounds: dict[str, list[dict[str, float]]] = {side: [] for side in versions}
+        for _ in range(asked.rounds):
+            for side, model in zip(versions, asked.models, strict=True):
+                rounds[side].append(measured(scratch / side, model.resolve(), asked.dataset.resolve()))
+        figures = {side: {key: statistics.median(each[key] for each in several) for key in several[0]}
+                   for side, several in rounds.items()}
+        by_stage: dict[str, Any] = {}
+        for side in versions if asked.pipeline else ():
+            more, by_stage[side] = first_command(scratch / side, scratch)
+            figures[side] |= more
+            shutil.rmtree(scratch / side / ".venv")
+    quality = {side: [values["ratio"], values["ratio_error"]] for side, values in figures.items()}
+    kept = quality["after"][0] >= quality["before"][0] - RATIO_MARGIN
+    rows = compared(figures["before"], figures["after"])
+    for line in rows:
+        print(f"{line['what']:40} {line['before_seconds']:10.4f} {line['after_seconds']:10.4f} s  ratio "
+              f"{line['ratio']:.2f}{'' if line['target'] is None else ' (target ' + str(line['target']) + ')'}")
+    print(f"U/U* of single designs: {quality['before'][0]:.5f} before, {quality['after'][0]:.5f} after; "
+          f"{'kept' if kept else 'LOST'}")
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(json.dumps({
+        "command": " ".join(["python", "tests/benchmarks/speed.py", *sys.argv[1:]]), "commits": commits,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+        "rounds": asked.rounds, "rows": rows, "stages": by_stage,
+        "quality": {"what": "mean U/U* of single designs in 1 024 drawn contexts, with the half of its 95 % interval",
+                    **quality, "kept": kept}}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""Commands that only make designs import neither diffusers nor matplotlib, which take seconds."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parent / "diffusion" / "golden" / "set"
+SCRIPT = """
+import json, sys
+from aign.cli import main
+sys.argv = ["aign", *json.loads(sys.argv[1])]
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
+print("HEAVY", *sorted({"diffusers", "matplotlib", "transformers"} & set(sys.modules)))
+"""
+WORKER = """
+import json, sys
+from pathlib import Path
+from aign.console import tasks
+from aign.console.models import Models
+models = Models(Path(sys.argv[1]))
+made = tasks.design(models, print, "set", {"where": ["total_power<=40"], "count": 2}, 0)
+assert len(made["answer"]["designs"]) == 2
+print("HEAVY", *sorted({"diffusers", "matplotlib", "transformers"} & set(sys.modules)))
+"""
+
+
+def heavy(script, argument, folder):
+    """Return the heavy packages that a script has imported at its end."""
+    done = subprocess.run([sys.executable, "-c", script, argument], cwd=folder, capture_output=True, text=True,
+                          check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["--help"], ["design", "power-allocation", "--model", str(GOLDEN), "--count", "2"],
+    ["ask", "two designs of power allocation for 2 users", "--model", str(GOLDEN), "--yes"]])
+def test_a_command_imports_neither(arguments, tmp_path):
+    assert heavy(SCRIPT, json.dumps(arguments), tmp_path) == "HEAVY"
+
+
+def test_the_worker_of_the_console_imports_neither_before_it_draws(tmp_path):
+    (tmp_path / "set").symlink_to(GOLDEN)
+    assert heavy(WORKER, str(tmp_path), tmp_path) == "HEAVY"
+
+
+def test_the_stages_import_no_diffusers():
+    done = subprocess.run([sys.executable, "-c", "import sys, aign.stages.train, aign.stages.sample, "
+                           "aign.stages.evaluate; print('diffusers' in sys.modules)"], capture_output=True, text=True,
+                          check=True)
+    assert done.stdout.strip() == "False"
