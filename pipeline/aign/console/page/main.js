@@ -9,7 +9,7 @@ const act = {
   relax: (where) => { bound(where); design(); },
   start: ({ design: values, rank }) => {
     deploy(values, `design ${rank}`, form().request.event);  // what went wrong is still so
-    toast("Change the request: the answer will say what to change in that design.");
+    toast("Change the request, or say what goes wrong: the answer says what to change in that design.");
   },
 };
 let running = null, updating = null, again = false, times = [];

@@ -1,5 +1,5 @@
 // What goes wrong: events that strike the deployed design, what they do to it, and the few changes that mend it.
-import { at, call, items, make, run, spoken, toast, unit, written } from "./api.js";
+import { at, call, items, make, run, spoken, toast, written } from "./api.js";
 
 let asked = () => ({});
 
@@ -48,7 +48,7 @@ function say(place, message) {
 }
 
 const row = ({ label, unit: of, before, after, worse, breaks }) => make("tr", { className: breaks.length ? "bad" : "" },
-  make("td", {}, spoken(label) + unit(of)), make("td", {}, written(before)), make("td", {}, written(after)),
+  ...[`${spoken(label)}${of && ` [${of}]`}`, written(before), written(after)].map((text) => make("td", {}, text)),
   make("td", {}, breaks.length ? `breaks ${breaks.join(", ")}` : before === after ? "" : worse ? "worse" : "better"));
 
 async function mend() {
@@ -67,7 +67,10 @@ export async function suggest(job, place) {
     const { job: name, result } = await run("/api/suggest", { job }, ({ doing }) => tell([doing]));
     if (!result.suggestions.length) { tell(result.sentences); return; }
     place.replaceChildren(...result.suggestions.map((each, index) => make("li", { className: "suggestion" },
-      make("p", {}, each.sentence),
+      make("strong", {}, each.count > 1 ? `${each.count} changes` : "1 change",
+        each.fewest_proven ? ", the fewest that do" : ""),
+      make("p", {},
+        `Gain in ${spoken(each.steps[0].objective)}: ${written(each.gain)}, ${written(each.gain_a_change)} a change.`),
       make("ol", {}, ...items(each.steps.map(({ sentence }) => sentence))),
       make("button", { type: "button", className: "light", "aria-label": `Accept suggestion ${index + 1}`,
         onclick: () => accept(name, index + 1, "Suggestion") }, "Accept these changes"))));
