@@ -105,3 +105,32 @@ def test_a_traffic_matrix_is_the_context_where_there_is_a_model(folder, monkeypa
     monkeypatch.setattr(ask, "_modelled", lambda *_: True)
     lines = told(aign("ask", "--on", "ip-optical-planning", "with traffic matrix M.csv, minimise the cost"))
     assert "--context M.csv" in lines["command"][0]
+
+
+@pytest.mark.parametrize(("where", "channels"), [
+    (("--on", "water-filling", "--set", "channels=6"), 6), (("--on", "water-4", "--set", "channels=6"), 6),
+    (("--model", "models/water-4", "--set", "channels=4"), 4), (("--set", "channels=5"), 5)])
+def test_parameters_say_which_network_is_meant(workplace, where, channels):
+    lines = told(aign("ask", *where, "water filling with at most 2 W in total"))
+    assert f"channels={channels}" in lines["network"][0]
+
+
+def test_parameters_that_the_model_or_the_dialogue_does_not_serve_are_refused(workplace):
+    outcome = aign("ask", "--model", "models/water-4", "--set", "channels=6", "at most 2 W in total")
+    assert outcome.code == 2
+    assert "channels" in outcome.err
+    aign("ask", "--on", "water-4", "--dialogue", "d.json", "at most 1 W in total")
+    outcome = aign("ask", "--dialogue", "d.json", "--set", "channels=6", "three options")
+    assert outcome.code == 2
+    assert "the dialogue is about another network" in outcome.err
+
+
+def test_what_goes_wrong_is_asked_in_words(workplace):
+    saved = aign("design", "water-filling", "--set", "channels=4", "--seed", "3", "--count", "2", "--save", "now")
+    assert saved.code == 0, saved
+    outcome = aign("ask", "--on", "water-4", "starting from now.json with seed 3: the gain of channel 2 drops by 40 %, "
+                   "at most 1 W on each channel, two designs", "--yes")
+    assert outcome.code == 0, outcome
+    assert "--event 'gain of channel 2 -40%'" in outcome.out
+    assert "deployed design" in outcome.out
+    assert "Suggestion of" in outcome.out or "No suggestion" in outcome.out

@@ -38,9 +38,16 @@ def round_trip(count):
 
 
 def split(name):
-    chosen = [sentence for sentence in sentences() if sentence.split == name]
-    verdicts = Counter(verdict(sentence, read_as(sentence), network(sentence.network)) for sentence in chosen)
-    return {name: len(chosen), **{kind: verdicts[kind] for kind in ("right", "asked", "wrong")}}
+    """Return the figures of a split, over all networks and of each."""
+    verdicts = [(sentence.network, verdict(sentence, read_as(sentence), network(sentence.network)))
+                for sentence in sentences() if sentence.split == name]
+    return {**counted(verdicts), "networks": {key: counted([each for each in verdicts if each[0] == key])
+                                              for key in NETWORKS}}
+
+
+def counted(verdicts):
+    kinds = Counter(kind for _, kind in verdicts)
+    return {"count": len(verdicts), **{kind: kinds[kind] for kind in ("right", "asked", "wrong")}}
 
 
 def fuzzed(count):
@@ -64,7 +71,8 @@ def main():
     options.add_argument("--nl4opt", type=Path)
     options.add_argument("--report", type=Path, default=REPORT)
     chosen = options.parse_args()
-    report = {"round_trip": round_trip(chosen.requests), "sentences": split("test"),
+    test = split("test")
+    report = {"round_trip": round_trip(chosen.requests), "sentences": {"test": test["count"], **test},
               "development": split("development"), "fuzzed": fuzzed(chosen.fuzzed)}
     if chosen.nl4opt is not None:
         report["nl4opt"] = comparisons(chosen.nl4opt)

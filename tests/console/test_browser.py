@@ -164,6 +164,40 @@ def test_a_start_is_answered_by_changes(page):
     expect(page.locator("#suggestions")).to_contain_text("mends the request")
 
 
+def wrong(page, event):
+    page.get_by_role("button", name="Start here design 1").click()
+    page.get_by_label("Event", exact=True).fill(event)
+    page.keyboard.press("Enter")
+
+
+def test_what_goes_wrong_is_shown_mended_and_accepted(page, console):
+    preset(page)
+    bound(page, "max_power", 40)
+    expect(page.locator("#wrong")).to_be_hidden()
+    design(page)
+    power = page.locator(".card").first.locator("dt", has_text="total power").locator("xpath=following-sibling::dd[1]")
+    most = int(re.match(r"\d+", power.inner_text())[0]) // 2
+    wrong(page, f"total_power<={most}")
+    expect(page.locator("#impact")).to_contain_text(f"breaks total_power<={most}")
+    expect(page.locator("#impact tr.bad")).to_have_count(1)
+    page.get_by_role("button", name="Suggest what mends it").click()
+    expect(page.locator("#mending .suggestion").first).to_contain_text("mends the request")
+    page.get_by_role("button", name="Accept suggestion 1").click()
+    expect(page.locator("#toast")).to_contain_text("Suggestion 1 is accepted")
+    file = console.folder / re.search(r"accepted/\S+\.json", page.locator("#toast").inner_text())[0]
+    kept = json.loads(file.read_text())
+    assert sum(kept["design"]["design"]) <= most
+    assert kept["design"]["changes"]
+    page.get_by_label("Event", exact=True).fill("it rains")
+    page.keyboard.press("Enter")
+    expect(page.locator("#impact")).to_contain_text("cannot be read")
+    expect(page.locator("#event-list li")).to_have_count(1)
+    page.get_by_role("button", name="Take back: total_power<=").click()
+    expect(page.locator("#event-list")).to_be_hidden()
+    page.get_by_role("button", name="Forget it").click()
+    expect(page.locator("#wrong")).to_be_hidden()
+
+
 def test_live_mode_follows_a_slider(page):
     preset(page)
     bound(page, "total_power", 40)
@@ -247,6 +281,9 @@ def test_a_narrow_screen_shows_everything(narrow_page):
     preset(narrow_page)
     bound(narrow_page, "total_power", 40)
     design(narrow_page)
+    assert narrow_page.evaluate("document.documentElement.scrollWidth") == 390
+    wrong(narrow_page, "gain of user 1 -50%")
+    expect(narrow_page.locator("#impact table")).to_be_visible()
     assert narrow_page.evaluate("document.documentElement.scrollWidth") == 390
     narrow_page.get_by_role("button", name="Why design 1", exact=True).click()
     expect(narrow_page.get_by_role("dialog").get_by_role("listitem").first).to_be_visible()

@@ -18,6 +18,7 @@ HUB = "needs an account; tests/exchange publishes to a hub of its own"
 REMOTE = "needs storage elsewhere"
 CLUSTER = "tests/engines/test_cluster.py starts a cluster of its own"
 STORAGE = "tests/exchange/test_storage.py does it on a server of its own"
+OFFLOADING = "takes minutes; tests/scenarios/offloading/test_offloading_chain.py runs the stages at small size"
 STUDIES = "takes hours; tests/studies runs the studies at small size"
 CONSOLE = "serves until it is ended; tests/console starts it and asks it the like"
 NOT_RUN = {
@@ -27,6 +28,8 @@ NOT_RUN = {
     "make test": "is what runs this",
     "pip install 'aign[console]'": "the environment of the tests has it",
     "aign console --models models --port 8765": CONSOLE,
+    "pip install 'aign[assistants]'": "the environment of the tests has it",
+    "aign mcp --models models": "serves until it is ended; tests/console/test_assistants.py speaks to it",
     'curl -s -H "X-Aign-Token: $AIGN_CONSOLE_TOKEN" -H "Content-Type: application/json" '
     "http://127.0.0.1:8765/api/live -d '{\"network\": \"power-20\", \"seed\": 1, \"request\": {\"where\": "
     "[\"total_power<=300\"], \"count\": 2}}'": CONSOLE,
@@ -44,6 +47,8 @@ NOT_RUN = {
     "make tables": STUDIES,
     "dvc repro pipeline/studies/dvc.yaml:tables": STUDIES,
     "python pipeline/studies page": "reads all published tables; tests/studies makes the page from them",
+    "dvc repro pipeline/dvc.yaml:evaluate@offloading-24": OFFLOADING,
+    'aign design offloading --users 24 --where "late_users<=13" --where "server_load<=0.6"': OFFLOADING,
     "source .venv/bin/activate": "the environment of the tests is active",
     "dvc exp run -S +variants.power-20.collect.sources.label_guided=10000 -S variants.power-20.train.steps=10000":
         "takes a quarter of an hour",

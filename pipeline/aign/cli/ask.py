@@ -40,7 +40,7 @@ def ask(
     from aign.intents import Dialogue, assisted
 
     begun = Dialogue.load(dialogue) if dialogue is not None and dialogue.exists() else None
-    target = Target(_network(words, on, set_ or [], model, begun, trust_code), model, trust_code)
+    target = Target(_network(words, on, set_ or [], model, begun, trust_code), model, tuple(set_ or []), trust_code)
     begun = begun or Dialogue(target.scenario.spec())
     if begun.request is not None and _asks(words):
         _reply(words, begun.request, target)
@@ -61,10 +61,11 @@ def ask(
 
 @dataclass(frozen=True)
 class Target:
-    """The network that is asked about, the model folder where one was named, and whether its code is trusted."""
+    """The network that is asked about; the model folder and parameters that were named; whether code is trusted."""
 
     scenario: Scenario[Any]
     model: Path | None
+    set_: tuple[str, ...]
     trust_code: bool
 
 
@@ -86,22 +87,26 @@ def _confirmed(request: Request, target: Target, run: bool, save: Path | None) -
 
 def _network(words: str, on: str | None, set_: list[str], model: Path | None, begun: Dialogue | None,
              trust_code: bool) -> Scenario[Any]:
-    """Return the network that is asked about.
+    """Return the network that is asked about, with the parameters that were named.
 
     Raises:
-        ParameterError: it is not clear, or there is none of that name.
+        ParameterError: it is not clear, there is none of that name, or a dialogue or a model is of another one.
     """
     from aign.diffusion import store
     from aign.intents import Choice, choose, networks
     from aign.scenarios.core import registry
 
     if begun is not None:
-        return registry.recreate(begun.network, Path("the dialogue"), trust_code)
+        scenario = registry.recreate(begun.network, Path("the dialogue"), trust_code)
+        if not registry.assigned(scenario.name, set_).items() <= scenario.spec().items():
+            raise ParameterError(f"--set {' '.join(set_)}: the dialogue is about another network. Begin a new one.")
+        return scenario
     if model is not None:
-        return store.load(model, trust_code).scenario
+        pipeline = store.load(model, trust_code)
+        return store.serving(pipeline, registry.assigned(pipeline.scenario.name, set_)).scenario
     known = networks.catalogue(MODELS, trust_code)
     if on in known and on not in registry.names():
-        return known[on]
+        return _with(known[on], set_)
     if on is not None:
         parameters = registry.assigned(on, set_)
         known = {name: scenario for name, scenario in known.items() if scenario.name == registry.canonical(on)
@@ -111,7 +116,16 @@ def _network(words: str, on: str | None, set_: list[str], model: Path | None, be
     choice = choose(words, known) if len(known) > 1 else Choice(next(iter(known)))
     if choice.question is not None:
         raise ParameterError(f"{choice.question.text} Say it with --on: {', '.join(choice.question.choices)}.")
-    return networks.resized(words, known[str(choice.name)])
+    return _with(networks.resized(words, known[str(choice.name)]), set_)
+
+
+def _with(scenario: Scenario[Any], set_: list[str]) -> Scenario[Any]:
+    """Return a network with other parameters."""
+    from aign.scenarios.core import registry
+
+    spec = scenario.spec()
+    wanted = {**spec, **registry.assigned(scenario.name, set_)}
+    return scenario if wanted == spec else registry.create(**wanted)
 
 
 def _asks(words: str) -> bool:
@@ -126,8 +140,9 @@ def _answer(request: Request, target: Target) -> Answer:
     from aign.intents.confirmation import parameters
 
     name, known = target.scenario.name, parameters(target.scenario)
-    pipeline = store.load(target.model, target.trust_code) if target.model is not None else store.find(
-        MODELS, name, known, target.trust_code, lambda: how_to_train(name, known))
+    pipeline = store.serving(store.load(target.model, target.trust_code), target.scenario.spec()) \
+        if target.model is not None else \
+        store.find(MODELS, name, known, target.trust_code, lambda: how_to_train(name, known))
     return answer(pipeline, request.resolve(pipeline.scenario), seed=request.seed or 0)
 
 
@@ -182,11 +197,12 @@ def _run(request: Request, target: Target, save: Path | None) -> None:
     if isinstance(request.start, tuple):
         messages.console.print(_answer(request, target))
         return
-    set_ = [f"{name}={value}" for name, value in parameters(target.scenario).items()]
+    named = [f"{name}={value}" for name, value in parameters(target.scenario).items()]
+    set_ = named if target.model is None else list(target.set_)
     context, start = (None if value is None else Path(str(value)) for value in (request.context, request.start))
-    design(target.scenario.name, where=list(request.where), count=request.count, set_=set_ if target.model is None else
-           None, model=target.model, context=context, preset=request.preset, seed=request.seed or 0,
-           spread=request.spread, objective=list(request.objective), start=start, save=save,
+    design(target.scenario.name, where=list(request.where), count=request.count, set_=set_, model=target.model,
+           context=context, preset=request.preset, seed=request.seed or 0, spread=request.spread,
+           objective=list(request.objective), start=start, save=save, event=list(request.event),
            trust_code=target.trust_code)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aign.cli import ask, console, dataset, design, plan, publish, stages, survey
+from aign.cli import ask, console, dataset, design, mcp, plan, publish, stages, survey
 from aign.engines import messages
 from aign.errors import SMALLER, AignError, out_of_memory
 
@@ -18,7 +18,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(publish.app, name="publish")
 for verb in (stages.collect, stages.train, stages.sample, stages.evaluate, design.design, ask.ask, plan.plan,
-             survey.survey, console.console):
+             survey.survey, console.console, mcp.mcp):
     app.command()(verb)
 
 INTERRUPTED = 130

@@ -19,6 +19,7 @@ from aign.console.process import InternalError
 from aign.console.replies import Problem
 from aign.errors import AignError
 
+BUSY = 503
 REFUSALS = {400: "not for this host", 403: "origin or token", 404: "no such job or design", 411: "length missing",
             413: "too large", 415: "not JSON", 422: "the request cannot be answered; the message says why",
             500: "a fault of the program", 503: "too many jobs are waiting; ask again in a moment"}
@@ -26,6 +27,14 @@ REFUSALS = {400: "not for this host", 403: "origin or token", 404: "no such job 
 
 class UnknownError(Exception):
     """There is nothing of that name; the message says what."""
+
+
+class RefusedError(Exception):
+    """An operation was refused or failed, with the status that says how."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 Handler = Callable[[Any, Request, Any], Awaitable[BaseModel | Response]]
@@ -47,25 +56,36 @@ class Operation:
         """Return the route that answers it."""
         async def endpoint(http: Request) -> Response:
             try:
-                form = None if self.form is None else self.form.model_validate_json(await http.body())
-                reply = await self.handler(console, http, form)
-            except ValidationError as error:
-                return problem(422, "; ".join(f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}"
-                                              for each in error.errors()))
-            except AignError as error:
-                return problem(422, str(error))
-            except UnknownError as error:
-                return problem(404, str(error))
-            except BusyError as error:
-                return problem(503, str(error), {"retry-after": "1"})
-            except Exception as error:  # of the program, here or (`InternalError`) in the worker
-                if not isinstance(error, InternalError):
-                    traceback.print_exc()
-                return problem(500, f"{error!r}. This is a fault of the program: its terminal has the details.")
+                reply = await self.perform(console, http, await http.body())
+            except RefusedError as error:
+                return problem(error.status, str(error), {"retry-after": "1"} if error.status == BUSY else None)
             if isinstance(reply, Response):
                 return reply
             return Response(reply.model_dump_json(), self.status, media_type="application/json")
         return Route(self.path, endpoint, methods=[self.method], name=self.handler.__name__)
+
+    async def perform(self, console: Any, http: Any, body: str | bytes) -> BaseModel | Response:
+        """Return the reply to a body of JSON.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        try:
+            return await self.handler(console, http, self.form and self.form.model_validate_json(body))
+        except ValidationError as error:
+            raise RefusedError(422, "; ".join(f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}"
+                                              for each in error.errors())) from None
+        except AignError as error:
+            raise RefusedError(422, str(error)) from None
+        except UnknownError as error:
+            raise RefusedError(404, str(error)) from None
+        except BusyError as error:
+            raise RefusedError(BUSY, str(error)) from None
+        except Exception as error:  # of the program, here or (`InternalError`) in the worker
+            if not isinstance(error, InternalError):
+                traceback.print_exc()
+            message = f"{error!r}. This is a fault of the program: its terminal has the details."
+            raise RefusedError(500, message) from error
 
     def described(self) -> dict[str, Any]:
         """Return the operation as OpenAPI describes it."""

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from aign.console import accept, events
 from aign.console.forms import ChoiceForm, DesignForm, JobForm, QuestionForm, SentenceForm
-from aign.console.jobs import LATER, USUAL
+from aign.console.jobs import LATER, USUAL, Job
 from aign.console.operations import Operation, UnknownError
 from aign.console.replies import (
     Accepted,
@@ -105,7 +105,11 @@ async def accept_design(console: Console, http: Request, form: ChoiceForm) -> Ac
 
 async def show_job(console: Console, http: Request, form: None) -> JobReply:
     """Show a job: its state and, once it is done, its result."""
-    job = console.job(http.path_params["job"])
+    return shown(console.job(http.path_params["job"]))
+
+
+def shown(job: Job) -> JobReply:
+    """Return a job as its callers see it."""
     result = job.parsed()
     if isinstance(result, dict):
         result = result.get("answer", {key: value for key, value in result.items() if key not in HIDDEN})

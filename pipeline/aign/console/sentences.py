@@ -50,7 +50,8 @@ def as_form(request: Request, scenario: Scenario[Any], before: Mapping[str, Any]
         AignError: a file lies elsewhere, or cannot be read.
     """
     form: dict[str, Any] = {"where": list(request.where), "objective": list(request.objective), "count": request.count,
-                            "spread": request.spread, "preset": request.preset, "context": None, "start": None}
+                            "spread": request.spread, "preset": request.preset, "context": None, "start": None,
+                            "event": list(request.event)}
     if isinstance(request.context, str | Path):
         form["context"] = read_context(inside(request.context), scenario).tolist()
     elif request.preset is None:

@@ -23,6 +23,7 @@ from aign.designs.explanation import explain
 from aign.designs.front import Front
 from aign.designs.generation import generate
 from aign.designs.requests import Request, ResolvedRequest
+from aign.designs.settings import SamplingSettings
 from aign.scenarios.core.constraints import parse
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ LARGEST_SVG = 400_000
 """Characters; a browser is slow with more."""
 BEYOND = 0.3
 """Of the range of the designs."""
+FEW, STEPS = 2, 2
+"""Designs, and denoising steps of each decision, of live designs that are episodes."""
 DOTS = 110
 """An inch, of pictures in pixels."""
 
@@ -48,7 +51,7 @@ def read(models: Models, tell: Tell, text: str, network: str, request: Mapping[s
     meant = intents.choose(text, scenarios).name or network
     scenario = models.scenario(meant)
     before = request if meant == network else {}
-    reading = intents.read(text, scenario)
+    reading = intents.read(text, scenario, before.get("start") is not None)
     if reading.request is None:
         reading = intents.assisted(reading, scenario)  # by a language model, where the operator has named one
     return {"network": meant, **reading_of(reading, scenario, before, seed)}
@@ -154,10 +157,15 @@ def relaxations(answered: Answer) -> list[dict[str, Any]]:
 
 
 def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return verified designs only, without certificate and explanation: as fast as the model answers."""
+    """Return verified designs only, without certificate and explanation: as fast as the model answers.
+
+    Where each design is a whole episode, in every step of which the model plans anew, few designs in few steps.
+    """
     pipeline = models.open(network).pipeline
     resolved = Request(**request).resolve(pipeline.scenario, seed)
-    candidates = generate(pipeline, resolved.context[None], resolved.constraints, resolved.count, None, seed,
+    count, settings = (min(resolved.count, FEW), SamplingSettings(steps=STEPS)) if pipeline.strategy.online else (
+        resolved.count, None)
+    candidates = generate(pipeline, resolved.context[None], resolved.constraints, count, settings, seed,
                           resolved.objectives)
     return {"bounds": bounds(resolved), "designs": [{
         "rank": rank + 1, "feasible": bool(candidates.feasible[0, rank]), "utility": float(utility),

@@ -10,7 +10,7 @@ from typing import Any
 from aign.intents.items import items
 from aign.intents.numbers import Number, numbers
 from aign.intents.reading import Question
-from aign.intents.surroundings import sizes
+from aign.intents.sizes import sizes
 from aign.intents.tokens import Token, stem, stems, tokens
 from aign.intents.vocabulary import content, vocabulary
 from aign.intents.words import FILLERS

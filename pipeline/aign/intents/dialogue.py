@@ -166,8 +166,8 @@ def from_json(content: Any) -> Request:
         raise ParameterError(f"A request has the fields {', '.join(sorted(names))}; given {content!r}.")
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
                               for name, value in content.items()}
-    checks = {"where": tuple, "objective": tuple, "count": int, "seed": int | None, "spread": int | None,
-              "preset": str | None}
+    checks = {"where": tuple, "objective": tuple, "event": tuple, "count": int, "seed": int | None,
+              "spread": int | None, "preset": str | None}
     for name, value in values.items():
         if name in checks and (not isinstance(value, checks[name]) or isinstance(value, bool)):
             raise ParameterError(f"{name} = {value!r}: of the wrong type.")

@@ -26,12 +26,13 @@ LONGEST_TEXT = 4_000
 NO_REQUEST = "What is wanted? Say a bound, such as {example}, or what is to be the best."
 
 
-def read(text: str, scenario: Scenario[Any]) -> Reading:
+def read(text: str, scenario: Scenario[Any], deployed: bool = False) -> Reading:
     """Read a sentence of an operator of a network.
 
     Args:
         text: in English, of up to `LONGEST_TEXT` characters.
         scenario: the network.
+        deployed: whether a design is deployed already, so that events need not name one.
 
     Returns:
         the request, or the questions to be answered first; with the words that each part was read from.
@@ -42,7 +43,7 @@ def read(text: str, scenario: Scenario[Any]) -> Reading:
         return reading(text, None, (), [Question(question, (), 0, len(text))])
     pieces = items(events(draft, scenario), draft.vocabulary)
     interpret(surroundings(pieces, draft, scenario), draft)
-    if "event" in draft.fields and "start" not in draft.fields:
+    if "event" in draft.fields and "start" not in draft.fields and not deployed:
         draft.questions.append(Question(UNDEPLOYED, ("starting from now.json",), len(text), len(text)))
     return finished(draft, scenario, pieces, anything=any(item.kind == "noun" for item in pieces))
 

@@ -4,13 +4,14 @@ network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from aign.designs.requests import MOST_DESIGNS, SEEDS
 from aign.intents import words
 from aign.intents.draft import Draft
 from aign.intents.items import Item
+from aign.intents.sizes import bounded, size
 from aign.intents.tokens import stem, stems
 from aign.scenarios.core.scenario import Scenario
 
@@ -19,7 +20,7 @@ CUTS = ("cut", "soft cut")
 
 def surroundings(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
     """Read what is said of files, preset, seed, count and size into a draft; return the items that are left."""
-    for step in (_files, _preset, _nameless, _seed, _count, _size):
+    for step in (_files, _preset, _nameless, _seed, _count, size):
         items = step(items, draft, scenario)
     return items
 
@@ -98,7 +99,7 @@ def _count(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Ite
         while before >= 0 and items[before].kind == "spread":
             before -= 1
         number = items[before] if before >= 0 and items[before].kind == "number" else None
-        if number is not None and _bounded(items, before):
+        if number is not None and bounded(items, before):
             draft.ask([number, noun], "How many designs? Say one number.", (f"{number.value:g} designs",))
             items = [item for item in items if item is not items[before - 1] and item is not number]
         elif number is not None and number.factors is None:
@@ -117,11 +118,6 @@ def _count(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Ite
     if spreads:
         draft.ask(spreads, "How many designs that are as different as possible?", ("4 most different designs",))
     return [item for item in items if item.kind not in ("noun", "spread")]
-
-
-def _bounded(items: Sequence[Item], place: int) -> bool:
-    """Return whether a comparison stands right before a place."""
-    return place > 0 and items[place - 1].kind in ("compare", "move")
 
 
 def _preset(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
@@ -160,53 +156,3 @@ def _run(items: Sequence[Item], text: str, parts: tuple[str, ...]) -> tuple[int,
             if tuple(said) == parts:
                 return begin, after + 1
     return None
-
-
-def sizes(scenario: Scenario[Any]) -> dict[str, int]:
-    """Return the numbers that operators tell networks apart by, by the stems of their names."""
-    return {" ".join(stems(name)): value for name, value in scenario.sizes.items()}
-
-
-def _size(items: list[Item], draft: Draft, scenario: Scenario[Any]) -> list[Item]:
-    """Check "for 20 users" and proper names against the network; it cannot be changed by a request."""
-    known = sizes(scenario)
-    names = [name.lower() for name in scenario.proper_names]
-    kept: list[Item] = []
-    place = 0
-    while place < len(items):
-        item, following = items[place], items[place + 1] if place + 1 < len(items) else None
-        noun = "" if following is None else " ".join(stems(draft.text[following.start:following.end]))
-        counted = item.kind == "number" and item.factors is None and not item.share and not _bounded(items, place)
-        bounded = place + 2 < len(items) and items[place + 2].kind == "compare" and not _follows_for(draft, item)
-        counts = following is not None and following.kind in ("compare", "label") and not _follows_for(draft, item)
-        if _is_size(item, draft, known) and not _bounded(items, place) and not counts:
-            draft.understand([item], f"{scenario.name} has {draft.words([item])}")
-            place += 1
-            continue
-        if counted and following is not None and noun in known and not bounded:
-            plural = draft.text[following.start:following.end].removesuffix("s") + "s"
-            if item.value == known[noun]:
-                draft.understand([item, following], f"{scenario.name} has {known[noun]} {plural}")
-            else:
-                draft.ask([item, following], f"This network has {known[noun]} {plural}, not {item.value:g}. Is it "
-                                             "meant, or another network?", (f"{known[noun]} {plural}",))
-            place += 2
-            continue
-        if item.kind == "word" and str(item.value).lower() in names:
-            draft.understand([item], f"{scenario.name} {item.value}")
-        else:
-            kept.append(item)
-        place += 1
-    return kept
-
-
-def _follows_for(draft: Draft, item: Item) -> bool:
-    return draft.text[:item.start].rstrip().lower().endswith("for")
-
-
-def _is_size(item: Item, draft: Draft, known: Mapping[str, int]) -> bool:
-    """Return whether a number whose unit is what networks are told apart by, too, is just this network's size."""
-    if item.kind != "number" or item.factors is None:
-        return False
-    noun = stems(draft.text[item.start:item.end])[-1]
-    return noun in known and known[noun] == float(item.value)

@@ -125,3 +125,10 @@ def test_where_nobody_is_worth_serving_all_compute_locally_if_the_request_allows
     for text, possible in (("max_delay<=100", True), ("max_delay<=0.1", False), ("offloaded>=0.2", False)):
         proven = scenario.certify(contexts, parse([text], scenario.labels))
         assert (bool(proven.feasible[0]), bool(proven.proven_infeasible[0])) == (possible, not possible)
+
+
+def test_a_linear_program_that_comes_to_no_end_is_solved_from_the_start():
+    scenario = registry.create("offloading", servers=10, users=36, access="dense", energy="cycles")
+    contexts = scenario.draw_contexts(12, torch.Generator().manual_seed(5))[3:4]  # HiGHS once gave up on it
+    proven = scenario.certify(contexts)
+    torch.testing.assert_close(scenario.utility(contexts, proven.design), proven.utility, rtol=1e-9, atol=0)

@@ -6,11 +6,15 @@ let asked = () => ({});
 /** Follow the form: `request()` is what it holds, with the events that `heard()` is told of. */
 export function watchEvents(request, heard) {
   asked = request;
-  at("events").addEventListener("submit", (event) => {
+  at("events").addEventListener("submit", async (event) => {
     event.preventDefault();
-    heard([...request().request.event, at("event").value.trim()].filter(Boolean));
-    at("event").value = "";
-    strike();
+    try {
+      const form = request(), events = [...form.request.event, at("event").value.trim()];
+      const shown = await call("POST", "/api/impact", { ...form, request: { ...form.request, event: events } });
+      heard(events);
+      at("event").value = "";
+      impact(shown);
+    } catch ({ message }) { say(at("impact"), message); }
   });
   at("mend").addEventListener("click", mend);
 }
@@ -29,16 +33,17 @@ export function showEvents(events, network, deployed, heard) {
   at("event-list").hidden = !events.length;
 }
 
-/** Show what the events do to the deployed design. */
-async function strike() {
-  try {
-    const { sentence, rows, broken } = await call("POST", "/api/impact", asked());
-    at("impact").hidden = at("mend").hidden = false;
-    at("impact").replaceChildren(make("p", { className: broken.length ? "banner bad" : "banner" }, sentence),
-      make("table", {}, make("thead", {}, make("tr", {}, ...["Deployed design", "before", "after", ""].map((text) =>
-        make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows.map(row))));
-    at("mend").textContent = broken.length ? "Suggest what mends it" : "Suggest improvements";
-  } catch ({ message }) { at("impact").hidden = false; at("impact").replaceChildren(make("p", { className: "bad" }, message)); }
+function impact({ sentence, rows, broken }) {
+  at("impact").hidden = at("mend").hidden = false;
+  at("impact").replaceChildren(make("p", { className: broken.length ? "banner bad" : "banner" }, sentence),
+    make("table", {}, make("thead", {}, make("tr", {}, ...["Deployed design", "before", "after", ""].map((text) =>
+      make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows.map(row))));
+  at("mend").textContent = broken.length ? "Suggest what mends it" : "Suggest improvements";
+}
+
+function say(place, message) {
+  place.hidden = false;
+  place.replaceChildren(make("p", { className: "bad" }, message));
 }
 
 const row = ({ label, unit: of, before, after, worse, breaks }) => make("tr", { className: breaks.length ? "bad" : "" },
@@ -46,26 +51,26 @@ const row = ({ label, unit: of, before, after, worse, breaks }) => make("tr", { 
   make("td", {}, breaks.length ? `breaks ${breaks.join(", ")}` : before === after ? "" : worse ? "worse" : "better"));
 
 async function mend() {
-  const say = (text) => at("mending").replaceChildren(make("li", {}, text));
+  const tell = (text) => at("mending").replaceChildren(...items([text]));
   at("mend").disabled = true;
   try {
-    const { job } = await run("/api/design", asked(), ({ doing }) => say(doing));
+    const { job } = await run("/api/design", asked(), ({ doing }) => tell(doing));
     await suggest(job, at("mending"));
-  } catch ({ message }) { say(message); } finally { at("mend").disabled = false; }
+  } catch ({ message }) { tell(message); } finally { at("mend").disabled = false; }
 }
 
 /** List the suggestions for a design job in an element: what to change, what it brings, and a button that accepts it. */
 export async function suggest(job, place) {
-  const say = (texts) => place.replaceChildren(...items(texts));
+  const tell = (texts) => place.replaceChildren(...items(texts));
   try {
-    const { job: name, result } = await run("/api/suggest", { job }, ({ doing }) => say([doing]));
-    if (!result.suggestions.length) { say(result.sentences); return; }
+    const { job: name, result } = await run("/api/suggest", { job }, ({ doing }) => tell([doing]));
+    if (!result.suggestions.length) { tell(result.sentences); return; }
     place.replaceChildren(...result.suggestions.map((each, index) => make("li", { className: "suggestion" },
       make("p", {}, each.sentence),
       make("ol", {}, ...items(each.steps.map(({ sentence }) => sentence))),
       make("button", { type: "button", className: "light", "aria-label": `Accept suggestion ${index + 1}`,
         onclick: () => accept(name, index + 1, "Suggestion") }, "Accept these changes"))));
-  } catch ({ message }) { say([message]); }
+  } catch ({ message }) { tell([message]); }
 }
 
 /** Write a design of an answer, or what a suggestion comes to, to its file. */
