@@ -1,6 +1,6 @@
 """Bitrate selection on real traces: rules, dynamic programs and forecasts, paired session by session.
 
-    python tests/benchmarks/video_table.py FOLDER [--published FOLDER] [--steps 1500] [--futures 32] [--bounds] [--validate]
+    python tests/benchmarks/video_table.py FOLDER [--published FOLDER] [--bounds] [--validate] [--futures 32]
 
 FOLDER holds traces.parquet (columns source, log, time_s, bandwidth_kbit_s), envivio.json and bbb4k.json. Three sets of
 sessions of 48 chunks:
