@@ -148,6 +148,8 @@ def main() -> None:
     for line in rows:
         print(f"{line['what']:40} {line['before_seconds']:10.4f} {line['after_seconds']:10.4f} s  ratio "
               f"{line['ratio']:.2f}{'' if line['target'] is None else ' (target ' + str(line['target']) + ')'}")
+    for side, several in by_stage.items():
+        print(f"{side}: " + "; ".join(f"{row['what']} {row['processor']} s" for row in several))
     print(f"U/U* of single designs: {quality['before'][0]:.5f} before, {quality['after'][0]:.5f} after; "
           f"{'kept' if kept else 'LOST'}")
     REPORT.parent.mkdir(parents=True, exist_ok=True)
