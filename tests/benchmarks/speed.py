@@ -154,7 +154,8 @@ def main() -> None:
           f"{'kept' if kept else 'LOST'}")
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps({
-        "command": " ".join(["python", "tests/benchmarks/speed.py", *sys.argv[1:]]), "commits": commits,
+        "command": f"python tests/benchmarks/speed.py {asked.commit} --models BEFORE AFTER --rounds {asked.rounds}"
+                   f"{' --pipeline' if asked.pipeline else ''}", "commits": commits,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         "rounds": asked.rounds, "rows": rows, "stages": by_stage,
         "quality": {"what": "mean U/U* of single designs in 1 024 drawn contexts, with the half of its 95 % interval",
