@@ -148,11 +148,14 @@ def main() -> None:
     for line in rows:
         print(f"{line['what']:40} {line['before_seconds']:10.4f} {line['after_seconds']:10.4f} s  ratio "
               f"{line['ratio']:.2f}{'' if line['target'] is None else ' (target ' + str(line['target']) + ')'}")
+    for side, several in by_stage.items():
+        print(f"{side}: " + "; ".join(f"{row['what']} {row['processor']} s" for row in several))
     print(f"U/U* of single designs: {quality['before'][0]:.5f} before, {quality['after'][0]:.5f} after; "
           f"{'kept' if kept else 'LOST'}")
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps({
-        "command": " ".join(["python", "tests/benchmarks/speed.py", *sys.argv[1:]]), "commits": commits,
+        "command": f"python tests/benchmarks/speed.py {asked.commit} --models BEFORE AFTER --rounds {asked.rounds}"
+                   f"{' --pipeline' if asked.pipeline else ''}", "commits": commits,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
         "rounds": asked.rounds, "rows": rows, "stages": by_stage,
         "quality": {"what": "mean U/U* of single designs in 1 024 drawn contexts, with the half of its 95 % interval",

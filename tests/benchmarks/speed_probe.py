@@ -53,7 +53,8 @@ def main(model: Path, dataset: Path) -> None:
     pool = ContextPool.load(dataset / "contexts.safetensors", stored.scenario)
     settings = params.load(Path("params.yaml")).variant(NETWORK).train
     trainer = Trainer([stored], settings, 1, torch.device("cpu"), [held_out(pool["validation"], 8)], None, {})
-    figures["training_step"] = median(lambda: trainer.one_step(trainer.unet), STEPS)
+    losses = trainer.losses(trainer.unet) if hasattr(trainer, "losses") else trainer.unet  # as the version wants it
+    figures["training_step"] = median(lambda: trainer.one_step(losses), STEPS)
     print(json.dumps(figures))
 
 
