@@ -11,6 +11,10 @@ ALL_INSTALLED := $(VENV)/.all-installed
 TEST_INSTALLED := $(VENV)/.test-installed
 DOCS_INSTALLED := $(VENV)/.docs-installed
 PINS := pyproject.toml constraints.txt
+# One dvc repro runs its stages one after another; several may work in one repository, where each waits for the lock.
+NETWORKS = $(BIN)/python -c 'import yaml; print(*yaml.safe_load(open("params.yaml"))["variants"], sep="\n")'
+# Not compiled: a process compiles the modules it imports and keeps them, which are few of those that are installed.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
 PLANNING := $(addprefix planning-,polska polska-layers nobel-germany nobel-germany-layers pioro40)
 
 # The first of these that works and can make a virtual environment is taken (the pins were tested with 3.11);
@@ -24,9 +28,10 @@ help:  ## Show this list.
 	@echo "  PYTHON=/path/to/python chooses the interpreter of a new $(VENV)."
 
 .PHONY: pipeline
-pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (dvc repro).
+pipeline: $(INSTALLED)  ## Set up, then run every stage that is not up to date (dvc repro), two networks side by side.
 	@git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/python -m dvc config --quiet --local core.no_scm true
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m dvc repro
+	@$(NETWORKS) | PATH="$(CURDIR)/$(BIN):$$PATH" xargs -P 2 -I NETWORK sh -c \
+	    '$(BIN)/python -m dvc --wait-for-lock repro sample@NETWORK evaluate@NETWORK || exit 1'
 	@$(BIN)/python pipeline/git_results.py
 
 .PHONY: all-scenarios
@@ -81,19 +86,19 @@ clean:  ## Remove the environment, caches and half-finished work; results stay.
 	rm -rf $(VENV) .site pipeline/docs/generated .scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(INSTALLED): $(PINS) | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	$(PIP_INSTALL) -e .
 	@touch $@
 
 $(ALL_INSTALLED): $(PINS) | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[environments,studies]'
+	$(PIP_INSTALL) -e '.[environments,studies]'
 	@touch $(INSTALLED) $@
 
 $(TEST_INSTALLED): $(PINS) | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	$(PIP_INSTALL) -e '.[test]'
 	@touch $(INSTALLED) $@
 
 $(DOCS_INSTALLED): $(PINS) | $(BIN)/pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(PIP_INSTALL) -e '.[docs]'
 	@touch $(INSTALLED) $@
 
 # Made with --clear: without pip inside, the folder is what an interrupted attempt left.

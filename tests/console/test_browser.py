@@ -161,7 +161,7 @@ def test_a_start_is_answered_by_changes(page):
     design(page)
     expect(page.locator("#changes")).to_contain_text("->")
     page.get_by_role("button", name="Suggest few changes").click()
-    expect(page.locator("#suggestions")).to_contain_text("mends the request")
+    expect(page.locator("#suggestions")).to_contain_text("the request is met from here on")
 
 
 def wrong(page, event):
@@ -181,7 +181,7 @@ def test_what_goes_wrong_is_shown_mended_and_accepted(page, console):
     expect(page.locator("#impact")).to_contain_text(f"breaks total_power<={most}")
     expect(page.locator("#impact tr.bad")).to_have_count(1)
     page.get_by_role("button", name="Suggest what mends it").click()
-    expect(page.locator("#mending .suggestion").first).to_contain_text("mends the request")
+    expect(page.locator("#mending .suggestion").first).to_contain_text("the request is met from here on")
     page.get_by_role("button", name="Accept suggestion 1").click()
     expect(page.locator("#toast")).to_contain_text("Suggestion 1 is accepted")
     file = console.folder / re.search(r"accepted/\S+\.json", page.locator("#toast").inner_text())[0]

@@ -88,5 +88,6 @@ function card(design, labels, bounds, act) {
     ...(act ? [image(`Picture of design ${rank}`, `/api/jobs/${from}/designs/${rank}/picture`)] : []),
     figures(design, labels, bounds),
     ...(act ? [make("div", { className: "foot" }, button("Why", () => explain(from, design, answer.designs, labels)),
-      button("Start here", () => act.start(design)), button("Accept", () => accept(from, rank)))] : []));
+      ...(act.deployable() ? [button("Start here", () => act.start(design))] : []),
+      button("Accept", () => accept(from, rank)))] : []));
 }

@@ -2,13 +2,14 @@
 import { at, call, follow, toast } from "./api.js";
 import { show, showLive } from "./answer.js";
 import { showNetworks } from "./networks.js";
-import { begin, bound, deploy, fill, form, labels, reach, read } from "./request.js";
+import { begin, bound, deploy, deployable, fill, form, labels, reach, read } from "./request.js";
 
 const act = {
+  deployable,
   relax: (where) => { bound(where); design(); },
   start: ({ design: values, rank }) => {
-    deploy(values, `design ${rank}`);
-    toast("Change the request: the answer will say what to change in that design.");
+    deploy(values, `design ${rank}`, form().request.event);  // what went wrong is still so
+    toast("Change the request, or say what goes wrong: the answer says what to change in that design.");
   },
 };
 let running = null, updating = null, again = false, times = [];

@@ -27,6 +27,7 @@ export function begin(list, heard) {
 
 const network = () => networks.find(({ name }) => name === at("network").value);
 export const labels = () => network().labels;
+export const deployable = () => network().deployable;
 const unbounded = (label) => ({ label, threshold: "",
   sense: labels().find(({ name }) => name === label).better === "lower" ? "<=" : ">=" });
 const aim = (goal) => spoken(goal).replace(/^min /, "lowest ").replace(/^max /, "highest ");
@@ -109,8 +110,8 @@ export function form() {
   }
   return { network: at("network").value, seed: Number(at("seed").value), request: {
     where: rows.filter(({ threshold }) => threshold !== "").map((row) => `${row.label}${row.sense}${row.threshold}`),
-    preset: kind && kind !== OWN ? kind : null, context, count: Number(at("count").value), start: deployed, event: events,
-    objective: goals.join() === "utility" ? [] : goals } };
+    preset: kind && kind !== OWN ? kind : null, context, count: Number(at("count").value),
+    start: deployed, event: events, objective: goals.join() === "utility" ? [] : goals } };
 }
 
 /** Fill the form with a request as the API takes it. */

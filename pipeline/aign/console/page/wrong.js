@@ -1,5 +1,5 @@
 // What goes wrong: events that strike the deployed design, what they do to it, and the few changes that mend it.
-import { at, call, items, make, run, spoken, toast, unit, written } from "./api.js";
+import { at, call, items, make, run, spoken, toast, written } from "./api.js";
 
 let asked = () => ({});
 
@@ -19,7 +19,7 @@ export function watchEvents(request, heard) {
   at("mend").addEventListener("click", mend);
 }
 
-/** Show the events there are, each with a button that takes it back, and what can be named where a design is deployed. */
+/** Show the events there are, each with a button that takes it back; nothing where no design is deployed. */
 export function showEvents(events, network, deployed, heard) {
   at("wrong").hidden = !deployed || !network.deployable;
   at("impact").hidden = at("mend").hidden = true;
@@ -27,6 +27,7 @@ export function showEvents(events, network, deployed, heard) {
   at("event-names").replaceChildren(...network.failing.map((name) => `${name} fails`).concat(
     network.context.flatMap(({ name, names }) => [`${name} +20%`, ...names.map((whose) => `${name} of ${whose} -50%`)]))
     .map((value) => make("option", { value })));
+  at("event").placeholder = `Such as: ${network.failing[0]} fails, or ${network.context[0].name} -20%`;
   at("event-list").replaceChildren(...events.map((text) => make("li", {}, text, make("button", { type: "button",
     className: "icon", "aria-label": `Take back: ${text}`,
     onclick: () => heard(events.filter((other) => other !== text)) }, "✕"))));
@@ -47,7 +48,7 @@ function say(place, message) {
 }
 
 const row = ({ label, unit: of, before, after, worse, breaks }) => make("tr", { className: breaks.length ? "bad" : "" },
-  make("td", {}, spoken(label) + unit(of)), make("td", {}, written(before)), make("td", {}, written(after)),
+  ...[`${spoken(label)}${of && ` [${of}]`}`, written(before), written(after)].map((text) => make("td", {}, text)),
   make("td", {}, breaks.length ? `breaks ${breaks.join(", ")}` : before === after ? "" : worse ? "worse" : "better"));
 
 async function mend() {
@@ -59,14 +60,17 @@ async function mend() {
   } catch ({ message }) { tell(message); } finally { at("mend").disabled = false; }
 }
 
-/** List the suggestions for a design job in an element: what to change, what it brings, and a button that accepts it. */
+/** List the suggestions for a design job: what to change, what it brings, and a button that accepts it. */
 export async function suggest(job, place) {
   const tell = (texts) => place.replaceChildren(...items(texts));
   try {
     const { job: name, result } = await run("/api/suggest", { job }, ({ doing }) => tell([doing]));
     if (!result.suggestions.length) { tell(result.sentences); return; }
     place.replaceChildren(...result.suggestions.map((each, index) => make("li", { className: "suggestion" },
-      make("p", {}, each.sentence),
+      make("strong", {}, each.count > 1 ? `${each.count} changes` : "1 change",
+        each.fewest_proven ? ", the fewest that do" : ""),
+      make("p", {},
+        `Gain in ${spoken(each.steps[0].objective)}: ${written(each.gain)}, ${written(each.gain_a_change)} a change.`),
       make("ol", {}, ...items(each.steps.map(({ sentence }) => sentence))),
       make("button", { type: "button", className: "light", "aria-label": `Accept suggestion ${index + 1}`,
         onclick: () => accept(name, index + 1, "Suggestion") }, "Accept these changes"))));

@@ -45,7 +45,6 @@ class RoutingCheck:
     """Checks plans of one instance; scenarios are asked in an order that puts the last failure first."""
 
     def __init__(self, instance: Instance) -> None:
-        self.instance = instance
         self._order = list(range(1, instance.scenarios))
         _, first, pair = np.unique(np.sort(instance.ends, 1), axis=0, return_index=True, return_inverse=True)
         self._pair = first.argsort().argsort()[pair]  # in the order of the links
@@ -53,7 +52,17 @@ class RoutingCheck:
         self._working = np.zeros((instance.scenarios, len(first)), bool)
         np.logical_or.at(self._working.T, self._pair, instance.alive.T)
         self._flows = Router(instance.nodes, instance.ends[first], instance.demand)
-        self._carried: list[Floats] = [np.empty((0, len(first)))] * instance.scenarios
+        self.instance = instance
+
+    @property
+    def instance(self) -> Instance:
+        """What is asked about; another may be set that differs in its traffic only, and forgets what was routed."""
+        return self._instance
+
+    @instance.setter
+    def instance(self, instance: Instance) -> None:
+        self._instance = instance
+        self._carried: list[Floats] = [np.empty((0, self._working.shape[1]))] * instance.scenarios
 
     @property
     def solved(self) -> int:
@@ -88,7 +97,7 @@ class RoutingCheck:
     def _overflow(self, plan: Floats, scenario: int) -> Floats | None:
         """Return None where a scenario can be routed, else the prices (L,) of capacity."""
         working = plan * self.instance.alive[scenario]
-        modules = np.asarray(np.bincount(self._pair, working, len(self._working[0])), np.float64)
+        modules = np.asarray(np.bincount(self._pair, working, self._working.shape[1]), np.float64)
         if (self._carried[scenario] <= modules).all(1).any():
             return None
         traffic = self.instance.demand_in(scenario)
