@@ -14,8 +14,9 @@ sessions of 48 chunks:
 As in published comparisons every session begins at the second-lowest bitrate, the clairvoyant ones aside. Budgets are
 hard limits on a session's switches: rules that know none keep to their bitrate when it is used up. `forecasts` is the
 generator: futures of throughput by diffusion, judged by the table of the dynamic program; it learns from sessions that
-the program plays, with slips. Futures of the next chunk in 10 denoising steps were chosen on validation sessions: in 5
-steps they are too narrow (standard deviation 0.17, and an error of 0.31, in log2 Mbit/s). QoE is a mean over chunks;
+the program plays, with slips. Futures are of the next chunk, in 10 denoising steps: so they cover validation sessions
+as they should (5.4 % of throughputs below their lowest 5 %; 9.9 % with 5 steps). QoE on validation sessions did not
+tell such settings apart (0.859 to 0.891; the program alone 0.871). QoE is a mean over chunks;
 intervals are bootstrapped over logs. Milliseconds are those of one decision, all sessions of a set being decided
 together, on one thread.
 
