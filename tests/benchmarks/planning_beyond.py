@@ -23,7 +23,7 @@ from aign.files.writing import write_json
 from aign.scenarios.ip_optical_planning.own_networks import read_network
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Progress, Search
 
-NAMES = ("topozoo/Uninett2010", "topozoo/TataNld", "gabriel/75/0")
+NAMES = ("topozoo/Uninett2010",)
 
 
 def written(name: str, folder: Path) -> Path:
