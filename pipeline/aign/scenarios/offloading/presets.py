@@ -24,8 +24,8 @@ def even(layout: Layout) -> Tensor:
 def crowded(layout: Layout) -> Tensor:
     """Return users with tasks of 11 to 2 Mbit, all closest to the first server and each in reach of another; (C,)."""
     user = torch.arange(layout.users)
-    others = max(1, layout.servers - 1)
-    return _context(layout, torch.linspace(*reversed(SIZES), layout.users), torch.zeros_like(user),
+    others, (least, most) = max(1, layout.servers - 1), SIZES
+    return _context(layout, torch.linspace(most, least, layout.users), torch.zeros_like(user),
                     (1 + user % others) % layout.servers)
 
 
