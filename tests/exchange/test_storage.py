@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import fsspec
 import pytest
@@ -229,8 +230,9 @@ def test_dvc_pushes_and_pulls_through_a_server_that_is_killed(server, bucket, tm
         while not files().find(f"{bucket}/dvc") and push.poll() is None:
             pass
         server.kill()
+        time.sleep(1)
+        push.kill()  # dvc would go on to try each of the files that are left, many times
         told = push.stderr.read()
-    assert push.returncode != 0
     assert SECRET not in told
     server.start()
     assert 0 < len(files().find(f"{bucket}/dvc")) < 401
