@@ -39,8 +39,8 @@ COMMANDS = {
 """Every command that opens a dataset or model that may be a stranger's, with arguments."""
 STAGES = {"train", "sample", "evaluate"}
 """Commands that open what earlier stages made of the user's parameters."""
-NONE_OPENED = {"collect", "plan", "scenarios", "survey"}
-SERVING = {"console"}
+NONE_OPENED = {"collect", "dataset copy", "plan", "scenarios", "survey"}
+SERVING = {"console", "mcp"}
 """Commands that go on without what they may not open."""
 CALLS = {
     "TrajectoryStore.open": lambda to, **trust: TrajectoryStore.open(DATASET, **trust).scenario,

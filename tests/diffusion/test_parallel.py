@@ -104,6 +104,7 @@ if __name__ == "__main__":
 
 def train(dataset, folder, processes):
     """Train for so long that there is time to be killed between the first checkpoint and the end."""
+    torch.set_num_threads(RUN.threads)  # as the stage does
     settings = TrainSettings(**{**TRAIN, "steps": 300, "evaluate_every": 100, "checkpoint_every": 20,
                                 "processes": processes})
     learn(lambda done: None, dataset, settings, RUN, "digest", None, folder / "state.safetensors", folder / "model",

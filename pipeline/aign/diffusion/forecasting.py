@@ -15,9 +15,7 @@ import torch
 from torch import Tensor
 
 from aign.diffusion.conditions import ConditionInput
-from aign.diffusion.examples import Examples
 from aign.diffusion.network import Activation, Network
-from aign.diffusion.objective import Objective
 from aign.diffusion.unet import TemporalUNet
 
 
@@ -63,17 +61,3 @@ def unconditioned(rows: int, like: Tensor) -> ConditionInput:
     """Return the conditions of futures: none that the network may see."""
     values = like.new_zeros(rows, 1)
     return ConditionInput(values, torch.zeros_like(values, dtype=torch.bool))
-
-
-def loss(objective: Objective, unet: ForecastingUNet, examples: Examples, rows: Tensor) -> Tensor:
-    """Return the mean squared error of the prediction of futures on the given examples, all of equal weight."""
-    settings, states = objective.settings, examples.states
-    first = states[rows, 0]
-    plans = states[rows][:, settings.stride::settings.stride]
-    clean = unet.series(plans if objective.normaliser is None else objective.normaliser.plan(plans, first))
-    step = torch.randint(settings.noise_steps, (len(rows),), generator=objective.generator, device=states.device)
-    noise = torch.randn(clean.shape, generator=objective.generator, device=states.device)
-    predicted = unet.futures(objective.schedule.add_noise(clean, noise, step), step, unet.known(first),
-                             *unconditioned(len(rows), first))
-    error: Tensor = (predicted - objective.target(clean, noise, step)).float().square().mean()
-    return error

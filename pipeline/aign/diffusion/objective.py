@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from aign.diffusion.conditions import ConditionInput, Conditions
 from aign.diffusion.examples import Examples
+from aign.diffusion.forecasting import ForecastingUNet, unconditioned
 from aign.diffusion.inverse_dynamics import Head
 from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
@@ -51,6 +52,20 @@ class Objective:
         error = (predicted - self.target(clean, noise, step)[part]).float().square().mean(dim=(1, 2))
         weight = torch.exp(settings.return_weighting * (examples.returns[rows].clamp(-1.0, 1.0) - 1.0))
         loss: Tensor = self.ranks.world * (weight[part] * error).sum() / weight.sum()
+        return loss
+
+    def forecasting(self, unet: ForecastingUNet, examples: Examples, rows: Tensor) -> Tensor:
+        """Return the mean squared error of the prediction of futures on the given examples, all of equal weight."""
+        settings, states = self.settings, examples.states
+        first = states[rows, 0]
+        plans = states[rows][:, settings.stride::settings.stride]
+        clean = unet.series(plans if self.normaliser is None else self.normaliser.plan(plans, first))
+        step = torch.randint(settings.noise_steps, (len(rows),), generator=self.generator, device=states.device)
+        noise = torch.randn(clean.shape, generator=self.generator, device=states.device)
+        part = self.ranks.part
+        noisy, known = self.schedule.add_noise(clean, noise, step)[part], unet.known(first)[part]
+        predicted = unet.futures(noisy, step[part], known, *unconditioned(len(noisy), known))
+        loss: Tensor = (predicted - self.target(clean, noise, step)[part]).float().square().mean()
         return loss
 
     def masked_conditions(self, conditions_BQ: Tensor) -> ConditionInput:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from aign.diffusion import checkpoint, examples, fit, forecasting
+from aign.diffusion import checkpoint, examples, fit
 from aign.diffusion.checkpoint import Progress
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
@@ -58,7 +58,7 @@ class Losses(nn.Module):
     def forward(self, data: Examples, rows: Tensor) -> Tensor:
         """Return the loss of all networks on rows of the data."""
         loss = self.objective.denoising(self.unet, data, rows) + self.objective.inverse(self.inverse, data, rows)
-        return loss if self.forecaster is None else loss + forecasting.loss(self.objective, self.forecaster, data, rows)
+        return loss if self.forecaster is None else loss + self.objective.forecasting(self.forecaster, data, rows)
 
 
 class Trainer:
@@ -211,7 +211,7 @@ class Trainer:
         losses = {"held_out_loss": float(objective.denoising(unet, data, rows)),
                   "held_out_inverse_loss": float(objective.inverse(self.average["inverse"], data, rows))}
         if isinstance(unet, ForecastingUNet):
-            losses["held_out_forecast_loss"] = float(forecasting.loss(objective, unet, data, rows))
+            losses["held_out_forecast_loss"] = float(objective.forecasting(unet, data, rows))
         return {**losses, **held_out_quality(pipeline, self.held_out[place], self.seed, self.settings.target_return)}
 
     def pipeline(self, modules: Mapping[str, nn.Module]) -> DesignModel:
