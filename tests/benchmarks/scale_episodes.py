@@ -28,6 +28,8 @@ from typing import Any
 
 import yaml
 
+from aign.files.writing import write_json
+
 PIPELINE = Path(__file__).parents[2] / "pipeline"
 POLL_SECONDS = 0.1
 DONE = re.compile(r"random\S*: \d+ done in")
@@ -130,8 +132,7 @@ def main() -> None:
         shutil.rmtree(arguments.folder, ignore_errors=True)
     print(json.dumps(result, indent=1))
     if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
+        write_json(arguments.out, result)
 
 
 if __name__ == "__main__":

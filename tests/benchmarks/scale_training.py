@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "pipeline"))
 
+from aign.files.writing import write_json
 from aign.params import load
 from aign.stages.train import learn
 
@@ -73,8 +74,7 @@ def main() -> None:
     }
     print(json.dumps(result, indent=1))
     if arguments.out is not None:
-        arguments.out.parent.mkdir(parents=True, exist_ok=True)
-        arguments.out.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
+        write_json(arguments.out, result)
 
 
 if __name__ == "__main__":
