@@ -47,7 +47,7 @@ def console(
 
 
 def listening(port: int) -> socket.socket:
-    """Return a socket that listens on this machine only.
+    """Return a socket that takes connections from this machine only; they wait until the server answers.
 
     Raises:
         ParameterError: the port is taken, or not for this user.
@@ -56,6 +56,7 @@ def listening(port: int) -> socket.socket:
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         door.bind((ADDRESS, port))
+        door.listen()
     except OSError as error:
         door.close()
         raise ParameterError(f"--port {port}: cannot be used ({error.strerror}). Give another one, or 0 for any free "
