@@ -44,6 +44,17 @@ def test_what_was_understood_is_shown_with_its_words():
     assert all(reading.text[piece.start:piece.end] == piece.text for piece in reading.said)
 
 
+@pytest.mark.parametrize(("name", "text", "where"), [
+    ("power", "set transmit powers so that total power stays under 300", ("total_power<300",)),
+    ("contract", "offer a menu of contracts that pays at most 3", ("payment<=3",)),
+    ("stackelberg", "set prices with payment at most 15", ("payment<=15",)),
+    ("offloading", "offload tasks with at most 2 late users", ("late_users<=2",)),
+    ("offloading", "offload tasks at least 50 %", ("offloaded>=0.5",)),
+])
+def test_a_sentence_may_begin_with_what_the_network_is_for(name, text, where):
+    assert read(text, network(name)).request.where == where
+
+
 @pytest.mark.parametrize(("text", "choice", "where"), [
     ("power at most 300 levels", "total power", ("total_power<=300",)),
     ("total power at most 3 kW", "3 level", ("total_power<=3",)),

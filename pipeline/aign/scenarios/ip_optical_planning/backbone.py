@@ -40,6 +40,7 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
 
     name: ClassVar[str] = "ip-optical-planning"
     summary: ClassVar[str] = "Capacity modules on a real backbone so that every link failure is survived at least cost"
+    purposes = ("plan network", "plan backbone", "design backbone", "backbone", "backbone network")
     certified_together: ClassVar[int] = 1
     Parameters: ClassVar[Any] = IpOpticalPlanningParameters
     published: ClassVar[str] = (

@@ -99,6 +99,8 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
 
     name: ClassVar[str] = "stackelberg"
     summary: ClassVar[str] = "A price per layer at which edge devices take transformer layers off an edge server"
+    purposes = ("set prices", "price layers", "price transformer layers", "split inference",
+                "split inference among devices", "Stackelberg game", "pricing game")
     published: ClassVar[str] = (
         "Lai et al. (Resource-efficient Generative Mobile Edge Networks in 6G Era, section IV.D) print curves of the "
         "server's average utility over training epochs (Fig. 4) and bars of its final and mean utility, the latter "
