@@ -11,7 +11,7 @@ from smoke import aign, contents
 
 from aign.trajectories.reader import TrajectoryStore
 
-RUNS = 20
+RUNS = 5
 """A refusal used to end in an abort in 5 of 18 runs: so many without one come by chance in 1 of 600 trials."""
 
 

@@ -58,7 +58,7 @@ def items(text: str, vocabulary: Vocabulary, refining: bool = False) -> list[Ite
         refining: whether words that change a request are known, such as "relax" and "drop".
     """
     pieces = numbers(_replaced(tokens(text)))
-    closed, names = _closed(refining), {name: ("skip",) for name in vocabulary.names}
+    closed, names = _closed(refining), {name: (name,) for name in vocabulary.names}
     result: list[Item] = []
     place = 0
     while place < len(pieces):
@@ -76,7 +76,7 @@ def items(text: str, vocabulary: Vocabulary, refining: bool = False) -> list[Ite
         begins = not result and _closed_at(pieces, after_name, closed)[0] in (None, ("soft cut", None))
         if name and (after_name > max(after_label, after_mark) or (begins and after_name == after_label)):
             place = after_name
-            result.append(Item(*name, piece.start, pieces[place - 1].end))
+            result.append(Item("skip", piece.start, pieces[place - 1].end))
         elif label and after_label >= after_mark:
             place = after_label
             result.append(Item("label", piece.start, pieces[place - 1].end, phrases=label))

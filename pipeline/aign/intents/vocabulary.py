@@ -125,7 +125,8 @@ def _vocabulary(name: str, labels: tuple[Label, ...], whole: frozenset[str], pur
             same = phrases.get(phrase.words, ())
             if phrase not in same:
                 phrases[phrase.words] = (*same, phrase)
-    names = frozenset([*_names(name), *(tuple(word for word in stems(purpose) if word not in ARTICLES) for purpose in purposes)])
+    said = (tuple(word for word in stems(purpose) if word not in ARTICLES) for purpose in purposes)
+    names = frozenset([*_names(name), *said])
     return Vocabulary(labels, whole, phrases, names, tuple(_units(labels)))
 
 
