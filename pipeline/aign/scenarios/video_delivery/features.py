@@ -37,27 +37,27 @@ def fixed_observation(network: DeliveryNetwork, contexts: Tensor) -> Tensor:
     busiest = torch.nn.functional.pad(load, (0, 1))[:, paths.links[:, 0].to(device)].amax(2)
     place = torch.tensor(network.topology.position)[paths.edges].T
     low, high = place.amin(1, keepdim=True), place.amax(1, keepdim=True)
-    still = [paths.kilometres[:, 0, -1] / 1000, *((place - low) / (high - low).clamp_min(1e-9))]
-    peak = contexts[:, -1:].expand(-1, network.size)
-    seen = [contexts[:, :-1] * peak / parameters.streams, peak,
-            *(value.to(device).expand(len(contexts), -1) for value in still), busiest,
-            choice.cached.flatten(1), choice.level.flatten(1)]
+    place = ((place - low) / (high - low).clamp_min(1e-9)).to(device).flatten().expand(len(contexts), -1)
+    seen = [*_demands(network, contexts), place, busiest, choice.cached.flatten(1), choice.level.flatten(1)]
     return torch.cat([value.double().clamp(0, MOST) for value in seen], 1).float()
 
 
-def node_observations(network: DeliveryNetwork, contexts: Tensor, designs: Tensor, fixed: Tensor,
-                      clock: float) -> Tensor:
-    """Return what each edge node's agent observes, float32 (B, N, F): its decisions, the fixed features, the load on
-    the path of each class, how far its streams travel, which are delivered, and the time.
+def _demands(network: DeliveryNetwork, contexts: Tensor) -> list[Tensor]:
+    """Return each node's demand, peak factor and distance to the origin, each (B, N), scaled to order 1."""
+    peak = contexts[:, -1:].expand(-1, network.size)
+    far = network.paths.kilometres[:, 0, -1].to(contexts.device) / 1000
+    return [contexts[:, :-1] * peak / network.parameters.streams, peak, far.expand(len(contexts), -1)]
+
+
+def node_observations(network: DeliveryNetwork, contexts: Tensor, designs: Tensor, clock: float) -> Tensor:
+    """Return what each edge node's agent observes, float32 (B, N, 6 C + 4): its decisions, the greatest load on the
+    path of each class, how far its streams travel and whether they are delivered; demand, peak, distance and time.
     """
-    choice, delivery, node = network.split(designs), network.simulate(contexts, designs), torch.arange(network.size)
-    load = torch.nn.functional.pad(delivery.load / network.parameters.capacity, (0, 1))
-    links = network.paths.links.to(designs.device)[node[:, None], choice.path]
-    batch = torch.arange(len(designs), device=designs.device)[:, None, None, None]
-    sizes = [feature.size // network.size for feature in fixed_features(network)]
-    own = [part.unflatten(1, (network.size, -1)) for part in
-           fixed.split([size * network.size for size in sizes], dim=1)]
-    parts = [choice.cached, choice.path, choice.level, *own, load[batch, links].amax(3).clamp_max(MOST),
-             delivery.hops / links.shape[3], delivery.delivered]
-    seen = torch.cat([part.double() for part in parts], 2)
+    choice, delivery = network.split(designs), network.simulate(contexts, designs)
+    device, load = designs.device, torch.nn.functional.pad(delivery.load / network.parameters.capacity, (0, 1))
+    links = network.paths.links.to(device)[torch.arange(network.size, device=device)[:, None], choice.path]
+    busiest = load[torch.arange(len(designs), device=device)[:, None, None, None], links].amax(3)
+    parts = [choice.cached, choice.path, choice.level, busiest, delivery.hops / links.shape[3], delivery.delivered]
+    network_wide = torch.stack([value.double() for value in _demands(network, contexts)], 2)
+    seen = torch.cat([*(part.double() for part in parts), network_wide], 2).clamp(0, MOST)
     return torch.cat([seen, torch.full_like(seen[:, :, :1], clock)], 2).float()

@@ -42,8 +42,8 @@ def _draw_map(axes: Axes, network: DeliveryNetwork, load: np.ndarray[tuple[int, 
     for node, name in enumerate(topology.nodes):
         edge = (paths.edges == node).nonzero()[:, 0].tolist()
         held = [str(kind + 1) for kind, there in enumerate(cached[edge[0]]) if there] if edge else ["all"]
-        place = topology.position[node]
-        axes.scatter(place[0], place[1], s=30 if edge else 90, marker="o" if edge else "s", color=INK if held else SOFT, zorder=2)
+        place, colour = topology.position[node], INK if held else SOFT
+        axes.scatter(place[0], place[1], s=30 if edge else 90, marker="o" if edge else "s", color=colour, zorder=2)
         axes.annotate(f"{name}: {','.join(held) or '-'}", place, xytext=(4, 4), textcoords="offset points", fontsize=7,
                       color=INK if edge else ACCENT, zorder=3, bbox={"boxstyle": "square,pad=0.1", "alpha": 0.7,
                                                                      "facecolor": "white", "linewidth": 0})

@@ -26,7 +26,6 @@ from aign.scenarios.core import (
 from aign.scenarios.core.local_search import LocalSearch
 from aign.scenarios.core.mending import towards_certified
 from aign.scenarios.core.topology import load
-from aign.scenarios.core.variation import perturbed
 from aign.scenarios.video_delivery import demonstrations, features, labels, rules
 from aign.scenarios.video_delivery.bitrates import lowered
 from aign.scenarios.video_delivery.catalogue import TOP
@@ -47,7 +46,7 @@ ROUNDS = 60
 MOVES = (1.0, 2.0)
 """Changes of a decision that local search tries; a class whose cache value is raised by 2 comes before all others."""
 FOREIGN = 0.3
-"""Share of the demonstrations that aim at what is best in a perturbed network."""
+"""Share of the demonstrations that aim at what is best in another context."""
 WITHIN_CAPACITY = Constraint("max_load", "<=", 1.0)
 
 
@@ -169,8 +168,7 @@ class VideoDelivery(DesignScenario[VideoDeliveryParameters]):
 
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
         """Return what each node's agent observes (B, N, F); see `features.node_observations`."""
-        fixed = self.fixed_observation(contexts)
-        return features.node_observations(self.network, contexts, states, fixed, time / self.horizon)
+        return features.node_observations(self.network, contexts, states, time / self.horizon)
 
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return the gain in each node's worth less cost (B, N); summed over nodes, the reward."""
@@ -180,9 +178,9 @@ class VideoDelivery(DesignScenario[VideoDeliveryParameters]):
     # --- demonstrations --------------------------------------------------------------------------------------------
     def vary_designs(self, contexts: Tensor, certified: Tensor, generator: torch.Generator) -> Tensor:
         """Return designs (B, X) that a demonstrator aims at; see `demonstrations`."""
-        aim, foreign = certified.clone(), torch.rand(len(contexts), generator=generator) < FOREIGN
-        if bool(foreign.any()):
-            aim[foreign] = self.certify(perturbed(self, contexts[foreign], generator)).design
+        foreign = torch.rand(len(contexts), 1, generator=generator) < FOREIGN
+        other = torch.randperm(len(contexts), generator=generator)
+        aim = torch.where(foreign, certified[other], certified)
         choice = demonstrations.varied(self.network.split(aim), self.parameters.paths, generator)
         return self.project(contexts, choice.designs())
 
@@ -261,14 +259,14 @@ class VideoDelivery(DesignScenario[VideoDeliveryParameters]):
         at all.
         """
         fitted = self._lowered(contexts, self.admissible(designs))
-        wanted = (*constraints, WITHIN_CAPACITY)
         broken = (~satisfied(constraints, self.measure(contexts, fitted), len(fitted))).nonzero()[:, 0]
         if not len(broken):
             return fitted
+        wanted = (*constraints, WITHIN_CAPACITY)
         if Limits.of(constraints).ignored:
             fitted[broken] = LocalSearch(self, wanted, MOVES[:1]).run(contexts[broken], fitted[broken], ROUNDS)
         else:
-            fitted[broken] = towards_certified(self, contexts[broken], fitted[broken], constraints, self.part)
+            fitted[broken] = towards_certified(self, contexts[broken], fitted[broken], wanted, self.part)
         return fitted
 
     def _lowered(self, contexts: Tensor, designs: Tensor) -> Tensor:
