@@ -67,6 +67,8 @@ Rule = Callable[[float, float], Row]
 """From a threshold and all streams asked for [thousand] to a row."""
 RULES: dict[Side, Rule] = {
     ("hit_ratio", ">="): lambda limit, total: Row(lambda s: s.streams * (limit - (s.way.server is not None)), 0.0),
+    ("hit_ratio", "<="): lambda limit, total: Row(lambda s: s.streams * ((s.way.server is not None) - limit), 0.0),
+    ("mean_latency", ">="): lambda limit, total: Row(lambda s: s.streams * (limit - s.way.latency), 0.0),
     ("mean_latency", "<="): lambda limit, total: Row(lambda s: s.streams * (s.way.latency - limit), 0.0),
     ("mean_bitrate", ">="): lambda limit, total: Row(lambda s: s.streams * (limit - BITRATES[s.level]), 0.0),
     ("mean_bitrate", "<="): lambda limit, total: Row(lambda s: s.streams * (BITRATES[s.level] - limit), 0.0),
@@ -74,6 +76,8 @@ RULES: dict[Side, Rule] = {
     ("served", "<="): lambda limit, total: Row(lambda s: s.streams, limit * total),
     ("cost", "<="): lambda limit, total: Row(lambda s: s.carrying, limit, storage=True)}
 LOAD: Side = ("max_load", "<=")
+NEAREST: tuple[Side, ...] = (("hit_ratio", "<="), ("mean_latency", ">="))
+"""Limits that a program would meet by having streams pass caches that could serve them, unless that is forbidden."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,11 @@ class Limits:
         return cls(tightest(constraints, LOAD, 1.0),
                    tuple((side, tightest(constraints, side)) for side in RULES if side in sides),
                    tuple(each for each in constraints if each.side != LOAD and each.side not in RULES))
+
+    @property
+    def nearest(self) -> bool:
+        """Whether it has to be said that the first cache on a path serves; without these limits it does anyway."""
+        return any(side in NEAREST for side, _ in self.bounds)
 
     def rows(self, total: float) -> list[Row]:
         """Return the rows of a network where so many streams are asked for [thousand]."""

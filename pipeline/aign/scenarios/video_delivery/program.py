@@ -79,6 +79,8 @@ class Planner:
         caches = program.columns(stored / total, 0.0, 1.0, whole=True)
         served = program.columns(np.array([each.carrying - each.worth for each in services]) / total, 0.0, 1.0, True)
         self._share(program, services, caches.reshape(network.size, -1), served)
+        if limits.nearest:
+            self._stop_at_caches(program, services, caches.reshape(network.size, -1), served)
         for row in limits.rows(total):
             _bound(program, row, services, served, dict(zip(caches.tolist(), stored.tolist(), strict=True)), margin)
         self._carry(program, services, served, limits.load * (1 - margin))
@@ -101,6 +103,16 @@ class Planner:
         for row in caches.tolist():
             sizes = {column: size / room for column, size in zip(row, titles, strict=True)}
             program.row(-INFINITE, sizes, self.network.parameters.storage / room)
+
+    def _stop_at_caches(self, program: IntegerProgram, services: list[Service], caches: Columns,
+                        served: Columns) -> None:
+        """Let no streams pass a cache that could serve them."""
+        passing = defaultdict[tuple[int, int], Coefficients](dict)
+        for column, each in zip(served.tolist(), services, strict=True):
+            for node in self.network.paths.nodes[each.node, each.way.path, :each.way.hops].tolist():
+                passing[each.node * self.network.size + node, each.kind][column] = 1.0
+        for (nodes, kind), row in passing.items():
+            program.row(-INFINITE, row | {int(caches[nodes % self.network.size, kind]): 1.0}, 1.0)
 
     def _carry(self, program: IntegerProgram, services: list[Service], served: Columns, most: float) -> None:
         """Load each link by at most so much of its capacity."""

@@ -80,9 +80,9 @@ class VideoDelivery(DesignScenario[VideoDeliveryParameters]):
     each holds twice as many as the one before), zipf (0.8), streams (2), capacity (50 Gbit/s), storage (100 titles),
     paths K (3), link_price, storage_price.
 
-    **Certificate.** Upper bound by an integer program over caches, paths and bitrates (HiGHS, gap 0.1 %). The limits
-    hit_ratio>=, max_load<=, mean_latency<=, cost<= and both sides of served and mean_bitrate are part of it; other
-    constraints are only checked on its design.
+    **Certificate.** Upper bound by an integer program over caches, paths and bitrates (HiGHS, gap 0.1 %). Limits on
+    hit_ratio, mean_latency, served and mean_bitrate, max_load<= and cost<= are part of it; max_load>= and cost>= are
+    only checked on its design.
 
     **Rules.** On shortest paths, bitrates raised while that fits and pays: origin_only (no caches), popularity (each
     node caches the most popular titles; the zero of the normalised return), least_recently_used (what such caches come
@@ -262,10 +262,11 @@ class VideoDelivery(DesignScenario[VideoDeliveryParameters]):
         broken = (~satisfied(constraints, self.measure(contexts, fitted), len(fitted))).nonzero()[:, 0]
         if not len(broken):
             return fitted
-        wanted = (*constraints, WITHIN_CAPACITY)
         if Limits.of(constraints).ignored:
-            fitted[broken] = LocalSearch(self, wanted, MOVES[:1]).run(contexts[broken], fitted[broken], ROUNDS)
+            searched = LocalSearch(self, constraints, MOVES).run(contexts[broken], fitted[broken], ROUNDS)
+            fitted[broken] = self._lowered(contexts[broken], searched)
         else:
+            wanted = (*constraints, WITHIN_CAPACITY)
             fitted[broken] = towards_certified(self, contexts[broken], fitted[broken], wanted, self.part)
         return fitted
 
