@@ -9,7 +9,7 @@ a link.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.cuts import Cuts
 from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Failures, Flags, Floats, Instance
+from aign.scenarios.ip_optical_planning.survey.library import binding_sets
 from aign.scenarios.ip_optical_planning.topology import Topology
 
 TRADED_UP_TO = 30
@@ -94,9 +95,16 @@ class Problem:
         return both
 
     @cached_property
-    def cuts(self) -> Cuts:
-        """The cuts used."""
+    def small_cuts(self) -> Cuts:
+        """The cuts of the network: all of them, or those around small groups of nodes."""
         return Cuts.of(self.topology)
+
+    @cached_property
+    def cuts(self) -> Cuts:
+        """The cuts used: `small_cuts`; of a network too large for these, the cuts that bind its least-cost plans."""
+        if self.traded or not self.instance.single:
+            return self.small_cuts
+        return Cuts.around(self.topology, binding_sets(replace(self.instance, price=self.topology.length)))
 
     @property
     def scenarios(self) -> int:
@@ -135,9 +143,11 @@ class Problem:
         """Return the shortage (B,) that counts as none."""
         return TOLERANCE * contexts.double().sum(1)
 
-    def needed(self, contexts: Tensor) -> Tensor:
-        """Return the modules each cut needs: (B, 2, K), when all links work and when one has failed; whole."""
-        crossing, slack = self.cuts.demand(contexts), self._slack(contexts)[:, None]
+    def needed(self, contexts: Tensor, cuts: Cuts | None = None) -> Tensor:
+        """Return the modules each of some cuts, or of those used, needs: (B, 2, K), when all links work and when one
+        has failed; whole.
+        """
+        crossing, slack = (cuts or self.cuts).demand(contexts), self._slack(contexts)[:, None]
         return torch.stack([((share * (crossing - slack)) / self.module).ceil().clamp_min(0.0)
                             for share in (1.0, self.protected)], dim=1)
 
