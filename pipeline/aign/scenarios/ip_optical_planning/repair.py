@@ -86,13 +86,13 @@ class Repair:
 
     def thinned(self, contexts: Tensor, designs: Tensor, budget: float) -> Tensor:
         """Return plans with modules taken away, where that loses least utility, until they keep to a budget."""
-        designs, links = designs.clone(), designs.shape[1]
+        designs, links, reference = designs.clone(), designs.shape[1], self.economics.reference(contexts)
         while True:
             rows = ((self.economics.cost(designs) > budget) & (designs > 0).any(1)).nonzero()[:, 0]
             if not len(rows):
                 return designs
             fewer = (designs[rows][:, None] - torch.eye(links, dtype=designs.dtype)).flatten(0, 1)
             repeated = contexts[rows].repeat_interleave(links, 0)
-            value = (-self.economics.cost(fewer) / self.economics.reference(repeated)
-                     - self.economics.loss(repeated, fewer.clamp_min(0))).reshape(len(rows), links)
+            saved = -self.economics.cost(fewer).reshape(len(rows), links) / reference[rows, None]
+            value = saved - self.economics.loss(repeated, fewer.clamp_min(0)).reshape(len(rows), links)
             designs[rows, torch.where(designs[rows] > 0, value, -torch.inf).argmax(1)] -= 1
