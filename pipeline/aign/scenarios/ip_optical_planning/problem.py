@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.cuts import Cuts
@@ -122,14 +123,14 @@ class Problem:
         return self.cuts.crossing.T.contiguous()
 
     @cached_property
-    def paths(self) -> Tensor:
-        """(S, P, L) float64, 1 where the shortest path of a pair uses a link."""
-        failed = [None, *self.failing]
-        return torch.tensor(np.stack([self.topology.shortest_paths(link) for link in failed]))
+    def _paths(self) -> csr_matrix:
+        """(S L, P), 1 where the shortest path of a pair uses a link in a scenario."""
+        return csr_matrix(np.vstack([self.topology.shortest_paths(link).T for link in (None, *self.failing)]))
 
     def loads(self, contexts: Tensor) -> Tensor:
         """Return the load of each link under shortest-path routing in each scenario, (B, S, L)."""
-        return torch.einsum("bp,spl->bsl", contexts.double(), self.paths) * self.shares[:, None]
+        loads = torch.from_numpy(np.ascontiguousarray((self._paths @ contexts.double().numpy().T).T))
+        return loads.reshape(len(contexts), self.scenarios, self.topology.links) * self.shares[:, None]
 
     def shortest_path_plan(self, contexts: Tensor) -> Tensor:
         """Return the modules (B, L) that shortest-path routing needs in its worst scenario, without a limit."""

@@ -67,7 +67,7 @@ class Repair:
     def routed(self, contexts: Tensor, designs: Tensor, wanted: Tensor, cap: int) -> Tensor:
         """Return plans with modules added until routing carries the wanted scenarios, not only cuts allow it."""
         designs = designs.clone()
-        missing = wanted & ~self.survivability.carried(contexts, designs)
+        missing = wanted & ~self.problem.routed_by_rule(contexts, designs)
         for row in missing.any(1).nonzero()[:, 0].tolist():
             for scenario in missing[row].nonzero()[:, 0].tolist():  # those before it stay mended: nothing is taken away
                 if not self._carrying(contexts[row], designs[row], scenario, cap):
