@@ -58,7 +58,7 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
     def _describe(self, modules: str) -> None:
         """Say what states and observations hold; the values of a state are called `modules`."""
         topology, parameters = self.problem.topology, self.parameters
-        cuts, links = min(SHOWN_CUTS, len(self.problem.cuts)), self.problem.links
+        cuts, links = min(SHOWN_CUTS, len(self.problem.small_cuts)), self.problem.links
         self.action_size, self.step_size = links, float(max(1, -(-parameters.most_modules // self.horizon)))
         self.context_features = (Feature("demand", "unit", 0.0, 1.8 * float(topology.demand.max()),
                                          len(topology.pairs), "demand of a pair of nodes in either direction"),)
@@ -103,7 +103,7 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
 
     def _seen(self, contexts: Tensor) -> Tensor:
         load = self.problem.loads(contexts).amax(1) / self.problem.module
-        needed = self.problem.needed(contexts)[:, int(self.problem.failures), :SHOWN_CUTS]
+        needed = self.problem.needed(contexts, self.problem.small_cuts)[:, int(self.problem.failures), :SHOWN_CUTS]
         return (torch.cat([load, needed], dim=1) / 8).float()
 
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
