@@ -22,6 +22,8 @@ GAP, NODES = 0.01, 500
 """Relative gap and branch-and-bound nodes of a repair."""
 ROUNDS = 60
 """Most rounds in which a plan is repaired."""
+FRESH = 10
+"""Rounds in which what was added to a plan with fibres is chosen anew; from then on it stays, so that growing ends."""
 
 
 class Mender:
@@ -95,12 +97,12 @@ class Mender:
         What was added for some rows is chosen anew when others turn up: lightpaths serve many failures at once.
         """
         plan = start = self._lit(start)
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             if self.examined(plan):
                 return plan
             if not self._short(plan).any():
                 return None  # routing fails by less than the inequality can say
-            dived = self.dive.plan(start)
+            dived = self.dive.plan(start if number < FRESH else plan)
             if dived is None:
                 return None
             plan = dived
