@@ -20,8 +20,9 @@ LEAST_GAIN = 1e-11
 """Gain in cost, relative to the cost of computing everything locally, below which a change is rounding."""
 SEED = 0
 KICKED = 0.35
-"""Share of the users drawn anew in each round of the iterated search. Of 0.2, 0.35, 0.5, 0.65 and 0.8, at equal time on
-drawn networks of dense access and energy by cycles, the best at 20 servers and 68 users; at 10 and 36 0.5 is as good."""
+"""Share of the users drawn anew in each round of the iterated search. Of 0.2, 0.35, 0.5, 0.65 and 0.8 the best at equal
+time on drawn networks of dense access and energy by cycles with 20 servers and 68 users; with 10 and 36 as good as 0.5.
+"""
 EXCHANGE_VALUES = 1 << 22
 """Pairs of users looked at at once: bounds memory."""
 
@@ -85,8 +86,8 @@ def local_search(network: Network, starts: int = 1, chances: Tensor | None = Non
 
 
 def searched(network: Network, starts: int, chances: Tensor | None = None) -> Tensor:
-    """Return the choices (starts, B, N) that each search ends with: from the greedy choices, then from random ones; with
-    `chances` from the likeliest ones, then from such as they draw.
+    """Return the choices (starts, B, N) that each search ends with: from the greedy choices, then from random ones;
+    with `chances` (B, N, M + 1) from the likeliest ones, then from such as they draw.
     """
     generator = torch.Generator().manual_seed(SEED)
     start = greedy(network) if chances is None else chances.argmax(2)
