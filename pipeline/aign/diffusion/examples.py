@@ -1,17 +1,19 @@
 """The training examples: a trajectory dataset as normalised tensors on the training device.
 
-Axes: E examples, T steps, S state values, A action values, K known values, Q conditions.
+Axes: E examples, T steps, H steps of a future, S state values, A action values, K known values, Q conditions,
+N values that nature decides in a step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from aign.diffusion.conditions import RETURN, Conditions
+from aign.diffusion.forecasting import decided
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
@@ -31,6 +33,7 @@ class Examples:
         fixed: (E, K_fixed) standard scores.
         conditions: (E, Q) encoded return and labels.
         returns: (E,) normalised returns, float32.
+        nature: (E, H+1, N) what nature decided, in [-1, 1]; N = 0 where nothing is forecast.
     """
 
     states: Tensor
@@ -38,6 +41,7 @@ class Examples:
     fixed: Tensor
     conditions: Tensor
     returns: Tensor
+    nature: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     def __len__(self) -> int:
         return len(self.states)
@@ -70,22 +74,24 @@ def statistics(stores: Sequence[TrajectoryStore], rows: Sequence[Tensor], settin
 
 
 def load(store: TrajectoryStore, rows: Tensor, horizon: int, normaliser: Normaliser, conditions: Conditions,
-         most: int | None = None, seed: int = 0) -> Examples:
+         most: int | None = None, seed: int = 0, futures: int | None = None) -> Examples:
     """Read windows of `horizon` steps of the given rows into memory, in chunks: all of them, or at most so many, evenly
-    drawn.
+    drawn. What nature decided is kept for `futures` steps; for as many where None.
 
     A window carries return and labels of its episode: they say how good the policy was that made it, not how the window
     itself went (Ajay et al. 2023 condition so). What a model learns under a high return is to act like those who had
     one in the end.
     """
-    windows = Windows(store, rows, horizon)
+    futures = futures or horizon
+    windows = Windows(store, rows, max(horizon, futures))
     parts: list[Sequence[Tensor]] = []
     for indices in chosen(len(windows), most, seed).split(CHUNK):
         window = windows.batch(indices)
         returns = store.gather(RETURN, window.rows)
         labels = {name: store.gather(name, window.rows) for name in conditions.labels}
-        parts.append((normaliser.states(window.states), window.actions, normaliser.fixed(window.fixed),
-                      conditions.encode(returns, labels), returns.float()))
+        parts.append((normaliser.states(window.states[:, :horizon + 1]), window.actions[:, :horizon],
+                      normaliser.fixed(window.fixed), conditions.encode(returns, labels), returns.float(),
+                      decided(store, window, normaliser)[:, :futures + 1]))
     return Examples(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
