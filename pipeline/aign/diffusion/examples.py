@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from aign.diffusion.conditions import RETURN, Conditions
-from aign.diffusion.forecasting import decided
+from aign.diffusion.forecasting import scale
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
+from aign.scenarios.core.forecasting import Forecasting, columns
 from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.windows import Windows
+from aign.trajectories.windows import Window, Windows
 
 CHUNK = 65_536
 
@@ -93,6 +94,24 @@ def load(store: TrajectoryStore, rows: Tensor, horizon: int, normaliser: Normali
                       normaliser.fixed(window.fixed), conditions.encode(returns, labels), returns.float(),
                       decided(store, window, normaliser)[:, :futures + 1]))
     return Examples(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def decided(store: TrajectoryStore, window: Window, normaliser: Normaliser) -> Tensor:
+    """Return what nature decided (E, H+1, N) in windows, normalised to [-1, 1]; nothing, N = 0, where a scenario
+    forecasts nothing. Unseen values of the first moment count as 0.
+    """
+    scenario, (rows, moments, _) = store.scenario, window.states.shape
+    if not isinstance(scenario, Forecasting):
+        return torch.zeros(rows, moments, 0)
+    series = normaliser.states(window.states)[:, :, columns(scenario.state_features, scenario.exogenous)]
+    if not scenario.unseen:
+        return series
+    episodes, place = window.rows.unique(return_inverse=True)
+    steps = window.starts[:, None] + torch.arange(moments - 1)
+    values = scenario.unseen_values(store.gather("context", episodes))[place[:, None], steps]
+    unseen = scale(normaliser, scenario).states(torch.cat([series[:, 1:], values.float()], dim=2))
+    unseen = unseen[:, :, series.shape[2]:]
+    return torch.cat([series, torch.cat([torch.zeros_like(unseen[:, :1]), unseen], dim=1)], dim=2)
 
 
 def chosen(count: int, most: int | None, seed: int) -> Tensor:

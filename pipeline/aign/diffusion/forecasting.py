@@ -20,8 +20,6 @@ from aign.diffusion.network import Activation, Network
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.unet import TemporalUNet
 from aign.scenarios.core.forecasting import Forecasting, columns
-from aign.trajectories.reader import TrajectoryStore
-from aign.trajectories.windows import Window
 
 
 class ForecastingUNet(Network):
@@ -74,24 +72,6 @@ def scale(normaliser: Normaliser, scenario: Forecasting) -> Normaliser:
     change = None if normaliser.change is None else [normaliser.change[place] for place in places] + [1.0] * len(unseen)
     return Normaliser([*low, *(feature.low for feature in unseen)], [*high, *(feature.high for feature in unseen)],
                       (), (), change)
-
-
-def decided(store: TrajectoryStore, window: Window, normaliser: Normaliser) -> Tensor:
-    """Return what nature decided (B, H+1, E) in windows, normalised to [-1, 1]; nothing, E = 0, where a scenario
-    forecasts nothing. Unseen values of the first moment count as 0.
-    """
-    scenario, (rows, moments, _) = store.scenario, window.states.shape
-    if not isinstance(scenario, Forecasting):
-        return torch.zeros(rows, moments, 0)
-    series = normaliser.states(window.states)[:, :, columns(scenario.state_features, scenario.exogenous)]
-    if not scenario.unseen:
-        return series
-    episodes, place = window.rows.unique(return_inverse=True)
-    steps = window.starts[:, None] + torch.arange(moments - 1)
-    values = scenario.unseen_values(store.gather("context", episodes))[place[:, None], steps]
-    unseen = scale(normaliser, scenario).states(torch.cat([series[:, 1:], values.float()], dim=2))
-    unseen = unseen[:, :, series.shape[2]:]
-    return torch.cat([series, torch.cat([torch.zeros_like(unseen[:, :1]), unseen], dim=1)], dim=2)
 
 
 def unconditioned(rows: int, like: Tensor) -> ConditionInput:

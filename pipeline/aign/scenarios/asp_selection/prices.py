@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.optimize import linprog
 from torch import Tensor
 
 from aign.scenarios.asp_selection.providers import ARRIVAL_RATE, DEMANDS, Fleet, runtime
@@ -38,6 +37,7 @@ def steady_prices(fleet: Fleet) -> Tensor:
 
 def _solved(fleet: Fleet) -> Tensor:
     """Return the prices (J,) of one fleet (B = 1)."""
+    from scipy.optimize import linprog  # half a second
     quality = fleet.utility(KINDS).numpy()  # (D, J)
     kinds, providers = quality.shape
     once = np.kron(np.eye(kinds), np.ones((1, providers)))
