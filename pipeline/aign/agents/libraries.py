@@ -21,6 +21,8 @@ from aign.agents.denoising import DenoisingPolicy
 from aign.agents.discrete_sac import ChoicePolicy, DenoisingChoiceActor, DiscreteSAC
 from aign.agents.double_dqn import DoubleDQN
 from aign.agents.policy import Policy, SharedPolicy
+from aign.agents.soft_actor_critic import SoftActorCritic
+from aign.agents.replay import SteppedReplay
 from aign.agents.settings import (
     CollectSettings,
     D2SACSettings,
@@ -131,12 +133,19 @@ def _off_policy(settings: SACSettings | DDQNSettings, environment: SharedPolicyV
         "train_freq": 1,
         "gradient_steps": settings.updates_per_step,
         "n_steps": settings.return_steps,
+        **_buffer(settings),
         "seed": seed, "device": "cpu"}
+
+
+def _buffer(settings: SACSettings | DDQNSettings) -> dict[str, Any]:
+    if settings.return_steps > 1:  # the library's own, which adds rewards up
+        return {}
+    return {"replay_buffer_class": SteppedReplay, "replay_buffer_kwargs": {"following": settings.discount > 0}}
 
 
 def _sac(settings: SACSettings, environment: SharedPolicyVecEnv, seed: int) -> SAC:
     chain = _chain(settings)
-    return SAC(
+    return SoftActorCritic(
         DenoisingSACPolicy if chain else "MlpPolicy",
         **_off_policy(settings, environment, seed),
         ent_coef=settings.entropy_coefficient,
@@ -150,7 +159,7 @@ def _choosing_sac(settings: SACSettings, environment: SharedPolicyVecEnv, seed: 
         **_off_policy(settings, environment, seed),
         ent_coef=settings.entropy_coefficient,
         target_entropy=settings.choice_entropy,
-        policy_kwargs={"hidden": settings.hidden, "chain": _chain(settings), "optimizer_kwargs": {"fused": True}})
+        policy_kwargs={"hidden": settings.hidden, "chain": _chain(settings)})
 
 
 def _chain(settings: SACSettings) -> dict[str, int] | None:
