@@ -69,7 +69,7 @@ class LearnedCoefficient:
 
 
 @torch.no_grad()
-def follow(targets: Sequence[Tensor], parameters: Sequence[Tensor], tau: float) -> None:
+def follow(targets: list[Tensor], parameters: list[Tensor], tau: float) -> None:
     """Move target parameters by a share `tau` of the way to the parameters (Polyak averaging), in place."""
     torch._foreach_mul_(targets, 1 - tau)
     torch._foreach_add_(targets, parameters, alpha=tau)

@@ -5,7 +5,6 @@ Axes: B batch, F observed values, J choices.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,10 +45,10 @@ class DoubleDQN(SteppedLearner, DQN):
         value = double_value(self.q_net(following), self.q_net_target(following))
         return batch.rewards + (1 - batch.dones) * discounts * value
 
-    def _clipped(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+    def _clipped(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Return gradients scaled so that their common norm is within the library's bound."""
-        share = self.max_grad_norm / (nn.utils.get_total_norm(gradients) + 1e-6)
-        return torch._foreach_mul(gradients, share.clamp(max=1.0))
+        share = (self.max_grad_norm / (nn.utils.get_total_norm(gradients) + 1e-6)).clamp(max=1.0)
+        return tuple(gradient * share for gradient in gradients)
 
     def predict(self, observation: Any, state: Any = None, episode_start: Any = None,
                 deterministic: bool = False) -> tuple[np.ndarray[Any, Any], Any]:

@@ -1,6 +1,7 @@
 """Models that learn as the settings ask for them, and the bare policy inside a trained one.
 
-Stable-Baselines3 gives SAC and PPO, the base of D2SAC, of the discrete SAC and of the double DQN, and the loop.
+Stable-Baselines3 gives PPO, and what SAC, D2SAC, the discrete SAC and the double DQN are built from; the updates of
+these four are ours, for speed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from aign.agents.denoising import DenoisingPolicy
 from aign.agents.discrete_sac import ChoicePolicy, DenoisingChoiceActor, DiscreteSAC
 from aign.agents.double_dqn import DoubleDQN
 from aign.agents.policy import Policy, SharedPolicy
-from aign.agents.soft_actor_critic import SoftActorCritic
 from aign.agents.replay import SteppedReplay
 from aign.agents.settings import (
     CollectSettings,
@@ -32,6 +32,7 @@ from aign.agents.settings import (
     SACSettings,
     UCBSettings,
 )
+from aign.agents.soft_actor_critic import SoftActorCritic
 from aign.agents.upper_confidence import UpperConfidence
 
 Model = SAC | PPO | DiscreteSAC | DoubleDQN | UpperConfidence

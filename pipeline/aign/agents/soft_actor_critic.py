@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
-from torch import Tensor, nn
+from torch import Tensor
 
+from aign.agents.d2sac import DenoisingActor
 from aign.agents.descent import Adam, LearnedCoefficient, follow
 from aign.agents.perceptron import Perceptron
 from aign.agents.replay import SteppedLearner
@@ -86,7 +87,7 @@ class SoftActorCritic(SteppedLearner, SAC):
         """Return the entropy coefficient of this update; where it is learned, take its step."""
         if self._coefficient is None:
             return self.ent_coef_tensor
-        coefficient, excess = self._coefficient.value, logarithm[:, None] + self.target_entropy
+        coefficient, excess = self._coefficient.value, logarithm[:, None] + float(self.target_entropy)
         self._coefficient.step((excess * (-1 / len(excess))).sum(dim=0), rate)
         return coefficient
 
@@ -103,7 +104,7 @@ class SoftActorCritic(SteppedLearner, SAC):
 
     def _skip_draw(self, actions: Tensor) -> None:
         """Draw the random numbers of one call of `_draw`, so that the stream goes on as the library's does."""
-        for _ in range(getattr(self.actor, "draws", 1)):
+        for _ in range(self.actor.draws if isinstance(self.actor, DenoisingActor) else 1):
             torch.randn_like(actions)
 
     def _action_gradient(self, observations: Tensor, actions: Tensor) -> Tensor:
