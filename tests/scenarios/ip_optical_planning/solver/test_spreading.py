@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from aign.scenarios.ip_optical_planning.topology import load
 from small_networks import drawn, routed
 
 from aign.scenarios.ip_optical_planning import single_layer
@@ -11,7 +12,6 @@ from aign.scenarios.ip_optical_planning.solver import spreading
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 from aign.scenarios.ip_optical_planning.solver.spreading import Spreading
-from aign.scenarios.ip_optical_planning.topology import load
 
 
 def survives(instance, plan):
