@@ -106,6 +106,8 @@ class AspSelection(SequentialScenario[AspParameters], Forecasting):
 
     name = "asp-selection"
     summary = "Assign each arriving task to one of many content providers without overloading any"
+    purposes = ("select providers", "select service providers", "choose providers",
+                "choose a service provider for each task", "assign tasks", "assign tasks to providers")
     published = (
         "The paper (V.A, Fig. 9) states that learning agents beat overloading avoidance, round-robin and random "
         "choice, with fewer crashes, and come near to an omniscient policy; rewards stand in a figure only, so no "

@@ -96,6 +96,7 @@ class VideoDelivery(DesignScenario[VideoDeliveryParameters]):
 
     name: ClassVar[str] = "video-delivery"
     summary: ClassVar[str] = "What edge nodes cache, which way video streams take, and at which bitrate"
+    purposes = ("deliver video", "distribute video", "place caches", "cache video")
     Parameters: ClassVar[Any] = VideoDeliveryParameters
     certified_together: ClassVar[int] = 8
     published: ClassVar[str] = (

@@ -91,6 +91,7 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
 
     name = "video-streaming"
     summary = "Choose the bitrate of each chunk of a video while the throughput of the link varies"
+    purposes = ("stream video", "play video", "watch video", "watch a film", "video session")
     Parameters = VideoParameters
     generation = "forecasts"
     integer_labels = frozenset({"switches"})
