@@ -34,9 +34,10 @@ FIRST_GAP, SHRINK, FINE = 0.02, 0.4, 0.002
 DISAGREES, NEIGHBOURHOODS, NEAR, NEAR_NODES, TRIES = 0.5, 2, 0.4, 500, 6
 """Neighbourhoods of the best plan: links whose modules differ by more than this from the relaxation's; how many around
 single nodes, with what share of the links; branch-and-bound nodes of each; programs solved in each."""
-LAYERED_NODES, LATER = 500, 4
+LAYERED_NODES, LATER, WIDE = 500, 4, 4000
 """Where there are fibres: branch-and-bound nodes of the first program at most; how many times fewer regions are planned
-anew after a program than at first."""
+anew after a program than at first; lightpaths times fibre routes beyond which there are fewer, by the cube: each takes
+longer by as much."""
 TINY, HALF = 1e-9, 0.5
 """Relative difference of costs that counts as none; what flags of whole-number programs are above if they are set."""
 TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
@@ -56,7 +57,7 @@ class Limits:
         gap: relative gap reached.
         rounds: of programs.
         nodes: branch-and-bound nodes of a program, doubled where only the proof is missing.
-        regions: planned anew at first, where there are fibres; a quarter of them after each program.
+        regions: planned anew at first, where there are fibres, fewer on wide networks; a quarter after each program.
         budget: a plan for no more is enough, and a bound above it says that there is none.
     """
 
@@ -153,12 +154,14 @@ class Search:
                       tuple(np.flatnonzero(dropped > HALF).tolist()))
 
     def _run(self, report: Callable[[Progress], None]) -> None:
+        width = self.instance.links * self.instance.routes
+        regions = int(np.ceil(self.limits.regions * min(1.0, WIDE / max(1, width)) ** 3))
         self._relax()
         for rounding in ROUNDINGS:
             if self.plan is None or (self.instance.fibres is None and not self._done()):
                 self._offer(self._rounded(rounding))
         if self.instance.fibres is not None:
-            self._neighbourhoods(self.limits.regions)
+            self._neighbourhoods(regions)
         report(Progress(0, self.bound, self.cost))
         gap = max(FIRST_GAP, self.limits.gap)
         for number in range(1, self.limits.rounds + 1):
@@ -166,7 +169,7 @@ class Search:
                 return
             gap = self._round(gap)
             if not self._done():
-                self._neighbourhoods(-(-self.limits.regions // LATER))
+                self._neighbourhoods(-(-regions // LATER))
             report(Progress(number, self.bound, self.cost))
 
     def _relax(self) -> None:
