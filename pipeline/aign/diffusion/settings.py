@@ -49,6 +49,9 @@ class DenoisingSettings(Settings):
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Standard deviation of the initial noise: less is more accurate, more is more diverse; with few steps more costs
     nothing."""
+    futures: Annotated[int, Field(ge=0, le=4096, exclude_if=lambda futures: futures == 64)] = 64
+    """Where the scenario forecasts what nature decides: futures by which each decision is made; 64 goes unsaid in
+    files."""
 
 
 class TrainSettings(Settings):
