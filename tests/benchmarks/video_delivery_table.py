@@ -1,4 +1,4 @@
-"""Video delivery on two topologies: designs of the generator, rules and certificate, free and under requests, with time.
+"""Video delivery on two topologies: the generator, rules and certificate, free and under requests, with time.
 
     python tests/benchmarks/video_delivery_table.py [--contexts 24] [--requests 12] [--to FILE]
 
