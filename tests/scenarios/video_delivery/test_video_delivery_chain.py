@@ -12,13 +12,19 @@ from aign.scenarios.core import satisfied
 from aign.scenarios.core.constraints import parse
 
 NAME = "delivery-small"
+SMALL = {**COLLECT, "train_contexts": 12, "validation_contexts": 3, "test_contexts": 4,
+         "sources": {"random": 10, "heuristics": 10, "solver_guided": 30, "snapshots": 1, "snapshot_episodes": 10}}
 PARAMS = {
     "base": {"seed": 3, "device": "cpu", "threads": 1, "workers": 2},
     "variants": {NAME: {
-        "scenario": {"name": "video_delivery", "classes": 2, "paths": 2, "storage": 20}, "collect": COLLECT,
-        "train": {**TRAIN, "network": {"kind": "set", "channels": 8, "depth": 1, "embedding": 16}, "stride": 8},
+        "scenario": {"name": "video_delivery", "classes": 2, "paths": 2, "storage": 20}, "collect": SMALL,
+        "train": {**TRAIN, "evaluate_every": 30, "evaluate_contexts": 2, "stride": 8,
+                  "network": {"kind": "set", "channels": 8, "depth": 1, "embedding": 16}},
         "sample": {"requests": [{"name": "near", "preset": "peak", "count": 4, "where": ["mean_latency<=1.5"]}]},
-        "evaluate": {"contexts": 4, "candidates": 2, "constrained_contexts": 2, "constrained_requests": 2}}}}
+        "evaluate": {"contexts": 4, "candidates": 2, "constrained_contexts": 1, "constrained_requests": 2,
+                     "denoising_steps": [1], "steps_contexts": 2}}}}
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
