@@ -4,6 +4,7 @@ import pytest
 import torch
 from planning_cases import demands, plans, square
 
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning.cuts import Cuts
 from aign.scenarios.ip_optical_planning.economics import Economics
 from aign.scenarios.ip_optical_planning.problem import Problem
@@ -11,7 +12,6 @@ from aign.scenarios.ip_optical_planning.repair import Repair
 from aign.scenarios.ip_optical_planning.scenario import IpOpticalPlanning
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 from aign.scenarios.ip_optical_planning.survivability import Survivability
-from aign.scenarios.ip_optical_planning.topology import load
 
 
 def everything(count, scenarios=6):

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aign.scenarios.ip_optical_planning.topology import Topology
+from aign.scenarios.core.topology import Topology
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]

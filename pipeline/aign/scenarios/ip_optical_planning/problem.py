@@ -17,10 +17,10 @@ import torch
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.cuts import Cuts
 from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Failures, Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.survey.library import binding_sets
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 TRADED_UP_TO = 30
 """Nodes up to which the best plan that does not survive everything is searched for too."""
