@@ -76,10 +76,11 @@ def compared(model, context: torch.Tensor, marks: list[float]) -> dict:
     shortest = np.isin(np.arange(len(direct)), order[:generated.sum()])
     chosen = {"all": np.ones(len(direct), bool), "generated": generated, "shortest": shortest}
     bound = Search(instance, Limits(rounds=1, regions=0)).run().bound
-    row = {"bound": bound, "generating_seconds": spent, "candidates": {}, "excess": {}}
+    row: dict = {"bound": bound, "generating_seconds": spent, "candidates": {}, "excess": {}}
     for way in WAYS:
         less = spent if way == "generated" else 0.0
-        costs = costs_after(restricted(instance, chosen[way]), [mark - less for mark in marks])
+        left = [max(mark - less, 0.001 * (place + 1)) for place, mark in enumerate(marks)]
+        costs = costs_after(restricted(instance, chosen[way]), left)
         row["candidates"][way] = int(chosen[way].sum())
         row["excess"][way] = [cost / bound - 1 for cost in costs]
     return row
@@ -105,7 +106,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--matrices", type=int, default=12)
-    parser.add_argument("--seconds", type=float, nargs="+", default=[1.0, 2.0, 4.0])
+    parser.add_argument("--seconds", type=float, nargs="+", default=[2.0, 4.0])
     parser.add_argument("--to", type=Path)
     arguments = parser.parse_args()
     model = store.load(arguments.model)
