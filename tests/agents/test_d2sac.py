@@ -18,11 +18,11 @@ def model(scenario, pool, small):
 
 
 def test_it_is_the_librarys_sac_but_for_the_actor(model) -> None:
-    assert type(model) is SAC
+    assert isinstance(model, SAC)
     assert isinstance(model.actor, DenoisingActor)
     assert len(model.critic.q_networks) == 2
     assert (model.actor.chain.steps, model.target_entropy) == (3, -1.0)
-    trained = {id(value) for group in model.actor.optimizer.param_groups for value in group["params"]}
+    trained = {id(value) for value in model.actor_descent.parameters}
     assert trained == {id(value) for value in model.actor.parameters()}
     assert not any(name.startswith(("mu.", "latent_pi.")) for name in model.actor.state_dict())
 

@@ -5,7 +5,8 @@
 `--models` are the folders of a power-20 model trained by each version. Both versions take turns, `--rounds` times,
 each in a fresh process with one torch thread; the median of each is compared. Times are processor times, which a busy
 machine changes less than time on the wall. `--pipeline` also runs `make setup` and `make pipeline` in a fresh clone of
-each, about a quarter of an hour. Prints a table and writes data/reports/speed/speed.json.
+each, about a quarter of an hour. Prints a table and writes data/reports/speed/speed.json, or of single figures
+(`--only agent_update`) a file with their names.
 """
 
 from __future__ import annotations
@@ -24,13 +25,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aign.files.writing import write_json
+
 ROOT = Path(__file__).parents[2]
 PROBE = Path(__file__).with_name("speed_probe.py")
-REPORT = ROOT / "data/reports/speed/speed.json"
+REPORTS = ROOT / "data/reports/speed"
 ROWS = {"designs": ("32 verified designs, 20 users", 0.3), "request": ("16 designs under two constraints", 0.4),
         "design_command": ("`aign design`", 0.35), "help_command": ("`aign --help`", None),
-        "training_step": ("training step of the set network", 0.65), "installation": ("`make setup`", None),
-        "installation_wall": ("`make setup`, on the wall", None), "pipeline": ("`make pipeline` after it", 0.5),
+        "training_step": ("training step of the set network", 0.65),
+        "agent_update": ("update of SAC, environment included", 0.625),
+        "installation": ("`make setup`", None), "installation_wall": ("`make setup`, on the wall", None),
+        "pipeline": ("`make pipeline` after it", 0.5),
         "pipeline_wall": ("`make pipeline` after it, on the wall", 0.5)}
 """What is compared, in seconds, and the ratio that is aimed at."""
 RATIO_MARGIN = 1e-4
@@ -67,15 +72,18 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **one, "PYTHONPATH": str(folder / "pipeline")}
 
 
-def measured(folder: Path, model: Path, dataset: Path) -> dict[str, float]:
-    """Return the figures of one round of one version."""
+def measured(folder: Path, model: Path, dataset: Path, only: Sequence[str]) -> dict[str, float]:
+    """Return the figures of one round of one version; all where none are named."""
     run = [sys.executable, "-P"]
     around = environment(folder)
-    text = processor([*run, str(PROBE), str(model), str(dataset)], folder, around)[2]
-    design = ["design", "power-allocation", "--users", "20", "--model", str(model), "--seed", "1"]
-    return {**json.loads(text.splitlines()[-1]),
-            "design_command": processor([*run, "pipeline", *design], folder, around)[0],
-            "help_command": processor([*run, "pipeline", "--help"], folder, around)[0]}
+    text = processor([*run, str(PROBE), str(model), str(dataset), *only], folder, around)[2]
+    figures: dict[str, float] = json.loads(text.splitlines()[-1])
+    commands = {"design_command": ["design", "power-allocation", "--users", "20", "--model", str(model), "--seed", "1"],
+                "help_command": ["--help"]}
+    for name, command in commands.items():
+        if not only or name in only:
+            figures[name] = processor([*run, "pipeline", *command], folder, around)[0]
+    return figures
 
 
 def first_command(folder: Path, scratch: Path) -> tuple[dict[str, float], list[dict[str, Any]]]:
@@ -123,6 +131,8 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, default=ROOT / "data/trajectories/power-20")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pipeline", action="store_true", help="also make setup and make pipeline, in fresh clones")
+    parser.add_argument("--only", action="append", choices=sorted(ROWS), default=[],
+                        help="measure this figure alone; may be given several times")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="speed-") as name:
         scratch, versions = Path(name), {"before": asked.commit, "after": "HEAD"}
@@ -134,7 +144,7 @@ def main() -> None:
         rounds: dict[str, list[dict[str, float]]] = {side: [] for side in versions}
         for _ in range(asked.rounds):
             for side, model in zip(versions, asked.models, strict=True):
-                rounds[side].append(measured(scratch / side, model.resolve(), asked.dataset.resolve()))
+                rounds[side].append(measured(scratch / side, model.resolve(), asked.dataset.resolve(), asked.only))
         figures = {side: {key: statistics.median(each[key] for each in several) for key in several[0]}
                    for side, several in rounds.items()}
         by_stage: dict[str, Any] = {}
@@ -142,24 +152,31 @@ def main() -> None:
             more, by_stage[side] = first_command(scratch / side, scratch)
             figures[side] |= more
             shutil.rmtree(scratch / side / ".venv")
-    quality = {side: [values["ratio"], values["ratio_error"]] for side, values in figures.items()}
-    kept = quality["after"][0] >= quality["before"][0] - RATIO_MARGIN
+    report(asked, commits, figures, by_stage)
+
+
+def report(asked: argparse.Namespace, commits: Mapping[str, str], figures: Mapping[str, Mapping[str, float]],
+           by_stage: Mapping[str, Any]) -> None:
+    """Print the comparison and write it; of a few figures alone, in a file of their own."""
     rows = compared(figures["before"], figures["after"])
     for line in rows:
         print(f"{line['what']:40} {line['before_seconds']:10.4f} {line['after_seconds']:10.4f} s  ratio "
               f"{line['ratio']:.2f}{'' if line['target'] is None else ' (target ' + str(line['target']) + ')'}")
     for side, several in by_stage.items():
         print(f"{side}: " + "; ".join(f"{row['what']} {row['processor']} s" for row in several))
-    print(f"U/U* of single designs: {quality['before'][0]:.5f} before, {quality['after'][0]:.5f} after; "
-          f"{'kept' if kept else 'LOST'}")
-    REPORT.parent.mkdir(parents=True, exist_ok=True)
-    REPORT.write_text(json.dumps({
+    quality: dict[str, Any] = {}
+    if "ratio" in figures["after"]:
+        quality = {side: [values["ratio"], values["ratio_error"]] for side, values in figures.items()}
+        quality["kept"] = quality["after"][0] >= quality["before"][0] - RATIO_MARGIN
+        print(f"U/U* of single designs: {quality['before'][0]:.5f} before, {quality['after'][0]:.5f} after; "
+              f"{'kept' if quality['kept'] else 'LOST'}")
+        quality["what"] = "mean U/U* of single designs in 1 024 drawn contexts, with the half of its 95 % interval"
+    options = "".join([" --pipeline" * asked.pipeline, *(f" --only {name}" for name in asked.only)])
+    write_json(REPORTS / ("-".join(asked.only or ["speed"]) + ".json"), {
         "command": f"python tests/benchmarks/speed.py {asked.commit} --models BEFORE AFTER --rounds {asked.rounds}"
-                   f"{' --pipeline' if asked.pipeline else ''}", "commits": commits,
+                   + options, "commits": commits,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
-        "rounds": asked.rounds, "rows": rows, "stages": by_stage,
-        "quality": {"what": "mean U/U* of single designs in 1 024 drawn contexts, with the half of its 95 % interval",
-                    **quality, "kept": kept}}, indent=2) + "\n")
+        "rounds": asked.rounds, "rows": rows, "stages": by_stage, "quality": quality})
 
 
 if __name__ == "__main__":

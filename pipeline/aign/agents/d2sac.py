@@ -39,6 +39,8 @@ class DenoisingActor(Actor):
         del self.latent_pi, self.mu
         self.chain = DenoisingChain(self.features_dim, get_action_dim(self.action_space), self.net_arch, steps,
                                     embedding)
+        self.draws = steps + 1
+        """Draws of V values each behind one action: of the chain, then of its last step's Gaussian."""
 
     def get_action_dist_params(self, obs: Any, noise: bool = True) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return mean and log deviation (B, V) of the last step, before tanh, for observations (B, F)."""

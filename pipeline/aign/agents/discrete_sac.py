@@ -17,21 +17,24 @@ from typing import Any
 
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.torch_layers import create_mlp
-from stable_baselines3.common.utils import polyak_update
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from aign.agents.denoising import DenoisingChain
+from aign.agents.descent import Adam, LearnedCoefficient, follow
 from aign.agents.policy import hidden_layers
+from aign.agents.replay import SteppedLearner
 
 CRITICS = 2
 
 
 class PerceptronActor(nn.Module):
     """Logits straight from observations."""
+
+    draws = 0
 
     def __init__(self, features: int, choices: int, hidden: Sequence[int]) -> None:
         super().__init__()
@@ -49,6 +52,8 @@ class DenoisingChoiceActor(nn.Module):
     def __init__(self, features: int, choices: int, hidden: Sequence[int], steps: int, embedding: int) -> None:
         super().__init__()
         self.chain = DenoisingChain(features, choices, hidden, steps, embedding)
+        self.draws = steps
+        """Draws of J values each behind the logits."""
 
     def forward(self, observations: Tensor, noise: bool) -> Tensor:
         """Return logits (B, J) for observations (B, F), of a random chain or of its mean path from zero."""
@@ -70,7 +75,7 @@ class TwinCritics(nn.Module):
 
 
 class ChoicePolicy(BasePolicy):
-    """Actor, critics and target critics with their optimisers, as the library keeps them.
+    """Actor, critics and target critics, as the library keeps them.
 
     Args:
         observation_space: of F values.
@@ -78,22 +83,19 @@ class ChoicePolicy(BasePolicy):
         lr_schedule: the library's learning rate.
         hidden: widths of the hidden layers of every network, each followed by SiLU.
         chain: steps and embedding of a denoising actor; None for a perceptron.
-        optimizer_kwargs: further options of Adam.
     """
 
     def __init__(self, observation_space: spaces.Box, action_space: spaces.Discrete, lr_schedule: Any,
-                 hidden: Sequence[int], chain: dict[str, int] | None, optimizer_kwargs: dict[str, Any]) -> None:
-        super().__init__(observation_space, action_space, optimizer_kwargs=optimizer_kwargs)
+                 hidden: Sequence[int], chain: dict[str, int] | None) -> None:
+        super().__init__(observation_space, action_space)
         features, choices = int(observation_space.shape[0]), int(action_space.n)
+        self.choices = choices
         self.actor: PerceptronActor | DenoisingChoiceActor
         self.actor = (PerceptronActor(features, choices, hidden) if chain is None
                       else DenoisingChoiceActor(features, choices, hidden, **chain))
         self.critic = TwinCritics(features, choices, hidden)
         self.critic_target = TwinCritics(features, choices, hidden).requires_grad_(False)
         self.critic_target.load_state_dict(self.critic.state_dict())
-        self.actor_optimizer, self.critic_optimizer = (
-            self.optimizer_class(part.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
-            for part in (self.actor, self.critic))
 
     def forward(self, obs: Tensor, deterministic: bool = False) -> Tensor:
         """Return choices (B,) for observations (B, F): drawn, or the most probable."""
@@ -106,7 +108,7 @@ class ChoicePolicy(BasePolicy):
         return self.forward(observation, deterministic)
 
 
-class DiscreteSAC(OffPolicyAlgorithm):
+class DiscreteSAC(SteppedLearner):
     """The learner; buffer, n-step returns, schedule and the loop are the library's.
 
     Args:
@@ -129,39 +131,49 @@ class DiscreteSAC(OffPolicyAlgorithm):
         self.target_entropy = target_entropy * math.log(max(2, int(self.action_space.n)))
         start = float(ent_coef.removeprefix("auto_")) if ent_coef != "auto" else 1.0
         self.learned_coefficient = ent_coef.startswith("auto")
-        self.coefficient = torch.tensor(start, device=self.device)
-        self.log_coefficient = torch.tensor(math.log(max(start, 1e-12)), device=self.device, requires_grad=True)
-        self.coefficient_optimizer = torch.optim.Adam([self.log_coefficient], lr=self.lr_schedule(1))
+        self.coefficient = torch.tensor(start)
+        self._learned = LearnedCoefficient(torch.tensor(math.log(max(start, 1e-12))))
+        self.actor_descent = Adam(self.policy.actor.parameters())
+        self.critic_descent = Adam(self.policy.critic.parameters())
+        self._target_values = [value.detach() for value in self.policy.critic_target.parameters()]
 
     def train(self, gradient_steps: int, batch_size: int) -> None:
         """Take gradient steps on batches from the buffer: temperature, critics, actor, target critics."""
-        policy = self.policy
-        policy.set_training_mode(True)
-        self._update_learning_rate([policy.actor_optimizer, policy.critic_optimizer, self.coefficient_optimizer])
+        rate = self.lr_schedule(self._current_progress_remaining)
         for _ in range(gradient_steps):
-            self._update(batch_size)
+            self._update(self.replay_buffer.sample(batch_size), rate)  # type: ignore[union-attr]
         self._n_updates += gradient_steps
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/ent_coef", float(self.coefficient))
 
-    def _update(self, batch_size: int) -> None:
-        policy, batch = self.policy, self.replay_buffer.sample(batch_size)  # type: ignore[union-attr]
-        discounts = self.gamma if batch.discounts is None else batch.discounts
+    def _update(self, batch: ReplayBufferSamples, rate: float) -> None:
+        policy = self.policy
         logits = policy.actor(batch.observations, noise=True)
         if self.learned_coefficient:
             excess = float(entropy(logits.detach()).mean()) - self.target_entropy
-            _descend(self.log_coefficient * excess, self.coefficient_optimizer)
-            self.coefficient = self.log_coefficient.detach().exp()
+            self._learned.step(torch.tensor(excess), rate)
+            self.coefficient = self._learned.value
         with torch.no_grad():
-            following = soft_value(policy.actor(batch.next_observations, noise=True),
-                                   policy.critic_target(batch.next_observations).amin(dim=0), self.coefficient)
-            target = batch.rewards + (1 - batch.dones) * discounts * following[:, None]
+            target = self._target(batch)
         taken = batch.actions.long().expand(CRITICS, -1, -1)
-        _descend(critic_loss(policy.critic(batch.observations).gather(2, taken), target), policy.critic_optimizer)
+        loss = critic_loss(policy.critic(batch.observations).gather(2, taken), target)
+        self.critic_descent.step(torch.autograd.grad(loss, self.critic_descent.parameters), rate)
         with torch.no_grad():
             values = policy.critic(batch.observations).amin(dim=0)
-        _descend(-soft_value(logits, values, self.coefficient).mean(), policy.actor_optimizer)
-        polyak_update(policy.critic.parameters(), policy.critic_target.parameters(), self.tau)
+        loss = -soft_value(logits, values, self.coefficient).mean()
+        self.actor_descent.step(torch.autograd.grad(loss, self.actor_descent.parameters), rate)
+        if self.gamma:
+            follow(self._target_values, self.critic_descent.values, self.tau)
+
+    def _target(self, batch: ReplayBufferSamples) -> Tensor:
+        """Return what the critics are to give, (B, 1)."""
+        policy = self.policy
+        if not self.gamma:  # the next state is worth nothing, but its random numbers are drawn as ever
+            for _ in range(policy.actor.draws):
+                torch.randn(len(batch.rewards), policy.choices)
+            return batch.rewards
+        discounts = self.gamma if batch.discounts is None else batch.discounts
+        following = soft_value(policy.actor(batch.next_observations, noise=True),
+                               policy.critic_target(batch.next_observations).amin(dim=0), self.coefficient)
+        return batch.rewards + (1 - batch.dones) * discounts * following[:, None]
 
 
 def soft_value(logits: Tensor, values: Tensor, coefficient: Tensor) -> Tensor:
@@ -179,9 +191,3 @@ def entropy(logits: Tensor) -> Tensor:
 def critic_loss(taken: Tensor, target: Tensor) -> Tensor:
     """Return half the mean squared error of each critic, summed, for values (CRITICS, B, 1) and targets (B, 1)."""
     return 0.5 * (taken - target).square().mean(dim=(1, 2)).sum()
-
-
-def _descend(loss: Tensor, optimiser: torch.optim.Optimizer) -> None:
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()

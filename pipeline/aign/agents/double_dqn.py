@@ -10,34 +10,45 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3 import DQN
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor, nn
 
+from aign.agents.descent import Adam
+from aign.agents.replay import SteppedLearner
 
-class DoubleDQN(DQN):
+
+class DoubleDQN(SteppedLearner, DQN):
     """DQN in which the network being trained picks the next choice and the target network values it."""
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        self.descent = Adam(self.q_net.parameters())
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
         """Take gradient steps on batches from the buffer, by the Huber loss, as the library does."""
-        self.policy.set_training_mode(True)
-        self._update_learning_rate(self.policy.optimizer)
-        losses = []
+        rate = self.lr_schedule(self._current_progress_remaining)
         for _ in range(gradient_steps):
             batch = self.replay_buffer.sample(batch_size)  # type: ignore[union-attr]
-            discounts = self.gamma if batch.discounts is None else batch.discounts
             with torch.no_grad():
-                following = batch.next_observations
-                value = double_value(self.q_net(following), self.q_net_target(following))
-                target = batch.rewards + (1 - batch.dones) * discounts * value
+                target = self._target(batch)
             taken = self.q_net(batch.observations).gather(1, batch.actions.long())
             loss = nn.functional.smooth_l1_loss(taken, target)
-            losses.append(loss.item())
-            self.policy.optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-            self.policy.optimizer.step()
+            gradients = torch.autograd.grad(loss, self.descent.parameters)
+            self.descent.step(self._clipped(gradients), rate)
         self._n_updates += gradient_steps
-        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
-        self.logger.record("train/loss", np.mean(losses))
+
+    def _target(self, batch: ReplayBufferSamples) -> Tensor:
+        """Return the values to learn, (B, 1); where the discount is 0, nothing follows."""
+        if not self.gamma:
+            return batch.rewards
+        discounts, following = self.gamma if batch.discounts is None else batch.discounts, batch.next_observations
+        value = double_value(self.q_net(following), self.q_net_target(following))
+        return batch.rewards + (1 - batch.dones) * discounts * value
+
+    def _clipped(self, gradients: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Return gradients scaled so that their common norm is within the library's bound."""
+        share = (self.max_grad_norm / (nn.utils.get_total_norm(gradients) + 1e-6)).clamp(max=1.0)
+        return tuple(gradient * share for gradient in gradients)
 
     def predict(self, observation: Any, state: Any = None, episode_start: Any = None,
                 deterministic: bool = False) -> tuple[np.ndarray[Any, Any], Any]:

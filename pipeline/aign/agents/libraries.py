@@ -1,6 +1,7 @@
 """Models that learn as the settings ask for them, and the bare policy inside a trained one.
 
-Stable-Baselines3 gives SAC and PPO, the base of D2SAC, of the discrete SAC and of the double DQN, and the loop.
+Stable-Baselines3 gives PPO, and what SAC, D2SAC, the discrete SAC and the double DQN are built from; the updates of
+these four are ours, for speed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from aign.agents.denoising import DenoisingPolicy
 from aign.agents.discrete_sac import ChoicePolicy, DenoisingChoiceActor, DiscreteSAC
 from aign.agents.double_dqn import DoubleDQN
 from aign.agents.policy import Policy, SharedPolicy
+from aign.agents.replay import SteppedReplay
 from aign.agents.settings import (
     CollectSettings,
     D2SACSettings,
@@ -30,6 +32,7 @@ from aign.agents.settings import (
     SACSettings,
     UCBSettings,
 )
+from aign.agents.soft_actor_critic import SoftActorCritic
 from aign.agents.upper_confidence import UpperConfidence
 
 Model = SAC | PPO | DiscreteSAC | DoubleDQN | UpperConfidence
@@ -131,12 +134,19 @@ def _off_policy(settings: SACSettings | DDQNSettings, environment: SharedPolicyV
         "train_freq": 1,
         "gradient_steps": settings.updates_per_step,
         "n_steps": settings.return_steps,
+        **_buffer(settings),
         "seed": seed, "device": "cpu"}
+
+
+def _buffer(settings: SACSettings | DDQNSettings) -> dict[str, Any]:
+    if settings.return_steps > 1:  # the library's own, which adds rewards up
+        return {}
+    return {"replay_buffer_class": SteppedReplay, "replay_buffer_kwargs": {"following": settings.discount > 0}}
 
 
 def _sac(settings: SACSettings, environment: SharedPolicyVecEnv, seed: int) -> SAC:
     chain = _chain(settings)
-    return SAC(
+    return SoftActorCritic(
         DenoisingSACPolicy if chain else "MlpPolicy",
         **_off_policy(settings, environment, seed),
         ent_coef=settings.entropy_coefficient,
@@ -150,7 +160,7 @@ def _choosing_sac(settings: SACSettings, environment: SharedPolicyVecEnv, seed: 
         **_off_policy(settings, environment, seed),
         ent_coef=settings.entropy_coefficient,
         target_entropy=settings.choice_entropy,
-        policy_kwargs={"hidden": settings.hidden, "chain": _chain(settings), "optimizer_kwargs": {"fused": True}})
+        policy_kwargs={"hidden": settings.hidden, "chain": _chain(settings)})
 
 
 def _chain(settings: SACSettings) -> dict[str, int] | None:

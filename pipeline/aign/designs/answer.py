@@ -26,6 +26,7 @@ from aign.diffusion.model import DesignModel
 from aign.files.writing import json_text, write_text
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.remembered import certificate_of
 from aign.scenarios.core.scenario import finite_or_none
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def answer(pipeline: DesignModel, request: ResolvedRequest, settings: SamplingSe
            training_designs: Tensor | None = None) -> Answer:
     """Generate, verify, certify and rank designs for one request; novelty is measured against the training designs."""
     scenario, contexts = pipeline.scenario, request.context[None]
-    certificate = scenario.certify(contexts, request.constraints)
+    certificate = certificate_of(scenario, contexts, request.constraints)
     best_values = [best_value(scenario, request.context, request.constraints, objective,
                              certificate.design[certificate.feasible])
                   for objective in request.objectives if not objective.is_utility]

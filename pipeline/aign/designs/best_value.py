@@ -16,6 +16,7 @@ from aign.designs.bisection import Bisection
 from aign.designs.objectives import Objective
 from aign.scenarios.core.certificate import CertificateKind
 from aign.scenarios.core.constraints import Constraint, satisfied, written
+from aign.scenarios.core.remembered import certificate_of
 from aign.scenarios.core.scenario import Scenario
 
 NEAR_BEST, ALONG_FRONT = (0.0, 0.03, 0.1), (0.0, 0.55, 0.25, 0.85, 0.1, 0.7, 0.4)
@@ -134,7 +135,7 @@ def pressures(known: Sequence[BestValue], usual: Mapping[str, float],
 
 def _worthiest(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Constraint], design: Tensor) -> Tensor:
     """Return the design (1, X), or one of higher utility that the certificate knows under the same constraints."""
-    other = scenario.certify(contexts, constraints).design.to(design.dtype)
+    other = certificate_of(scenario, contexts, constraints).design.to(design.dtype)
     met = bool(satisfied(constraints, scenario.measure(contexts, other), 1))
     better = bool(scenario.utility(contexts, other) > scenario.utility(contexts, design))
     return other if met and better else design

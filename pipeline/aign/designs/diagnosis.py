@@ -19,6 +19,7 @@ from torch import Tensor
 
 from aign.designs.bisection import Bisection
 from aign.scenarios.core.constraints import LARGEST_WHOLE, Constraint, satisfied
+from aign.scenarios.core.remembered import certificate_of
 from aign.scenarios.core.scenario import Scenario
 
 
@@ -119,7 +120,7 @@ def diagnose(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Con
         return Diagnosis(proven, relaxations, None, None, None, {})
     least = min(helpful, key=lambda each: each.share)
     relaxed = [least.relaxed or each if each == least.constraint else each for each in constraints]
-    design = scenario.certify(contexts, relaxed).design
+    design = certificate_of(scenario, contexts, relaxed).design
     met = satisfied(relaxed, scenario.measure(contexts, design), 1)
     if least.design is not None and not bool(met[0]):
         design = least.design[None]

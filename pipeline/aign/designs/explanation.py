@@ -17,6 +17,7 @@ from aign.designs.best_value import BestValue, best_value
 from aign.designs.bisection import TOLERANCE
 from aign.scenarios.core.certificate import Certificate
 from aign.scenarios.core.constraints import Constraint, written
+from aign.scenarios.core.remembered import certificate_of
 from aign.scenarios.core.scenario import Scenario, finite_or_none
 
 STEP = 0.01
@@ -184,7 +185,7 @@ def _effect(scenario: Scenario[Any], contexts: Tensor, constraints: Sequence[Con
     price = None if priced is None else finite_or_none(float(priced[0]))
     if price is not None and abs(price * step) < PRICELESS:
         price = 0.0
-    measured = gain(scenario, contexts, certificate, scenario.certify(contexts, request), price is not None)
+    measured = gain(scenario, contexts, certificate, certificate_of(scenario, contexts, request), price is not None)
     return ConstraintEffect(str(constraint), unit, value, near or bool(price), price, step, str(loosened),
                             None if price is None else price * step, measured)
 
@@ -204,7 +205,7 @@ def _changes(scenario: Scenario[Any], contexts: Tensor, design: Tensor) -> tuple
     here = scenario.per_entity(contexts, design[None])
     if not here:
         return ()
-    free = scenario.per_entity(contexts, scenario.certify(contexts).design)
+    free = scenario.per_entity(contexts, certificate_of(scenario, contexts).design)
     name = list(here)[-1]
     scale = float(free[name].abs().amax()) or 1.0
     names = scenario.entity_names(here[name].shape[1])

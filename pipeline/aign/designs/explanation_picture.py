@@ -15,6 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from aign.designs.explanation import Explanation
+from aign.scenarios.core.remembered import certificate_of
 from aign.scenarios.core.scenario import Scenario
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
@@ -26,7 +27,7 @@ def draw(scenario: Scenario[Any], context: Tensor, design: Tensor, explanation: 
     """Return a figure with one panel for each figure of the network's entities, one for prices, one for the path."""
     contexts = context[None]
     here = scenario.per_entity(contexts, design[None])
-    free = scenario.per_entity(contexts, scenario.certify(contexts).design) if here else {}
+    free = scenario.per_entity(contexts, certificate_of(scenario, contexts).design) if here else {}
     count = len(here) + bool(explanation.effects) + 1
     figure = Figure(figsize=(4.2 * count, 3.8), layout="constrained")
     axes = list(figure.subplots(1, count, squeeze=False)[0])

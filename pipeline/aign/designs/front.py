@@ -16,6 +16,7 @@ from aign.designs.best_value import BestValue
 from aign.designs.objectives import Objective, dominators, scores
 from aign.scenarios.core.certificate import Certificate
 from aign.scenarios.core.constraints import Constraint, satisfied
+from aign.scenarios.core.remembered import certificate_of
 from aign.scenarios.core.scenario import Scenario
 
 BOUNDS = 4
@@ -113,7 +114,7 @@ def _certified(scenario: Scenario[Any], context: Tensor, constraints: Sequence[C
                objectives: Sequence[Objective], certificate: Certificate | None) -> SearchedPoint | None:
     """Return the design of a certificate under constraints; None where it knows none."""
     contexts = context[None]
-    known = certificate or scenario.certify(contexts, constraints)
+    known = certificate or certificate_of(scenario, contexts, constraints)
     labels = scenario.measure(contexts, known.design)
     if not bool(satisfied(constraints, labels, 1)):
         return None

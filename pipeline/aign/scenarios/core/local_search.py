@@ -99,12 +99,21 @@ class LocalSearch:
         single = self._singles(designs)
         single_broken, single_utility = self.evaluate_many(contexts, single)
         worth = self._worth(broken, utility, single_broken, single_utility)
-        several = self._combined(designs, single, worth)
         stuck = worth.amax(dim=1) <= 0
-        if bool(stuck.any()):
-            pairs = self._pairs(designs, single_broken, single_utility, broken)
-            several = torch.where(stuck[:, None, None], pairs, torch.nn.functional.pad(
-                several, (0, 0, 0, pairs.shape[1] - several.shape[1]), mode="replicate"))
+        after = designs.clone(), broken.clone(), utility.clone()
+        for paired, rows in ((False, ~stuck), (True, stuck)):  # pairs are many, and wanted where nothing else helps
+            row = rows.nonzero()[:, 0]
+            if len(row):
+                several = (self._pairs(designs[row], single_broken[row], single_utility[row], broken[row]) if paired
+                           else self._combined(designs[row], single[row], worth[row]))
+                best = self._best(contexts[row], several, designs[row], broken[row], utility[row])
+                for values, new in zip(after, best, strict=True):
+                    values[row] = new
+        return after
+
+    def _best(self, contexts: Tensor, several: Tensor, designs: Tensor, broken: Tensor,
+              utility: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the best of several designs (B, Q, X) or, where none is better, the present one, as `_round` does."""
         several_broken, several_utility = self.evaluate_many(contexts, several)
         value = self._worth(broken, utility, several_broken, several_utility)
         best = self._choice(broken, several_broken, value)
