@@ -12,7 +12,7 @@ curves and no prices.
 `return` is sum(U - U_ref) / sum(U* - U_ref) over contexts, `low` and `high` its 95 % interval, bootstrapped over
 contexts and, where there are several, seeds; `over_plans` is the paired difference from the plans of the same seed.
 Models and utilities are kept in WORK, so that it can be stopped and gone on with; `--part` computes one of them only,
-and the table is written once all are there: data/reports/asp-selection-forecasting/table.json, or with `--validate`,
+and the table is written once all are there: data/reports/asp/forecasting.json, or with `--validate`,
 which plays the validation contexts, WORK/validation.json.
 """
 
@@ -40,7 +40,7 @@ from aign.scenarios.asp_selection.providers import ARRIVAL_RATE, DEMANDS
 from aign.trajectories.contexts import CONTEXTS, ContextPool
 from aign.trajectories.reader import TrajectoryStore
 
-TO = Path("data/reports/asp-selection-forecasting/table.json")
+TO = Path("data/reports/asp/forecasting.json")
 RESAMPLES = 4_000
 
 
