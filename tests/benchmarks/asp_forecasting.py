@@ -9,6 +9,11 @@ critic over futures drawn from the law by which the network draws its tasks: wha
 `prices` is the rule of the rollouts without any: utility less the steady price of what is occupied; `prophet` knows the
 curves and no prices.
 
+Settings were chosen on four validation contexts. Over the true law 3, 5, 8 and 20 tasks ahead earned 0.873, 0.874, 0.880
+(32 futures) and 0.867 (16 futures); 8, 16 and 64 futures 0.869, 0.876 and 0.875. A trial model with 32 channels earned
+0.837, 0.870 and 0.874 in 2, 5 and 10 denoising steps: in few its futures are too narrow (spread of demands 13, 30 and
+38; the law's is 46).
+
 `return` is sum(U - U_ref) / sum(U* - U_ref) over contexts, `low` and `high` its 95 % interval, bootstrapped over
 contexts and, where there are several, seeds; `over_plans` is the paired difference from the plans of the same seed.
 Models and utilities are kept in WORK, so that it can be stopped and gone on with; `--part` computes one of them only,
