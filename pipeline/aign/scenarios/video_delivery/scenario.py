@@ -99,7 +99,6 @@ class VideoDelivery(DesignScenario[VideoDeliveryParameters]):
     purposes = ("deliver video", "distribute video", "place caches", "cache video")
     Parameters: ClassVar[Any] = VideoDeliveryParameters
     certified_together: ClassVar[int] = 8
-    purposes: ClassVar[Sequence[str]] = ("cache videos", "place caches", "deliver videos")
     published: ClassVar[str] = (
         "The AIGN paper names cache placement, routing and bitrates for video as a use case and prints no figures for "
         "it; designs are measured against a proven bound.")
