@@ -2,7 +2,8 @@
 
     python tests/benchmarks/video_delivery_table.py [--contexts 24] [--requests 12] [--to FILE]
 
-The generators are those of `dvc repro pipeline/dvc.yaml:train@video-delivery` and `train@video-delivery-nobel-germany`.
+The generators are those of `dvc repro pipeline/dvc.yaml:train@video-delivery` and `train@video-delivery-nobel-germany`;
+without them rules and certificate are compared alone.
 Free: `return` is what a method gains of what the bound gains, both over popularity caching, pooled over newly drawn
 networks. Requests of one, two and three bounds are each asked in a network of their own; a bound is drawn around the
 value that the optimum without constraints has, on the side that cuts it off. Requests that are proven impossible are
@@ -25,7 +26,7 @@ from aign import params
 from aign.designs.generation import generate
 from aign.diffusion import store
 from aign.files.writing import write_json
-from aign.scenarios.core import Constraint
+from aign.scenarios.core import Constraint, registry
 
 SEED = 20_260
 MODELS = {"polska": "video-delivery", "nobel-germany": "video-delivery-nobel-germany"}
@@ -43,10 +44,9 @@ def timed(work):
     return result, 1000 * (time.process_time() - began)
 
 
-def free(pipeline, sampling, contexts):
-    """Return a row for each method: pooled return and milliseconds."""
-    scenario = pipeline.scenario
-    proven, spent = timed(lambda: scenario.certify(contexts))
+def free(scenario, pipeline, sampling, contexts):
+    """Return a row for each method: pooled return and milliseconds; without a generator where `pipeline` is None."""
+    proven, spent = timed(partial(scenario.certify, contexts))
     reference = scenario.reference_utility(contexts)
     room = float((proven.utility - reference).sum())
 
@@ -57,7 +57,7 @@ def free(pipeline, sampling, contexts):
     for name, rule in scenario.heuristics.items():
         designs, spent = timed(partial(rule, contexts))
         rows.append(row(name, scenario.utility(contexts, designs), spent))
-    for count in (1, CANDIDATES):
+    for count in (1, CANDIDATES) if pipeline else ():
         answer, spent = timed(partial(generate, pipeline, contexts, (), count, sampling, seed=1))
         rows.append(row(f"diffuser_best_of_{count}", answer.utility[:, 0], spent))
     return rows
@@ -109,15 +109,16 @@ def main():
     torch.set_num_threads(1)
     rows = []
     for topology, model in MODELS.items():
-        if not (Path("models") / model).is_dir():
-            continue
-        pipeline, sampling = store.load(Path("models") / model), params.load().variant(model).sample.sampling
+        scenario = registry.create("video-delivery", topology=topology)
+        there = (Path("models") / model).is_dir()
+        pipeline = store.load(Path("models") / model) if there else None
+        sampling = params.load().variant(model).sample.sampling
         generator = torch.Generator().manual_seed(SEED)
-        contexts = pipeline.scenario.draw_contexts(chosen.contexts, generator)
-        rows += [{"topology": topology, "networks": chosen.contexts, **row} for row in free(pipeline, sampling,
-                                                                                            contexts)]
+        contexts = scenario.draw_contexts(chosen.contexts, generator)
+        rows += [{"topology": topology, "networks": chosen.contexts, **row}
+                 for row in free(scenario, pipeline, sampling, contexts)]
         rows += [{"topology": topology, **asked(pipeline, sampling, kind, chosen.requests, generator)}
-                 for kind in KINDS]
+                 for kind in KINDS if pipeline]
         for row in rows:
             if row["topology"] == topology:
                 print(*(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"

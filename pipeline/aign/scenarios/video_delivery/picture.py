@@ -64,4 +64,4 @@ def _draw_streams(axes: Axes, network: DeliveryNetwork, streams: np.ndarray[tupl
         axes.barh(names, width, left=left, color=colour, label=f"{rate:g} Mbit/s" if rate else "not served")
         left = left + width
     axes.set(xlabel="thousand streams", title="streams by bitrate")
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.14))
