@@ -36,9 +36,9 @@ def networks() -> Iterator[None]:
     registry.scenarios.cache_clear()
 
 
-def dataset(name: str, folder: Path) -> SimpleNamespace:
+def dataset(name: str, folder: Path, **parameters) -> SimpleNamespace:
     """Record episodes of each rule and of chance; return store and pool of contexts."""
-    scenario = registry.create(name)
+    scenario = registry.create(name, **parameters)
     pool = ContextPool.draw(scenario, COUNTS, seed=3)
     with ShardWriter(folder / "parts", scenario, 64, first_episode_id=0) as writer:
         for split, count in COUNTS.items():
@@ -51,12 +51,12 @@ def dataset(name: str, folder: Path) -> SimpleNamespace:
     return SimpleNamespace(store=TrajectoryStore.open(folder / name), pool=pool)
 
 
-def trained(name: str, folder: Path) -> SimpleNamespace:
+def trained(name: str, folder: Path, settings: TrainSettings = SETTINGS, **parameters) -> SimpleNamespace:
     """Return dataset, pool of contexts, pipeline and history of a network."""
     with networks():
-        found = dataset(name, folder)
+        found = dataset(name, folder, **parameters)
         held = found.pool["validation"]
-        trainer = Trainer([found.store], SETTINGS, 1, torch.device("cpu"),
+        trainer = Trainer([found.store], settings, 1, torch.device("cpu"),
                           [HeldOut(held.values, held.reference, held.optimum)], None, {})
         done = trainer.run(folder / "checkpoint.safetensors", lambda step: None)
         assert done.pipeline.scenario.name == found.store.scenario.name == name  # built while it can be found

@@ -23,10 +23,10 @@ import numpy as np
 from planning_networks import carried_share
 
 from aign.files.writing import write_json
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import changes, single_layer
 from aign.scenarios.ip_optical_planning.solver.search import Search
 from aign.scenarios.ip_optical_planning.survey.futures import Spread
-from aign.scenarios.ip_optical_planning.topology import load
 
 SPREAD = Spread(common=(1.1, 1.5), pair=(0.85, 1.15))
 

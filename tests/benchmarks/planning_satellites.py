@@ -20,10 +20,10 @@ import numpy as np
 from planning_networks import carried_share
 
 from aign.files.writing import write_json
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import case, single_layer
 from aign.scenarios.ip_optical_planning.satellites import Constellation, slot_failures, visible
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
-from aign.scenarios.ip_optical_planning.topology import load
 
 SKY = Constellation(gateways=["Gdansk", "Krakow", "Szczecin"], slots=8, elevation=10.0, price=30.0)
 

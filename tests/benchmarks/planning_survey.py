@@ -30,13 +30,13 @@ import numpy as np
 from pyarrow import csv
 
 from aign.files.writing import write_json, writing
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import maps, single_layer
 from aign.scenarios.ip_optical_planning.solver.search import Search
 from aign.scenarios.ip_optical_planning.survey import model as learning
 from aign.scenarios.ip_optical_planning.survey.futures import Spread
 from aign.scenarios.ip_optical_planning.survey.planner import Matrix
 from aign.scenarios.ip_optical_planning.survey.results import Survey
-from aign.scenarios.ip_optical_planning.topology import load
 
 SEED = 2
 MULTIPLES = (1, 3, 6)

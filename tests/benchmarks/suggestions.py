@@ -29,8 +29,8 @@ from aign.designs.answer import answer
 from aign.designs.requests import Request
 from aign.diffusion import store
 from aign.scenarios.core.constraints import parse, satisfied
+from aign.scenarios.core.integer_program import IntegerProgram
 from aign.scenarios.core.scenario import Scenario
-from aign.scenarios.ip_optical_planning.integer_program import IntegerProgram
 from aign.scenarios.power_allocation.physics import P_MAX, cross_gains, gain_matrix, sinr_target
 
 SEED = 2026

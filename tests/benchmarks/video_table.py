@@ -49,7 +49,7 @@ from aign.scenarios.core.episode import Episode
 from aign.scenarios.core.exploration import slipping
 from aign.scenarios.video_streaming import VideoStreaming
 from aign.scenarios.video_streaming.certificate import stall_floors
-from aign.scenarios.video_streaming.scenario import START
+from aign.scenarios.video_streaming.session import START
 from aign.scenarios.video_streaming.traces import Trace, stacked
 from aign.trajectories.assemble import assemble
 from aign.trajectories.contexts import ContextPool, Contexts

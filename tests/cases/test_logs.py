@@ -11,8 +11,8 @@ from smoke import aign, contents
 
 from aign.trajectories.reader import TrajectoryStore
 
-RUNS = 20
-"""A refusal used to end in an abort in 5 of 18 runs: so many without one come by chance in 1 of 600 trials."""
+RUNS = 10
+"""A refusal used to end in an abort in 5 of 18 runs: so many without one come by chance in 1 of 26 trials."""
 
 
 def imported(log, mapping, to):

@@ -24,6 +24,7 @@ NETWORKS = {
     "offloading": ({"users": 5, "servers": 2}, ["offloaded<=0.8"], "energy", "user 1"),
     "asp-selection": ({"tasks": 8, "providers": 3}, ["crashes<=5"], "jain_load", "provider 1"),
     "queue-scheduling": ({"slots": 8}, ["lost_packets<=50"], "mean_backlog", "queue 1"),
+    "video-delivery": ({"classes": 2}, ["served>=0.9"], "hit_ratio", "node "),
     "video-streaming": ({"chunks": 6, "segments": 20}, ["rebuffer<=500"], "switches", "0.3 Mbit/s"),
     "gymnasium": ({"environment": "CartPole-v1", "horizon": 8, "rollouts": 2}, ["duration>=1"], "duration", "entity 1"),
 }

@@ -4,10 +4,12 @@ import dataclasses
 
 import pytest
 import torch
-from sequential_models import networks, trained
+from sequential_models import SETTINGS, networks, trained
 
-from aign.diffusion import store
+from aign.diffusion import fit, store
+from aign.diffusion.examples import load
 from aign.diffusion.forecasting import ForecastingUNet
+from aign.diffusion.model import DesignModel
 from aign.diffusion.plans import Sampling
 from aign.diffusion.strategies import Forecasts, RecedingHorizon
 from aign.errors import ParameterError
@@ -105,3 +107,58 @@ def test_columns_are_found_by_the_names_of_features():
     assert columns(features, ("past", "speed")) == [0, 1, 3, 4]
     with pytest.raises(KeyError, match="buffer"):
         columns(features, ("buffer",))
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory):
+    """A network in which something that nature decides is in no state: the time to the next arrival."""
+    shape = SETTINGS.network.model_copy(update={"futures_channels": 16})
+    settings = SETTINGS.model_copy(update={"futures_window": 5, "network": shape})
+    return trained("asp-selection", tmp_path_factory.mktemp("tasks"), settings, tasks=24, providers=12)
+
+
+def test_windows_hold_what_no_state_shows(tasks):
+    """Each value stands where it is decided, behind those of the state; plans are as long as they were."""
+    scenario, rows = tasks.pipeline.scenario, tasks.store.rows("train")[:3]
+    examples = load(tasks.store, rows, 2, tasks.pipeline.normaliser, tasks.pipeline.conditions, futures=5)
+    assert (examples.states.shape[1], examples.actions.shape[1], examples.nature.shape[1:]) == (3, 2, (6, 2))
+    contexts = tasks.store.gather("context", rows)
+    gaps = scenario.workload(contexts).arrivals.double().diff(dim=1)
+    shares = 2.0 * gaps / (gaps + 1000.0) - 1.0
+    windows = len(examples) // 3
+    for row in range(3):
+        for start in (0, 4, windows - 2):
+            window = examples.nature[row * windows + start]
+            torch.testing.assert_close(window[1:, 1].double(), shares[row, start:start + 5], rtol=0, atol=1e-6)
+            assert torch.equal(window[:3, 0], examples.states[row * windows + start, :, -1])
+
+
+def test_futures_are_of_both_kinds_and_decide(tasks):
+    contexts = tasks.pipeline.scenario.draw_contexts(6, torch.Generator().manual_seed(9))
+    states = tasks.pipeline.scenario.initial_state(contexts)[:, :tasks.pipeline.scenario.state_size]
+    futures = tasks.pipeline.forecast(states, dataclasses.replace(QUICK, steps=10), torch.Generator().manual_seed(0))
+    assert futures.shape == (6, 64, 5, 2)
+    assert futures[..., 0].mean() == pytest.approx(0.7, abs=0.07)
+    assert futures[..., 1].mean() == pytest.approx(0.4, abs=0.12)
+    assert (futures.std(dim=(0, 1, 2)) > 0.08).all()
+    plans = tasks.pipeline(contexts, torch.ones(6), sampling=QUICK, generator=torch.Generator().manual_seed(2))
+    utility = tasks.pipeline.scenario.outcome(contexts, plans.final)[0]
+    prophet = tasks.pipeline.scenario.heuristics["prophet"](contexts)
+    assert utility.sum() > 0.97 * tasks.pipeline.scenario.utility(contexts, prophet).sum()
+
+
+def test_a_model_that_was_trained_without_futures_decides_by_plans(tasks):
+    contexts = tasks.pipeline.scenario.draw_contexts(2, torch.Generator().manual_seed(9))
+    plain = DesignModel(tasks.pipeline.unet.plans, tasks.pipeline.inverse, tasks.pipeline.schedule,
+                        tasks.pipeline.design)
+    asked = {"sampling": dataclasses.replace(QUICK, futures=0), "generator": torch.Generator().manual_seed(2)}
+    planned = tasks.pipeline(contexts, torch.ones(2), **asked)
+    asked = {"sampling": QUICK, "generator": torch.Generator().manual_seed(2)}
+    assert torch.equal(plain(contexts, torch.ones(2), **asked).designs, planned.designs)
+
+
+def test_steps_of_futures_suit_the_network(tasks, matching):
+    with pytest.raises(ParameterError, match="matching forecasts nothing"):
+        fit.check(matching.scenario, SETTINGS.model_copy(update={"futures_window": 2}))
+    with pytest.raises(ParameterError, match="futures_window = 25: allowed at most the 24 steps"):
+        fit.check(tasks.pipeline.scenario, SETTINGS.model_copy(update={"futures_window": 25}))

@@ -19,6 +19,7 @@ REMOTE = "needs storage elsewhere"
 CLUSTER = "tests/engines/test_cluster.py starts a cluster of its own"
 STORAGE = "tests/exchange/test_storage.py does it on a server of its own"
 OFFLOADING = "takes minutes; tests/scenarios/offloading/test_offloading_chain.py runs the stages at small size"
+DELIVERY = "takes minutes; tests/scenarios/video_delivery/test_video_delivery_chain.py runs the stages at small size"
 STUDIES = "takes hours; tests/studies runs the studies at small size"
 CONSOLE = "serves until it is ended; tests/console starts it and asks it the like"
 NOT_RUN = {
@@ -50,6 +51,9 @@ NOT_RUN = {
     "python pipeline/studies page": "reads all published tables; tests/studies makes the page from them",
     "dvc repro pipeline/dvc.yaml:evaluate@offloading-24": OFFLOADING,
     'aign design offloading --users 24 --where "late_users<=13" --where "server_load<=0.6"': OFFLOADING,
+    "dvc repro pipeline/dvc.yaml:evaluate@video-delivery": DELIVERY,
+    'aign design video-delivery --where "hit_ratio>=0.8" --where "max_load<=0.8"': DELIVERY,
+    'aign ask --on video-delivery "No link loaded above 80 %, and a hit ratio of at least 80 %"': DELIVERY,
     "source .venv/bin/activate": "the environment of the tests is active",
     "dvc exp run -S +variants.power-20.collect.sources.label_guided=10000 -S variants.power-20.train.steps=10000":
         "takes a quarter of an hour",

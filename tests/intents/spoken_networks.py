@@ -15,6 +15,7 @@ NETWORKS = {
     "offloading": {"name": "offloading"},
     "asp": {"name": "asp-selection"},
     "queue": {"name": "queue-scheduling"},
+    "delivery": {"name": "video-delivery"},
     "cartpole": {"name": "gymnasium", "environment": "CartPole-v1"},
 }
 

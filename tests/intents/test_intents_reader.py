@@ -11,6 +11,7 @@ from spoken_networks import NETWORKS, network
 from aign.designs.requests import Request
 from aign.intents import answered, read, refine
 from aign.intents.reader import LONGEST_TEXT
+from aign.scenarios.core import registry
 
 
 def verdicts(split):
@@ -42,6 +43,19 @@ def test_what_was_understood_is_shown_with_its_words():
     assert [(piece.text, piece.meaning) for piece in reading.said] == [
         ("At most 300 levels in total", "total_power<=300"), ("no user below 6 Mbit/s", "min_rate>=6")]
     assert all(reading.text[piece.start:piece.end] == piece.text for piece in reading.said)
+
+
+@pytest.mark.parametrize(("name", "text", "where"), [
+    ("power-allocation", "set transmit powers so that total power stays under 300", ("total_power<300",)),
+    ("contract", "offer a menu of contracts that pays at most 3", ("payment<=3",)),
+    ("stackelberg", "set prices with payment at most 15", ("payment<=15",)),
+    ("offloading", "offload tasks with at most 2 late users", ("late_users<=2",)),
+    ("offloading", "offload tasks at least 50 %", ("offloaded>=0.5",)),
+    ("asp-selection", "choose a service provider for each task, at most 3 crashes", ("crashes<=3",)),
+    ("video-streaming", "stream a video, no more than 2 s of stalls", ("rebuffer<=2",)),
+])
+def test_a_sentence_may_begin_with_what_the_network_is_for(name, text, where):
+    assert read(text, registry.create(name)).request.where == where
 
 
 @pytest.mark.parametrize(("text", "choice", "where"), [

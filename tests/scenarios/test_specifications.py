@@ -7,7 +7,8 @@ import pytest
 from aign.scenarios.core import registry
 
 NETWORKS = {"asp-selection": {"tasks": 4}, "contract": {}, "gymnasium": {"environment": "CartPole-v1", "horizon": 4},
-            "ip-optical-planning": {}, "power-allocation": {}, "stackelberg": {}, "video-streaming": {}}
+            "ip-optical-planning": {}, "power-allocation": {}, "stackelberg": {}, "video-delivery": {},
+            "video-streaming": {}}
 VARIANTS = [*NETWORKS.items(), ("ip-optical-planning", {"layers": 2})]
 ROWS = ("context", "state", "observation", "action", "reward", "start", "end", "design")
 PARAGRAPHS = ("Labels", "Parameters", "Certificate", "Rules", "Source")

@@ -119,6 +119,8 @@ def test_a_scenario_that_has_changed_since_is_refused(folder, tmp_path):
     copy = rewritten(folder, tmp_path, lambda info: info["scenario"].update(channels=5))
     with pytest.raises(DatasetError, match="as it is now"):
         TrajectoryStore.open(copy).scenario  # noqa: B018
+    with pytest.raises(DatasetError, match=f"^file://{copy}/"):  # not the temporary files that it is read into
+        TrajectoryStore.open(f"file://{copy}").scenario  # noqa: B018
 
 
 def test_wrong_numbers_of_rows_are_refused(folder, tmp_path):

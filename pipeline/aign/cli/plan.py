@@ -12,9 +12,9 @@ from aign.engines import messages
 from aign.errors import ParameterError
 
 if TYPE_CHECKING:
+    from aign.scenarios.core.topology import Topology
     from aign.scenarios.ip_optical_planning.case import Case, Plan
     from aign.scenarios.ip_optical_planning.solver.search import Progress
-    from aign.scenarios.ip_optical_planning.topology import Topology
 
 
 def plan(
@@ -99,7 +99,7 @@ def network_of(network: str, traffic: Path | None) -> Topology:
     Raises:
         ParameterError: neither a name nor a file, or a file that cannot be read.
     """
-    from aign.scenarios.ip_optical_planning import topology
+    from aign.scenarios.core import topology
     from aign.scenarios.ip_optical_planning.own_networks import read_network, with_traffic
 
     if network in topology.names():

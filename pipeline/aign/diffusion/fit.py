@@ -12,6 +12,7 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
 from aign.errors import ParameterError, unknown_name
 from aign.scenarios.core import Feature, Scenario
+from aign.scenarios.core.forecasting import Forecasting
 
 EVENLY_SPACED = ("DDIMScheduler",)
 """Schedulers that take every step to be as long as the first: with any other number of steps the noise left after a
@@ -29,6 +30,7 @@ def check(scenario: Scenario[Any], settings: TrainSettings, datasets: int = 1) -
     elif scenario.horizon % settings.stride:
         raise ParameterError(f"train.stride = {settings.stride}: it must divide the horizon {scenario.horizon} of "
                              f"{scenario.name}.")
+    check_futures(scenario, settings)
     if datasets > 1 and settings.network.kind != "set":
         raise ParameterError(f"train.network.kind = {settings.network.kind}: learning from {datasets} datasets "
                              "together needs the kind set.")
@@ -49,6 +51,16 @@ def check_window(scenario: Scenario[Any], window: int, stride: int) -> None:
     if window > scenario.horizon or window % stride:
         raise ParameterError(f"train.window = {window}: it must be a multiple of train.stride = {stride}, and at most "
                              f"the {scenario.horizon} steps of an episode of {scenario.name}.")
+
+
+def check_futures(scenario: Scenario[Any], settings: TrainSettings) -> None:
+    """Raise ParameterError where a scenario has no futures of so many steps."""
+    steps = settings.futures_window
+    if steps is not None and not isinstance(scenario, Forecasting):
+        raise ParameterError(f"train.futures_window = {steps}: {scenario.name} forecasts nothing. Leave it out.")
+    if steps is not None and steps > scenario.horizon:
+        raise ParameterError(f"train.futures_window = {steps}: allowed at most the {scenario.horizon} steps of an "
+                             f"episode of {scenario.name}.")
 
 
 def check_set(scenario: Scenario[Any]) -> None:

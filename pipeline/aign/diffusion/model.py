@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from aign.diffusion import fit, opening, schedulers, set_network
 from aign.diffusion.conditions import ConditionInput, Conditions
 from aign.diffusion.denoising import denoise
-from aign.diffusion.forecasting import ForecastingUNet, unconditioned
+from aign.diffusion.forecasting import ForecastingUNet, scale, unconditioned
 from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.plans import Plans, Sampling
-from aign.diffusion.strategies import Strategy, interpolated, strategy_of
+from aign.diffusion.strategies import Strategy, strategy_of
 from aign.errors import ParameterError
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.forecasting import Forecasting
 from aign.scenarios.core.scenario import Scenario
 
 
@@ -84,6 +85,11 @@ class DesignModel:
     def stride(self) -> int:
         """Steps between planned states."""
         return int(self.design["stride"])
+
+    @property
+    def forecasts(self) -> bool:
+        """Whether this model generates futures of what nature decides."""
+        return isinstance(self.unet, ForecastingUNet)
 
     @property
     def usual_scheduler(self) -> Any:
@@ -161,26 +167,23 @@ class DesignModel:
     def forecast(self, states: Tensor, sampling: Sampling, generator: torch.Generator | None = None) -> Tensor:
         """Return futures (B, F, H, E) of what nature decides, in raw units, from the states (B, S) observed now.
 
-        F is `sampling.futures`, H the steps of a plan. Futures are drawn as likely as they are: the noise has its full
+        F is `sampling.futures`, H the steps of a future. Futures are as likely as they are: the noise has its full
         spread whatever the temperature.
 
         Raises:
             ParameterError: the model forecasts nothing.
         """
-        unet = self.unet
-        if not isinstance(unet, ForecastingUNet):
-            raise ParameterError(f"A model of {self.scenario.name} forecasts nothing; only those of scenarios with the "
-                                 "generation forecasts do.")
+        unet, scenario = self.unet, self.scenario
+        if not isinstance(unet, ForecastingUNet) or not isinstance(scenario, Forecasting):
+            raise ParameterError(f"This model of {scenario.name} forecasts nothing; only those trained for scenarios "
+                                 "with the generation forecasts do.")
         first = self.normaliser.states(states).repeat_interleave(sampling.futures, dim=0)
-        steps, size = self.design["horizon"] // self.stride, len(unet.series_places)
-        noise = torch.randn((len(first), steps, size), generator=generator, device=self.device)
+        begin, nature = unet.begin(first), scale(self.normaliser, scenario)
+        steps = self.design.get("futures", self.design["horizon"])
+        noise = torch.randn((len(first), steps, begin.shape[1]), generator=generator, device=self.device)
         clean = denoise(unet.futures, self._scheduler(sampling), self.schedule, noise, unet.known(first),
                         unconditioned(len(first), first), sampling, generator, None)
-        plans = torch.zeros(len(first), steps, first.shape[1], device=self.device)
-        plans[:, :, unet.series_places] = clean
-        planned = torch.cat([first[:, None], self.normaliser.planned(plans, first)], dim=1)
-        following = interpolated(self.normaliser.raw_states(planned), self.stride)[:, 1:]
-        futures: Tensor = unet.series(following).unflatten(0, (len(states), sampling.futures))
+        futures: Tensor = nature.raw_states(nature.planned(clean, begin)).unflatten(0, (len(states), sampling.futures))
         return futures
 
     def _scheduler(self, sampling: Sampling) -> Any:

@@ -32,6 +32,8 @@ class Objective:
     """Says what plans are made of; states where None."""
     ranks: Ranks = ALONE
     """Which rows of a batch count here; all draws are of the whole batch."""
+    nature: Normaliser | None = None
+    """Says what futures are made of, where they are forecast."""
 
     def denoising(self, unet: nn.Module, examples: Examples, rows: Tensor) -> Tensor:
         """Return the weighted mean squared error of the network's prediction on the given examples.
@@ -56,14 +58,13 @@ class Objective:
 
     def forecasting(self, unet: ForecastingUNet, examples: Examples, rows: Tensor) -> Tensor:
         """Return the mean squared error of the prediction of futures on the given examples, all of equal weight."""
-        settings, states = self.settings, examples.states
-        first = states[rows, 0]
-        plans = states[rows][:, settings.stride::settings.stride]
-        clean = unet.series(plans if self.normaliser is None else self.normaliser.plan(plans, first))
-        step = torch.randint(settings.noise_steps, (len(rows),), generator=self.generator, device=states.device)
-        noise = torch.randn(clean.shape, generator=self.generator, device=states.device)
+        settings, device = self.settings, examples.states.device
+        nature = examples.nature[rows]
+        clean = nature[:, 1:] if self.nature is None else self.nature.plan(nature[:, 1:], nature[:, 0])
+        step = torch.randint(settings.noise_steps, (len(rows),), generator=self.generator, device=device)
+        noise = torch.randn(clean.shape, generator=self.generator, device=device)
         part = self.ranks.part
-        noisy, known = self.schedule.add_noise(clean, noise, step)[part], unet.known(first)[part]
+        noisy, known = self.schedule.add_noise(clean, noise, step)[part], unet.known(examples.states[rows, 0])[part]
         predicted = unet.futures(noisy, step[part], known, *unconditioned(len(noisy), known))
         loss: Tensor = (predicted - self.target(clean, noise, step)[part]).float().square().mean()
         return loss

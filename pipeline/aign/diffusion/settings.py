@@ -24,6 +24,10 @@ class NetworkSettings(Settings):
     """Blocks of the set network."""
     channels: Annotated[int, Field(ge=8, le=16_384, multiple_of=8)] = 64
     """Channels at the top level; width of a token of the set network."""
+    futures_channels: Annotated[int | None, Field(ge=8, le=16_384, multiple_of=8,
+                                                  exclude_if=lambda count: count is None)] = None
+    """temporal: channels of the network of futures, where there is one. None: as many as that of plans, and unsaid in
+    files."""
     multipliers: Annotated[tuple[Annotated[int, Field(ge=1, le=64)], ...], Field(min_length=1, max_length=6)] = (1, 2)
     """temporal: channels of each level, as multiples; each level after the first halves the length."""
     kernel: Literal[1, 3, 5, 7, 9] = 3
@@ -45,6 +49,9 @@ class DenoisingSettings(Settings):
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     """Standard deviation of the initial noise: less is more accurate, more is more diverse; with few steps more costs
     nothing."""
+    futures: Annotated[int, Field(ge=0, le=4096, exclude_if=lambda futures: futures == 64)] = 64
+    """Where the scenario forecasts what nature decides: futures by which each decision is made; 64 goes unsaid in
+    files."""
 
 
 class TrainSettings(Settings):
@@ -56,6 +63,9 @@ class TrainSettings(Settings):
     window: Positive | None = None
     """Steps of a plan in sequential scenarios, a multiple of the stride: the model learns from every run of so many
     steps, and in use plans so far ahead at each step. None: the whole episode."""
+    futures_window: Annotated[int | None, Field(gt=0, exclude_if=lambda steps: steps is None)] = None
+    """Steps of a future, none of them jumped, where the scenario forecasts what nature decides. None: as many as those
+    of a plan, and unsaid in files."""
     windows: Positive = 100_000
     """Windows held in memory where `window` is set: evenly drawn, once, where the episodes have more."""
     steps: Positive = 3_000

@@ -52,6 +52,10 @@ class Planner(Protocol):
     def stride(self) -> int:
         """Steps between planned states."""
 
+    @property
+    def forecasts(self) -> bool:
+        """Whether it generates futures of what nature decides."""
+
     def plan(self, contexts: Tensor, states: Tensor, conditions: ConditionInput, sampling: Sampling,
              generator: torch.Generator | None, project: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Return waypoints (B, L+1, S) from the states (B, S) observed now."""
@@ -183,7 +187,8 @@ class RecedingHorizon:
 class Forecasts(RecedingHorizon):
     """Generate futures of what nature decides, and take the decision that the scenario's critic finds best over them.
 
-    Where the critic does not heed all constraints, or no futures are wanted, decisions come from plans.
+    Where the critic does not heed all constraints, no futures are wanted, or the model generates none (as those that
+    were trained before their scenario forecast anything), decisions come from plans.
     """
 
     def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
@@ -200,7 +205,8 @@ class Forecasts(RecedingHorizon):
         scenario = planner.scenario
         if not isinstance(scenario, Forecasting):
             raise TypeError(f"{scenario.name} forecasts nothing; see Forecasting")
-        if sampling.futures == 0 or not scenario.judges(constraints) or (constraints and not project):
+        judged = planner.forecasts and sampling.futures > 0 and scenario.judges(constraints)
+        if not judged or (constraints and not project):
             return super().generate(planner, contexts, constraints, conditions, sampling, generator, project)
         states = scenario.initial_state(contexts)
         observed = [states[:, :scenario.state_size].float()]

@@ -17,7 +17,7 @@ from aign.diffusion import checkpoint, examples, fit
 from aign.diffusion.checkpoint import Progress
 from aign.diffusion.conditions import Conditions
 from aign.diffusion.examples import Examples
-from aign.diffusion.forecasting import ForecastingUNet
+from aign.diffusion.forecasting import ForecastingUNet, scale
 from aign.diffusion.inverse_dynamics import ChoiceDynamics, Head, InverseDynamics
 from aign.diffusion.model import DesignModel
 from aign.diffusion.noise_schedule import NoiseSchedule
@@ -92,7 +92,8 @@ class Trainer:
             scaled = normaliser if store is stores[0] else normaliser.at(first, store.scenario)
             splits = ((episodes, settings.windows), (store.rows("validation")[:HELD_OUT_ROWS], HELD_OUT_ROWS))
             parts.append([examples.load(store, chosen, settings.window or first.horizon, scaled, conditions,
-                                        settings.window and most, seed).to(device) for chosen, most in splits])
+                                        settings.window and most, seed, settings.futures_window).to(device)
+                          for chosen, most in splits])
         self.train, self.validation = [part[0] for part in parts], [part[1] for part in parts]
         if strategy_of(first).plans_changes:
             normaliser = normaliser.with_changes(self.train[0].states)
@@ -110,7 +111,8 @@ class Trainer:
                                            weight_decay=settings.weight_decay, fused=True)
         self.generator = torch.Generator(device).manual_seed(seed)
         schedule = NoiseSchedule.of(settings.noise_steps, settings.prediction)
-        self.objective = Objective(settings, schedule, conditions, self.generator, normaliser, ranks)
+        self.objective = Objective(settings, schedule, conditions, self.generator, normaliser, ranks,
+                                   scale(normaliser, first) if isinstance(first, Forecasting) else None)
         self.design = describe(stores, settings, normaliser, conditions, behaviours, provenance)
         self.progress = Progress()
 
@@ -237,7 +239,8 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
     if isinstance(scenario, Forecasting):
         series = columns(scenario.state_features, scenario.exogenous)
         history = columns(scenario.state_features, (*scenario.exogenous, *scenario.history))
-        unet = ForecastingUNet(state, known, conditions, series, history, *layers)
+        unet = ForecastingUNet(state, known, conditions, series, history, *layers, unseen=len(scenario.unseen),
+                               futures_channels=shape.futures_channels)
     else:
         unet = TemporalUNet(state, known, conditions, *layers)
     kind = InverseDynamics if scenario.choices is None else ChoiceDynamics
@@ -260,7 +263,8 @@ def describe(stores: Sequence[TrajectoryStore], settings: TrainSettings, normali
     """Return what travels with the model as JSON: scenario, steps of a plan, normaliser, conditions, provenance."""
     first = stores[0].scenario
     others = {"trained_on": [store.scenario.spec() for store in stores]} if len(stores) > 1 else {}
-    return {"scenario": first.spec(), **others, "horizon": settings.window or first.horizon,
+    futures = {} if settings.futures_window is None else {"futures": settings.futures_window}
+    return {"scenario": first.spec(), **others, "horizon": settings.window or first.horizon, **futures,
             "stride": settings.stride,
             "normaliser": normaliser.to_json(), "conditions": conditions.to_json(),
             "behaviours": list(behaviours) if behaviours is not None else "all",

@@ -55,7 +55,7 @@ def _score(text: str, name: str, scenario: Scenario[Any]) -> float:
     """Return how much of a text speaks of a network."""
     said = set(content(stems(text)))
     named = (set(stems(scenario.name.replace("-", " "))) | set(stems(name.replace("-", " ")))) - {"-"}
-    described = set(content(stems(scenario.summary))) - named
+    described = set(content(stems(" ".join((scenario.summary, *scenario.purposes))))) - named
     pieces = items(text, vocabulary(scenario))
     labels = {frozenset(phrase.label for phrase in item.phrases) for item in pieces if item.kind == "label"
               and not set(stems(text[item.start:item.end])) <= FILLERS}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from aign.intents import words
 from aign.intents.numbers import Number, numbers
@@ -20,6 +20,7 @@ LONGEST = 9
 """Words of the longest phrase looked for."""
 JOINING = ("-", "'", "\u2019")
 """Signs within a phrase."""
+T = TypeVar("T")
 Closed = tuple[str, Any]
 """Kind and value of a phrase that means the same in every network."""
 
@@ -57,7 +58,7 @@ def items(text: str, vocabulary: Vocabulary, refining: bool = False) -> list[Ite
         refining: whether words that change a request are known, such as "relax" and "drop".
     """
     pieces = numbers(_replaced(tokens(text)))
-    closed = {**_closed(refining), **dict.fromkeys(vocabulary.names, ("skip", None))}
+    closed, names = _closed(refining), {name: (name,) for name in vocabulary.names}
     result: list[Item] = []
     place = 0
     while place < len(pieces):
@@ -69,9 +70,14 @@ def items(text: str, vocabulary: Vocabulary, refining: bool = False) -> list[Ite
                 place += 1
             result.append(item)
             continue
-        label, after_label = _label_at(pieces, place, vocabulary)
+        label, after_label = _longest(pieces, place, vocabulary.phrases, words.FILLERS)
+        name, after_name = _longest(pieces, place, names, words.ARTICLES)
         mark, after_mark = _closed_at(pieces, place, closed)
-        if label and after_label >= after_mark:
+        begins = not result and _closed_at(pieces, after_name, closed)[0] in (None, ("soft cut", None))
+        if name and (after_name > max(after_label, after_mark) or (begins and after_name == after_label)):
+            place = after_name
+            result.append(Item("skip", piece.start, pieces[place - 1].end))
+        elif label and after_label >= after_mark:
             place = after_label
             result.append(Item("label", piece.start, pieces[place - 1].end, phrases=label))
         elif mark is not None:
@@ -108,20 +114,19 @@ def _number(text: str, number: Number, vocabulary: Vocabulary) -> tuple[Item, in
                 share=number.share, fraction=number.fraction), end
 
 
-def _label_at(pieces: Sequence[Token | Number], place: int,
-              vocabulary: Vocabulary) -> tuple[tuple[Phrase, ...], int]:
-    """Return the longest phrase of a label that begins at a place, and the place behind it."""
-    best: tuple[tuple[Phrase, ...], int] = ((), place)
+def _longest(pieces: Sequence[Token | Number], place: int,
+             phrases: Mapping[tuple[str, ...], tuple[T, ...]], fillers: frozenset[str]) -> tuple[tuple[T, ...], int]:
+    """Return what the longest phrase means that begins at a place, fillers aside, and the place behind it."""
+    best: tuple[tuple[T, ...], int] = ((), place)
     said: list[str] = []
     for after in range(place, min(place + 2 * LONGEST, len(pieces))):
         piece = pieces[after]
         if not isinstance(piece, Token) or piece.kind not in ("word", "sign") or (
                 piece.kind == "sign" and piece.text not in JOINING):
             break
-        if piece.stem not in words.FILLERS and piece.text not in JOINING:
+        if piece.stem not in fillers and piece.text not in JOINING:
             said.append(piece.stem)
-            matching = vocabulary.phrases.get(tuple(said)) or vocabulary.phrases.get((piece.text.lower(),)
-                                                                                    if after == place else ())
+            matching = phrases.get(tuple(said)) or phrases.get((piece.text.lower(),) if after == place else ())
             if matching:
                 best = matching, after + 1
         elif after == place:

@@ -22,7 +22,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from aign.intents.tokens import stem, stems
-from aign.intents.words import FILLERS
+from aign.intents.words import ARTICLES, FILLERS
 from aign.scenarios.core.constraints import Label
 from aign.scenarios.core.scenario import Scenario
 
@@ -60,7 +60,8 @@ class Vocabulary:
         labels: of the network.
         whole: names of those that only take whole values.
         phrases: by their words; labels that share words have one entry each.
-        names: ways to say what kind of network it is, such as "IP and optical", which ask for nothing.
+        names: ways to say what kind of network it is or what it is for, such as "IP and optical" and "stream video",
+            which ask for nothing; without articles.
         units: spelling, label, how many of the label's unit it is; longest spelling first.
     """
 
@@ -107,11 +108,12 @@ def content(words: Iterable[str]) -> tuple[str, ...]:
 
 def vocabulary(scenario: Scenario[Any]) -> Vocabulary:
     """Return the words for a network's labels; see `_vocabulary`."""
-    return _vocabulary(scenario.name, tuple(scenario.labels), frozenset(scenario.integer_labels))
+    return _vocabulary(scenario.name, tuple(scenario.labels), frozenset(scenario.integer_labels),
+                       tuple(scenario.purposes))
 
 
 @lru_cache(maxsize=64)
-def _vocabulary(name: str, labels: tuple[Label, ...], whole: frozenset[str]) -> Vocabulary:
+def _vocabulary(name: str, labels: tuple[Label, ...], whole: frozenset[str], purposes: tuple[str, ...]) -> Vocabulary:
     """Return the words for labels of a network of this name, of which those in `whole` only take whole values.
 
     Raises:
@@ -123,7 +125,9 @@ def _vocabulary(name: str, labels: tuple[Label, ...], whole: frozenset[str]) -> 
             same = phrases.get(phrase.words, ())
             if phrase not in same:
                 phrases[phrase.words] = (*same, phrase)
-    return Vocabulary(labels, whole, phrases, frozenset(_names(name)), tuple(_units(labels)))
+    said = (tuple(word for word in stems(purpose) if word not in ARTICLES) for purpose in purposes)
+    names = frozenset([*_names(name), *said])
+    return Vocabulary(labels, whole, phrases, names, tuple(_units(labels)))
 
 
 def _names(name: str) -> Iterable[tuple[str, ...]]:

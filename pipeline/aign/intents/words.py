@@ -16,6 +16,7 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(stem for word in text.split() for stem in stems(word))
 
 
+ARTICLES = frozenset({"a", "an", "the"})
 FILLERS = _set("""
     a an the of to be is are was were will would shall should must may might can could do does has have had having
     get gets getting got i we you it its our my your us me them they he she who which that this number these those

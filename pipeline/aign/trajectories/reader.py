@@ -6,6 +6,7 @@ Axes: N episodes, b rows picked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -139,9 +140,10 @@ class TrajectoryStore:
             DatasetError: the scenario, or one of its parameters, no longer exists, or its columns have changed since.
             TrustError: it names code that is not trusted.
         """
-        scenario = scenario_of(self.info, self.folder / INFO, self._trust_code)
-        for shard in self._shards:
-            _check_schema(shard, arrow_schema(scenario), f"by scenario {scenario.name} as it is now")
+        with nullcontext() if self.mirror is None else self.mirror.named():
+            scenario = scenario_of(self.info, self.folder / INFO, self._trust_code)
+            for shard in self._shards:
+                _check_schema(shard, arrow_schema(scenario), f"by scenario {scenario.name} as it is now")
         return scenario
 
     @property

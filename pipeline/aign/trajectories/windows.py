@@ -29,12 +29,14 @@ class Window:
         actions: (b, H, A).
         fixed: (b, D - S - 1), the part of the observation that stays fixed in an episode.
         rows: (b,) int64, the episodes they come from, as rows of the store.
+        starts: (b,) int64, steps taken before.
     """
 
     states: Tensor
     actions: Tensor
     fixed: Tensor
     rows: Tensor
+    starts: Tensor
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,7 +69,7 @@ class Windows:
         per_row = (store.gather("length", rows).long() - horizon + 1).clamp_min(0)
         firsts = (per_row.cumsum(0) - per_row).repeat_interleave(per_row)
         starts = torch.arange(len(firsts)) - firsts
-        self._rows = rows.repeat_interleave(per_row)  # (W,)
+        self._rows, self._starts = rows.repeat_interleave(per_row), starts  # (W,)
         if not len(self):
             raise DatasetError(f"{store.folder}: no window of {horizon} steps in the {len(rows)} episodes chosen. "
                                "Choose a smaller horizon or other episodes.")
@@ -96,4 +98,5 @@ class Windows:
         size = self._state_size
         states = observations.narrow(2, 0, size)
         fixed = observations.select(1, 0).narrow(1, size, observations.shape[2] - size - 1)
-        return Window(states, self._actions.pick(indices), fixed, self._rows.index_select(0, indices))
+        return Window(states, self._actions.pick(indices), fixed, self._rows.index_select(0, indices),
+                      self._starts.index_select(0, indices))

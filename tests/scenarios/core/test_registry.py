@@ -114,7 +114,7 @@ def test_what_is_no_assignment_of_a_parameter_is_refused(texts):
 NAMES_NO_CODE = {
     ("gymnasium", "seed_option"), ("gymnasium", "labels.info"), ("gymnasium", "labels.unit"),
     ("gymnasium", "labels.description"), ("ip-optical-planning", "topology"),
-    ("video-streaming", "source")}
+    ("video-delivery", "origin"), ("video-delivery", "topology"), ("video-streaming", "source")}
 """Parameters that hold free text which nothing imports: looked at one by one."""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import lil_matrix
 
-from aign.scenarios.ip_optical_planning.topology import Topology
+from aign.scenarios.core.topology import Topology
 
 SQUARE = Topology("square", ("a", "b", "c", "d"), np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]),
                   np.array([[0, 1], [1, 2], [2, 3], [3, 0], [0, 2]]), np.array([100.0, 130.0, 90.0, 120.0, 170.0]),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import maps
-from aign.scenarios.ip_optical_planning.topology import load
 
 
 def lines(axes):

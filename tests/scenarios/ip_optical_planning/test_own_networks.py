@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from aign.errors import ParameterError
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning.own_networks import great_circle, read_network
-from aign.scenarios.ip_optical_planning.topology import load
 
 NATIVE = """?SNDlib native format; type: network; version: 1.0
 # a comment

@@ -9,6 +9,7 @@ from planning_cases import demands, square
 from planning_reference import all_plans, whole_program
 
 from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning.certificate import Planner
 from aign.scenarios.ip_optical_planning.cuts import Cuts
 from aign.scenarios.ip_optical_planning.economics import Economics
@@ -17,7 +18,6 @@ from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.scenario import LABELS
 from aign.scenarios.ip_optical_planning.solver.routing_check import whole_lengths
 from aign.scenarios.ip_optical_planning.survivability import Survivability
-from aign.scenarios.ip_optical_planning.topology import load
 from aign.scenarios.ip_optical_planning.tradeoff import Tradeoff
 
 EVERY = torch.tensor(all_plans(5, 3))

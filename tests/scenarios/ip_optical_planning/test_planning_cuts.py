@@ -8,8 +8,8 @@ import pytest
 import torch
 from planning_reference import SQUARE
 
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning.cuts import MOST, Cuts
-from aign.scenarios.ip_optical_planning.topology import load
 
 
 def bonds(topology):

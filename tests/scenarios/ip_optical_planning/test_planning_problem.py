@@ -6,8 +6,8 @@ import pytest
 import torch
 from planning_cases import demands, plans, square
 
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning.problem import Problem
-from aign.scenarios.ip_optical_planning.topology import load
 
 
 def counted(problem, demand, plan, scenario):

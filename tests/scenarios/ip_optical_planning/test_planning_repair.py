@@ -4,12 +4,14 @@ import pytest
 import torch
 from planning_cases import demands, plans, square
 
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning.cuts import Cuts
 from aign.scenarios.ip_optical_planning.economics import Economics
 from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.repair import Repair
+from aign.scenarios.ip_optical_planning.scenario import IpOpticalPlanning
+from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 from aign.scenarios.ip_optical_planning.survivability import Survivability
-from aign.scenarios.ip_optical_planning.topology import load
 
 
 def everything(count, scenarios=6):
@@ -85,3 +87,12 @@ def test_on_polska_a_noisy_optimum_is_mended_to_a_few_per_cent_above_it():
     ratio = economics.cost(found) / economics.cost(optimum[None])
     assert float(ratio.min()) >= 1.0
     assert float(ratio.mean()) <= 1.08
+
+
+def test_plans_of_forty_nodes_are_mended_to_survive_and_cost_less_than_shortest_paths_need():
+    scenario = IpOpticalPlanning.create(topology="pioro40", repair=True)
+    context = scenario.presets["published"][None]
+    plan = scenario.project(context, scenario.initial_state(context, torch.Generator().manual_seed(1)))
+    verdict = RoutingCheck(scenario.economics.instance(context[0], 16)).verdict(plan[0].double().numpy())
+    assert verdict.failed == -1
+    assert 1.2 < float(scenario.utility(context, plan)) < 1.45

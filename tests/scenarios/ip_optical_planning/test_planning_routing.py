@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from planning_reference import SQUARE, least_overflow
 
 from aign.errors import SolverError
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.solver.routing import Router
 from aign.scenarios.ip_optical_planning.survivability import Survivability
-from aign.scenarios.ip_optical_planning.topology import load
 
 PROGRAM = Router(4, SQUARE.ends, np.ones((4, 4)) - np.eye(4))
 FAILED = st.sampled_from([None, 0, 4])

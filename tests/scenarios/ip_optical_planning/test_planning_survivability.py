@@ -6,9 +6,9 @@ import torch
 from planning_cases import demands, plans, square
 from planning_reference import SQUARE, least_overflow
 
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.survivability import Survivability
-from aign.scenarios.ip_optical_planning.topology import load
 
 
 @pytest.mark.parametrize(("failures", "protected"), [(True, 1.0), (True, 0.6), (False, 1.0)])

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from aign.errors import ParameterError
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning import satellites
 from aign.scenarios.ip_optical_planning.satellites import EARTH_RADIUS, Shell, elevations
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 LINE = Topology("line", ("A", "B", "C"), np.array([[0.0, 45.0], [10.0, 45.0], [20.0, 45.0]]),
                 np.array([[0, 1], [1, 2]]), np.array([78_000.0, 78_000.0]), np.array([[0, 2]]), np.array([2.0]))

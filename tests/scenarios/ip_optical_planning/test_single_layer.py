@@ -7,9 +7,9 @@ import pytest
 from flow_program import least_cost
 
 from aign.errors import ParameterError
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning import single_layer
 from aign.scenarios.ip_optical_planning.solver.search import Search
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 
 def square():

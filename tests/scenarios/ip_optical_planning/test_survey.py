@@ -9,6 +9,7 @@ from flow_program import least_cost
 from small_networks import drawn, routed
 
 from aign.errors import ModelError, ParameterError
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning import single_layer
 from aign.scenarios.ip_optical_planning.solver.instance import Failures
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
@@ -18,7 +19,6 @@ from aign.scenarios.ip_optical_planning.survey.library import Bound, Library, di
 from aign.scenarios.ip_optical_planning.survey.planner import Planner
 from aign.scenarios.ip_optical_planning.survey.results import surveyed
 from aign.scenarios.ip_optical_planning.survey.rounding import fitted, proposal
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 POSITION = np.array([[0.0, 0], [1, 0], [2, 0], [2, 1], [1, 1], [0, 1]])
 ENDS = np.array([[0, 1], [1, 2], [2, 3], [3, 4], [4, 5], [5, 0], [1, 4]])

@@ -71,3 +71,31 @@ def test_the_same_contexts_get_the_same_designs():
     scenario, contexts, _ = drawn(3)
     for rule in scenario.heuristics.values():
         assert torch.equal(rule(contexts), rule(contexts))
+
+
+def test_chances_that_are_certain_keep_the_search_where_they_are_and_others_are_drawn_as_often_as_they_say():
+    scenario, contexts, network = drawn(5)
+    best = scenario.certify(contexts)
+    options = scenario.layout.options(contexts)
+    certain = scenario.layout.chances(options, best.design)
+    assert torch.equal(certain.argmax(2), scenario.server(contexts, best.design))
+    for search_of in (search.local_search, search.iterated_local_search):
+        assert torch.allclose(network.cost(search_of(network, 3, chances=certain)), -best.utility, atol=1e-12)
+    one = network.take(torch.zeros(1, dtype=torch.long))
+    chances = torch.tensor([3.0, 0.0, 1.0, 0.0, 0.0]).expand(1, 12, 5)
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.cat([search.drawn(one, chances, generator) for _ in range(400)])
+    assert set(draws.unique().tolist()) == {0, 2}
+    assert abs(float((draws == 2).double().mean()) - 0.25) < 0.03  # five standard errors
+
+
+def test_scores_of_links_that_are_not_there_give_no_chance():
+    scenario, contexts, network = drawn(5)
+    scores = torch.rand(5, scenario.action_size, generator=torch.Generator().manual_seed(1)) - 0.2
+    chances = scenario.layout.chances(scenario.layout.options(contexts), scores)
+    assert chances.shape == network.upload.shape
+    assert float(chances.min()) == 0.0
+    assert float(chances[network.upload.isinf()].max()) == 0.0
+    some = chances.amax(2) > 0
+    assert 0 < int((~some).sum()) < int(some.sum())
+    assert torch.equal(chances.argmax(2)[some], scenario.server(contexts, scores)[some])

@@ -45,9 +45,12 @@ class Fleet:
     height: Tensor
 
     def utility(self, demand: Tensor) -> Tensor:
-        """Return the utility (B, J) of a task of this demand (B,) at each provider."""
-        share = (demand[:, None] - self.lower) / (self.upper - self.lower)
-        return self.height * share.clamp(0.0, 1.0)
+        """Return the utility (B, ..., J) of tasks of these demands (B, ...) at each provider."""
+        between = (1,) * (demand.ndim - 1)
+        lower, upper, height = (values.unflatten(0, (-1, *between)) for values in (self.lower, self.upper, self.height))
+        share = (demand[..., None] - lower) / (upper - lower)
+        utility: Tensor = height * share.clamp(0.0, 1.0)
+        return utility
 
     def rows(self) -> Tensor:
         """Return the fleets as context values (B, 4 J)."""

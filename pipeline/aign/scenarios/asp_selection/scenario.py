@@ -15,11 +15,15 @@ from torch import Tensor
 
 from aign.errors import ContextError
 from aign.scenarios.asp_selection.certificate import Certifier
+from aign.scenarios.asp_selection.critic import Moment, Tasks, gap_share, mean_worth
+from aign.scenarios.asp_selection.labels import LABELS
+from aign.scenarios.asp_selection.prices import steady_prices
 from aign.scenarios.asp_selection.providers import (
     CURVE_BOUNDS,
     CURVES,
     DEMANDS,
     LEAST_CAPACITY,
+    Fleet,
     Workload,
     drawn_fleets,
     drawn_tasks,
@@ -28,12 +32,15 @@ from aign.scenarios.asp_selection.rules import RULES, Policy, View
 from aign.scenarios.asp_selection.simulation import RecentTasks, Schedule, loss
 from aign.scenarios.core import Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate
-from aign.scenarios.core.constraints import Constraint, Label
+from aign.scenarios.core.constraints import Constraint, tightest
+from aign.scenarios.core.forecasting import Forecasting
 from aign.scenarios.core.sequential import Rule, SequentialScenario
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+HEEDED = (("crashes", True), ("lost_tasks", True), ("finished_rate", False), ("max_occupancy", True))
+"""Labels, and whether limits are upper ones, that decisions by forecasts heed."""
 SUMS = ("utility", "crashes", "lost_tasks", "max_occupancy")
 """Totals of a whole network; behind them stand those of each provider."""
 
@@ -51,7 +58,7 @@ class AspParameters(ScenarioParameters):
     fleet: int | Literal["drawn"] = 0
 
 
-class AspSelection(SequentialScenario[AspParameters]):
+class AspSelection(SequentialScenario[AspParameters], Forecasting):
     """Assign tasks of AI-generated content, as they arrive, to service providers; an overloaded provider crashes.
 
     J providers have limited capacities. T tasks arrive one by one; each occupies its demand of the chosen provider's
@@ -89,12 +96,18 @@ class AspSelection(SequentialScenario[AspParameters]):
     curves known: greedy (highest quality, room or not), prophet (highest quality with room), threshold (as prophet,
     but a quarter of the capacity is kept free).
 
+    **Forecasts.** Demands and the times between arrivals are what nature decides. A model's futures of them are judged
+    by short rollouts that know the curves, as `prophet` does; limits on crashes, lost tasks and occupancy are heeded,
+    others are asked of its plans.
+
     **Source.** Du et al., Diffusion-based reinforcement learning for edge-enabled AI-generated content services, 2024,
     and the ranges of its published code.
     """
 
     name = "asp-selection"
     summary = "Assign each arriving task to one of many content providers without overloading any"
+    purposes = ("select providers", "select service providers", "choose providers",
+                "choose a service provider for each task", "assign tasks", "assign tasks to providers")
     published = (
         "The paper (V.A, Fig. 9) states that learning agents beat overloading avoidance, round-robin and random "
         "choice, with fewer crashes, and come near to an omniscient policy; rewards stand in a figure only, so no "
@@ -103,21 +116,10 @@ class AspSelection(SequentialScenario[AspParameters]):
         "(3.6 an hour). Its omniscient policy takes the largest utility with room and is no bound: it is `prophet` "
         "here, some 5 to 7 % below the bound of the linear program.")
     Parameters = AspParameters
-    labels = (
-        Label("crashes", "1", "lower", "How often a provider crashed.", ("crashes",)),
-        Label("lost_tasks", "1", "lower", "Tasks lost in crashes, those that caused them included.",
-              ("lost tasks", "tasks lost", "lose tasks", "lose", "lose any tasks", "tasks")),
-        Label("finished_rate", "1", "higher", "Share of the tasks that were not lost.",
-              ("share of finished tasks", "finished tasks", "tasks finished", "tasks finish", "finish tasks", "finish",
-               "tasks"),
-              (("%", 0.01),)),
-        Label("max_occupancy", "1", "lower", "Largest share of a provider's capacity in use at any time.",
-              ("highest occupancy", "occupancy", "maximum occupancy", "largest occupancy", "provider<=",
-               "any provider<=", "every provider<=", "each provider<=", "full"), (("%", 0.01),)),
-        Label("jain_load", "1", "higher", "Jain's fairness of the work (demand x runtime) assigned to each provider.",
-              ("load fairness", "fairness of the load", "fair load", "load", "balance", "balanced", "fairness", "Jain",
-               "Jain's index", "fair"), (("%", 0.01),)),
-        Label("utility_per_task", "1", "higher", "Sum of rewards over the number of tasks.", ("utility per task",)))
+    generation = "forecasts"
+    exogenous = ("demand",)
+    unseen = (Feature("gap_share", "1", 0.0, 1.0),)
+    labels = LABELS
     integer_labels = frozenset({"crashes", "lost_tasks"})
 
     def __init__(self, parameters: AspParameters) -> None:
@@ -138,6 +140,7 @@ class AspSelection(SequentialScenario[AspParameters]):
         self.rules = {name: self._rule(policy) for name, policy in RULES.items()}
         self.presets = {"first": self.draw_contexts(1, torch.Generator().manual_seed(0))[0]}
         self._certifier = Certifier(size, self._simulate)
+        self._priced: tuple[Tensor, Tensor] | None = None
 
     @property
     def drawn(self) -> bool:
@@ -216,6 +219,43 @@ class AspSelection(SequentialScenario[AspParameters]):
         busy = tasks.running(workload.arrivals.gather(1, place)[:, 0].double(), crashed, count)
         demand = (count[:, None] < self.horizon) * workload.demands.gather(1, place).double() / DEMANDS[1]
         return torch.cat([1.0 - busy.used(self.size) / workload.fleet.capacity, demand], dim=1)
+
+    # --- forecasts -----------------------------------------------------------------------------------------------
+    def unseen_values(self, contexts: Tensor) -> Tensor:
+        """Return the time to the next arrival after each task (B, T, 1) as `gap_share`; 0 after the last."""
+        arrivals = self.workload(contexts).arrivals.double()
+        return gap_share(torch.cat([arrivals, arrivals[:, -1:]], dim=1).diff(dim=1))[:, :, None]
+
+    def judges(self, constraints: Sequence[Constraint]) -> bool:
+        """Return whether constraints only limit crashes, lost tasks and occupancy, which rollouts avoid."""
+        return all((constraint.label, constraint.upper) in HEEDED for constraint in constraints)
+
+    def judge(self, contexts: Tensor, states: Tensor, futures: Tensor, constraints: Sequence[Constraint]) -> Tensor:
+        """Return what each provider (B, J) is worth over futures (B, F, H, 2); see `critic`."""
+        time = int(self.parts(states)[2][0])
+        coming = self.horizon - 1 - time
+        share = max(0.0, tightest(constraints, ("max_occupancy", "<="), 1.0))
+        ending = futures.shape[2] >= coming
+        tasks = Tasks.read(futures[:, :, :max(1, coming)])
+        return mean_worth(self.moment(contexts, states, share), tasks, ending)
+
+    def moment(self, contexts: Tensor, states: Tensor, share: float = 1.0) -> Moment:
+        """Return what is known in states (B, Z) when tasks wait, where only a share of a capacity may be used."""
+        _, totals, time, past = self.parts(states)
+        workload, view = self.workload(contexts), self.view(contexts, states)
+        before = RecentTasks.of(workload, past[:, :, 0], time.clamp_min(1))
+        now = workload.arrivals.gather(1, time[:, None])[:, 0].double()
+        running = before.running(now, totals[:, -self.size:].double(), time)
+        room = view.free - (1.0 - share) * view.capacity - (0.0 if share == 1.0 else 1e-6)
+        return Moment(workload.fleet, self._prices(workload.fleet), room, view.demand, before.provider, running.demand,
+                      (before.start + before.duration - now[:, None]).clamp_min(0.0))
+
+    def _prices(self, fleet: Fleet) -> Tensor:
+        """Return the steady prices (B, J) of fleets; those of the last fleets are kept."""
+        rows = fleet.rows()
+        if self._priced is None or not torch.equal(self._priced[0], rows):
+            self._priced = rows, steady_prices(fleet)
+        return self._priced[1]
 
     def fixed_observation(self, contexts: Tensor) -> Tensor:
         """Return the capacities, and the curves where every context has its own, each relative to its largest."""

@@ -78,6 +78,8 @@ class Contract(DesignScenario[ContractParameters]):
 
     name: ClassVar[str] = "contract"
     summary: ClassVar[str] = "A menu of contracts (latency, reward) for providers whose types are hidden"
+    purposes = ("contract", "contract design", "design contracts", "offer contracts", "write contracts",
+                "menu of contracts", "offer menu of contracts")
     published: ClassVar[str] = (
         "The paper (Liu et al. 2023, section IV) prints training curves and bar charts of its contracts only: with two "
         "types its diffusion agent settles at a positive reward, PPO about zero. The utility of providers stands in a "

@@ -23,7 +23,13 @@ class Forecasting(ABC):
     """Names of the state features that nature decides anew at each step, such as the throughput of the last chunk."""
     history: tuple[str, ...] = ()
     """Names of further state features that tell what it decided before; with the others all that forecasts rest on."""
+    unseen: tuple[Feature, ...] = ()
+    """What it decides at each step too and no state shows, such as the time to the next arrival; of size 1 each."""
     state_features: tuple[Feature, ...]
+
+    def unseen_values(self, contexts: Tensor) -> Tensor:
+        """Return the values of `unseen` (B, T, U) that the T steps of episodes in contexts (B, C) have."""
+        raise NotImplementedError(f"{type(self).__name__} has no unseen values")
 
     @abstractmethod
     def judges(self, constraints: Sequence[Constraint]) -> bool:
@@ -36,7 +42,8 @@ class Forecasting(ABC):
         Args:
             contexts: (B, C); nothing of them may be read that is not known at this moment.
             states: (B, Z), all after the same number of steps.
-            futures: (B, F, H, E) what nature may decide in the next steps, in raw units.
+            futures: (B, F, H, E) what nature may decide in the next steps, in raw units: the values of `exogenous`,
+                in the order of the state features, then those of `unseen`.
             constraints: on the whole episode.
         """
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -18,6 +18,9 @@ from aign.scenarios.core.parameters import Parameterised, ParametersT
 
 class Speech(Parameterised[ParametersT]):
     """The optional part of a scenario that the reader of sentences asks."""
+
+    purposes: ClassVar[Sequence[str]] = ()
+    """Phrases that say what the network is for and ask for nothing, such as "stream video"."""
 
     @property
     def sizes(self) -> dict[str, int]:

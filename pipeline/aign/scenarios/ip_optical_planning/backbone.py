@@ -17,6 +17,7 @@ from aign.errors import ParameterError
 from aign.scenarios.core import DesignScenario, Feature
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, satisfied
+from aign.scenarios.core.topology import Topology, load
 from aign.scenarios.ip_optical_planning.certificate import Planner
 from aign.scenarios.ip_optical_planning.economics import Economics
 from aign.scenarios.ip_optical_planning.limits import Limits
@@ -26,7 +27,6 @@ from aign.scenarios.ip_optical_planning.repair import Repair
 from aign.scenarios.ip_optical_planning.requirements import Requirements
 from aign.scenarios.ip_optical_planning.speech import BackboneSpeech
 from aign.scenarios.ip_optical_planning.survivability import Survivability
-from aign.scenarios.ip_optical_planning.topology import Topology, load
 from aign.scenarios.ip_optical_planning.tradeoff import Plan
 
 SCALE, SPREAD = (0.5, 1.5), (0.8, 1.2)
@@ -40,6 +40,7 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
 
     name: ClassVar[str] = "ip-optical-planning"
     summary: ClassVar[str] = "Capacity modules on a real backbone so that every link failure is survived at least cost"
+    purposes = ("plan network", "plan backbone", "design backbone", "backbone", "backbone network")
     certified_together: ClassVar[int] = 1
     Parameters: ClassVar[Any] = IpOpticalPlanningParameters
     published: ClassVar[str] = (
@@ -57,7 +58,7 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
     def _describe(self, modules: str) -> None:
         """Say what states and observations hold; the values of a state are called `modules`."""
         topology, parameters = self.problem.topology, self.parameters
-        cuts, links = min(SHOWN_CUTS, len(self.problem.cuts)), self.problem.links
+        cuts, links = min(SHOWN_CUTS, len(self.problem.small_cuts)), self.problem.links
         self.action_size, self.step_size = links, float(max(1, -(-parameters.most_modules // self.horizon)))
         self.context_features = (Feature("demand", "unit", 0.0, 1.8 * float(topology.demand.max()),
                                          len(topology.pairs), "demand of a pair of nodes in either direction"),)
@@ -102,7 +103,7 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
 
     def _seen(self, contexts: Tensor) -> Tensor:
         load = self.problem.loads(contexts).amax(1) / self.problem.module
-        needed = self.problem.needed(contexts)[:, int(self.problem.failures), :SHOWN_CUTS]
+        needed = self.problem.needed(contexts, self.problem.small_cuts)[:, int(self.problem.failures), :SHOWN_CUTS]
         return (torch.cat([load, needed], dim=1) / 8).float()
 
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:

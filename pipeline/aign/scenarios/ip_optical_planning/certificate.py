@@ -22,6 +22,8 @@ EFFORTS = ((30, Effort()), (65, Effort(gap=0.02, rounds=12, nodes=2_000)))
 """Nodes up to which survivable plans are searched for with how much effort, in one layer."""
 LAYERED = ((12, Effort(gap=0.03, rounds=1, nodes=20, regions=4)), (65, Effort(gap=0.03, rounds=0, regions=8)))
 """The same in two layers, where a program takes seconds: one on small networks, the relaxation alone on larger ones."""
+CHOOSING = Effort(gap=0.05, rounds=2, nodes=100)
+"""Effort in one layer, on larger networks, where the plan chooses which failures it survives: nodes take long there."""
 REMEMBERED = 20_000
 """Plans remembered, the oldest forgotten."""
 
@@ -35,6 +37,8 @@ class Planner:
         layered = self.problem.instance.fibres is not None
         self.effort = next(effort for most, effort in (LAYERED if layered else EFFORTS) if size <= most)
         """How long survivable plans are searched for."""
+        self.choosing = self.effort if layered or self.effort is EFFORTS[0][1] else CHOOSING
+        """How long plans are searched for that survive some failures of their choice."""
         self._tradeoff = Tradeoff(economics, survivability) if self.problem.traded else None
         self._found: dict[tuple[bytes, Limits], Plan] = {}
         self._answers: dict[tuple[bytes, int, int, bool, float], Answer | None] = {}
@@ -107,8 +111,9 @@ class Planner:
                 self._answers.pop(next(iter(self._answers)))
             instance = replace(self.economics.instance(context, cap), normal=float(normal),
                                may_drop=self.problem.scenarios - 1 - failures)
+            effort = self.choosing if instance.may_drop else self.effort
             try:
-                self._answers[key] = Search(instance, replace(self.effort, budget=budget)).run(keep_interrupted=False)
+                self._answers[key] = Search(instance, replace(effort, budget=budget)).run(keep_interrupted=False)
             except ImpossibleError:
                 self._answers[key] = None
         return self._answers[key]

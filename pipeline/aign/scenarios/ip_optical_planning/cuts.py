@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aign.scenarios.ip_optical_planning.topology import Topology
+from aign.scenarios.core.topology import Topology
 
 Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 ALL_UP_TO = 17
 """Nodes up to which every cut is used: half of 2^n groups are looked at."""
@@ -54,7 +55,11 @@ class Cuts:
         groups = list(_all_groups(topology) if topology.size <= ALL_UP_TO else _small_groups(topology))
         side = np.array([[group >> node & 1 for node in range(topology.size)] for group in groups])
         order = np.argsort(_across(side, topology.ends).sum(1), kind="stable")[:most]
-        side = side[order]
+        return cls.around(topology, side[order], ends)
+
+    @classmethod
+    def around(cls, topology: Topology, side: Flags | Integers, ends: Integers | None = None) -> Cuts:
+        """Return the cuts around groups of nodes (K, n); `ends` as in `of`."""
         crossing = _across(side, topology.ends if ends is None else ends)
         separated = side[:, topology.pairs[:, 0]] != side[:, topology.pairs[:, 1]]
         return cls.made(torch.tensor(crossing, dtype=torch.float64), torch.tensor(separated.T, dtype=torch.float64))
@@ -78,7 +83,7 @@ class Cuts:
         return contexts.double() @ self.separated
 
 
-def _across(side: Integers, ends: Integers) -> NDArray[np.bool_]:
+def _across(side: Flags | Integers, ends: Integers) -> NDArray[np.bool_]:
     """Return which links (K, L) join different sides (K, n)."""
     across: NDArray[np.bool_] = side[:, ends[:, 0]] != side[:, ends[:, 1]]
     return across

@@ -79,9 +79,14 @@ class LayeredProblem(Problem):
         return replace(built, most=most, failures=Failures.none(self.links), fibres=fibres)
 
     @cached_property
-    def cuts(self) -> Cuts:
-        """The cuts used; lightpaths cross them."""
+    def small_cuts(self) -> Cuts:
+        """Cuts that lightpaths cross."""
         return Cuts.of(self.topology, self.lightpaths.ends, CUTS)
+
+    @cached_property
+    def cuts(self) -> Cuts:
+        """The cuts used."""
+        return self.small_cuts
 
     @cached_property
     def _holding(self) -> Tensor:

@@ -15,8 +15,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from aign.files.writing import writing
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Integers
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 INK, ACCENT, SOFT = "#1f2a44", "#d1495b", "#7a9cc6"
 SHARE = ScalarMappable(Normalize(0.0, 1.0), "viridis_r")

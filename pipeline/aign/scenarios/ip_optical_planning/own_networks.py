@@ -14,9 +14,9 @@ import networkx
 import numpy as np
 
 from aign.errors import ParameterError, unknown_name
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.network_file import NetworkFile
 from aign.scenarios.ip_optical_planning.network_formats import READERS, read_matrix
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 LARGEST_FILE = 16_000_000
 """Bytes of the largest file read."""

@@ -9,16 +9,18 @@ a link.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.cuts import Cuts
 from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Failures, Flags, Floats, Instance
-from aign.scenarios.ip_optical_planning.topology import Topology
+from aign.scenarios.ip_optical_planning.survey.library import binding_sets
 
 TRADED_UP_TO = 30
 """Nodes up to which the best plan that does not survive everything is searched for too."""
@@ -94,9 +96,16 @@ class Problem:
         return both
 
     @cached_property
-    def cuts(self) -> Cuts:
-        """The cuts used."""
+    def small_cuts(self) -> Cuts:
+        """The cuts of the network: all of them, or those around small groups of nodes."""
         return Cuts.of(self.topology)
+
+    @cached_property
+    def cuts(self) -> Cuts:
+        """The cuts used: `small_cuts`; of a network too large for these, the cuts that bind its least-cost plans."""
+        if self.traded or not self.instance.single:
+            return self.small_cuts
+        return Cuts.around(self.topology, binding_sets(replace(self.instance, price=self.topology.length)))
 
     @property
     def scenarios(self) -> int:
@@ -114,14 +123,14 @@ class Problem:
         return self.cuts.crossing.T.contiguous()
 
     @cached_property
-    def paths(self) -> Tensor:
-        """(S, P, L) float64, 1 where the shortest path of a pair uses a link."""
-        failed = [None, *self.failing]
-        return torch.tensor(np.stack([self.topology.shortest_paths(link) for link in failed]))
+    def _paths(self) -> csr_matrix:
+        """(S L, P), 1 where the shortest path of a pair uses a link in a scenario."""
+        return csr_matrix(np.vstack([self.topology.shortest_paths(link).T for link in (None, *self.failing)]))
 
     def loads(self, contexts: Tensor) -> Tensor:
         """Return the load of each link under shortest-path routing in each scenario, (B, S, L)."""
-        return torch.einsum("bp,spl->bsl", contexts.double(), self.paths) * self.shares[:, None]
+        loads = torch.from_numpy(np.ascontiguousarray((self._paths @ contexts.double().numpy().T).T))
+        return loads.reshape(len(contexts), self.scenarios, self.topology.links) * self.shares[:, None]
 
     def shortest_path_plan(self, contexts: Tensor) -> Tensor:
         """Return the modules (B, L) that shortest-path routing needs in its worst scenario, without a limit."""
@@ -135,9 +144,11 @@ class Problem:
         """Return the shortage (B,) that counts as none."""
         return TOLERANCE * contexts.double().sum(1)
 
-    def needed(self, contexts: Tensor) -> Tensor:
-        """Return the modules each cut needs: (B, 2, K), when all links work and when one has failed; whole."""
-        crossing, slack = self.cuts.demand(contexts), self._slack(contexts)[:, None]
+    def needed(self, contexts: Tensor, cuts: Cuts | None = None) -> Tensor:
+        """Return the modules each of some cuts, or of those used, needs: (B, 2, K), when all links work and when one
+        has failed; whole.
+        """
+        crossing, slack = (cuts or self.cuts).demand(contexts), self._slack(contexts)[:, None]
         return torch.stack([((share * (crossing - slack)) / self.module).ceil().clamp_min(0.0)
                             for share in (1.0, self.protected)], dim=1)
 

@@ -67,30 +67,32 @@ class Repair:
     def routed(self, contexts: Tensor, designs: Tensor, wanted: Tensor, cap: int) -> Tensor:
         """Return plans with modules added until routing carries the wanted scenarios, not only cuts allow it."""
         designs = designs.clone()
-        held = (self.survivability.carried(contexts, designs) | ~wanted).all(1)
-        for row in (~held).nonzero()[:, 0].tolist():
-            while True:
-                carried = self.survivability.carried(contexts[row:row + 1], designs[row:row + 1])[0]
-                short = (wanted[row] & ~carried).nonzero()[:, 0]
-                if not len(short):
+        missing = wanted & ~self.problem.routed_by_rule(contexts, designs)
+        for row in missing.any(1).nonzero()[:, 0].tolist():
+            for scenario in missing[row].nonzero()[:, 0].tolist():  # those before it stay mended: nothing is taken away
+                if not self._carrying(contexts[row], designs[row], scenario, cap):
                     break
-                routing = self.survivability.route(contexts[row].double().numpy(), designs[row].numpy(), int(short[0]))
-                room = self.problem.room(designs[row:row + 1], cap)[0]
-                score = torch.where(room, torch.tensor(routing.prices) / self._prices, 0.0)
-                if float(score.max()) <= 0:
-                    break
-                designs[row, score.argmax()] += 1
         return designs
+
+    def _carrying(self, context: Tensor, design: Tensor, scenario: int, cap: int) -> bool:
+        """Add modules to a plan (L,) in place until it carries a scenario; return whether there was room for enough."""
+        while (routing := self.survivability.shortfall(context, design.numpy(), scenario)) is not None:
+            room = self.problem.room(design[None], cap)[0]
+            score = torch.where(room, torch.tensor(routing.prices) / self._prices, 0.0)
+            if float(score.max()) <= 0:
+                return False
+            design[score.argmax()] += 1
+        return True
 
     def thinned(self, contexts: Tensor, designs: Tensor, budget: float) -> Tensor:
         """Return plans with modules taken away, where that loses least utility, until they keep to a budget."""
-        designs, links = designs.clone(), designs.shape[1]
+        designs, links, reference = designs.clone(), designs.shape[1], self.economics.reference(contexts)
         while True:
             rows = ((self.economics.cost(designs) > budget) & (designs > 0).any(1)).nonzero()[:, 0]
             if not len(rows):
                 return designs
             fewer = (designs[rows][:, None] - torch.eye(links, dtype=designs.dtype)).flatten(0, 1)
             repeated = contexts[rows].repeat_interleave(links, 0)
-            value = (-self.economics.cost(fewer) / self.economics.reference(repeated)
-                     - self.economics.loss(repeated, fewer.clamp_min(0))).reshape(len(rows), links)
+            saved = -self.economics.cost(fewer).reshape(len(rows), links) / reference[rows, None]
+            value = saved - self.economics.loss(repeated, fewer.clamp_min(0)).reshape(len(rows), links)
             designs[rows, torch.where(designs[rows] > 0, value, -torch.inf).argmax(1)] -= 1

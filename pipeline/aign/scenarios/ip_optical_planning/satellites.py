@@ -24,8 +24,8 @@ import numpy as np
 from pydantic import Field
 
 from aign.errors import ParameterError, unknown_name
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Flags, Floats, Instance
-from aign.scenarios.ip_optical_planning.topology import Topology
 from aign.settings import Positive, Settings
 
 EARTH_RADIUS = 6371.0

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 
 from aign.errors import ParameterError
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Floats, Instance
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 Risks = Literal["links", "nodes", "both", "none"]
 """What may fail, one at a time: links, nodes, links and nodes, or neither."""

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from aign.errors import AignError, ParameterError
+from aign.scenarios.core import topology as topologies
 from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.core.features import Feature
 from aign.scenarios.core.speech import Speech
-from aign.scenarios.ip_optical_planning import topology as topologies
 from aign.scenarios.ip_optical_planning.own_networks import with_traffic
 from aign.scenarios.ip_optical_planning.parameters import IpOpticalPlanningParameters
 from aign.scenarios.ip_optical_planning.problem import Problem

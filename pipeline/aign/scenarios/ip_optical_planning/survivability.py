@@ -1,20 +1,21 @@
 """Which scenarios a design can carry: exact answers, fast enough to explore with.
 
-Four tests, the cheapest first; each is a proof, so the answer never depends on which of them gave it, nor on what was
+Five tests, the cheapest first; each is a proof, so the answer never depends on which of them gave it, nor on what was
 asked before:
 1. cuts: a cut that lacks modules proves that a scenario cannot be carried (closed form, whole batch at once);
 2. shortest paths: loads within capacity prove that it can (closed form too);
 3. monotonicity: more modules than a design known to carry it carry it as well, fewer than one known to fail fail too
    (stateful checks as in Zhu et al., SIGCOMM 2021, but kept for each context);
-4. a linear program, whose loads, rounded up, become the next known design: often far below the one asked about.
+4. rerouting: a failed link's load that finds other ways, all else left where it is, proves that it can;
+5. a linear program.
+The loads of 4 and 5, rounded up, become the next known design: often far below the one asked about.
 
-Axes: B networks, L links, S scenarios, M known designs.
+Axes: B networks, P pairs, L links, S scenarios, M known designs.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import highspy
@@ -24,26 +25,37 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.problem import Problem
+from aign.scenarios.ip_optical_planning.rerouting import rerouted
 from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Floats
 from aign.scenarios.ip_optical_planning.solver.routing import Router, Routing
 
+Modules = NDArray[np.float32]
+
 CONTEXTS = 4_096
 """Contexts remembered, the latest asked about."""
-KNOWN = 512
-"""Designs remembered of each context and verdict."""
+KNOWN = 32
+"""Designs remembered of each context, scenario and verdict, the latest."""
 
 
-@dataclass
 class _Known:
-    """Designs with one verdict: (M, L) modules and (M,) their scenarios."""
+    """Designs (M, L) of one context of which is known, by scenario, that they carry it, or that they do not."""
 
-    modules: Floats
-    scenario: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    def __init__(self) -> None:
+        self._carrying: dict[int, Modules] = {}
+        self._failing: dict[int, Modules] = {}
 
-    def add(self, modules: Floats, scenario: int) -> None:
+    def verdict(self, design: Floats, scenario: int) -> bool | None:
+        """Return whether a design (L,) carries a scenario, None where that is not known."""
+        if scenario in self._carrying and (self._carrying[scenario] <= design).all(1).any():
+            return True
+        if scenario in self._failing and (self._failing[scenario] >= design).all(1).any():
+            return False
+        return None
+
+    def add(self, design: Floats, scenario: int, carries: bool) -> None:
         """Remember one more, the oldest forgotten."""
-        self.modules = np.vstack([self.modules, modules])[-KNOWN:]
-        self.scenario = np.append(self.scenario, scenario)[-KNOWN:]
+        known, modules = self._carrying if carries else self._failing, design.astype(np.float32)[None]
+        known[scenario] = np.vstack([known[scenario], modules])[-KNOWN:] if scenario in known else modules
 
 
 class Survivability:
@@ -51,7 +63,7 @@ class Survivability:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self._memory: OrderedDict[bytes, tuple[_Known, _Known]] = OrderedDict()
+        self._memory: OrderedDict[bytes, _Known] = OrderedDict()
         self._normal: tuple[bytes, Routing, highspy.HighsBasis] | None = None
 
     @property
@@ -113,35 +125,59 @@ class Survivability:
         return verdict
 
     def _look_closer(self, context: Tensor, design: Floats, scenarios: list[int], everything: bool) -> list[bool]:
-        """Return the verdicts on some scenarios by monotonicity or routing; stops at a failure if one decides."""
-        feasible, infeasible = self._known(context)
-        demand, held = context.double().numpy(), []
-        passed = set(feasible.scenario[(feasible.modules <= design).all(1)].tolist())
-        failed = set(infeasible.scenario[(infeasible.modules >= design).all(1)].tolist())
+        """Return the verdicts on some scenarios by tests 3 to 5; stops at a failure if one decides."""
+        held: list[bool] = []
         for scenario in scenarios:
-            if scenario not in passed and scenario not in failed:
-                (passed if self._routed(demand, design, scenario, feasible, infeasible) else failed).add(scenario)
-            held.append(scenario in passed)
-            if scenario in failed and not everything:
+            known = self._known(context).verdict(design, scenario)
+            held.append(self.shortfall(context, design, scenario) is None if known is None else known)
+            if not held[-1] and not everything:
                 return held + [False] * (len(scenarios) - len(held))
         return held
 
-    def _routed(self, demand: Floats, design: Floats, scenario: int, feasible: _Known, infeasible: _Known) -> bool:
-        """Ask the linear program and remember its answer."""
-        routing = self.route(demand, design, scenario)
-        tolerance = TOLERANCE * float(demand.sum()) * float(self.problem.shares[scenario])
-        if routing.overflow > tolerance:
-            infeasible.add(design, scenario)
-            return False
-        used = np.ceil((routing.load - tolerance / len(design)) / self.problem.module)
-        feasible.add(np.minimum(design, used), scenario)
-        return True
+    def shortfall(self, context: Tensor, design: Floats, scenario: int) -> Routing | None:
+        """Return None where a design (L,) carries a scenario of a context (P,), else its routing with least overflow.
 
-    def _known(self, context: Tensor) -> tuple[_Known, _Known]:
+        Verdicts are remembered.
+        """
+        known = self._known(context)
+        if known.verdict(design, scenario):
+            return None
+        demand = context.double().numpy()
+        tolerance = TOLERANCE * float(demand.sum()) * float(self.problem.shares[scenario])
+        load = self._rerouted(demand, design, scenario, tolerance)
+        if load is None:
+            routing = self.route(demand, design, scenario)
+            if routing.overflow > tolerance:
+                known.add(design, scenario, carries=False)
+                return routing
+            load = routing.load
+        used = np.ceil((load - tolerance / len(design)) / self.problem.module)
+        known.add(np.minimum(design, used), scenario, carries=True)
+        return None
+
+    def _rerouted(self, demand: Floats, design: Floats, scenario: int, tolerance: float) -> Floats | None:
+        """Return loads (L,) in the failure of one link that leave all in place but what it carried; None if none do."""
+        dead = np.flatnonzero(~self.problem.alive[scenario])
+        if len(dead) != 1 or not self._simple:
+            return None
+        normal = self.route(demand, design, 0)
+        if normal.overflow > tolerance:
+            return None
+        load = normal.load * float(self.problem.shares[scenario])
+        return rerouted(self.problem.instance.nodes, self.problem.instance.ends, load, self.problem.module * design,
+                        int(dead[0]))
+
+    @cached_property
+    def _simple(self) -> bool:
+        """Whether no two links join the same nodes."""
+        ends = np.sort(self.problem.instance.ends, 1)
+        return len(np.unique(ends, axis=0)) == len(ends)
+
+    def _known(self, context: Tensor) -> _Known:
         """Return what is remembered of a context."""
         key = context.float().numpy().tobytes()
         if key not in self._memory:
-            self._memory[key] = _Known(np.empty((0, self.problem.links))), _Known(np.empty((0, self.problem.links)))
+            self._memory[key] = _Known()
             if len(self._memory) > CONTEXTS:
                 self._memory.popitem(last=False)
         self._memory.move_to_end(key)

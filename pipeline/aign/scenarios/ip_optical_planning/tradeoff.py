@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from aign.scenarios.core.integer_program import INFINITE, Columns, Floats, IntegerProgram
 from aign.scenarios.ip_optical_planning.economics import FAILURE, LOST, MISSING, WORTH, Economics
-from aign.scenarios.ip_optical_planning.integer_program import INFINITE, Columns, Floats, IntegerProgram
 from aign.scenarios.ip_optical_planning.limits import Limits
 from aign.scenarios.ip_optical_planning.solver.routing_check import metric_need, whole_lengths
 from aign.scenarios.ip_optical_planning.survivability import Survivability

@@ -33,9 +33,9 @@ import networkx
 import numpy as np
 
 from aign.errors import ParameterError
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.single_layer import MOST, droppable
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Fibres, Flags, Floats, Instance
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ LABELS = (
           ("server load", "load of the busiest server", "load", "server<=", "busiest server<=")),
     Label("offloaded", "1", "higher", "Share of users who offload.",
           ("share of users who offload", "users offload", "offloaded", "offload", "offloading users",
-           "offloaded tasks", "offload tasks", "tasks offloaded", "no user offloads<=0"),
+           "offloaded tasks", "tasks offloaded", "no user offloads<=0"),
           (("%", 0.01),)),
 )
 LOST = Label("lost_tasks", "1", "lower", "Tasks whose user left coverage before they ended.",

@@ -65,6 +65,14 @@ class Layout:
         chosen = scores.masked_fill(~possible, -torch.inf).argmax(2, keepdim=True)
         return options.gather(2, chosen)[:, :, 0]
 
+    def chances(self, options: Tensor, scores: Tensor) -> Tensor:
+        """Return with which chances (B, N, M + 1) users choose each server, 0 local, where scores (B, X) of options
+        (B, N, K + 1) are means over designs, as a generator predicts them; those below 0 count as 0.
+        """
+        taken = scores.unflatten(1, (self.users, self.links + 1)).clamp_min(0.0)
+        taken = torch.cat([taken[:, :, :1], taken[:, :, 1:].where(options[:, :, 1:] > 0, 0.0)], 2)
+        return taken.new_zeros(len(taken), self.users, self.servers + 1).scatter_add(2, options, taken)
+
     def design(self, options: Tensor, server: Tensor) -> Tensor:
         """Return the design (B, X) of servers (B, N): 1 for the option taken, 0 for others; float32."""
         taken = (options == server[:, :, None]) & (server > 0)[:, :, None]

@@ -14,6 +14,7 @@ from torch import Tensor
 from aign.scenarios.core.certificate import Certificate
 from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.core.local_search import DesignProblem, LocalSearch
+from aign.scenarios.core.mending import towards_certified
 from aign.scenarios.offloading.limits import Limits
 from aign.scenarios.offloading.links import Layout
 
@@ -49,21 +50,8 @@ def mended(scenario: Mendable, contexts: Tensor, designs: Tensor, constraints: S
         repair = LocalSearch(scenario, constraints, [ABOVE_ALL])
         chosen[broken] = scenario.options_of(contexts[broken], repair.run(contexts[broken], chosen[broken], ROUNDS))
         return chosen
+    users, options = scenario.layout.users, scenario.layout.links + 1
+    user = torch.arange(users).repeat_interleave(options)
     for rows in broken.split(AT_ONCE):
-        chosen[rows] = _towards_certified(scenario, contexts[rows], chosen[rows], constraints)
+        chosen[rows] = towards_certified(scenario, contexts[rows], chosen[rows], constraints, user)
     return chosen
-
-
-def _towards_certified(scenario: Mendable, contexts: Tensor, designs: Tensor,
-                       constraints: Sequence[Constraint]) -> Tensor:
-    """Return designs (B, X) whose first users, as few as are enough, do as in the certified one."""
-    users, different = scenario.layout.users, contexts.unique(dim=0, return_inverse=True)
-    proven = scenario.certify(different[0], constraints)
-    goal, known = proven.design[different[1]], proven.feasible[different[1]]
-    first = torch.ones(users, users, dtype=torch.bool, device=designs.device).tril()
-    first = first.repeat_interleave(scenario.layout.links + 1, dim=1)
-    tried = torch.where(first, goal[:, None].to(designs.dtype), designs[:, None])
-    labels_tried = scenario.measure(contexts.repeat_interleave(users, dim=0), tried.flatten(0, 1))
-    meets = satisfied(constraints, labels_tried, len(designs) * users).reshape(-1, users)
-    changed = tried[torch.arange(len(designs), device=designs.device), meets.int().argmax(1)]
-    return changed.where(known[:, None], designs)

@@ -86,6 +86,8 @@ class Offloading(DesignScenario[OffloadingParameters]):
 
     name: ClassVar[str] = "offloading"
     summary: ClassVar[str] = "Which users compute on which of several servers, and which themselves"
+    purposes = ("offload tasks", "offload computation", "computation offloading", "task offloading", "edge computing",
+                "decide who offloads where", "who offloads where")
     Parameters: ClassVar[Any] = OffloadingParameters
     published: ClassVar[str] = (
         "Liang et al. 2024 print the cost of their heuristic over the optimum at 3, 3, 4 and 4 servers with 6, 8, 10 "

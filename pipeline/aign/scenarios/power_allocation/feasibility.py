@@ -22,7 +22,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.optimize import linprog
 from torch import Tensor
 
 from aign.scenarios.core.certificate import Feasibility
@@ -116,6 +115,8 @@ def most_total(context: Tensor, needs: Requirements, users: int) -> float:
     """Return an upper bound on the total power of designs that reach the SINR target within the cap: p_i g_i >= gamma
     (1 + sum G_ik p_k) is linear in p.
     """
+    from scipy.optimize import linprog  # takes a third of a second to import, and few requests need it
+
     gain = cross_gains(gain_matrix(context[None].cpu(), users))[0].numpy()
     direct = np.diag(gain).copy()
     # Divided by the direct gain, so that the solver's tolerance means levels.

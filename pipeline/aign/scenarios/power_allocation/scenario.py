@@ -87,6 +87,7 @@ class PowerAllocation(DesignScenario[PowerAllocationParameters]):
 
     name: ClassVar[str] = "power-allocation"
     summary: ClassVar[str] = "Uplink power levels for N interfering users at one or several base stations"
+    purposes = ("allocate power", "power control", "control power", "set powers", "set transmit powers")
     Parameters: ClassVar[Any] = PowerAllocationParameters
 
     horizon = 16

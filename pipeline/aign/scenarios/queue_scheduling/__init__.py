@@ -42,6 +42,7 @@ class QueueScheduling(SequentialScenario[QueueParameters]):
     Utility: packets delivered. Context: channels and arrivals of all slots; agents and rules do not know what comes.
     """
     name, summary = "queue-scheduling", "Serve one queue in each slot to deliver most packets from finite buffers"
+    purposes = ("schedule queues", "serve queues")
     Parameters, integer_labels = QueueParameters, frozenset({"lost_packets"})
     labels = (Label("lost_packets", "packet", "lower", "Packets that found their queue full.",
                     ("lost packets", "packets lost", "packet loss", "lose packets", "lose any packets", "loss",

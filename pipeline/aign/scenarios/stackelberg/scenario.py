@@ -19,7 +19,7 @@ from torch import Tensor
 from aign.scenarios.core import DesignScenario, Feature, ScenarioParameters
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.stackelberg import heuristics, per_device, uniform
+from aign.scenarios.stackelberg import heuristics, learning, per_device, uniform
 from aign.scenarios.stackelberg.followers import L_MAX, Devices
 from aign.scenarios.stackelberg.leader import LABELS, PRICE_HIGH, PRICE_LOW, Game
 
@@ -33,8 +33,6 @@ POWERS, TASTES, COSTS, BUDGETS = (2.0, 5.0), (0.5, 1.5), (2.0, 6.0), (1.5, 3.0)
 BUDGET_SCALE = 2.0
 VALUES = 1 << 22
 """Devices times candidate prices handled at once, so that large batches fit."""
-BINDING = 0.97
-"""A budget of which more than this is spent counts as binding in the learners' reward."""
 
 
 class StackelbergParameters(ScenarioParameters):
@@ -101,6 +99,8 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
 
     name: ClassVar[str] = "stackelberg"
     summary: ClassVar[str] = "A price per layer at which edge devices take transformer layers off an edge server"
+    purposes = ("set prices", "price layers", "price transformer layers", "split inference",
+                "split inference among devices", "Stackelberg game", "pricing game")
     published: ClassVar[str] = (
         "Lai et al. (Resource-efficient Generative Mobile Edge Networks in 6G Era, section IV.D) print curves of the "
         "server's average utility over training epochs (Fig. 4) and bars of its final and mean utility, the latter "
@@ -227,16 +227,10 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
 
     # --- what each decision maker sees: with prices per device, one for each device ----------------------------------
     def agent_observations(self, contexts: Tensor, states: Tensor, time: int) -> Tensor:
-        """Return the observation (B, 1, D) to who sets one price; else each device's part of it, then the means of
-        prices and shares and the part of the budget that is spent, (B, N, F).
-        """
+        """Return the observation (B, 1, D) to who sets one price; else what each device's part is, see `learning`."""
         if self.one_price:
             return super().agent_observations(contexts, states, time)
-        n = self.parameters.devices
-        parts = torch.cat([states.float(), self.fixed_observation(contexts)], 1).unflatten(1, (-1, n)).transpose(1, 2)
-        spent = (states[:, :n] * states[:, n:] * L_MAX).sum(1, keepdim=True) / contexts[:, 2 * n + 1:]
-        common = torch.cat([states[:, :n].mean(1, True), states[:, n:].mean(1, True), spent], 1).float()
-        return torch.cat([parts, common[:, None].expand(-1, n, -1)], 2)
+        return learning.observations(self.game(contexts), states, self.fixed_observation(contexts))
 
     @property
     def learners_reward(self) -> str:  # type: ignore[override]
@@ -250,28 +244,16 @@ class Stackelberg(DesignScenario[StackelbergParameters]):
     def agent_rewards(self, contexts: Tensor, states: Tensor, next_states: Tensor, rewards: Tensor) -> Tensor:
         """Return the reward, compressed by a symmetric logarithm; the binary one as it is.
 
-        With prices per device, each gets what its own move gained while all others moved as they did, (B, N): what it
-        would have left of a binding budget goes to the others in proportion (Wolpert and Tumer 2001 for difference
-        rewards).
+        With prices per device, each gets what its own move gained while all others moved as they did, (B, N).
         """
         if self.parameters.reward == "binary":
             return rewards[:, None].float().expand(-1, self.agents)
-        if not self.one_price:
-            rewards = self.utility(contexts, next_states)[:, None] - self._without(contexts, states, next_states)
-        gain = rewards.reshape(len(contexts), self.agents).double()
-        return (gain.sign() * gain.abs().log1p()).clamp(-10, 10).float()
-
-    def _without(self, contexts: Tensor, states: Tensor, next_states: Tensor) -> Tensor:
-        """Return the utility (B, N) had device n's price alone not been moved; see `agent_rewards`."""
-        n = self.parameters.devices
-        game = self.game(contexts.repeat_interleave(n, dim=0))
-        stayed = torch.eye(n, dtype=torch.bool, device=states.device)
-        prices = torch.where(stayed, states[:, None, :n], next_states[:, None, :n]).flatten(0, 1).double()
-        after = self.game(contexts).payment(next_states[:, :n].double()[:, :, None]).repeat_interleave(n, dim=0)
-        binding = after > BINDING * game.budget
-        matched = game.scaled(prices, torch.where(binding, after, game.budget), 2.0).double()
-        offered = torch.where(binding, matched, game.settle(prices).double())[:, :, None]
-        return game.profit(offered, game.devices.respond(offered)).reshape(-1, n)
+        if self.one_price:
+            return learning.compressed(rewards.reshape(len(contexts), 1))
+        repeated = self.game(contexts.repeat_interleave(self.agents, dim=0))
+        stayed = learning.stayed_utility(self.game(contexts), repeated, states[:, :self.agents],
+                                         next_states[:, :self.agents])
+        return learning.compressed(self.utility(contexts, next_states)[:, None] - stayed)
 
     # --- designs ---------------------------------------------------------------------------------------------------
     def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from aign.scenarios.core.drawing import ACCENT, panels
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
-
-
-class Moments(NamedTuple):
-    """A session: after 0, 1, ..., t chunks the time on the clock of the trace [s], the last bitrate [Mbit/s], the
-    buffer [s], the throughput of the last chunk [Mbit/s] and its stall [s]; and the link's segments, when each begins
-    [s] and its throughput [Mbit/s].
-    """
-
-    time: Array
-    bitrate: Array
-    buffer: Array
-    throughput: Array
-    stall: Array
-    link_time: Array
-    link: Array
+from aign.scenarios.video_streaming.moments import Moments
 
 
 def draw(moments: Moments, ladder: Sequence[float], title: str) -> Figure:

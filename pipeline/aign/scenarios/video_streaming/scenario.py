@@ -1,66 +1,45 @@
 """Bitrate selection for streamed video as a sequence of decisions.
 
-Axes: B sessions, N segments of a trace, T chunks, J bitrates, H past chunks, K totals, S observed values, Z state
+Axes: B sessions, N segments of a trace, T chunks, J bitrates, H chunks ahead, K totals, S observed values, Z state
 values, F futures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from aign.errors import ContextError
-from aign.scenarios.core import Feature, ScenarioParameters
+from aign.scenarios.core import Feature
 from aign.scenarios.core.certificate import Certificate, CertificateKind
-from aign.scenarios.core.constraints import Constraint, Label, satisfied
+from aign.scenarios.core.constraints import Constraint, satisfied
 from aign.scenarios.core.forecasting import Forecasting
 from aign.scenarios.core.sequential import Rule, SequentialScenario
 from aign.scenarios.video_streaming import critic, traces
 from aign.scenarios.video_streaming.certificate import NEVER, STATEMENT, Limits, solve
-from aign.scenarios.video_streaming.chain import Chain
-from aign.scenarios.video_streaming.expectations import Expectations
+from aign.scenarios.video_streaming.labels import LABELS
 from aign.scenarios.video_streaming.links import Links
-from aign.scenarios.video_streaming.player import BUFFER, ROUND_TRIP, play, quality
+from aign.scenarios.video_streaming.moments import Moments
+from aign.scenarios.video_streaming.parameters import VideoParameters
+from aign.scenarios.video_streaming.programs import Programs
 from aign.scenarios.video_streaming.rules import RULES, Policy, View
+from aign.scenarios.video_streaming.session import START, TOTALS, Session
 from aign.scenarios.video_streaming.traces import LONGEST, MOST_MBIT_S
 from aign.scenarios.video_streaming.video import Video
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from aign.scenarios.video_streaming.picture import Moments
-
-TOTALS = ("clock", "utility", "stall", "bitrate_sum", "variation", "switches", "least_buffer", "startup")
-PAST = 10
-"""H, past chunks that are observed: as many as predictive control looks back to know its latest five errors."""
-START = 1
-"""Number of the bitrate that counts as the last one before the first chunk; published rules begin with it."""
-SLOWEST, FASTEST = -6.0, 6.0
-"""log2 of the least and the largest throughput that is told apart [Mbit/s]."""
-LONGEST_DOWNLOAD = 120.0
-"""Longer downloads are not told apart [s]."""
 BUDGETS = (2, 4, 8)
 """Numbers of switches for which there is a rule that keeps to them."""
 FITTED = 256
 """Sessions from which the Markov chain of throughputs is learned."""
 FITTED_SEED = 1
-
-
-class VideoParameters(ScenarioParameters):
-    """Chunks T; segments N of a context's trace; where traces and video come from: None generates them."""
-
-    chunks: int = Field(48, ge=2, le=1000)
-    segments: int = Field(160, ge=2, le=10_000)
-    traces: Path | None = None
-    source: str | None = None
-    video: Path | None = None
 
 
 class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
@@ -112,27 +91,14 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
 
     name = "video-streaming"
     summary = "Choose the bitrate of each chunk of a video while the throughput of the link varies"
+    purposes = ("stream video", "play video", "watch video", "watch a film", "video session")
     Parameters = VideoParameters
     generation = "forecasts"
     integer_labels = frozenset({"switches"})
     exogenous = ("throughput",)
     history = ("earlier_throughput",)
     totals = TOTALS
-    labels = (
-        Label("rebuffer", "s", "lower", "Seconds without a picture, start-up included.",
-              ("rebuffering", "rebuffer seconds", "stalls", "stall", "stall time", "time stalled", "freezing")),
-        Label("rebuffer_ratio", "1", "lower", "Share of the session without a picture.",
-              ("rebuffer ratio", "rebuffering ratio", "share of stalls", "share of the session stalled"),
-              (("%", 0.01),)),
-        Label("mean_bitrate", "Mbit/s", "higher", "Mean bitrate of the chunks.",
-              ("mean bitrate", "average bitrate", "bitrate", "picture quality"),
-              (("Mbit/s", 1.0), ("kbit/s", 0.001))),
-        Label("switches", "1", "lower", "How often the bitrate changes.",
-              ("switches", "bitrate switches", "quality switches", "changes of the bitrate", "switch")),
-        Label("least_buffer", "s", "higher", "Least buffer at the arrival of a chunk, the first one aside.",
-              ("least buffer", "lowest buffer", "minimum buffer", "buffer")),
-        Label("variation", "Mbit/s", "lower", "Sum of the changes of the bitrate from chunk to chunk.",
-              ("variation", "variation of the bitrate", "bitrate variation")))
+    labels = LABELS
 
     def __init__(self, parameters: VideoParameters) -> None:
         super().__init__(parameters)
@@ -140,36 +106,24 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
         self.video = (Video.generated(self.horizon) if parameters.video is None else
                       Video.read(parameters.video, self.horizon))
         self.logs = [] if parameters.traces is None else traces.read(parameters.traces, parameters.source)
-        size = self.choices = self.action_size = len(self.video.bitrates)
-        largest = float(self.video.sizes.max())
+        self.choices = self.action_size = len(self.video.bitrates)
+        self.session = Session(self.video, self.horizon)
         self.context_features = (Feature("duration", "s", 0.0, LONGEST, self.segments),
                                  Feature("throughput", "Mbit/s", 0.0, MOST_MBIT_S, self.segments))
-        self.state_features = (Feature("throughput", "log2 Mbit/s", SLOWEST, FASTEST),
-                               Feature("earlier_throughput", "log2 Mbit/s", SLOWEST, FASTEST, PAST - 1),
-                               Feature("download_time", "s", 0.0, LONGEST_DOWNLOAD, PAST),
-                               Feature("buffer", "s", 0.0, BUFFER),
-                               Feature("bitrate", "Mbit/s", 0.0, float(self.video.bitrates[-1])),
-                               Feature("size", "Mbit", 0.0, largest, size),
-                               Feature("chunks_left", "1", 0.0, float(self.horizon)))
+        self.state_features = self.session.features()
         self.observation_features = (*self.state_features, Feature("time", "1", 0.0, 1.0))
         self.rules = {**{name: self._rule(policy) for name, policy in RULES.items()},
                       "dynamic_program": partial(self._by_table, None),
                       **{f"dynamic_program_{budget}_switches": partial(self._by_table, budget) for budget in BUDGETS}}
         self.presets = {"first": self.draw_contexts(1, torch.Generator().manual_seed(0))[0]}
-        self._tables: dict[int | None, Expectations] = {}
+        self.programs = Programs(self.video, self.throughputs)
 
     # --- what nature decides -------------------------------------------------------------------------------------
     def draw_contexts(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw generated traces, or logs of the files, each begun at any of its segments."""
         if not self.logs:
             return torch.cat(traces.generated(count, self.segments, generator), dim=1)
-        chosen = torch.randint(len(self.logs), (count,), generator=generator).tolist()
-        shares = torch.rand(count, generator=generator).tolist()
-        drawn = [self.logs[log].from_segment(int(share * len(self.logs[log].durations)), self.segments)
-                 for log, share in zip(chosen, shares, strict=True)]
-        usable = [trace if (trace.durations * trace.throughputs).any() else self.logs[log].from_segment(
-            int(self.logs[log].throughputs.argmax()), self.segments) for trace, log in zip(drawn, chosen, strict=True)]
-        return torch.cat(traces.stacked(usable), dim=1)
+        return torch.cat(traces.drawn(self.logs, count, self.segments, generator), dim=1)
 
     def check_contexts(self, contexts: Tensor) -> Tensor:
         """Return contexts as float32 (B, C) after checking size, finiteness and bounds, and that each carries video.
@@ -188,76 +142,37 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
         """Return the links of contexts (B, C)."""
         return Links.of(*contexts.split(self.segments, dim=1))
 
-    @cached_property
-    def chain(self) -> Chain:
-        """The Markov chain of the throughput of chunks, from sessions that BOLA plays over drawn contexts."""
+    def throughputs(self) -> Tensor:
+        """Return log2 throughputs (B, T) of the chunks of sessions that BOLA plays over drawn contexts."""
         contexts = self.draw_contexts(FITTED, torch.Generator().manual_seed(FITTED_SEED))
-        return Chain.fit(self.throughputs(contexts, "bola"))
-
-    def throughputs(self, contexts: Tensor, rule: str) -> Tensor:
-        """Return log2 throughputs (B, T) of the chunks of sessions that a rule plays in contexts (B, C)."""
         states, series = self.initial_state(contexts), []
         for _ in range(self.horizon):
-            states, _ = self.step(contexts, states, self.rules[rule](contexts, states))
+            states, _ = self.step(contexts, states, self.rules["bola"](contexts, states))
             series.append(states[:, 0])
         return torch.stack(series, 1)
-
-    def expectations(self, switches: int | None) -> Expectations:
-        """Return the table of the dynamic program with so many switches, solved once; None: any number."""
-        if switches is not None and switches >= self.horizon:
-            switches = None
-        if switches not in self._tables:
-            self._tables[switches] = Expectations.solved(self.video, self.chain, switches)
-        return self._tables[switches]
 
     # --- dynamics ------------------------------------------------------------------------------------------------
     def start(self, contexts: Tensor) -> tuple[Tensor, Tensor]:
         """Return an empty player (B, S) and the first totals (B, K)."""
-        known = torch.cat([torch.zeros(2 * PAST + 1), self.video.bitrates[START:START + 1], self.video.sizes[0],
-                           torch.tensor([float(self.horizon)])]).double()
-        totals = torch.zeros(len(TOTALS), dtype=torch.float64)
-        totals[TOTALS.index("least_buffer")] = BUFFER
-        rows = len(contexts)
-        return known.to(contexts.device).repeat(rows, 1), totals.to(contexts.device).repeat(rows, 1)
+        observed, totals = (values.to(contexts.device).repeat(len(contexts), 1) for values in self.session.start())
+        return observed, totals
 
     def decide(self, contexts: Tensor, observed: Tensor, totals: Tensor, time: Tensor, past: Tensor,
                decision: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Download and play one chunk in each session."""
-        device = contexts.device
-        sizes, bitrates = self.video.sizes.to(device), self.video.bitrates.to(device)
         choice, totals = decision[:, 0].long(), totals.double()
-        size, bitrate, clock = sizes[time, choice], bitrates[choice], totals[:, 0]
+        clock, size = totals[:, 0], self.video.sizes.to(contexts.device)[time, choice]
         download = self.links(contexts).arrival(clock[:, None], size[:, None])[:, 0] - clock
-        observed = observed.double()
-        logarithms, delays, rest = observed.split([PAST, PAST, observed.shape[1] - 2 * PAST], dim=1)
-        played = play(rest[:, 0], download + ROUND_TRIP, self.video.chunk_seconds)
-        reward = quality(bitrate, rest[:, 1], played.stall)
-        throughput = (size / download.clamp_min(1e-9)).log2().clamp(SLOWEST, FASTEST)
-        delay = (download + ROUND_TRIP).clamp_max(LONGEST_DOWNLOAD)
-        following = torch.cat([
-            throughput[:, None], logarithms[:, :-1], delay[:, None], delays[:, :-1], played.buffer[:, None],
-            bitrate[:, None], sizes[(time + 1).clamp_max(self.horizon - 1)],
-            (self.horizon - 1.0 - time)[:, None].double()], dim=1)
-        first, change = time == 0, (bitrate - rest[:, 1]).abs()
-        added = torch.stack([download + played.wait, reward, played.stall, bitrate, change,
-                             (change > 0).double()], dim=1)
-        least = torch.where(first, totals[:, 6], totals[:, 6].minimum(played.least))
-        startup = torch.where(first, played.stall, totals[:, 7])
-        return following, torch.cat([totals[:, :6] + added, least[:, None], startup[:, None]], dim=1), reward
+        return self.session.played(observed, totals, time, choice, download)
 
     def result(self, contexts: Tensor, totals: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return utility (B,) and labels, each (B,)."""
-        _, utility, stall, bitrates, variation, switches, least, _ = totals.double().unbind(1)
-        length = self.horizon * self.video.chunk_seconds
-        return utility, {"rebuffer": stall, "rebuffer_ratio": stall / (length + stall),
-                         "mean_bitrate": bitrates / self.horizon, "switches": switches, "least_buffer": least,
-                         "variation": variation}
+        return self.session.result(totals)
 
     # --- rules ---------------------------------------------------------------------------------------------------
     def last_choice(self, states: Tensor) -> Tensor:
         """Return the number of the last bitrate (B,) int64 in states (B, Z)."""
-        bitrate = states[:, 2 * PAST + 1:2 * PAST + 2].double()
-        return (bitrate - self.video.bitrates.to(states.device)).abs().argmin(1)
+        return self.session.last_choice(states)
 
     def switches_left(self, states: Tensor, budget: int) -> Tensor:
         """Return how many of a session's switches are left (B,) int64, at least 0."""
@@ -266,10 +181,7 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
     def view(self, states: Tensor) -> View:
         """Return what rules look at in states (B, Z), all after the same number of chunks."""
         observed, _, time, _ = self.parts(states)
-        delay = observed[:, PAST:2 * PAST].double()
-        carried = torch.exp2(observed[:, :PAST].double()) * (delay - ROUND_TRIP)
-        throughput = torch.where(delay > 0, carried / delay.clamp_min(ROUND_TRIP), 0.0)
-        return View(self.video, int(time[0]), observed[:, 2 * PAST].double(), self.last_choice(states), throughput)
+        return self.session.view(observed, int(time[0]))
 
     def _rule(self, policy: Policy) -> Rule:
         begin = one_hot(torch.tensor([START]), self.action_size).double()
@@ -289,13 +201,13 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
         return every
 
     def _by_table(self, budget: int | None, contexts: Tensor, states: Tensor) -> Tensor:
-        table = self.expectations(budget)
+        table = self.programs.table(budget)
 
         def scores(part: Tensor) -> Tensor:
             view = self.view(part)
             left = None if budget is None else self.switches_left(part, budget)
             if view.time == 0:
-                return table.first_worth(self.chain, view.last, left)
+                return table.first_worth(self.programs.chain, view.last, left)
             return table.worth(view.time, view.buffer, view.last, part[:, 0], left)
         return self.by_time(states, scores)
 
@@ -307,7 +219,7 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
     def judge(self, contexts: Tensor, states: Tensor, futures: Tensor, constraints: Sequence[Constraint]) -> Tensor:
         """Return what each next bitrate (B, J) is worth over futures of log2 throughput (B, F, H, 1); see `critic`."""
         budget = min((int(constraint.threshold) for constraint in constraints), default=None)
-        table = self.expectations(budget)
+        table = self.programs.table(budget)
 
         def scores(part: Tensor) -> Tensor:
             left = None if budget is None else self.switches_left(part, budget)
@@ -347,17 +259,8 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
 
     def moments(self, context: Tensor, path: Tensor) -> Moments:
         """Return what states (t+1, S) or (t+1, Z) tell of a session in one context (C,), in the time of the link."""
-        from aign.scenarios.video_streaming.picture import Moments
-        path = path.double()
-        delay, buffer = path[:, PAST], path[:, 2 * PAST]
-        before = torch.cat([buffer[:1], buffer[:-1]])
-        full = (before - delay).clamp_min(0.0) + self.video.chunk_seconds
-        full[0] = delay[0] = 0.0
-        length = delay - ROUND_TRIP * (delay > 0) + (full - buffer).clamp_min(0.0)
-        durations, throughputs = context.double().split(self.segments)
-        return Moments(time=length.cumsum(0).numpy(), bitrate=path[:, 2 * PAST + 1].numpy(), buffer=buffer.numpy(),
-                       throughput=torch.exp2(path[:, 0]).numpy(), stall=(delay - before).clamp_min(0.0).numpy(),
-                       link_time=(durations.cumsum(0) - durations).numpy(), link=throughputs.numpy())
+        durations, throughputs = context.split(self.segments)
+        return Moments.of(durations, throughputs, path, self.video.chunk_seconds)
 
     def picture(self, context: Tensor, path: Tensor, title: str = "") -> Figure:
         """Draw bitrate, buffer and throughput over time; see `picture`."""

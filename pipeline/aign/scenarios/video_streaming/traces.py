@@ -58,6 +58,17 @@ def generated(count: int, segments: int, generator: torch.Generator) -> tuple[Te
     return torch.full((count, segments), SLOT), throughputs
 
 
+def drawn(logs: Sequence[Trace], count: int, segments: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return durations and throughputs (B, N), float32, of logs that begin at any of their segments."""
+    chosen = torch.randint(len(logs), (count,), generator=generator).tolist()
+    shares = torch.rand(count, generator=generator).tolist()
+    begun = [logs[log].from_segment(int(share * len(logs[log].durations)), segments)
+             for log, share in zip(chosen, shares, strict=True)]
+    return stacked([trace if (trace.durations * trace.throughputs).any() else
+                    logs[log].from_segment(int(logs[log].throughputs.argmax()), segments)
+                    for trace, log in zip(begun, chosen, strict=True)])
+
+
 def stacked(traces: Sequence[Trace]) -> tuple[Tensor, Tensor]:
     """Return durations and throughputs (B, N), float32, of traces of equal length."""
     return (torch.tensor(np.stack([trace.durations for trace in traces])).float(),

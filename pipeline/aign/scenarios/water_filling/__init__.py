@@ -26,6 +26,7 @@ class WaterFillingParameters(ScenarioParameters):
 class WaterFilling(DesignScenario[WaterFillingParameters]):
     """Observation [powers (C) | gains / gain (C) | t/T]; an action changes each power by up to a quarter budget."""
     name, summary = "water-filling", "Share a power budget among orthogonal channels for the largest sum rate"
+    purposes = ("fill water", "share power among channels")
     solved: tuple[Side, ...] = (("total_power", "<="), ("max_power", "<="))  # what has an exact solution
     Parameters, horizon = WaterFillingParameters, 8  # four steps reach any design from zero
     watts = (("mW", 1e-3), ("kW", 1e3), ("watt", 1.0), ("milliwatt", 1e-3), ("kilowatt", 1e3))

@@ -3,6 +3,7 @@
 import pytest
 from small_networks import drawn, routed
 
+from aign.scenarios.ip_optical_planning.solver import heuristics
 from aign.scenarios.ip_optical_planning.solver.neighbourhoods import Neighbourhoods
 from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
 
@@ -41,3 +42,10 @@ def test_regions_planned_anew_survive_and_cost_less(search):
     assert all(routed(search.instance, plan[:search.instance.links], scenario)
                for scenario in range(search.instance.scenarios))
     assert costs[-1] == pytest.approx(Search(search.instance).run().cost, rel=0.1)
+
+
+def test_a_plan_that_only_grows_survives_too(search, monkeypatch):
+    monkeypatch.setattr(heuristics, "FRESH", 0)
+    plan = search.mender.grown(search.instance.lower)
+    assert all(routed(search.instance, plan[:search.instance.links], scenario)
+               for scenario in range(search.instance.scenarios))

@@ -17,11 +17,14 @@ from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows
 from aign.scenarios.ip_optical_planning.solver.programs import least_cost
 from aign.scenarios.ip_optical_planning.solver.relaxation import Separation
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
+from aign.scenarios.ip_optical_planning.solver.spreading import Spreading, is_large
 
 GAP, NODES = 0.01, 500
 """Relative gap and branch-and-bound nodes of a repair."""
 ROUNDS = 60
 """Most rounds in which a plan is repaired."""
+FRESH = 10
+"""Rounds in which what was added to a plan with fibres is chosen anew; from then on it stays, so that growing ends."""
 
 
 class Mender:
@@ -29,6 +32,7 @@ class Mender:
 
     def __init__(self, instance: Instance, rows: CutRows, separation: Separation, check: RoutingCheck) -> None:
         self.instance, self.rows, self.separation, self.check = instance, rows, separation, check
+        self.spreading = Spreading(instance) if is_large(instance) else None
         self._survivable: set[bytes] = set()
 
     @cached_property
@@ -52,6 +56,8 @@ class Mender:
             return True
         if len(self.rows.add(*self.separation.broken(plan))):
             return False
+        if self.spreading is not None:
+            return self.spreading.fits(plan)
         modules, _, dropped = self.instance.parts(plan)
         failing = [self.check.verdict(modules, dropped)] if most == 1 else list(self.check.failing(modules, dropped))
         for verdict in failing:
@@ -85,9 +91,23 @@ class Mender:
             plan = self._fewer(raised, self.instance.lower)
             if self.survives(plan):
                 return plan
-            if not self._short(plan).any():
-                return None  # routing fails by less than the inequality can say
+            if not self._short(plan).any():  # routing fails by less than the inequality can say
+                return None if self.spreading is None else self._spread(self.spreading, plan)
         return None
+
+    def _spread(self, spreading: Spreading, plan: Floats) -> Floats | None:
+        """Return a survivable plan of a large network with modules added, and dearest ones taken away again."""
+        raised = spreading.raised(plan)
+        if raised is None:
+            return None
+        for link in np.argsort(-self.instance.price, kind="stable").tolist():
+            while raised[link] > self.instance.lower[link]:
+                fewer = raised.copy()
+                fewer[link] -= 1
+                if self.breaks_known(fewer) or not spreading.fits_without(raised, link):
+                    break
+                raised = fewer
+        return raised
 
     def grown(self, start: Floats) -> Floats | None:
         """Return a survivable plan with at least the lightpaths of another; None where none was reached.
@@ -95,12 +115,12 @@ class Mender:
         What was added for some rows is chosen anew when others turn up: lightpaths serve many failures at once.
         """
         plan = start = self._lit(start)
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS):
             if self.examined(plan):
                 return plan
             if not self._short(plan).any():
                 return None  # routing fails by less than the inequality can say
-            dived = self.dive.plan(start)
+            dived = self.dive.plan(start if number < FRESH else plan)
             if dived is None:
                 return None
             plan = dived

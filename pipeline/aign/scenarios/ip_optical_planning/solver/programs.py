@@ -27,7 +27,7 @@ class Solved:
 
 def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats | None = None,
                ceiling: Floats | None = None, start: Floats | None = None, below: float = np.inf,
-               gap: float = 0.0, nodes: int = 20_000) -> Solved:
+               gap: float = 0.0, nodes: int = 20_000, totals: bool = False) -> Solved:
     """Minimise prices @ y over whole y with matrix @ y >= low.
 
     Args:
@@ -40,6 +40,8 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
         below: cost above which a plan is of no use.
         gap: relative gap at which the search stops.
         nodes: branch-and-bound nodes after which it stops: a limit in seconds would make results depend on the machine.
+        totals: branch on the number of all lightpaths and on that of all fibre pairs too. Where many lightpaths can
+            stand in for one another, that proves in hundreds of nodes what branching on each does not in thousands.
     """
     solver = highspy.Highs()
     options = {"output_flag": False, "threads": 1, "mip_rel_gap": gap, "mip_max_nodes": nodes, "random_seed": 0,
@@ -52,21 +54,33 @@ def least_cost(instance: Instance, low: Floats, matrix: Floats, *, floor: Floats
     unit = float(instance.prices.mean())  # absolute tolerances of the solver mean nothing at prices of millions
     solver.addCols(columns, instance.prices / unit, lower.astype(np.float64), upper.astype(np.float64), 0, empty, empty,
                    np.empty(0))
-    solver.changeColsIntegrality(columns, np.arange(columns, dtype=np.int32),
-                                 np.full(columns, highspy.HighsVarType.kInteger))
     add_rows(solver, *instance.structure())
     add_rows(solver, low, matrix)
+    summed = _summed(instance) if totals else np.empty((0, columns))
+    for row in summed:
+        places = np.append(np.flatnonzero(row), solver.getNumCol()).astype(np.int32)
+        solver.addCol(0.0, 0.0, highspy.kHighsInf, 0, empty, np.empty(0))
+        solver.addRow(0.0, 0.0, len(places), places, np.where(places < columns, 1.0, -1.0))
+    whole = np.arange(columns + len(summed), dtype=np.int32)
+    solver.changeColsIntegrality(len(whole), whole, np.full(len(whole), highspy.HighsVarType.kInteger))
     if below < np.inf:
         add_rows(solver, np.array([-below / unit]), -instance.prices[None] / unit)
     if start is not None:
         solution = highspy.HighsSolution()
-        solution.col_value = start.tolist()
+        solution.col_value = np.append(start, summed @ start).tolist()
         solver.setSolution(solution)
     solver.run()
     status, info = solver.getModelStatus(), solver.getInfo()
     if status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
         return Solved(np.empty((0, columns)), np.inf)
-    plans = [np.array(saved.col_value).round() for saved in solver.getSavedMipSolutions()]
+    plans = [np.array(saved.col_value)[:columns].round() for saved in solver.getSavedMipSolutions()]
     if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
-        plans.append(np.array(solver.getSolution().col_value).round())
+        plans.append(np.array(solver.getSolution().col_value)[:columns].round())
     return Solved(np.array(plans).reshape(len(plans), columns), unit * float(info.mip_dual_bound))
+
+
+def _summed(instance: Instance) -> Floats:
+    """Return which values of a plan (T, C) are added up in columns of their own: all links, and all fibre pairs."""
+    layer = np.repeat([0, 1, 2], [instance.links, instance.routes, instance.droppable])
+    layers: Floats = (layer == np.arange(2)[:, None]).astype(np.float64)
+    return layers[layers.any(1)]

@@ -34,8 +34,10 @@ FIRST_GAP, SHRINK, FINE = 0.02, 0.4, 0.002
 DISAGREES, NEIGHBOURHOODS, NEAR, NEAR_NODES, TRIES = 0.5, 2, 0.4, 500, 6
 """Neighbourhoods of the best plan: links whose modules differ by more than this from the relaxation's; how many around
 single nodes, with what share of the links; branch-and-bound nodes of each; programs solved in each."""
-LAYERED_NODES = 50
-"""Branch-and-bound nodes of a program at most where there are fibres."""
+LAYERED_NODES, LATER, WIDE = 500, 4, 4000
+"""Where there are fibres: branch-and-bound nodes of the first program at most; how many times fewer regions are planned
+anew after a program than at first; lightpaths times fibre routes beyond which there are fewer, by the cube: each takes
+longer by as much."""
 TINY, HALF = 1e-9, 0.5
 """Relative difference of costs that counts as none; what flags of whole-number programs are above if they are set."""
 TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
@@ -55,7 +57,7 @@ class Limits:
         gap: relative gap reached.
         rounds: of programs.
         nodes: branch-and-bound nodes of a program, doubled where only the proof is missing.
-        regions: planned anew at first and after each program, where there are fibres.
+        regions: planned anew at first, where there are fibres, fewer on wide networks; a quarter after each program.
         budget: a plan for no more is enough, and a bound above it says that there is none.
     """
 
@@ -152,12 +154,14 @@ class Search:
                       tuple(np.flatnonzero(dropped > HALF).tolist()))
 
     def _run(self, report: Callable[[Progress], None]) -> None:
+        width = self.instance.links * self.instance.routes
+        regions = int(np.ceil(self.limits.regions * min(1.0, WIDE / max(1, width)) ** 3))
         self._relax()
         for rounding in ROUNDINGS:
             if self.plan is None or (self.instance.fibres is None and not self._done()):
                 self._offer(self._rounded(rounding))
         if self.instance.fibres is not None:
-            self._neighbourhoods()
+            self._neighbourhoods(regions)
         report(Progress(0, self.bound, self.cost))
         gap = max(FIRST_GAP, self.limits.gap)
         for number in range(1, self.limits.rounds + 1):
@@ -165,7 +169,7 @@ class Search:
                 return
             gap = self._round(gap)
             if not self._done():
-                self._neighbourhoods()
+                self._neighbourhoods(-(-regions // LATER))
             report(Progress(number, self.bound, self.cost))
 
     def _relax(self) -> None:
@@ -219,29 +223,29 @@ class Search:
         self._wake()
         numbers = np.flatnonzero(self._awake)
         solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan, gap=gap,
-                            nodes=self._nodes)
+                            nodes=self._nodes, totals=self.instance.fibres is not None)
         if np.isinf(solved.bound) and self.plan is None:
             raise ImpossibleError(TOO_FEW)
         self.bound = max(self.bound, min(solved.bound, self.cost))
         cheaper = [plan for plan in solved.plans[-3:] if plan @ self.instance.prices < self.cost * (1 - TINY)]
         for plan in cheaper:
-            if self.mender.survives(plan) if self.instance.fibres is None else self.mender.examined(plan):
+            if self.mender.examined(plan):
                 self._keep(plan)
         if cheaper:
             self._offer(cheaper[-1])
             self._wake(cheaper)
         if cheaper:
             return gap
-        if gap <= FINE:  # the program's optimum stands: only its proof is missing
+        if gap <= FINE or self.instance.fibres is not None:  # the program's optimum stands: only its proof is missing
             self._nodes *= 2
         return max(gap * SHRINK, self.limits.gap) if gap > FINE else self.limits.gap
 
-    def _neighbourhoods(self) -> None:
+    def _neighbourhoods(self, regions: int) -> None:
         """Look for cheaper plans near the best one: where the relaxation disagrees with it, then around some nodes."""
         if self.plan is None:
             return
         if self.instance.fibres is not None:
-            for _ in range(self.limits.regions):
+            for _ in range(regions):
                 cheaper = None if self._done() else self._regions.cheaper(self.plan)
                 self.plan = self.plan if cheaper is None else cheaper
             return

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from aign.errors import ParameterError
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.own_networks import text_of, with_traffic
 from aign.scenarios.ip_optical_planning.single_layer import traffic_of
 from aign.scenarios.ip_optical_planning.solver.instance import Floats
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 COLUMNS = ["future", "source", "target", "demand"]
 """First row of a CSV file with many matrices."""

@@ -28,6 +28,8 @@ from aign.scenarios.ip_optical_planning.solver.routing_check import Verdict
 
 STARTS = 48
 """Random connected node sets from which each search for new ones starts, beside those known."""
+SCALES, ROUNDS = (1.0, 0.6, 1.4, 0.8, 1.2), 8
+"""Multiples of the traffic for which binding node sets are sought, and in how many rounds each."""
 WORST, TIGHT = 100, 0.6
 """Sets added at once; sets short of being broken by less than this many modules are tried as parts of three."""
 
@@ -195,3 +197,11 @@ def grow(library: Library, demand: Floats, random: np.random.Generator, rounds: 
         plan, _ = Bound(library).solve(library.lows(instance))
         if not library.add_broken(instance, plan, random):
             return
+
+
+def binding_sets(instance: Instance) -> Flags:
+    """Return node sets (M, n) that bind least-cost plans under multiples of an instance's traffic."""
+    library, random = Library(instance), np.random.default_rng(0)
+    for scale in SCALES:
+        grow(library, scale * instance.demand, random, ROUNDS)
+    return library.sides

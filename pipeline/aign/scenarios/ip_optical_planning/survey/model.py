@@ -18,12 +18,12 @@ from safetensors.torch import load_file, save_file
 from aign.errors import ModelError
 from aign.files import manifest
 from aign.files.writing import building, read_json, write_json
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.solver.instance import Floats, Instance
 from aign.scenarios.ip_optical_planning.survey.futures import Spread
 from aign.scenarios.ip_optical_planning.survey.planner import Matrix, Planner
 from aign.scenarios.ip_optical_planning.survey.rounding import Rounding, fitted, proposal
 from aign.scenarios.ip_optical_planning.survey.solved import Solved
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 SETTINGS, SOLVED, WEIGHTS = "survey.json", "solved.safetensors", "rounding.safetensors"
 EVERY = 10

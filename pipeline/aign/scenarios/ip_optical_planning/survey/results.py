@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 from pyarrow import csv, parquet
 
 from aign.files.writing import write_json, writing
+from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning import maps
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats
 from aign.scenarios.ip_optical_planning.survey.model import SurveyModel
-from aign.scenarios.ip_optical_planning.topology import Topology
 
 HIGH = 0.95
 """Share of the futures that are content with the modules given as q95."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from aign.errors import SolverError
-from aign.scenarios.ip_optical_planning import integer_program
-from aign.scenarios.ip_optical_planning.integer_program import IntegerProgram
+from aign.scenarios.core import integer_program
+from aign.scenarios.core.integer_program import IntegerProgram
 
 
 def rows(program, low, matrix, columns):

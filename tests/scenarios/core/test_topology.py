@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from aign.errors import ParameterError
-from aign.scenarios.ip_optical_planning.topology import LARGEST, load, names
+from aign.scenarios.core.topology import LARGEST, load, names
 
 
 def graph(topology, failed=None):
