@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("git") is None, 
 def test_an_experiment_gives_the_designs_of_its_code_and_so_does_the_run_cache(case_folder, tmp_path):
     script = case_folder("07-dvc-queue-other-code") / "run.sh"
     clone = make_clone(tmp_path)
+    clone.run_jobs_here()
     (clone.home / "bin/aign").write_text(f'#!/bin/sh\nexec "{sys.executable}" pipeline "$@"\n')  # its own environment's
     (clone.home / "bin/aign").chmod(0o755)
     clone.dvc("repro", f"sample@{VARIANT}")
@@ -30,6 +31,7 @@ def test_a_file_without_further_networks_runs(case_folder, tmp_path):
     assert "further" not in content
     content["variants"][VARIANT]["scenario"]["name"] = "power_allocation"  # as its package, which DVC watches
     clone = make_clone(tmp_path, content)
+    clone.run_jobs_here()
     assert f"train@{VARIANT}" in clone.dvc("status")
     assert "lacks train, sample, evaluate" in clone.dvc("repro", fails=True)  # it says what to write
     block = content["variants"][VARIANT]

@@ -97,15 +97,15 @@ from pathlib import Path
 from test_parallel import train
 
 if __name__ == "__main__":
-    train(Path(sys.argv[1]), Path(sys.argv[2]), 2)
+    train(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-def train(dataset, folder, processes):
+def train(dataset, folder):
     """Train for so long that there is time to be killed between the first checkpoint and the end."""
     torch.set_num_threads(RUN.threads)  # as the stage does
-    settings = TrainSettings(**{**TRAIN, "steps": 300, "evaluate_every": 100, "checkpoint_every": 20,
-                                "processes": processes})
+    settings = TrainSettings(**{**TRAIN, "steps": 200, "evaluate_every": 100, "checkpoint_every": 20,
+                                "processes": 2})
     learn(lambda done: None, dataset, settings, RUN, "digest", None, folder / "state.safetensors", folder / "model",
           folder / "marker.json")
 
@@ -113,8 +113,8 @@ def train(dataset, folder, processes):
 @pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_bytes_of_another_run(smoke, tmp_path):
     dataset = smoke.folder / "data/trajectories" / WATER
-    whole, killed, alone = (tmp_path / name for name in ("whole", "killed", "alone"))
-    train(dataset, whole, 2)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train(dataset, whole)
     script = tmp_path / "killed.py"
     script.write_text(KILLED)
     path = os.pathsep.join(map(str, (ROOT / "pipeline", ROOT / "tests", ROOT / "tests/diffusion")))
@@ -125,11 +125,7 @@ def test_a_killed_training_goes_on_to_the_bytes_of_another_run(smoke, tmp_path):
     process.kill()
     process.wait()
     assert not (killed / "marker.json").exists()
-    train(dataset, killed, 2)
+    train(dataset, killed)
     for name in ("model/unet/diffusion_pytorch_model.safetensors", "model/history.json", "state.safetensors"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
     assert json.loads((whole / "model/model_index.json").read_text())["design"]["settings"]["processes"] == 2
-    train(dataset, alone, 1)
-    losses = [json.loads((folder / "model/history.json").read_text())[-1]["held_out_loss"] for folder in (alone, whole)]
-    # Rounding grows over hundreds of steps; that one batch has the same gradients is tested above.
-    assert math.isclose(*losses, rel_tol=0.2)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from aign.scenarios.ip_optical_planning.topology import load
 from small_networks import drawn, routed
 
+from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import single_layer
 from aign.scenarios.ip_optical_planning.solver import spreading
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
