@@ -82,19 +82,22 @@ def compared(model, context: torch.Tensor, marks: list[float]) -> dict:
         left = [max(mark - less, 0.001 * (place + 1)) for place, mark in enumerate(marks)]
         costs = costs_after(restricted(instance, chosen[way]), left)
         row["candidates"][way] = int(chosen[way].sum())
-        row["excess"][way] = [cost / bound - 1 for cost in costs]
+        row["excess"][way] = [cost / bound - 1 if np.isfinite(cost) else None for cost in costs]
     return row
 
 
 def interval(values: np.ndarray) -> dict:
-    """Return the mean and half its 95 % interval."""
+    """Return the mean and half its 95 % interval, of those that are numbers, and how many these are."""
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return {"matrices": len(values)}
     half = student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return {"mean": float(values.mean()), "+-": float(half)}
+    return {"matrices": len(values), "mean": float(values.mean()), "+-": float(half)}
 
 
 def summary(rows: list[dict], marks: list[float]) -> dict:
     """Return the mean excess of each way, and how much cheaper the generated choice is, after each mark."""
-    excess = {way: np.array([row["excess"][way] for row in rows]) for way in WAYS}
+    excess = {way: np.array([row["excess"][way] for row in rows], float) for way in WAYS}
     return {f"{mark:g} s": {**{way: interval(values[:, place]) for way, values in excess.items()},
                             **{f"{way} less generated": interval(excess[way][:, place]
                                                                  - excess["generated"][:, place])
@@ -106,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--matrices", type=int, default=12)
-    parser.add_argument("--seconds", type=float, nargs="+", default=[2.0, 4.0])
+    parser.add_argument("--seconds", type=float, nargs="+", default=[2.5])
     parser.add_argument("--to", type=Path)
     arguments = parser.parse_args()
     model = store.load(arguments.model)
