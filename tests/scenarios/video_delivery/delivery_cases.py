@@ -1,6 +1,7 @@
 """A network small enough to try every design: an origin O and edge nodes A and B, all joined."""
 
 import itertools
+from functools import cache
 
 import numpy as np
 import torch
@@ -22,9 +23,15 @@ def triangle(**changed):
     return DeliveryNetwork(VideoDeliveryParameters(**{**USUAL, **changed}), TRIANGLE)
 
 
-def every_design(network):
-    """Return all designs (65536, 12) whose caches hold what they are asked to."""
+@cache
+def combinations():
+    """Return all combinations of decisions, (65536, 12)."""
     values = [range(2)] * 4 + [range(2)] * 4 + [range(4)] * 4
-    designs = torch.tensor(list(itertools.product(*values)), dtype=torch.float32)
+    return torch.tensor(list(itertools.product(*values)), dtype=torch.float32)
+
+
+def every_design(network):
+    """Return all designs whose caches hold what they are asked to."""
+    designs = combinations()
     stored = (network.split(designs).cached * network.titles).sum(2)
     return designs[(stored <= network.parameters.storage).all(1)]

@@ -50,7 +50,7 @@ def test_designs_within_bounds_are_whole_and_stay_as_they_are():
 
 
 def test_demonstrations_arrive_fit_the_links_and_the_return_telescopes():
-    scenario, contexts = drawn(12)
+    scenario, contexts = drawn(5)
     generator = torch.Generator().manual_seed(0)
     proven = scenario.certify(contexts)
     goal = scenario.vary_designs(contexts, proven.design, generator)
