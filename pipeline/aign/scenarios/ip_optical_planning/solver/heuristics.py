@@ -23,7 +23,7 @@ GAP, NODES = 0.01, 500
 """Relative gap and branch-and-bound nodes of a repair."""
 ROUNDS = 60
 """Most rounds in which a plan is repaired."""
-FRESH = 10
+FRESH = 20
 """Rounds in which what was added to a plan with fibres is chosen anew; from then on it stays, so that growing ends."""
 
 
