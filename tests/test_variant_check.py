@@ -115,3 +115,13 @@ def test_a_stage_does_nothing_where_another_stage_could_not(tmp_path):
     assert outcome.code == 2
     assert outcome.err.startswith("error: params.yaml: variants.water-4.sample.requests[1].where[0]: ")
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_an_agent_that_never_learns_is_told(tmp_path):
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(set_at(
+        PARAMS, ("variants", WATER, "collect", "sac", "learning_starts"), 128)))
+    params = load(tmp_path / "params.yaml")
+    told = variant_check.never_learning(params.variant(WATER))
+    assert [problem.partition(":")[0] for problem in told] == ["collect.sac"]
+    assert "learning_starts is 128 and environment_steps bring 128 transitions" in told[0]
+    assert variant_check.never_learning(params.variant(POWER)) == []

@@ -14,6 +14,7 @@ from typing import Any
 
 from aign import checked_yaml
 from aign.agents import fit as agents_fit
+from aign.agents.settings import ReplaySettings
 from aign.designs.requests import Request
 from aign.designs.settings import RequestSettings, SamplingSettings
 from aign.diffusion import device
@@ -58,6 +59,20 @@ def check(params: Params, path: Path, running: str | None = None) -> None:
                 _check_variant(variant, network, f"{group}.{name}.", problems)
     if problems:
         raise ParameterError(checked_yaml.listed(path, problems))
+
+
+def never_learning(variant: Variant) -> list[str]:
+    """Return, for each agent of a variant that takes random actions to the end, what is wrong and what to do."""
+    decision_makers, told = variant.create_scenario().agents, []
+    for kind in variant.collect.agents:
+        settings = variant.collect.of(kind)
+        if isinstance(settings, ReplaySettings):
+            transitions = settings.environment_steps * decision_makers
+            if settings.learning_starts >= transitions:
+                told.append(f"collect.{kind}: never learns, since learning_starts is {settings.learning_starts} and "
+                            f"environment_steps bring {transitions} transitions. Lower learning_starts, or take more "
+                            "steps.")
+    return told
 
 
 def _network(variant: Variant, place: str, running: bool, problems: Problems) -> Scenario[Any] | None:

@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
 def collect(variant: Variant, params: ParamsFile = DEFAULT) -> None:
     """Let agents explore the network and store their episodes as a trajectory dataset."""
+    from aign import variant_check
+    from aign.engines import messages
     from aign.stages.collect import collect as stage
 
-    stage(variant, checked_params(params, variant))
+    checked = checked_params(params, variant)
+    for problem in variant_check.never_learning(checked.variant(variant)):
+        messages.warn(f"warning: {params}: {problem}")
+    stage(variant, checked)
 
 
 def train(variant: Variant, params: ParamsFile = DEFAULT) -> None:
