@@ -25,6 +25,7 @@ from aign.designs.generation import generate
 from aign.designs.requests import Request, ResolvedRequest
 from aign.designs.settings import SamplingSettings
 from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.remembered import certificate_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -182,7 +183,7 @@ def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, A
     tell("certifies again with each constraint loosened")
     states = _path(scenario, context, chosen, path)
     why = explain(scenario, context, constraints, chosen, states,
-                  scenario.certify(context[None], constraints))
+                  certificate_of(scenario, context[None], constraints))
     tell("draws")
     from aign.designs import explanation_picture  # matplotlib takes its time to import
 

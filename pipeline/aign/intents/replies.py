@@ -19,6 +19,7 @@ from aign.intents.items import Item, items
 from aign.intents.vocabulary import Vocabulary, vocabulary
 from aign.scenarios.core.certificate import Certificate
 from aign.scenarios.core.constraints import Constraint, written
+from aign.scenarios.core.remembered import certificate_of
 
 KINDS = ("why is user 7 so low?", "what binds?", "what if the {label} goes?", "what would one step more {label} bring?",
          "is this the best there is?", "how different are the designs?", "why can it not be met?")
@@ -96,7 +97,7 @@ def _without(answer: Answer, bound: Constraint) -> str:
     scenario, request = answer.scenario, answer.request
     others = [other for other in request.constraints if other != bound]
     contexts = request.context[None]
-    after = scenario.certify(contexts, others)
+    after = certificate_of(scenario, contexts, others)
     if not bool(after.feasible[0]):
         return f"Without {bound} no design is known either."
     value = float(scenario.measure(contexts, after.design)[bound.label][0])
@@ -133,7 +134,7 @@ def _entity_reply(answer: Answer, entity: int) -> Reply:
     """Say what one entity has, its place among all, and what it has in the optimum without constraints."""
     scenario, contexts = answer.scenario, answer.request.context[None]
     here = scenario.per_entity(contexts, answer.candidates.designs[0, :1])
-    free = scenario.per_entity(contexts, scenario.certify(contexts).design)
+    free = scenario.per_entity(contexts, certificate_of(scenario, contexts).design)
     size = list(here.values())[-1].shape[1]
     sentences = []
     for name, values in here.items():
