@@ -30,7 +30,7 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError
-from aign.scenarios.core.forecasting import Forecasting, columns
+from aign.scenarios.core.forecasting import columns, forecasting_of
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
@@ -110,9 +110,9 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self.parameters, settings.learning_rate,
                                            weight_decay=settings.weight_decay, fused=True)
         self.generator = torch.Generator(device).manual_seed(seed)
-        schedule = NoiseSchedule.of(settings.noise_steps, settings.prediction)
+        nature, schedule = forecasting_of(first), NoiseSchedule.of(settings.noise_steps, settings.prediction)
         self.objective = Objective(settings, schedule, conditions, self.generator, normaliser, ranks,
-                                   scale(normaliser, first) if isinstance(first, Forecasting) else None)
+                                   None if nature is None else scale(normaliser, nature))
         self.design = describe(stores, settings, normaliser, conditions, behaviours, provenance)
         self.progress = Progress()
 
@@ -236,10 +236,10 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
     state, known = data.states.shape[2], data.known.shape[1]
     layers = (shape.channels, list(shape.multipliers), shape.kernel, shape.embedding, shape.groups, shape.activation)
     unet: TemporalUNet | ForecastingUNet
-    if isinstance(scenario, Forecasting):
-        series = columns(scenario.state_features, scenario.exogenous)
-        history = columns(scenario.state_features, (*scenario.exogenous, *scenario.history))
-        unet = ForecastingUNet(state, known, conditions, series, history, *layers, unseen=len(scenario.unseen),
+    if (nature := forecasting_of(scenario)) is not None:
+        series = columns(nature.state_features, nature.exogenous)
+        history = columns(nature.state_features, (*nature.exogenous, *nature.history))
+        unet = ForecastingUNet(state, known, conditions, series, history, *layers, unseen=len(nature.unseen),
                                futures_channels=shape.futures_channels)
     else:
         unet = TemporalUNet(state, known, conditions, *layers)
