@@ -63,7 +63,7 @@ def evaluate(variant: str, params: Params) -> None:
     outcomes = constrained(pipeline, contexts.values, certificate.design, settings.evaluate, settings.sample, title,
                            run.seed)
     by_steps = steps.curve(pipeline, contexts_of(stored)["validation"], settings.evaluate, settings.sample.sampling,
-                           run.seed)
+                           run.seed, title)
     figures = {name: score.to_json() for name, score in scores.items()}
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
