@@ -84,7 +84,11 @@ def evaluate(variant: str, params: Params) -> None:
         write_json(folder / "metrics.json", metrics)
         report.write(folder, variant, metrics, scores, curves, example)
     messages.made(title, REPORTS / variant)
-    met = metrics["constraint_satisfaction"]["all"]
+    tell(title, metrics["constraint_satisfaction"]["all"], scores)
+
+
+def tell(title: str, met: Mapping[str, Any], scores: Mapping[str, Score]) -> None:
+    """Print how many requests were met, and how good every method is."""
     messages.measured(title, feasible_requests=met["feasible"],
                       **{name: satisfaction.percentage(met[name]) for name in ("raw", "returned")})
     for name, score in scores.items():
