@@ -38,6 +38,9 @@ LAYERED_NODES, LATER, WIDE = 500, 4, 4000
 """Where there are fibres: branch-and-bound nodes of the first program at most; how many times fewer regions are planned
 anew after a program than at first; lightpaths times fibre routes beyond which there are fewer, by the cube: each takes
 longer by as much."""
+LARGE, FEWEST = 6_500, 100
+"""Where a plan chooses the failures it survives: entries of a program of one layer beyond which it gets fewer
+branch-and-bound nodes, by the cube, since each takes longer by as much; how many it gets at least."""
 TINY, HALF = 1e-9, 0.5
 """Relative difference of costs that counts as none; what flags of whole-number programs are above if they are set."""
 TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
@@ -56,7 +59,8 @@ class Limits:
     Attributes:
         gap: relative gap reached.
         rounds: of programs.
-        nodes: branch-and-bound nodes of a program, doubled where only the proof is missing.
+        nodes: branch-and-bound nodes of a program, fewer where it is large and chooses failures; doubled where only the
+            proof is missing.
         regions: planned anew at first, where there are fibres, fewer on wide networks; a quarter after each program.
         budget: a plan for no more is enough, and a bound above it says that there is none.
     """
@@ -126,7 +130,7 @@ class Search:
         self._awake = np.empty(0, bool)
         self._related = 0
         self._random = np.random.default_rng(0)
-        self._nodes = self.limits.nodes if instance.fibres is None else min(self.limits.nodes, LAYERED_NODES)
+        self._doubled = 1
 
     @property
     def cost(self) -> float:
@@ -223,7 +227,7 @@ class Search:
         self._wake()
         numbers = np.flatnonzero(self._awake)
         solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan, gap=gap,
-                            nodes=self._nodes, totals=self.instance.fibres is not None)
+                            nodes=self._nodes(self.rows.matrix[numbers]), totals=self.instance.fibres is not None)
         if np.isinf(solved.bound) and self.plan is None:
             raise ImpossibleError(TOO_FEW)
         self.bound = max(self.bound, min(solved.bound, self.cost))
@@ -237,8 +241,17 @@ class Search:
         if cheaper:
             return gap
         if gap <= FINE or self.instance.fibres is not None:  # the program's optimum stands: only its proof is missing
-            self._nodes *= 2
+            self._doubled *= 2
         return max(gap * SHRINK, self.limits.gap) if gap > FINE else self.limits.gap
+
+    def _nodes(self, matrix: Floats) -> int:
+        """Return how many branch-and-bound nodes the program over some rows (R, C) gets."""
+        nodes = self.limits.nodes
+        if self.instance.fibres is not None:
+            nodes = min(nodes, LAYERED_NODES)
+        elif self.instance.droppable and (entries := np.count_nonzero(matrix)) > LARGE:
+            nodes = min(nodes, max(FEWEST, int(nodes * (LARGE / entries) ** 3)))
+        return nodes * self._doubled
 
     def _neighbourhoods(self, regions: int) -> None:
         """Look for cheaper plans near the best one: where the relaxation disagrees with it, then around some nodes."""
