@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from aign.scenarios.core.topology import Topology
     from aign.scenarios.ip_optical_planning.case import Case, Plan
     from aign.scenarios.ip_optical_planning.satellites import Constellation
+    from aign.scenarios.ip_optical_planning.solver.answers import Progress
     from aign.scenarios.ip_optical_planning.solver.instance import Floats
-    from aign.scenarios.ip_optical_planning.solver.search import Progress
 
 
 def plan(
@@ -28,7 +28,7 @@ def plan(
 ) -> None:
     """Plan the cheapest network that survives every failure: cost, proven bound, gap, and each link's modules."""
     from aign.scenarios.ip_optical_planning import case
-    from aign.scenarios.ip_optical_planning.solver.search import Limits
+    from aign.scenarios.ip_optical_planning.solver.answers import Limits
 
     other = {"groups": groups, "risks": risks if risks != "links" else None}
     partial = {"reliability": reliability if reliability < 1 else None}

@@ -10,8 +10,9 @@ from small_networks import routed
 
 from aign.scenarios.core import registry
 from aign.scenarios.ip_optical_planning.solver import programs, search
+from aign.scenarios.ip_optical_planning.solver.answers import ImpossibleError, Limits
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
-from aign.scenarios.ip_optical_planning.solver.search import ImpossibleError, Limits, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 
 def planned(name, share=1.0):

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 
-from aign.errors import AignError
+from aign.scenarios.ip_optical_planning.solver.answers import TINY, Answer, ImpossibleError, Limits, Progress
 from aign.scenarios.ip_optical_planning.solver.heuristics import Mender
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.solver.neighbourhoods import Neighbourhoods
@@ -41,77 +40,11 @@ longer by as much."""
 LARGE, FEWEST = 6_500, 100
 """Where a plan chooses the failures it survives: entries of a program of one layer beyond which it gets fewer
 branch-and-bound nodes, by the cube, since each takes longer by as much; how many it gets at least."""
-TINY, HALF = 1e-9, 0.5
-"""Relative difference of costs that counts as none; what flags of whole-number programs are above if they are set."""
+HALF = 0.5
+"""What flags of whole-number programs are above if they are set."""
 TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
 KEPT = 1.5
 """Rows whose slack in the relaxation is below this stand in the programs; others wait until they are broken."""
-
-
-class ImpossibleError(AignError):
-    """No plan survives every scenario."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a search ends.
-
-    Attributes:
-        gap: relative gap reached.
-        rounds: of programs.
-        nodes: branch-and-bound nodes of a program, fewer where it is large and chooses failures; doubled where only the
-            proof is missing.
-        regions: planned anew at first, where there are fibres, fewer on wide networks; a quarter after each program.
-        budget: a plan for no more is enough, and a bound above it says that there is none.
-    """
-
-    gap: float = 0.0
-    rounds: int = 60
-    nodes: int = 10_000
-    regions: int = 40
-    budget: float = -np.inf
-
-
-@dataclass(frozen=True, eq=False)
-class Progress:
-    """Where a search stands: rounds done, lower bound and best cost so far (infinite where there is no plan yet)."""
-
-    round: int
-    bound: float
-    cost: float
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between the best cost and the bound."""
-        return (self.cost - self.bound) / max(self.cost, TINY) if np.isfinite(self.cost) else np.inf
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What a search ends with.
-
-    Attributes:
-        plan: modules of each link, then fibre pairs where there are fibres; None where no survivable plan was reached.
-        cost: of the plan, infinite where there is none.
-        bound: no survivable plan costs less.
-        dropped: numbers of the failures that the plan does not survive, where the instance allows some.
-    """
-
-    plan: Floats | None
-    cost: float
-    bound: float
-    dropped: tuple[int, ...] = ()
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between cost and bound; 0 is a proof that the plan is a cheapest one."""
-        return max(0.0, (self.cost - self.bound) / max(self.cost, TINY)) if self.plan is not None else np.inf
-
-    def within(self, budget: float) -> bool | None:
-        """Return whether some survivable plan costs no more than a budget; None where that stays open."""
-        if self.cost <= budget * (1 + TINY):
-            return True
-        return False if self.bound > budget * (1 + TINY) else None
 
 
 class Search:
