@@ -54,6 +54,8 @@ class Growth:
         upload = network.upload[0][places.users, server + 1].where(places.there, torch.inf)
         self._sending = TRANSMIT_POWER * upload - places.local_energy
         self._computing = IDLE_POWER * network.cycles[0][places.users] / (SERVER_SPEED * self._root)
+        if places.limits.energy == torch.inf:  # nobody asks
+            self._sending, self._computing = torch.zeros_like(self._sending), torch.zeros_like(self._computing)
         self._threshold = self._root_sums()
         self._plain = network.in_closed_form and places.limits.only_energy_and_count
 
