@@ -1,4 +1,4 @@
-"""Commands import no package that takes seconds in vain: diffusers, matplotlib, scipy, torch's compiler."""
+"""Commands import no package that takes seconds in vain: diffusers, matplotlib, pyarrow, torch's compiler."""
 
 import json
 import os
@@ -17,7 +17,7 @@ try:
     main()
 except SystemExit as ended:
     assert not ended.code, ended.code
-print("HEAVY", *sorted({"diffusers", "matplotlib", "scipy", "transformers"} & set(sys.modules)))
+print("HEAVY", *sorted({"diffusers", "matplotlib", "pyarrow", "scipy", "transformers"} & set(sys.modules)))
 """
 WORKER = """
 import json, sys
@@ -27,7 +27,7 @@ from aign.console.models import Models
 models = Models(Path(sys.argv[1]))
 made = tasks.design(models, print, "set", {"where": ["total_power<=40"], "count": 2}, 0)
 assert len(made["answer"]["designs"]) == 2
-print("HEAVY", *sorted({"diffusers", "matplotlib", "scipy", "transformers"} & set(sys.modules)))
+print("HEAVY", *sorted({"diffusers", "matplotlib", "pyarrow", "scipy", "transformers"} & set(sys.modules)))
 """
 STAGES = """
 import sys
