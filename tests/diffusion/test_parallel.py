@@ -68,6 +68,7 @@ def failing(ranks, report, folder):
     """Fail in one process while the other waits for it."""
     report(5)
     (folder / str(ranks.rank)).write_text(f"{ranks.world} {torch.get_num_threads()}")
+    torch.distributed.barrier()
     if ranks.leads:
         raise ModelError("diverged at step 7")
     torch.distributed.barrier()
