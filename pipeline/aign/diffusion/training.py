@@ -31,7 +31,7 @@ from aign.diffusion.strategies import strategy_of
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError
 from aign.scenarios.core.adam import Adam
-from aign.scenarios.core.forecasting import Forecasting, columns
+from aign.scenarios.core.forecasting import columns, forecasting_of
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
@@ -111,9 +111,9 @@ class Trainer:
         self.averaged = [weight.data for module in self.average.values() for weight in module.parameters()]
         self.optimiser = Adam(self.parameters, settings.weight_decay)
         self.generator = torch.Generator(device).manual_seed(seed)
-        schedule = NoiseSchedule.of(settings.noise_steps, settings.prediction)
+        nature, schedule = forecasting_of(first), NoiseSchedule.of(settings.noise_steps, settings.prediction)
         self.objective = Objective(settings, schedule, conditions, self.generator, normaliser, ranks,
-                                   scale(normaliser, first) if isinstance(first, Forecasting) else None)
+                                   None if nature is None else scale(normaliser, nature))
         self.design = describe(stores, settings, normaliser, conditions, behaviours, provenance)
         self.progress = Progress()
 
@@ -234,10 +234,10 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
     state, known = data.states.shape[2], data.known.shape[1]
     layers = (shape.channels, list(shape.multipliers), shape.kernel, shape.embedding, shape.groups, shape.activation)
     unet: TemporalUNet | ForecastingUNet
-    if isinstance(scenario, Forecasting):
-        series = columns(scenario.state_features, scenario.exogenous)
-        history = columns(scenario.state_features, (*scenario.exogenous, *scenario.history))
-        unet = ForecastingUNet(state, known, conditions, series, history, *layers, unseen=len(scenario.unseen),
+    if (nature := forecasting_of(scenario)) is not None:
+        series = columns(nature.state_features, nature.exogenous)
+        history = columns(nature.state_features, (*nature.exogenous, *nature.history))
+        unet = ForecastingUNet(state, known, conditions, series, history, *layers, unseen=len(nature.unseen),
                                futures_channels=shape.futures_channels)
     else:
         unet = TemporalUNet(state, known, conditions, *layers)
