@@ -26,7 +26,8 @@ def headline(answered: Answer) -> str:
         return "This cannot be had as asked."
     count, met = len(answered.rows()), int(answered.candidates.feasible.sum())
     designs = f"{count} different design{'s' if count > 1 else ''} of {answered.request.count} generated"
-    return f"{designs}; {met if met < count else 'all' if count > 1 else 'it'} meet{'' if count > 1 else 's'} the request."
+    who = str(met) if met < count else "all" if count > 1 else "it"
+    return f"{designs}; {who} meet{'' if count > 1 else 's'} the request."
 
 
 def standing(answer: Mapping[str, Any], rank: int) -> list[str]:
