@@ -6,10 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 from clones import make_clone
 from pages import PAGES, ROOT, blocks
-from smoke import COLLECT, TRAIN, aign, inside, jobs_here
+from smoke import COLLECT, TRAIN, run_chain
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")]
 
@@ -43,12 +42,7 @@ def made(tmp_path_factory, python):
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, clone.folder / name)
     (place / "results").mkdir()
-    (place / "results/params.yaml").write_text(yaml.safe_dump(PARAMS))
-    with inside(place / "results"), jobs_here():
-        for variant in ("power-2", "power-20", "contract-2"):
-            for stage in ("collect", "train", "sample", "evaluate"):
-                outcome = aign(stage, variant)
-                assert outcome.code == 0, outcome.err
+    run_chain(place / "results", PARAMS)
     for folder in ("data", "models"):
         shutil.copytree(place / "results" / folder, clone.folder / folder, dirs_exist_ok=True)
     clone.dvc("commit", "--force", "--quiet", "dvc.yaml", "pipeline/dvc.yaml")

@@ -14,8 +14,9 @@ from torch import Tensor
 from aign.scenarios.core.remembered import Cache
 from aign.scenarios.ip_optical_planning.economics import FAILURE, WORTH, Economics
 from aign.scenarios.ip_optical_planning.limits import Limits
-from aign.scenarios.ip_optical_planning.solver.search import Answer, ImpossibleError, Search
-from aign.scenarios.ip_optical_planning.solver.search import Limits as Effort
+from aign.scenarios.ip_optical_planning.solver.answers import Answer, ImpossibleError
+from aign.scenarios.ip_optical_planning.solver.answers import Limits as Effort
+from aign.scenarios.ip_optical_planning.solver.search import Search
 from aign.scenarios.ip_optical_planning.survivability import Survivability
 from aign.scenarios.ip_optical_planning.tradeoff import Plan, Tradeoff
 
