@@ -24,7 +24,7 @@ COLLECT = {
 TRAIN = {"network": {"channels": 8, "multipliers": [1, 2], "embedding": 16}, "steps": 30, "ablation_steps": 10,
          "batch_size": 32, "warmup": 5, "inverse_hidden": 16, "evaluate_every": 10, "checkpoint_every": 10,
          "evaluate_contexts": 6}
-EVALUATE = {"contexts": 4, "constrained_contexts": 2, "constrained_requests": 6, "denoising_steps": [1, 10],
+EVALUATE = {"contexts": 4, "constrained_contexts": 2, "constrained_requests": 8, "denoising_steps": [1, 10],
             "steps_contexts": 2}
 WATER, POWER = "water-4", "power-2"
 PARAMS = {
