@@ -25,8 +25,11 @@ def headline(answered: Answer) -> str:
     if not answered.feasible:
         return "This cannot be had as asked."
     count, met = len(answered.rows()), int(answered.candidates.feasible.sum())
-    designs = f"{count} different design{'s' if count > 1 else ''} of {answered.request.count} generated"
-    return f"{designs}; {met if met < count else 'all' if count > 1 else 'it'} meet{'' if count > 1 else 's'} the request."
+    if count == 1:
+        often = "" if answered.request.count == 1 else f" {answered.request.count} times"
+        return f"1 design, generated{often}; it {'meets' if met else 'does not meet'} the request."
+    share = "all" if met == count else met or "none"
+    return f"{count} different designs of {answered.request.count} generated; {share} meet the request."
 
 
 def standing(answer: Mapping[str, Any], rank: int) -> list[str]:
