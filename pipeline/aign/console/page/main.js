@@ -1,5 +1,5 @@
 // The page as a whole: views, the running job, live mode, shortcuts.
-import { at, call, follow, toast } from "./api.js";
+import { at, call, follow } from "./api.js";
 import { show, showLive } from "./answer.js";
 import { showNetworks } from "./networks.js";
 import { begin, bound, deploy, deployable, fill, form, labels, reach, read } from "./request.js";
@@ -10,7 +10,6 @@ const act = {
   start: ({ design: values, rank }) => {
     deploy(values, `design ${rank}`, form().request.event);  // what went wrong is still so
     at("event").focus();
-    toast("Change the request, or say what goes wrong: the answer says what to change in that design.");
   },
 };
 let running = null, updating = null, again = false, times = [];

@@ -1,5 +1,5 @@
 // Why a design looks as it does: sentences, its figures beside the next design's, pictures.
-import { at, call, image, items, make, run, spoken, table, unit, written } from "./api.js";
+import { at, bracketed, call, image, items, make, run, spoken, table, written } from "./api.js";
 
 /** Open the explanation of a design of a job's answer. */
 export async function explain(job, design, designs, labels) {
@@ -36,7 +36,7 @@ function beside(design, other, labels) {
   return table(["", `Design ${design.rank}`, `Design ${other.rank}`, "difference"],
     [{ name: "utility", unit: "" }, ...labels].map(({ name, unit: of }) => {
       const difference = design[name] - other[name];
-      return ["", `${spoken(name)}${of && of !== "1" ? ` [${of}]` : ""}`, written(design[name]), written(other[name]),
+      return ["", `${spoken(name)}${bracketed(of)}`, written(design[name]), written(other[name]),
         `${difference > 0 ? "+" : ""}${written(difference)}`];
     }));
 }
