@@ -6,7 +6,8 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import lil_matrix
 
-from aign.scenarios.ip_optical_planning.solver.search import ImpossibleError, Search
+from aign.scenarios.ip_optical_planning.solver.answers import ImpossibleError
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 
 def agrees(instance):

@@ -40,6 +40,21 @@ def test_certificates_are_computed_once_for_each_distinct_context(scenario, pool
     assert scenario.certified <= 40 + 3000 * (foreign + 0.05)
 
 
+def test_kept_designs_are_not_certified_again_and_lead_to_the_same_targets(scenario, monkeypatch) -> None:
+    pool = ContextPool.draw(scenario, {"train": 20}, 7)
+    _, again = guided(scenario, pool["train"], 300)
+    monkeypatch.setattr(type(scenario), "certified_together", 1)
+    kept = ContextPool.draw(scenario, {"train": 20}, 7)
+    before = scenario.certified
+    _, targets = guided(scenario, kept["train"], 300)
+    assert torch.equal(targets, again)
+    assert scenario.certified - before < 300 * (SHARES["perturbed"] + 0.5 * SHARES["reshaped"] + 0.1)
+    monkeypatch.setattr("aign.scenarios.core.variation.SHARES", {**dict.fromkeys(SHARES, 0.0), "exact": 1.0})
+    before = scenario.certified
+    guided(scenario, kept["train"], 300)
+    assert scenario.certified == before
+
+
 def test_only_exact_targets_leave_the_certified_designs(scenario, pool, monkeypatch) -> None:
     monkeypatch.setattr("aign.scenarios.core.variation.SHARES", {**dict.fromkeys(SHARES, 0.0), "exact": 1.0})
     drawn, targets = guided(scenario, pool["train"], 100)

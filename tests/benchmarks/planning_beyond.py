@@ -24,7 +24,8 @@ from planning_networks import carried_share, instance_of, shortest_path_cost
 
 from aign.files.writing import write_json
 from aign.scenarios.ip_optical_planning.own_networks import read_network
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Progress, Search
+from aign.scenarios.ip_optical_planning.solver.answers import Limits, Progress
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 NAMES = ("topozoo/Uninett2010",)
 

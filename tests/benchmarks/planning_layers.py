@@ -20,7 +20,8 @@ from planning_networks import carried_share
 from aign.files.writing import write_json
 from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import single_layer, two_layers
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Progress, Search
+from aign.scenarios.ip_optical_planning.solver.answers import Limits, Progress
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 CASES = (("polska", 0, None, 8), ("polska", 2, None, 1), ("nobel-germany", 0, None, 8), ("nobel-germany", 1, 2, 4),
          ("nobel-germany", 2, 5, 1), ("cost266", 0, None, 2), ("cost266", 1, 2, 1))

@@ -14,7 +14,7 @@ from pyarrow import csv
 from aign.files.writing import read_json
 from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import case, maps, single_layer
-from aign.scenarios.ip_optical_planning.solver.search import Limits
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
 from aign.scenarios.ip_optical_planning.survey.results import survey_title
 
 

@@ -25,8 +25,9 @@ from scipy.sparse import coo_matrix
 from aign.files.writing import write_json
 from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import single_layer
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
 from aign.scenarios.ip_optical_planning.solver.instance import Instance
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 NAMES = ("polska", "nobel-us", "nobel-germany", "geant", "france", "ta1", "janos-us", "nobel-eu", "sun", "cost266",
          "norway", "janos-us-ca", "zib54", "pioro40", "germany50", "ta2", "india35", "giul39")

@@ -16,7 +16,7 @@ from pathlib import Path
 from planning_networks import planned
 
 from aign.files.writing import write_json
-from aign.scenarios.ip_optical_planning.solver.search import Limits
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
 
 KINDS = ({"modules": 0.25}, {"modules": 4.0}, {"share": 0.5}, {"share": 0.8}, {"risks": "nodes"}, {"risks": "ducts"},
          {"survived": 0.9}, {"share": 0.8, "risks": "ducts", "survived": 0.9})

@@ -29,8 +29,9 @@ from scipy.stats import t as student
 from aign.designs.generation import generate
 from aign.diffusion import store
 from aign.files.writing import write_json
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 SEED, DESIGNS = 31, 16
 WAYS = ("all", "generated", "shortest")

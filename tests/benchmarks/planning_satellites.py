@@ -23,7 +23,8 @@ from aign.files.writing import write_json
 from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import case, single_layer
 from aign.scenarios.ip_optical_planning.satellites import Constellation, slot_failures, visible
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 SKY = Constellation(gateways=["Gdansk", "Krakow", "Szczecin"], slots=8, elevation=10.0, price=30.0)
 

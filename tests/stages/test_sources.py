@@ -40,6 +40,18 @@ def test_the_marker_lists_what_lies_in_the_folder(task):
     assert reports == sorted(reports)
 
 
+def test_what_is_certified_moves_the_count_of_demonstrations(tmp_path):
+    scenario = create("ip-optical-planning", topology="polska")
+    contexts = tmp_path / "certified.safetensors"
+    ContextPool.draw(scenario, {"train": 1, "validation": 1, "test": 1}, seed=1).save(contexts, scenario, designs=True)
+    task = Task(scenario.spec(), CollectSettings(), 5, contexts, tmp_path / "guided", tmp_path / "guided.json", 0)
+    reports = []
+    act(reports.append, task, "solver-guided", {"train": 8, "validation": 1, "test": 1})
+    assert reports == sorted(reports)
+    assert reports.index(4) < reports.index(8), "each counts half once the design it leads to is certified"
+    assert reports[-1] == 10
+
+
 def test_an_interrupted_attempt_leaves_no_trace(task):
     act(lambda done: None, task, "heuristics", COUNTS)
     clean = {path.name: path.read_bytes() for path in task.folder.iterdir()}

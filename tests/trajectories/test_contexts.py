@@ -62,6 +62,20 @@ def test_progress_tells_how_many_contexts_are_certified_of_all(scenario, monkeyp
     assert reports == [(0, 5), (2, 5), (2, 5), (4, 5), (5, 5)]
 
 
+def test_designs_are_kept_where_contexts_are_certified_one_at_a_time(scenario, pool, monkeypatch, tmp_path) -> None:
+    assert pool["train"].design is None
+    monkeypatch.setattr(type(scenario), "certified_together", 1)
+    kept = ContextPool.draw(scenario, {"train": 4, "test": 2}, seed=7)
+    for split in ("train", "test"):
+        assert torch.equal(kept[split].design, kept[split].values.round())
+    assert torch.equal(kept["train"].take(torch.tensor([2, 0, 2])).design, kept["train"].design[[2, 0, 2]])
+    kept.save(tmp_path / "contexts.safetensors", scenario)
+    kept.save(tmp_path / "certified.safetensors", scenario, designs=True)
+    assert ContextPool.load(tmp_path / "contexts.safetensors", scenario)["train"].design is None
+    assert torch.equal(ContextPool.load(tmp_path / "certified.safetensors", scenario)["test"].design,
+                       kept["test"].design)
+
+
 def test_a_context_that_repeats_stays_in_one_split(scenario_with_few_contexts) -> None:
     # Three users with targets 0 or 1, sorted: four different contexts in all.
     pool = ContextPool.draw(scenario_with_few_contexts, {"train": 30, "test": 2}, seed=0)

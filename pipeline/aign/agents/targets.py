@@ -40,7 +40,9 @@ def solver_guided_targets(scenario: Scenario[Any], contexts: Contexts, generator
 
 
 def certified_designs(scenario: Scenario[Any], contexts: Contexts) -> Tensor:
-    """Return the certified design (E, X) of each context, computed once for each distinct one."""
+    """Return the certified design (E, X) of each context: the one kept, or computed once for each distinct one."""
+    if contexts.design is not None:
+        return contexts.design
     distinct, place = torch.unique(contexts.ids, return_inverse=True)
     first = torch.empty(len(distinct), dtype=torch.int64)
     first[place.flip(0)] = torch.arange(len(contexts)).flip(0)

@@ -4,76 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-import typer
-
+from aign.cli import plan_options as options
 from aign.engines import messages
 from aign.errors import ParameterError
 
 if TYPE_CHECKING:
     from aign.scenarios.core.topology import Topology
     from aign.scenarios.ip_optical_planning.case import Case, Plan
-    from aign.scenarios.ip_optical_planning.solver.search import Progress
+    from aign.scenarios.ip_optical_planning.satellites import Constellation
+    from aign.scenarios.ip_optical_planning.solver.answers import Progress
+    from aign.scenarios.ip_optical_planning.solver.instance import Floats
 
 
 def plan(
-    network: Annotated[str, typer.Argument(help="A network of SNDlib, such as nobel-germany, or a file: .txt, .xml "
-                                                "(SNDlib), .json (node-link), .graphml.")],
-    traffic: Annotated[Path | None, typer.Option(help="CSV file with the traffic, where the network's file has none "
-                                                      "or another one.")] = None,
-    grow: Annotated[float, typer.Option(help="Factor on all traffic.", min=1e-6, max=1e6)] = 1.0,
-    unit: Annotated[float | None, typer.Option(help="Capacity of a module, in the unit of the traffic.",
-                                               min=1e-9)] = None,
-    risks: Annotated[Literal["links", "nodes", "both", "none"], typer.Option(help="What may fail, one at a time.",
-                                                                             )] = "links",
-    share: Annotated[float, typer.Option(help="Share of each demand that must survive a failure.", min=0.0,
-                                         max=1.0)] = 1.0,
-    groups: Annotated[Path | None, typer.Option(help="File with links that share a risk: a line of links, such as "
-                                                     "A-B, B-C, for each group that fails together.")] = None,
-    reliability: Annotated[float, typer.Option(help="Share of the failures that must be survived; the plan chooses "
-                                                    "which.", min=0.0, max=1.0)] = 1.0,
-    layers: Annotated[int, typer.Option(help="1: IP links are fibres; 2: lightpaths over fibres.", min=1,
-                                        max=2)] = 1,
-    paths: Annotated[int, typer.Option(help="Two layers: candidate paths per pair of nodes for lightpaths.",
-                                       min=0)] = 1,
-    spare: Annotated[int, typer.Option(help="Two layers: channels of each lit fibre pair that stay free.",
-                                       min=0)] = 0,
-    satellites: Annotated[Path | None, typer.Option(help="YAML file with a shell of satellites, their gateways and "
-                                                         "time slots: every slot must be survived.")] = None,
-    installed: Annotated[Path | None, typer.Option(help="JSON file of `--save`: plan the changes to that network.",
-                                                   )] = None,
-    earned: Annotated[float, typer.Option(help="With --installed: what removing a module earns, as a share of its "
-                                               "price; 0: nothing is removed.", min=0.0, max=1.0)] = 0.0,
-    budget: Annotated[float | None, typer.Option(help="Stop once it is clear whether that much is enough.")] = None,
-    gap: Annotated[float, typer.Option(help="Relative gap at which the search may stop.", min=0.0, max=1.0)] = 0.0,
-    rounds: Annotated[int, typer.Option(help="Most rounds of the search.", min=1)] = 60,
-    save: Annotated[Path | None, typer.Option(help="Write the plan as JSON.")] = None,
-    map_: Annotated[Path | None, typer.Option("--map", help="Draw the plan as PNG.")] = None,
+    network: options.Network, traffic: options.Traffic = None, grow: options.Grow = 1.0, unit: options.Unit = None,
+    risks: options.MayFail = "links", share: options.Share = 1.0, groups: options.Groups = None,
+    reliability: options.Reliability = 1.0, layers: options.Layers = 1, paths: options.Paths = 1,
+    spare: options.Spare = 0, satellites: options.Satellites = None, installed: options.Installed = None,
+    earned: options.Earned = 0.0, budget: options.Budget = None, gap: options.Gap = 0.0, rounds: options.Rounds = 60,
+    save: options.Save = None, map_: options.Map = None,
 ) -> None:
     """Plan the cheapest network that survives every failure: cost, proven bound, gap, and each link's modules."""
-    from aign.checked_yaml import load
-    from aign.scenarios.ip_optical_planning import case, single_layer
-    from aign.scenarios.ip_optical_planning.own_networks import read_groups
-    from aign.scenarios.ip_optical_planning.satellites import Constellation
-    from aign.scenarios.ip_optical_planning.solver.search import Limits
+    from aign.scenarios.ip_optical_planning import case
+    from aign.scenarios.ip_optical_planning.solver.answers import Limits
 
-    _check(layers == 2, "--layers 2", installed=installed, satellites=satellites, groups=groups,
-           risks=risks if risks != "links" else None)
-    _check(satellites is not None, "--satellites", groups=groups, risks=risks if risks != "links" else None,
-           share=share if share < 1 else None, reliability=reliability if reliability < 1 else None)
-    _check(installed is not None, "--installed", reliability=reliability if reliability < 1 else None, budget=budget)
+    other = {"groups": groups, "risks": risks if risks != "links" else None}
+    partial = {"reliability": reliability if reliability < 1 else None}
+    _check(layers == 2, "--layers 2", installed=installed, satellites=satellites, **other)
+    _check(satellites is not None, "--satellites", **other, share=share if share < 1 else None, **partial)
+    _check(installed is not None, "--installed", **partial, budget=budget)
     _check(layers == 1, "--layers 1", spare=spare or None)
     _check(installed is None, "planning without --installed", earned=earned or None)
-    topology = network_of(network, traffic)
-    demand, unit = grow * single_layer.traffic_of(topology), unit or single_layer.unit_of(topology)
+    told = _told(network, traffic, grow, unit)
     if satellites is not None:
-        asked = case.with_satellites(topology, demand, unit, load(satellites, Constellation, ParameterError))
+        asked = case.with_satellites(*told, _constellation(satellites))
     elif layers == 2:
-        asked = case.over_fibres(topology, demand, unit, paths, share, reliability, spare)
+        asked = case.over_fibres(*told, paths, share, reliability, spare)
     else:
-        asked = case.one_layer(topology, demand, unit, risks, share, read_groups(topology, groups) if groups else [],
-                               reliability)
+        asked = case.one_layer(*told, risks, share, _groups(told[0], groups), reliability)
     current = asked.read_modules(installed) if installed is not None else None
     limits = Limits(gap, rounds) if budget is None else Limits(gap, rounds, budget=budget)
     answer = asked.solve(current, earned, limits, _report(network))
@@ -84,6 +54,28 @@ def plan(
         if path is not None:
             write(path)
             messages.made(f"plan {network}", path)
+
+
+def _told(network: str, traffic: Path | None, grow: float, unit: float | None) -> tuple[Topology, Floats, float]:
+    """Return the network, its traffic (n, n) and the capacity of a module."""
+    from aign.scenarios.ip_optical_planning import single_layer
+
+    topology = network_of(network, traffic)
+    return topology, grow * single_layer.traffic_of(topology), unit or single_layer.unit_of(topology)
+
+
+def _constellation(path: Path) -> Constellation:
+    from aign.checked_yaml import load
+    from aign.scenarios.ip_optical_planning.satellites import Constellation
+
+    return load(path, Constellation, ParameterError)
+
+
+def _groups(topology: Topology, path: Path | None) -> list[tuple[int, ...]]:
+    """Return the links of a file, by their numbers, that fail together; none without a file."""
+    from aign.scenarios.ip_optical_planning.own_networks import read_groups
+
+    return [] if path is None else read_groups(topology, path)
 
 
 def _check(chosen: bool, option: str, **others: object) -> None:

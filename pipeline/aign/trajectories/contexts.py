@@ -27,6 +27,8 @@ CONTEXTS = "contexts.safetensors"
 """The contexts file of a dataset folder."""
 FIELDS = ("ids", "values", "reference", "optimum")
 """What it holds of each split, as tensors called train.ids and so on."""
+DESIGN = "design"
+"""What a file holds besides while a dataset is made: see `ContextPool.save`."""
 ID_STRIDE = 1_000_000_000
 """First id of a split is its place in SPLITS times this, so ids do not depend on the size of other splits."""
 DRAW_ROUNDS = 32
@@ -45,6 +47,7 @@ class Contexts:
         reference: (B,) float64, utility of the cheap reference: normalised return 0.
         optimum: (B,) float64, certified utility: normalised return 1.
         split: "train", "validation" or "test".
+        design: (B, X) certified, where it was kept; no dataset holds it.
     """
 
     ids: Tensor
@@ -52,6 +55,7 @@ class Contexts:
     reference: Tensor
     optimum: Tensor
     split: str
+    design: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -61,7 +65,8 @@ class Contexts:
 
     def take(self, rows: Tensor) -> Contexts:
         """Return the given rows (int64, repeats allowed) as contexts of the same split."""
-        return Contexts(self.ids[rows], self.values[rows], self.reference[rows], self.optimum[rows], self.split)
+        return Contexts(self.ids[rows], self.values[rows], self.reference[rows], self.optimum[rows], self.split,
+                        None if self.design is None else self.design[rows])
 
     def sample(self, count: int, generator: torch.Generator) -> Contexts:
         """Draw `count` contexts as evenly as can be: whole shuffled passes, so none repeats before all were used."""
@@ -110,10 +115,11 @@ class ContextPool:
             splits[split] = certified(scenario, values, split, report)
         return cls({split: splits[split] for split in SPLITS if split in splits})
 
-    def save(self, path: Path, scenario: Scenario[Any]) -> None:
-        """Write one safetensors file, whole or not at all; float64 stays float64."""
+    def save(self, path: Path, scenario: Scenario[Any], designs: bool = False) -> None:
+        """Write one safetensors file, whole or not at all; float64 stays float64. No dataset has kept designs in it."""
         tensors = {f"{split}.{name}": getattr(contexts, name).contiguous()
-                   for split, contexts in self.splits.items() for name in FIELDS}
+                   for split, contexts in self.splits.items() for name in (*FIELDS, *[DESIGN] * designs)
+                   if getattr(contexts, name) is not None}
         # One metadata key only: safetensors writes several in arbitrary order, and equal content must be equal bytes.
         with writing(path) as aside:
             save_file(tensors, aside, metadata={"scenario": json.dumps(scenario.spec(), sort_keys=True)})
@@ -148,8 +154,8 @@ def read_contexts(path: Path) -> tuple[str, dict[str, Contexts]]:
     missing = [f"{split}.{name}" for split in present for name in FIELDS if f"{split}.{name}" not in tensors]
     if missing:
         raise DatasetError(f"{path}: {', '.join(missing)} missing. Collect the dataset again.")
-    return spec, {split: Contexts(**{name: tensors[f"{split}.{name}"] for name in FIELDS}, split=split)
-                  for split in present}
+    return spec, {split: Contexts(**{name: tensors[f"{split}.{name}"] for name in FIELDS}, split=split,
+                                  design=tensors.get(f"{split}.{DESIGN}")) for split in present}
 
 
 def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator, taken: set[bytes],
@@ -168,13 +174,20 @@ def _draw_unseen(scenario: Scenario[Any], count: int, generator: torch.Generator
 
 def certified(scenario: Scenario[Any], values: Tensor, split: str,
               on_progress: OnProgress = lambda done, total: None) -> Contexts:
-    """Return contexts (B, C) of a split with ids, reference and certified optimum; tell (done, total) as it goes."""
+    """Return contexts (B, C) of a split with ids, reference and certified optimum; tell (done, total) as it goes.
+
+    Certified designs are kept where contexts are certified one at a time: that takes long, and does not depend on which
+    are certified together.
+    """
     chunks = torch.split(values, scenario.certified_together)
     reference = torch.cat([scenario.reference_utility(chunk).double() for chunk in chunks])
     optimum: list[Tensor] = []
+    designs: list[Tensor] = []
     for chunk in chunks:
         on_progress(sum(map(len, optimum)), len(values))
-        optimum.append(scenario.certify(chunk).utility.double())
+        certificate = scenario.certify(chunk)
+        optimum.append(certificate.utility.double())
+        designs += [certificate.design] * (scenario.certified_together == 1)
     on_progress(len(values), len(values))
     ids = SPLITS.index(split) * ID_STRIDE + torch.arange(len(values))
-    return Contexts(ids, values, reference, torch.cat(optimum), split)
+    return Contexts(ids, values, reference, torch.cat(optimum), split, torch.cat(designs) if designs else None)

@@ -9,7 +9,7 @@ from small_networks import drawn, routed
 
 from aign.errors import ParameterError
 from aign.scenarios.ip_optical_planning.changes import cheapest, growth, steps
-from aign.scenarios.ip_optical_planning.solver.search import ImpossibleError
+from aign.scenarios.ip_optical_planning.solver.answers import ImpossibleError
 
 
 def installed_of(instance, seed):

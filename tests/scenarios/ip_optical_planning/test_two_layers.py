@@ -8,7 +8,8 @@ from small_networks import routed
 from aign.errors import ParameterError
 from aign.scenarios.core.topology import Topology, load
 from aign.scenarios.ip_optical_planning import two_layers
-from aign.scenarios.ip_optical_planning.solver.search import Answer, Limits, Search
+from aign.scenarios.ip_optical_planning.solver.answers import Answer, Limits
+from aign.scenarios.ip_optical_planning.solver.search import Search
 from aign.scenarios.ip_optical_planning.two_layers import Prices
 
 

@@ -20,6 +20,7 @@ function status(text, bad = false) {
 }
 
 const wrong = ({ message }) => status(message, true);
+const confirmed = () => { status("Is it what you want? Then design."); at("go").focus(); };
 function working(job) {
   running = job;
   at("progress").hidden = at("cancel").hidden = job === null;
@@ -93,10 +94,7 @@ async function start() {
     begin(catalogue.networks, heard);
     at("go").addEventListener("click", design);
     for (const how of ["read", "refine"])
-      at(how).addEventListener("click", () => read(how).then(() => {
-        status("Is it what you want? Then design.");
-        at("go").focus();
-      }, wrong));
+      at(how).addEventListener("click", () => read(how).then(confirmed, wrong));
     at("cancel").addEventListener("click", () => call("DELETE", `/api/jobs/${running}`).catch(wrong));
     if (job) {
       fill((await call("GET", `/api/jobs/${job}`)).asked);

@@ -65,6 +65,8 @@ class Scenario(LearnerView[ParametersT], Exploration, Presentation, Speech[Param
     runs_foreign_code: ClassVar[bool] = False
     """Whether building it runs code that its parameters name, such as another package's environment."""
 
+    on_certified: Callable[[int, int], None] = staticmethod(lambda done, total: None)
+    """Is told, while `certify` runs, how many contexts of how many are done; by networks where each takes long."""
     labels: tuple[Label, ...]
     integer_labels: frozenset[str] = frozenset()
     """Labels that only take whole values."""

@@ -141,7 +141,10 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint] = ()) -> Certificate:
         """Return the bound and plan of the integer problem, one context after the other; see `certificate`."""
         limits, demands = self._limits(constraints), contexts.cpu()
-        plans = [self.planner.best(context, limits) for context in demands]
+        plans: list[Plan] = []
+        for context in demands:
+            plans.append(self.planner.best(context, limits))
+            self.on_certified(len(plans), len(demands))
         design = self._designs(demands, plans)
         known = torch.tensor([plan.modules is not None for plan in plans])
         feasible = known & satisfied(constraints, self.measure(demands, design), len(design))

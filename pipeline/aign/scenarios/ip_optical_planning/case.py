@@ -16,8 +16,9 @@ from aign.errors import ParameterError
 from aign.files.writing import read_json, write_json
 from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning import changes, satellites, single_layer, two_layers
+from aign.scenarios.ip_optical_planning.solver.answers import Answer, ImpossibleError, Limits, Progress
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
-from aign.scenarios.ip_optical_planning.solver.search import Answer, ImpossibleError, Limits, Progress, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 FILLED = 0.8
 """Share of a module that may be filled."""

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aign.errors import ParameterError
+from aign.scenarios.ip_optical_planning.solver.answers import Limits, Progress
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Floats, Instance
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck, Verdict, metric_need
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Progress, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 PRECISION = 1e-4
 """Relative precision of the traffic a network carries."""

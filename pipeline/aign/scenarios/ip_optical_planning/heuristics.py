@@ -11,9 +11,10 @@ from torch import Tensor
 
 from aign.scenarios.ip_optical_planning.economics import Economics, LayeredEconomics
 from aign.scenarios.ip_optical_planning.repair import Repair
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows
 from aign.scenarios.ip_optical_planning.solver.relaxation import Relaxation, Separation, tighten
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 RANDOM = 16
 """Random plans of which the cheapest is taken."""

@@ -17,11 +17,10 @@ from aign.errors import ParameterError, unknown_name
 from aign.scenarios.core.topology import Topology
 from aign.scenarios.ip_optical_planning.network_file import NetworkFile
 from aign.scenarios.ip_optical_planning.network_formats import READERS, read_matrix
+from aign.scenarios.ip_optical_planning.orbits import EARTH_RADIUS
 
 LARGEST_FILE = 16_000_000
 """Bytes of the largest file read."""
-EARTH_RADIUS = 6371.0
-"""Mean radius of the earth [km]."""
 SHORTEST = 0.01
 """Length [km] of a link whose ends lie in one place."""
 

@@ -33,8 +33,10 @@ from aign.stages.collect.sources import Task, act, held_out_counts, job_counts, 
 from aign.stages.folders import AGENTS, TRAJECTORIES
 from aign.stages.watched import watched
 from aign.trajectories.assemble import assemble
-from aign.trajectories.contexts import ContextPool
+from aign.trajectories.contexts import CONTEXTS, ContextPool
 
+CERTIFIED = "certified.safetensors"
+"""The contexts as jobs take them: with the certified designs that the dataset's file is without."""
 JOB = "-job-"
 """Between the name of a source and the number of its job."""
 ID_STRIDE = 1_000_000_000
@@ -55,9 +57,9 @@ def collect(variant: str, params: Params) -> None:
     key = fingerprint(seed=run.seed, threads=run.threads, scenario=scenario.spec(), collect=settings.collect,
                       code=code_version(*watched("collect", scenario.name)))
     with scratch("collect", variant, key) as folder:
-        contexts = folder / "contexts.safetensors"
+        contexts = folder / CONTEXTS
         _draw_contexts(variant, scenario, settings.collect, run.seed, contexts)
-        jobs = _jobs(scenario, settings.collect, run, contexts, folder)
+        jobs = _jobs(scenario, settings.collect, run, folder)
         completion.drop_damaged(_title(variant), [job.result for job in jobs])
         run_jobs(jobs, run.workers, _title(variant), run.threads, run.engine)
         with building(AGENTS / variant) as aside:  # takes its place last: both outputs are renewed, or none
@@ -80,17 +82,19 @@ def _draw_contexts(variant: str, scenario: Scenario[Any], settings: CollectSetti
     messages.say(_title(variant), f"draws and certifies {sum(counts.values())} contexts of {scenario.name}")
     began = time.monotonic()
     with counted(_title(variant), "contexts") as progress:
-        ContextPool.draw(scenario, counts, seed, progress).save(path, scenario)
-    completion.write(marker, [path])
+        pool = ContextPool.draw(scenario, counts, seed, progress)
+    pool.save(path, scenario)
+    pool.save(path.with_name(CERTIFIED), scenario, designs=True)
+    completion.write(marker, [path, path.with_name(CERTIFIED)])
     messages.say(_title(variant), f"contexts done in {messages.duration(time.monotonic() - began)}")
 
 
-def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, contexts: Path,
-          folder: Path) -> list[Job]:
+def _jobs(scenario: Scenario[Any], settings: CollectSettings, run: RunSettings, folder: Path) -> list[Job]:
     """Return the jobs, of sources that take longest first; sources that would add nothing are left out."""
     def job(name: str, first_episode: int, seed: int, total: int, function: Callable[..., None],
             **arguments: Any) -> Job:
-        task = Task(scenario.spec(), settings, seed, contexts, folder / name, folder / f"{name}.json", first_episode)
+        task = Task(scenario.spec(), settings, seed, folder / CERTIFIED, folder / name, folder / f"{name}.json",
+                    first_episode)
         return Job(name, total, function, {"task": task, **arguments}, task.marker)
 
     jobs = [job(kind, place * ID_STRIDE, run.seed, planned_steps(kind, settings, scenario.horizon), learn, kind=kind)
@@ -126,7 +130,7 @@ def _assemble(variant: str, scenario: Scenario[Any], settings: CollectSettings, 
         "collect": settings.provenance(),
         "sources": {name: {"episodes": count} for name, count in episodes.items()},
     }
-    assemble(TRAJECTORIES / variant, parts, scenario, provenance, {"contexts.safetensors": contexts})
+    assemble(TRAJECTORIES / variant, parts, scenario, provenance, {CONTEXTS: contexts})
     messages.made(_title(variant), TRAJECTORIES / variant)
     messages.measured(_title(variant), **{f"{name} episodes": count for name, count in episodes.items()})
 

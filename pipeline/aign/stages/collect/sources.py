@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aign.agents.behaviours import Source, record
+from aign.agents.behaviours import Source, batch_size, record
 from aign.agents.learners import explore
 from aign.agents.settings import CollectSettings, Kind
 from aign.engines import completion
@@ -22,6 +22,9 @@ from aign.trajectories.contexts import ContextPool
 from aign.trajectories.schema import SPLITS
 from aign.trajectories.writer import ShardWriter
 
+PREPARED = 0.5
+"""Share of an episode that counts as done once the design it leads to is certified, where networks tell of that."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -31,7 +34,7 @@ class Task:
         scenario: name and parameters, as `Scenario.spec` gives them.
         collect: sizes and hyper-parameters.
         seed: of everything random; each source derives streams of its own.
-        contexts: the file that `ContextPool.save` wrote.
+        contexts: the file that `ContextPool.save` wrote, with the certified designs kept.
         folder: of this source alone; emptied first, so that an interrupted attempt leaves no trace.
         marker: written last: number of episodes and names of the shards, in order; with the checksum of each file.
         first_episode_id: identifiers count up from here.
@@ -74,12 +77,19 @@ def learn(report: Report, task: Task, kind: Kind) -> None:
 def act(report: Report, task: Task, source: Source, counts: Mapping[str, int]) -> None:
     """Let a source that learns nothing act, `counts[split]` episodes in each split."""
     scenario, pool, writer = task.begin()
-    done = 0
+    done = left = 0
+
+    def certified(number: int, total: int) -> None:
+        report(done + int(PREPARED * number / total * min(left, batch_size(scenario))))
+
+    scenario.on_certified = certified
     with writer:
         for split in SPLITS:
-            for episodes in record(source, scenario, pool[split], counts[split], task.seed):
+            left = counts[split]
+            for episodes in record(source, scenario, pool[split], left, task.seed):
                 writer.append(episodes)
                 done += len(episodes)
+                left -= len(episodes)
                 report(done)
     task.finish(writer)
 

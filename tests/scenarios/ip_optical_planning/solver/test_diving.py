@@ -4,8 +4,9 @@ import pytest
 from small_networks import drawn, routed
 
 from aign.scenarios.ip_optical_planning.solver import heuristics
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
 from aign.scenarios.ip_optical_planning.solver.neighbourhoods import Neighbourhoods
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 
 @pytest.fixture

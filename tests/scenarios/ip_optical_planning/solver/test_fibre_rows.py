@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from small_networks import drawn
 
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
 from aign.scenarios.ip_optical_planning.solver.fibre_rows import sharpened
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 
 @pytest.mark.parametrize("seed", range(8))

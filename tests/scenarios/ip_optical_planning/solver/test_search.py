@@ -1,5 +1,7 @@
 """The search: its limits and reports, and its answers against the certificate of the scenario."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,10 @@ from flow_program import least_cost
 from small_networks import routed
 
 from aign.scenarios.core import registry
+from aign.scenarios.ip_optical_planning.solver import programs, search
+from aign.scenarios.ip_optical_planning.solver.answers import ImpossibleError, Limits
 from aign.scenarios.ip_optical_planning.solver.instance import Failures, Instance
-from aign.scenarios.ip_optical_planning.solver.search import ImpossibleError, Limits, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 
 
 def planned(name, share=1.0):
@@ -65,6 +69,21 @@ def test_limits_end_a_search_with_its_gap():
     _, instance = planned("nobel-us")
     answer = Search(instance, Limits(gap=0.01)).run()
     assert 0 <= answer.gap <= 0.01
+
+
+def test_a_large_program_that_chooses_failures_gets_few_nodes_and_its_bound_stays_true(monkeypatch):
+    _, instance = planned("polska")
+    choosing, nodes = replace(instance, may_drop=1), []
+    proven = Search(choosing).run()
+    monkeypatch.setattr(search, "LARGE", 60)
+    monkeypatch.setattr(search, "least_cost", lambda *program, **options: (
+        nodes.append(options["nodes"]), programs.least_cost(*program, **options))[1])
+    answer = Search(choosing, Limits(rounds=3)).run()
+    assert search.FEWEST <= nodes[0] < Limits().nodes
+    assert answer.bound <= proven.cost * (1 + 1e-9) <= answer.cost * (1 + 2e-9)
+    nodes.clear()
+    Search(instance, Limits(rounds=3)).run()
+    assert nodes[0] == Limits().nodes, "each must be survived: no limit"
 
 
 def test_a_failure_that_leaves_no_path_is_named():

@@ -9,8 +9,9 @@ from small_networks import drawn, routed
 from aign.scenarios.core.topology import load
 from aign.scenarios.ip_optical_planning import single_layer
 from aign.scenarios.ip_optical_planning.solver import spreading
+from aign.scenarios.ip_optical_planning.solver.answers import Limits
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck
-from aign.scenarios.ip_optical_planning.solver.search import Limits, Search
+from aign.scenarios.ip_optical_planning.solver.search import Search
 from aign.scenarios.ip_optical_planning.solver.spreading import Spreading
 
 

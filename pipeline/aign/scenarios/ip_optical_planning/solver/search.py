@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 
-from aign.errors import AignError
+from aign.scenarios.ip_optical_planning.solver.answers import TINY, Answer, ImpossibleError, Limits, Progress
 from aign.scenarios.ip_optical_planning.solver.heuristics import Mender
 from aign.scenarios.ip_optical_planning.solver.instance import Flags, Floats, Instance
 from aign.scenarios.ip_optical_planning.solver.neighbourhoods import Neighbourhoods
@@ -38,76 +37,14 @@ LAYERED_NODES, LATER, WIDE = 500, 4, 4000
 """Where there are fibres: branch-and-bound nodes of the first program at most; how many times fewer regions are planned
 anew after a program than at first; lightpaths times fibre routes beyond which there are fewer, by the cube: each takes
 longer by as much."""
-TINY, HALF = 1e-9, 0.5
-"""Relative difference of costs that counts as none; what flags of whole-number programs are above if they are set."""
+LARGE, FEWEST = 6_500, 100
+"""Where a plan chooses the failures it survives: entries of a program of one layer beyond which it gets fewer
+branch-and-bound nodes, by the cube, since each takes longer by as much; how many it gets at least."""
+HALF = 0.5
+"""What flags of whole-number programs are above if they are set."""
 TOO_FEW = "No plan survives every failure within the most modules that links may have. Allow more."
 KEPT = 1.5
 """Rows whose slack in the relaxation is below this stand in the programs; others wait until they are broken."""
-
-
-class ImpossibleError(AignError):
-    """No plan survives every scenario."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a search ends.
-
-    Attributes:
-        gap: relative gap reached.
-        rounds: of programs.
-        nodes: branch-and-bound nodes of a program, doubled where only the proof is missing.
-        regions: planned anew at first, where there are fibres, fewer on wide networks; a quarter after each program.
-        budget: a plan for no more is enough, and a bound above it says that there is none.
-    """
-
-    gap: float = 0.0
-    rounds: int = 60
-    nodes: int = 10_000
-    regions: int = 40
-    budget: float = -np.inf
-
-
-@dataclass(frozen=True, eq=False)
-class Progress:
-    """Where a search stands: rounds done, lower bound and best cost so far (infinite where there is no plan yet)."""
-
-    round: int
-    bound: float
-    cost: float
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between the best cost and the bound."""
-        return (self.cost - self.bound) / max(self.cost, TINY) if np.isfinite(self.cost) else np.inf
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What a search ends with.
-
-    Attributes:
-        plan: modules of each link, then fibre pairs where there are fibres; None where no survivable plan was reached.
-        cost: of the plan, infinite where there is none.
-        bound: no survivable plan costs less.
-        dropped: numbers of the failures that the plan does not survive, where the instance allows some.
-    """
-
-    plan: Floats | None
-    cost: float
-    bound: float
-    dropped: tuple[int, ...] = ()
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between cost and bound; 0 is a proof that the plan is a cheapest one."""
-        return max(0.0, (self.cost - self.bound) / max(self.cost, TINY)) if self.plan is not None else np.inf
-
-    def within(self, budget: float) -> bool | None:
-        """Return whether some survivable plan costs no more than a budget; None where that stays open."""
-        if self.cost <= budget * (1 + TINY):
-            return True
-        return False if self.bound > budget * (1 + TINY) else None
 
 
 class Search:
@@ -126,7 +63,7 @@ class Search:
         self._awake = np.empty(0, bool)
         self._related = 0
         self._random = np.random.default_rng(0)
-        self._nodes = self.limits.nodes if instance.fibres is None else min(self.limits.nodes, LAYERED_NODES)
+        self._doubled = 1
 
     @property
     def cost(self) -> float:
@@ -223,7 +160,7 @@ class Search:
         self._wake()
         numbers = np.flatnonzero(self._awake)
         solved = least_cost(self.instance, self.rows.low[numbers], self.rows.matrix[numbers], start=self.plan, gap=gap,
-                            nodes=self._nodes, totals=self.instance.fibres is not None)
+                            nodes=self._nodes(self.rows.matrix[numbers]), totals=self.instance.fibres is not None)
         if np.isinf(solved.bound) and self.plan is None:
             raise ImpossibleError(TOO_FEW)
         self.bound = max(self.bound, min(solved.bound, self.cost))
@@ -237,8 +174,17 @@ class Search:
         if cheaper:
             return gap
         if gap <= FINE or self.instance.fibres is not None:  # the program's optimum stands: only its proof is missing
-            self._nodes *= 2
+            self._doubled *= 2
         return max(gap * SHRINK, self.limits.gap) if gap > FINE else self.limits.gap
+
+    def _nodes(self, matrix: Floats) -> int:
+        """Return how many branch-and-bound nodes the program over some rows (R, C) gets."""
+        nodes = self.limits.nodes
+        if self.instance.fibres is not None:
+            nodes = min(nodes, LAYERED_NODES)
+        elif self.instance.droppable and (entries := np.count_nonzero(matrix)) > LARGE:
+            nodes = min(nodes, max(FEWEST, int(nodes * (LARGE / entries) ** 3)))
+        return nodes * self._doubled
 
     def _neighbourhoods(self, regions: int) -> None:
         """Look for cheaper plans near the best one: where the relaxation disagrees with it, then around some nodes."""

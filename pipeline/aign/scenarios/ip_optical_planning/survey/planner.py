@@ -12,13 +12,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from aign.scenarios.ip_optical_planning.solver.answers import ImpossibleError
 from aign.scenarios.ip_optical_planning.solver.heuristics import Mender
 from aign.scenarios.ip_optical_planning.solver.instance import Floats, Instance
 from aign.scenarios.ip_optical_planning.solver.node_sets import CutRows
 from aign.scenarios.ip_optical_planning.solver.programs import least_cost
 from aign.scenarios.ip_optical_planning.solver.relaxation import Separation
 from aign.scenarios.ip_optical_planning.solver.routing_check import RoutingCheck, Verdict
-from aign.scenarios.ip_optical_planning.solver.search import TOO_FEW, ImpossibleError
+from aign.scenarios.ip_optical_planning.solver.search import TOO_FEW
 from aign.scenarios.ip_optical_planning.survey.library import Bound, Library
 
 AWAKE = 1.5
