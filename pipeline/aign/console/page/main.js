@@ -96,10 +96,8 @@ async function start() {
     for (const how of ["read", "refine"])
       at(how).addEventListener("click", () => read(how).then(confirmed, wrong));
     at("cancel").addEventListener("click", () => call("DELETE", `/api/jobs/${running}`).catch(wrong));
-    if (job) {
-      fill((await call("GET", `/api/jobs/${job}`)).asked);
-      await watch(job);
-    }
+    if (job) fill((await call("GET", `/api/jobs/${job}`)).asked);
+    if (job) await watch(job);
   } catch (problem) { wrong(problem); }
 }
 

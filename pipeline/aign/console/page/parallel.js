@@ -36,7 +36,7 @@ export class Parallel {
 
   y(axis, value) { return HEIGHT - BOTTOM - (value - axis.low) / (axis.high - axis.low) * (HEIGHT - TOP - BOTTOM); }
 
-  within(design) { return [...this.limits].every(([name, [low, high]]) => design[name] >= low && design[name] <= high); }
+  within(of) { return [...this.limits].every(([name, [low, high]]) => of[name] >= low && of[name] <= high); }
 
   light(rank) { this.paths.forEach((path, other) => path.classList.toggle("lit", other === rank)); }
 

@@ -15,8 +15,8 @@ export function watchEvents(request, heard) {
       at("event").value = "";
       impact(shown);
     } catch ({ message }) {
-      at("impact").hidden = false;
       at("impact").replaceChildren(make("p", { className: "bad" }, message));
+      at("impact").hidden = false;
     }
   });
   at("mend").addEventListener("click", mend);
@@ -65,7 +65,8 @@ export async function suggest(job, place) {
       make("strong", {}, each.count > 1 ? `${each.count} changes` : "1 change",
         each.fewest_proven ? ", the fewest that do" : ""),
       make("p", {},
-        `Gain in ${spoken(each.steps[0].objective)}: ${written(each.gain)}, ${written(each.gain_a_change)} a change.`),
+        `${each.gain < 0 ? "Loss" : "Gain"} in ${spoken(each.steps[0].objective)}: ${written(Math.abs(each.gain))}, ` +
+        `${written(Math.abs(each.gain_a_change))} a change.`),
       make("ol", {}, ...items(each.steps.map(({ sentence }) => sentence))),
       make("button", { type: "button", className: "light", "aria-label": `Accept suggestion ${index + 1}`,
         onclick: () => accept(name, index + 1, "Suggestion") }, "Accept these changes"))));
