@@ -36,9 +36,11 @@ def standing(answer: Mapping[str, Any], rank: int) -> list[str]:
     """Return how good a design of an answer is and, of the best one, why it is ahead of the next."""
     gap, runner_up = answer["designs"][rank - 1]["gap"], answer["runner_up"]
     unproven = answer["certificate"] == str(CertificateKind.BEST_KNOWN) and answer["objectives"] == [None]
-    text = "It is {} behind the best design known; that no design is better is not proven." if unproven else \
-        "No design can be better by more than {}: that is proven."
-    return [*([] if gap is None else [text.format(f"{max(gap, 0.0):.2%}")]),
+    share = f"{max(gap or 0.0, 0.0):.2%}"
+    bound = "No design can be better" if share == f"{0:.2%}" else f"No design can be better by more than {share}"
+    text = f"It is {share} behind the best design known; that no design is better is not proven." if unproven else \
+        f"{bound}: that is proven."
+    return [*([] if gap is None else [text]),
             *([] if answer["where"] else ["The request has no constraints, so none holds this design back."]),
             *([runner_up["sentence"]] if rank == 1 and runner_up and answer["feasible"] else [])]
 

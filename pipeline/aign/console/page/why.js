@@ -23,7 +23,7 @@ export async function explain(job, design, designs, labels) {
 function questions(job) {
   const replies = make("ul", { "aria-live": "polite" });
   const text = make("input", { "aria-label": "Ask about this answer", maxLength: 4000,
-    placeholder: "Ask: what binds? is this the best there is? what if a link fails? why is user 7 so low?",
+    placeholder: "Ask: what binds? is this the best there is? what if user 2 fails? why is user 7 so low?",
     onkeydown: ({ key }) => { if (key === "Enter") ask(); } });
   const ask = () => call("POST", "/api/ask", { job, text: text.value })
     .then(({ sentences }) => sentences, ({ message }) => [message])
