@@ -14,7 +14,8 @@ def said(gap, certificate="upper bound", objectives=(None,), **more):
     (0.0123, "upper bound", (None,), ["No design can be better by more than 1.23%: that is proven."]),
     (1e-9, "exhaustive search", (None,), ["No design can be better: that is proven."]),
     (-1e-9, "upper bound", (None,), ["No design can be better: that is proven."]),
-    (0.02, "best known", (None,), ["It is 2.00% behind the best design known; that no design is better is not proven."]),
+    (0.02, "best known", (None,),
+     ["It is 2.00% behind the best design known; that no design is better is not proven."]),
     (0.02, "best known", ({"label": "cost"},), ["No design can be better by more than 2.00%: that is proven."]),
     (None, "upper bound", (None,), [])])
 def test_the_gap_in_words(gap, certificate, objectives, sentences):

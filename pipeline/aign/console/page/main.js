@@ -58,7 +58,8 @@ async function update() {
     try {
       const { designs, bounds } = await call("POST", "/api/live", form());
       showLive(designs, labels(), bounds);
-      times = [...times.filter((time) => performance.now() - time < 2000), performance.now()];
+      const now = performance.now(), last = times.at(-1);  // a slow machine has a rate, too
+      times = [...times.filter((time) => now - time < (time === last ? 30000 : 2000)), now];
       const rate = (times.length - 1) * 1000 / (times.at(-1) - times[0]);
       at("rate").textContent = rate ? `${rate.toFixed(1)} updates/s` : "";
     } catch (problem) { wrong(problem); }
