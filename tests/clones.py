@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from smoke import SMALL, TRAIN
+from smoke import EVALUATE, SMALL, TRAIN
 
 ROOT = Path(__file__).parents[1]
 VARIANT = "power-2"
@@ -23,7 +23,7 @@ BLOCK = {
     "train": {**TRAIN, "steps": 4, "ablation_steps": 4, "warmup": 1, "evaluate_every": 4, "checkpoint_every": 4,
               "evaluate_contexts": 2},
     "sample": {"requests": [{"name": "preset", "preset": "aign-two-users", "count": 4}]},
-    "evaluate": {"contexts": 2, "candidates": 2},
+    "evaluate": {**EVALUATE, "contexts": 2, "candidates": 2},
 }
 PARAMS = {"base": {"seed": 1, "device": "cpu", "threads": 1, "workers": 2}, "variants": {VARIANT: BLOCK}}
 JOBS, BEGINNING = "pipeline/aign/engines/jobs.py", "    waiting = []\n"

@@ -98,11 +98,9 @@ def run(arguments, folder, variables):
     os.environ.update(variables)
     status = 1
     try:
-        if safe := arguments[0] == "-P":
-            arguments = arguments[1:]
-        there = [place for place in variables.get("PYTHONPATH", "").split(os.pathsep) if place]
-        sys.path[:0] = there
-        start(arguments, [] if safe else [""])
+        sys.path[:0] = filter(None, variables.get("PYTHONPATH", "").split(os.pathsep))
+        safe = arguments[0] == "-P"
+        start(arguments[safe:], safe)
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
@@ -116,21 +114,21 @@ def run(arguments, folder, variables):
         os._exit(status)
 
 
-def start(arguments, beside):
-    """Run a file, a folder, a module or a line of code as the main program."""
-    program, *rest = arguments
-    if program in ("-m", "-c"):
-        program, rest = rest[0], [arguments[0], *rest[1:]]
-        sys.argv = [rest[0], *rest[1:]]
-        sys.path[:0] = beside
-        if rest[0] == "-m":
-            runpy.run_module(program, run_name="__main__", alter_sys=True)
-        else:
-            exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
-        return
-    sys.argv = arguments
-    sys.path[:0] = [str(Path(program).parent.resolve())] if beside and Path(program).is_file() else []
-    runpy.run_path(program, run_name="__main__")
+def start(arguments, safe):
+    """Run a file, a folder, a module or a line of code as the main program; `safe` is Python's option -P."""
+    first = arguments[0]
+    if first in ("-m", "-c"):
+        program, sys.argv = arguments[1], [first, *arguments[2:]]
+        sys.path[:0] = [] if safe else [""]
+    else:
+        program, sys.argv = first, arguments
+        sys.path[:0] = [str(Path(program).parent.resolve())] if Path(program).is_file() and not safe else []
+    if first == "-m":
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+    elif first == "-c":
+        exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        runpy.run_path(program, run_name="__main__")
 
 
 if __name__ == "__main__":

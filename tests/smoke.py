@@ -24,6 +24,8 @@ COLLECT = {
 TRAIN = {"network": {"channels": 8, "multipliers": [1, 2], "embedding": 16}, "steps": 30, "ablation_steps": 10,
          "batch_size": 32, "warmup": 5, "inverse_hidden": 16, "evaluate_every": 10, "checkpoint_every": 10,
          "evaluate_contexts": 6}
+EVALUATE = {"contexts": 4, "constrained_contexts": 2, "constrained_requests": 8, "denoising_steps": [1, 10],
+            "steps_contexts": 2}
 WATER, POWER = "water-4", "power-2"
 PARAMS = {
     "base": {"seed": 3, "device": "cpu", "threads": 1, "workers": 2},
@@ -32,11 +34,12 @@ PARAMS = {
                 "sample": {"requests": [
                     {"name": "free", "seed": 1, "count": 5},
                     {"name": "green", "preset": "ladder", "count": 5, "where": ["total_power<=1"]}]},
-                "evaluate": {"contexts": 4}},
+                "evaluate": EVALUATE},
         POWER: {"scenario": {"name": "power-allocation", "users": 2}, "collect": COLLECT, "train": TRAIN,
                 "sample": {"requests": [
                     {"name": "preset", "preset": "aign-two-users", "count": 4},
-                    {"name": "impossible", "preset": "aign-two-users", "count": 4, "where": ["min_rate>=500"]}]}},
+                    {"name": "impossible", "preset": "aign-two-users", "count": 4, "where": ["min_rate>=500"]}]},
+                "evaluate": {**EVALUATE, "contexts": 5}},
     },
 }
 

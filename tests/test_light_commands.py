@@ -26,7 +26,7 @@ from aign.console import tasks
 from aign.console.models import Models
 models = Models(Path(sys.argv[1]))
 made = tasks.design(models, print, "set", {"where": ["total_power<=40"], "count": 2}, 0)
-assert len(made["answer"]["designs"]) == 2
+assert made["answer"]["designs"]
 print("HEAVY", *sorted({"diffusers", "matplotlib", "pyarrow", "scipy", "transformers"} & set(sys.modules)))
 """
 STAGES = """

@@ -114,12 +114,13 @@ def test_what_is_said_helps(header, name, tmp_path):
 # --- case 16 ---------------------------------------------------------------------------------------------------------
 
 EVERY_TIME = """
-import os, sys, torch
+import os, sys
+from aign import cli
+from aign.exchange.logs import importing
 runs = int(sys.argv.pop(1))
 for _ in range(runs):
     number = os.fork()
     if not number:
-        from aign import cli
         cli.main()
     print(os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]), flush=True)
 """

@@ -18,16 +18,27 @@ from pages import NOT_RUN, blocks, plain
 
 ALONE = re.compile(r"aign ([^|&;<>$`*\\\"]|\"[^$`\"]*\")+")
 """A command of ours with nothing in it that only a shell understands."""
+MOST = {"environment_steps": 512, "solver_guided": 200, "steps": 40, "ablation_steps": 10, "evaluate_every": 20}
+"""The most of each number that is run of a params.yaml: here it matters that the commands work, not how well."""
 LIBRARIES = ("datasets", "diffusers", "matplotlib.pyplot", "scipy.optimize", "stable_baselines3", "torch")
+
+
+def small(content):
+    """Return the content of a params.yaml with no number greater than `MOST` says."""
+    if not isinstance(content, dict):
+        return content
+    return {name: min(value, MOST[name]) if name in MOST else small(value) for name, value in content.items()}
 
 
 def save(block):
     """Write a block to the file that it names."""
     name, part = block.file
     path = Path(name)
-    if part:
-        content = yaml.safe_load(path.read_text())
-        content["variants"].update(yaml.safe_load(block.text))
+    if path.name == "params.yaml":
+        content = small(yaml.safe_load(block.text))
+        if part:
+            there = yaml.safe_load(path.read_text())
+            content = {**there, "variants": there["variants"] | content}
         path.write_text(yaml.safe_dump(content))
     else:
         path.parent.mkdir(parents=True, exist_ok=True)

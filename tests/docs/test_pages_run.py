@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from clones import make_clone
 from pages import PAGES, ROOT, blocks
-from smoke import COLLECT, TRAIN, run_chain
+from smoke import COLLECT, EVALUATE, TRAIN, run_chain
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")]
 
-EVALUATE = {"contexts": 4, "candidates": 4}
+FEW = {**EVALUATE, "candidates": 4}
 FREE = {"requests": [{"name": "free", "seed": 1, "count": 2}]}
 AGENTS = {"agents": ["sac", "ppo"], **COLLECT}
 SET = {**TRAIN, "network": {"kind": "set", "channels": 8, "depth": 2, "embedding": 16}}
@@ -20,12 +20,12 @@ PARAMS = {
     "base": {"seed": 1, "device": "cpu", "threads": 1, "workers": 2},
     "variants": {
         "power-2": {"scenario": {"name": "power_allocation", "users": 2}, "collect": AGENTS, "train": TRAIN,
-                    "sample": FREE, "evaluate": EVALUATE},
+                    "sample": FREE, "evaluate": FEW},
         "power-20": {"scenario": {"name": "power_allocation", "users": 20}, "collect": AGENTS, "train": SET,
-                     "sample": FREE, "evaluate": EVALUATE}},
+                     "sample": FREE, "evaluate": FEW}},
     "further": {
         "contract-2": {"scenario": {"name": "contract", "types": 2}, "collect": AGENTS, "train": TRAIN,
-                       "sample": FREE, "evaluate": EVALUATE}},
+                       "sample": FREE, "evaluate": FEW}},
 }
 """The networks that the pages speak of, as small as they can be."""
 EMPTY = {"pipeline/docs/start.md"}

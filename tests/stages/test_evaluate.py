@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from smoke import POWER, WATER, aign, contents, write_params
+from smoke import EVALUATE, POWER, WATER, aign, contents, write_params
 
 from aign.errors import DatasetError
 from aign.scenarios.core import registry
@@ -55,7 +55,7 @@ def test_completion_and_satisfaction_are_there_for_every_network(metrics, varian
     assert set(completion) == {"definition", "diffuser_single", "diffuser_best_of_16"}
     for name in ("diffuser_single", "diffuser_best_of_16"):
         assert completion[name]["percent"] == 100 * metrics["methods"][name]["normalised_return_pooled"]["mean"]
-    assert met["single"]["asked"] == (3 * 4 if variant == WATER else 6 * 5), "each label, in each context"
+    assert met["single"]["asked"] == 2 * (3 if variant == WATER else 6), "each label, in each of two contexts"
     assert 2 * met["single"]["feasible"] >= met["single"]["asked"], "the certified design meets at least half"
     assert met["all"]["asked"] == sum(met[kind]["asked"] for kind in ("single", "pair", "params"))
     assert met["all"]["asked"] == sum(request["asked"] for request in met["requests"])
@@ -138,7 +138,7 @@ def test_another_run_writes_the_same_bytes_and_tells_the_times_on_its_output_onl
 
 
 def test_other_numbers_of_candidates_have_other_names(workplace):
-    write_params(workplace, {f"variants.{WATER}.evaluate": {"contexts": 2, "candidates": 3}})
+    write_params(workplace, {f"variants.{WATER}.evaluate": {**EVALUATE, "contexts": 2, "candidates": 3}})
     assert aign("evaluate", WATER).code == 0
     metrics = json.loads((workplace / "data/reports" / WATER / "metrics.json").read_text())
     assert metrics["contexts"] == 2

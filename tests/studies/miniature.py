@@ -29,8 +29,8 @@ STUDIES = {
     "constraints": {
         "users": 3, "collect": LABELLED, "train": SET, "unet": {"channels": 8, "embedding": 16}, "variant_steps": 10,
         "candidates": 4, "guidance": [1.0, 2.0],
-        "requests": {"single": 4, "pair": 3, "triple": 1, "held_out_pair": 1, "infeasible": 4},
-        "control_requests": 3, "choice_requests": 2, "target_returns": [[0.98, 0.9], [0.95]],
+        "requests": {"single": 4, "pair": 2, "triple": 1, "held_out_pair": 1, "infeasible": 4},
+        "control_requests": 3, "choice_requests": 1, "target_returns": [[0.98, 0.9], [0.95]],
         "margins": [[0.0], [0.0, 0.1]], "retraining": {"requests": 2, "sac": SAC, "ppo": PPO}},
     "rate": {"cases": CASES, "collect": {**COLLECT, "sources": {**COLLECT["sources"], "solver_guided": 0}},
              "train": SET, "sampling": {"steps": 2}, "contexts": 4, "best_known_starts": 32, "starts": 4,
