@@ -60,7 +60,7 @@ async function update() {
       showLive(designs, labels(), bounds);
       const now = performance.now(), last = times.at(-1);  // a slow machine has a rate, too
       times = [...times.filter((time) => now - time < (time === last ? 30000 : 2000)), now];
-      if (times.length > 1) at("rate").textContent = `${((times.length - 1) * 1000 / (now - times[0])).toFixed(1)} updates/s`;
+      if (times[1]) at("rate").textContent = `${((times.length - 1) * 1e3 / (now - times[0])).toFixed(1)} updates/s`;
     } catch (problem) { wrong(problem); }
   }
   updating = null;
