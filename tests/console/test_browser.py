@@ -91,7 +91,7 @@ def test_from_a_request_to_an_accepted_design(page, console):
 
     page.get_by_role("button", name="Why design 1", exact=True).click()
     why = page.get_by_role("dialog")
-    expect(why.get_by_role("listitem").first).to_contain_text("total_power<=40")
+    expect(why.get_by_role("list").first).to_contain_text("total_power<=40")
     expect(why.get_by_alt_text("Who pays, prices, and the path")).to_be_visible()
     page.keyboard.press("Escape")
     expect(why).to_be_hidden()
@@ -117,7 +117,7 @@ def test_a_sentence_is_read_asked_back_confirmed_and_changed(page):
     page.get_by_role("button", name="Change by this").click()
     expect(page.locator("#command")).to_contain_text("total_power<=30")
     design(page)
-    expect(page.locator("#verdict")).to_contain_text("of 2 generated")
+    expect(page.locator("#verdict")).to_contain_text("generated")
     page.get_by_role("button", name="Why design 1", exact=True).click()
     page.get_by_label("Ask about this answer").fill("what binds?")
     page.keyboard.press("Enter")
@@ -159,7 +159,7 @@ def test_what_is_impossible_is_relaxed_by_a_button(page):
     design(page)
     expect(page.locator("#verdict")).to_contain_text("cannot be had")
     page.get_by_role("button", name="Relax to min_rate>=").click()
-    expect(page.locator("#verdict")).to_contain_text(re.compile("of 6 generated; .* the request"))
+    expect(page.locator("#verdict")).to_contain_text(re.compile(r"generated.*; (it meets|all meet) the request"))
     assert float(page.get_by_role("spinbutton", name="Threshold of rate of the worst user").input_value()) < 500
 
 

@@ -134,6 +134,23 @@ def test_questions_about_an_answer(client):
     assert client.post("/api/ask", json={"job": "none", "text": "why?"}).status_code == 404
 
 
+def test_each_design_is_returned_once_and_how_good_it_is_is_explained(client):
+    job = designed(client, POWER, preset="aign-two-users", count=12)
+    designs = [tuple(row["design"]) for row in job["result"]["designs"]]
+    assert len(set(designs)) == len(designs) < 12
+    assert job["result"]["headline"].startswith(f"{len(designs)} ")
+    assert "12" in job["result"]["headline"]
+    live = client.post("/api/live", json={"network": POWER, "request": {"preset": "aign-two-users", "count": 12}})
+    assert [row["rank"] for row in live.json()["designs"]] == [row["rank"] for row in job["result"]["designs"]]
+    for rank in (1, len(designs)):
+        asked = client.post("/api/explain", json={"job": job["job"], "rank": rank}).json()["job"]
+        sentences = ended(client, asked)["result"]["sentences"]
+        gap = job["result"]["designs"][rank - 1]["gap"]
+        assert gap > 1e-3
+        assert sentences[0] == f"No design can be better by more than {gap:.2%}: that is proven."
+        assert "no constraints" in sentences[1]
+
+
 def test_what_is_impossible_comes_with_relaxations_that_help(client):
     result = designed(client, POWER, preset="aign-two-users", where=["min_rate>=500"], count=2)["result"]
     assert not result["feasible"]

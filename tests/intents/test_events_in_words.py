@@ -14,6 +14,8 @@ from aign.intents import confirm, read, refine
      ("reliability>=1",)),
     ("planning", "starting from now.json if the demand of Gdansk-Krakow rises by 30 percent",
      "demand of Gdansk-Krakow +30%", ()),
+    ("planning", "starting from now.json, Warsaw - Gdansk fails, all demands routed", "link Gdansk-Warsaw fails",
+     ("ip>=1",)),
     ("layers", "when the fibre Gdansk-Warsaw is cut, all demands routed, starting from now.json",
      "fibre Gdansk-Warsaw fails", ("ip>=1",)),
     ("power", "starting from now.json, user 7's gain drops by 50 %, no user below 6 Mbit/s", "gain of user 7 -50%",

@@ -1,6 +1,9 @@
 """Questions about an answer: the figures of a reply are those of the simulator and of a certificate computed anew."""
 
+from types import SimpleNamespace
+
 import pytest
+import torch
 from spoken_networks import network
 
 from aign.designs.answer import answer
@@ -30,7 +33,7 @@ def test_one_step_more_is_what_the_explanation_measured(powers):
 
 def test_an_entity_is_shown_with_its_place_and_its_free_value(powers):
     told = " ".join(reply(powers, "why is channel 4 so low?").sentences)
-    assert told.startswith("Number 4 has power")
+    assert told.startswith("Channel 4 has power")
     assert "Its gain is" in told
     assert "place 4 of 4" in told
 
@@ -56,11 +59,24 @@ def test_an_impossible_request_is_diagnosed(water):
     assert reply(none, "why can it not be met?").sentences == (f"{none.verdict}.",)
 
 
-def test_a_link_is_known_by_its_ends_in_either_order():
-    from aign.intents.replies import _link
+@pytest.mark.parametrize(("text", "gains", "lost"), [
+    ("what if channel 2 fails?", 1.0, 1), ("what if the gain drops by 20 %?", 0.8, None)])
+def test_what_an_event_does_to_the_best_design_is_simulated(powers, text, gains, lost):
+    told = reply(powers, text).sentences
+    design = powers.candidates.designs[0, :1].clone()
+    if lost is not None:
+        design[0, lost] = 0
+    utility = float(powers.scenario.utility(gains * powers.request.context[None], design)[0])
+    assert "breaks" in told[0] or "still meets" in told[0]
+    assert f"utility {float(powers.candidates.utility[0, 0]):.5g} -> {utility:.5g}" in told[1]
 
-    class Planned:
-        scenario = network("planning")
-    first, second = Planned.scenario.topology.link_name(3).split("-")
-    assert _link(Planned, f"what if {second} - {first} fails?") == 3
-    assert _link(Planned, "what if Atlantis-Rome fails?") is None
+
+def test_what_cannot_happen_is_said():
+    scenario = network("offloading")
+    best = scenario.certify(scenario.draw_contexts(1, torch.Generator().manual_seed(0))).design
+
+    class Answered:
+        request = Request(seed=0).resolve(scenario)
+        candidates = SimpleNamespace(designs=best[None])
+    Answered.scenario = scenario
+    assert "has to use it, so it cannot fail" in reply(Answered, "what if user 3 fails?").sentences[0]

@@ -25,18 +25,22 @@ def headline(answered: Answer) -> str:
     if not answered.feasible:
         return "This cannot be had as asked."
     count, met = len(answered.rows()), int(answered.candidates.feasible.sum())
-    designs = f"{count} different design{'s' if count > 1 else ''} of {answered.request.count} generated"
-    who = str(met) if met < count else "all" if count > 1 else "it"
-    return f"{designs}; {who} meet{'' if count > 1 else 's'} the request."
+    if count == 1:
+        often = "" if answered.request.count == 1 else f" {answered.request.count} times"
+        return f"1 design, generated{often}; it {'meets' if met else 'does not meet'} the request."
+    share = "all" if met == count else met or "none"
+    return f"{count} different designs of {answered.request.count} generated; {share} meet the request."
 
 
 def standing(answer: Mapping[str, Any], rank: int) -> list[str]:
     """Return how good a design of an answer is and, of the best one, why it is ahead of the next."""
     gap, runner_up = answer["designs"][rank - 1]["gap"], answer["runner_up"]
     unproven = answer["certificate"] == str(CertificateKind.BEST_KNOWN) and answer["objectives"] == [None]
-    text = "It is {} behind the best design known; that no design is better is not proven." if unproven else \
-        "No design can be better by more than {}: that is proven."
-    return [*([] if gap is None else [text.format(f"{max(gap, 0.0):.2%}")]),
+    share = f"{max(gap or 0.0, 0.0):.2%}"
+    bound = "No design can be better" if share == f"{0:.2%}" else f"No design can be better by more than {share}"
+    text = f"It is {share} behind the best design known; that no design is better is not proven." if unproven else \
+        f"{bound}: that is proven."
+    return [*([] if gap is None else [text]),
             *([] if answer["where"] else ["The request has no constraints, so none holds this design back."]),
             *([runner_up["sentence"]] if rank == 1 and runner_up and answer["feasible"] else [])]
 

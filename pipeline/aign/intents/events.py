@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -30,7 +31,9 @@ def events(draft: Draft, scenario: Scenario[Any]) -> str:
     read: list[tuple[int, int, str]] = [
         (match.start(), match.end(), json.loads(match[1])) for match in QUOTED.finditer(draft.text)]
     failures, changes = _patterns(scenario)
-    names = {_plain(spoken): name for name in failing(scenario) for spoken in (name, name.partition(" ")[2])}
+    spellings = [(weight, spelling, name) for name in failing(scenario)
+                 for weight, spelling in enumerate(_spellings(name))]
+    names = {_plain(spelling): name for _, spelling, name in sorted(spellings, key=lambda each: each[0])}
     read += [(match.start(), match.end(), f"{names[_plain(match['part'])]} fails")
                  for match in failures.finditer(draft.text)]
     read += [(match.start(), match.end(), _change(match)) for match in changes.finditer(draft.text)]
@@ -51,6 +54,13 @@ def _change(match: re.Match[str]) -> str:
     return f"{feature}{'' if name is None else f' of {name}'} {sign}{match['amount']}%"
 
 
+def _spellings(name: str) -> list[str]:
+    """Return how people call what can fail, the surest last: "link A-B" also B-A, link B-A, and A-B."""
+    kind, _, ends = name.partition(" ")
+    turned = "-".join(reversed(ends.split("-")))
+    return [turned, f"{kind} {turned}", ends, name] if "-" in ends else [name]
+
+
 def _plain(name: str) -> str:
     return re.sub(r"[\s\u2013-]+", "-", name.strip().lower())
 
@@ -68,16 +78,19 @@ def _patterns(scenario: Scenario[Any]) -> tuple[re.Pattern[str], re.Pattern[str]
 def _compiled(parts: tuple[str, ...], features: tuple[str, ...], alone: tuple[str, ...],
               names: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Return what finds failures and changes; a feature called like a label is read only beside a name."""
-    shorter = [part.partition(" ")[2] for part in parts if "-" in part]
+    part = _any((spelling for part in parts for spelling in _spellings(part)), spaced=True)
     owner = _any(names)
     change = (rf"{WHEN}(?:\b(?P<owner>{owner})['\u2019]s\s+(?P<feature>{_any(features)})s?|"
               rf"\b(?P<beside>{_any(features)})s?\s+of\s+(?:the\s+)?(?P<name>{owner})|\b(?P<plain>{_any(alone)})s?)"
               rf"\s+(?P<way>{UP}|{DOWN})\s+(?:by\s+)?{SHARE}")
-    return (re.compile(rf"{WHEN}\b(?P<part>{_any([*parts, *shorter])})\s+{FAILS}", re.IGNORECASE),
+    return (re.compile(rf"{WHEN}\b(?P<part>{part})\s+{FAILS}", re.IGNORECASE),
             re.compile(change, re.IGNORECASE))
 
 
-def _any(names: Any) -> str:
-    """Return a pattern for one of several names, the longest first; one that matches nothing where there is none."""
+def _any(names: Iterable[str], spaced: bool = False) -> str:
+    """Return a pattern for one of several names, the longest first; one that matches nothing where there is none.
+    `spaced` allows spaces about a hyphen.
+    """
     ordered = sorted({name for name in names if name}, key=len, reverse=True)
-    return "|".join(re.escape(name) for name in ordered) or r"(?!)"
+    pattern = "|".join(map(re.escape, ordered)) or r"(?!)"
+    return pattern.replace(r"\-", r"\s*[-\u2013]\s*") if spaced else pattern

@@ -9,12 +9,15 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import torch
 
 from aign.designs.answer import Answer
+from aign.designs.events import examples
 from aign.designs.explanation import ConstraintEffect
+from aign.designs.impact import impact
+from aign.designs.requests import Request
+from aign.errors import AignError
+from aign.intents.draft import Draft
+from aign.intents.events import events
 from aign.intents.items import Item, items
 from aign.intents.vocabulary import Vocabulary, vocabulary
 from aign.scenarios.core.certificate import Certificate
@@ -23,7 +26,6 @@ from aign.scenarios.core.remembered import certificate_of
 
 KINDS = ("why is user 7 so low?", "what binds?", "what if the {label} goes?", "what would one step more {label} bring?",
          "is this the best there is?", "how different are the designs?", "why can it not be met?")
-LINK = re.compile(r"\bfails?\b|\bbreaks?\b|\bis (?:down|cut|lost)\b", re.IGNORECASE)
 GOES = re.compile(r"\bgoes\b|\bwithout\b|\bdrop|\bwere not\b|\bdid not\b|\bremove|\bno longer\b|\bignore",
                   re.IGNORECASE)
 MORE = re.compile(r"\bmore\b|\bless\b|\bhigher\b|\blower\b|\braise|\brelax|\bstep\b|\bunit\b|\bbuy|\bbring",
@@ -58,10 +60,11 @@ def reply(answer: Answer, text: str) -> Reply:
     words = vocabulary(answer.scenario)
     pieces = [item for item in items(text, words, refining=True) if item.kind in ("label", "number")]
     bounded = _bounded(answer, pieces)
-    failed = _link(answer, text) if LINK.search(text) else None
+    draft = Draft(text, words)
+    events(draft, answer.scenario)
+    if "event" in draft.fields:
+        return _struck(answer, draft.fields["event"])
     entity = _entity(answer, text)
-    if failed is not None:
-        return _failure(answer, failed)
     if entity is not None:
         return _entity_reply(answer, entity)
     if not answer.feasible and (IMPOSSIBLE.search(text) or text.lower().lstrip().startswith("why")):
@@ -88,8 +91,25 @@ def _bounded(answer: Answer, pieces: Sequence[Item]) -> list[Constraint]:
 def _not_understood(answer: Answer, words: Vocabulary) -> Reply:
     constraints = answer.request.constraints
     label = words.spoken(constraints[0].label if constraints else answer.scenario.labels[0].name)
-    return Reply((f"This question is none that can be answered here. Ask, for example: "
-                  f"{' '.join(kind.format(label=label) for kind in KINDS)}",), understood=False)
+    kinds = [kind.format(label=label) for kind in KINDS] + [f"what if {event}?" for event in
+                                                            examples(answer.scenario)[:1]]
+    return Reply((f"This question is none that can be answered here. Ask, for example: {' '.join(kinds)}",),
+                 understood=False)
+
+
+def _struck(answer: Answer, named: Sequence[str]) -> Reply:
+    """Say what events do to the best design, were it deployed; every figure is simulated."""
+    request = answer.request
+    try:
+        struck = Request(tuple(map(str, request.constraints)), context=request.context.tolist(), event=named,
+                         objective=tuple(map(str, request.objectives)),
+                         start=answer.candidates.designs[0, 0].tolist()).resolve(answer.scenario)
+        done = impact(answer.scenario, struck)
+    except AignError as error:
+        return Reply((str(error),))
+    changed = [f"{row['label']} {written(row['before'], 5)} -> {written(row['after'], 5)} {row['unit']}".strip()
+               for row in done.rows() if row["before"] != row["after"]]
+    return Reply((done.sentence(), f"Its figures: {', '.join(changed)}." if changed else "No figure changes."))
 
 
 def _without(answer: Answer, bound: Constraint) -> str:
@@ -136,13 +156,15 @@ def _entity_reply(answer: Answer, entity: int) -> Reply:
     here = scenario.per_entity(contexts, answer.candidates.designs[0, :1])
     free = scenario.per_entity(contexts, certificate_of(scenario, contexts).design)
     size = list(here.values())[-1].shape[1]
-    sentences = []
+    sentences, whose = [], scenario.entity_names(size)[entity]
     for name, values in here.items():
         if values.shape[1] != size:
             continue
         value, order = float(values[0, entity]), int((values[0] > values[0, entity]).sum()) + 1
-        sentences.append(f"Number {entity + 1} has {name.partition(' [')[0]} {value:.4g}, place {order} of {size} from "
-                         f"the top; in the optimum without constraints it has {float(free[name][0, entity]):.4g}.")
+        figure, _, unit = name.removesuffix("]").partition(" [")
+        sentences.append(f"{whose[0].upper()}{whose[1:]} has {figure} {value:.4g}{f' {unit}' if unit else ''}, place "
+                         f"{order} of {size} from the top; in the optimum without constraints it has "
+                         f"{float(free[name][0, entity]):.4g}.")
     features = scenario.context_features
     context = answer.request.context.split([feature.size for feature in features])
     for feature, values in zip(features, context, strict=True):
@@ -152,29 +174,3 @@ def _entity_reply(answer: Answer, entity: int) -> Reply:
                              "top.")
     binding = [effect for effect in (answer.explanation.effects if answer.explanation else ()) if effect.binds]
     return Reply((*sentences, *(effect.sentence() for effect in binding)))
-
-
-def _link(answer: Answer, text: str) -> int | None:
-    """Return the number of the link that a question names by its ends; None where there is none."""
-    topology: Any = getattr(answer.scenario, "topology", None)
-    if topology is None or getattr(answer.scenario.parameters, "layers", 1) != 1:  # a cut fails many lightpaths
-        return None
-    plain = re.sub(r"[\s_\u2013-]+", "-", text.lower())
-    names = [topology.link_name(link).lower() for link in range(topology.links)]
-    for link, name in enumerate(names):
-        first, _, second = name.partition("-")
-        if f"{first}-{second}" in plain or f"{second}-{first}" in plain:
-            return link
-    return None
-
-
-def _failure(answer: Answer, link: int) -> Reply:
-    """Say whether the best design carries all protected demands while a link is down."""
-    scenario: Any = answer.scenario
-    name, design = scenario.topology.link_name(link), answer.candidates.designs[0, :1]
-    if not scenario.problem.failures:
-        return Reply((f"In this network no link fails; {name} is not looked at. Set failures=links.",))
-    carried = bool(scenario.survivability.carried(answer.request.context[None], design.to(torch.float32))[0, link + 1])
-    modules = f"{name} has {float(design[0, link]):g} modules in the best design."
-    verdict = "all protected demands can still be routed" if carried else "not all protected demands can be routed"
-    return Reply((modules, f"When {name} fails, {verdict}: decided by the routing program, not by an estimate."))

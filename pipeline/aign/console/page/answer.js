@@ -11,7 +11,6 @@ at("clear").addEventListener("click", () => parallel.clear());
 /** Show what a design job found; `act` has what buttons do: relax and start. */
 export function show(name, found, labels, act) {
   [job, answer] = [name, found];
-  at("empty").hidden = true;
   showVerdict(act);
   at("changes").hidden = !found.changes;
   const steps = found.changes?.steps.map(({ sentence }) => sentence) ?? [];
@@ -21,22 +20,20 @@ export function show(name, found, labels, act) {
   at("front").hidden = !found.front;
   at("front").querySelector("img")?.remove();
   if (found.front) at("front").append(image("Front of the objectives", `/api/jobs/${name}/picture`));
-  cards = new Map(found.designs.map((design) => [design.rank, card(design, labels, found.bounds, act)]));
-  at("cards").replaceChildren(...cards.values());
-  lines(found.designs, labels, found.bounds);
+  list(found.designs, labels, found.bounds, act);
 }
 
 /** Show live designs: figures only, no pictures, which would lag behind. */
 export function showLive(designs, labels, bounds) {
-  at("empty").hidden = true;
   for (const name of ["verdict", "changes", "front"]) at(name).hidden = true;
-  cards = new Map(designs.map((design) => [design.rank, card(design, labels, bounds)]));
-  at("cards").replaceChildren(...cards.values());
-  lines(designs, labels, bounds);
+  list(designs, labels, bounds);
 }
 
-function lines(designs, labels, bounds) {
+function list(designs, labels, bounds, act) {
+  at("empty").hidden = true;
   at("parallel").hidden = false;
+  cards = new Map(designs.map((design) => [design.rank, card(design, labels, bounds, act)]));
+  at("cards").replaceChildren(...cards.values());
   const axes = [{ name: "utility", unit: "" }, ...labels].map((label) => ({ ...label,
     bounds: bounds.filter((bound) => bound.label === label.name) }));
   parallel.show(designs, axes);

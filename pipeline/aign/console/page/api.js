@@ -83,3 +83,4 @@ export const learn = (labels) => labels.forEach((label) => names.set(label.name,
 /** Return a label as it is spoken, and its unit as it is printed. */
 export const spoken = (name) => names.get(name) ?? name.replaceAll("_", " ");
 export const unit = (text) => (text === "1" ? "" : ` ${text}`);
+export const bracketed = (text) => (text && text !== "1" ? ` [${text}]` : "");

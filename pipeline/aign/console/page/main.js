@@ -1,5 +1,5 @@
 // The page as a whole: views, the running job, live mode, shortcuts.
-import { at, call, follow, toast } from "./api.js";
+import { at, call, follow } from "./api.js";
 import { show, showLive } from "./answer.js";
 import { showNetworks } from "./networks.js";
 import { begin, bound, deploy, deployable, fill, form, labels, reach, read } from "./request.js";
@@ -10,7 +10,6 @@ const act = {
   start: ({ design: values, rank }) => {
     deploy(values, `design ${rank}`, form().request.event);  // what went wrong is still so
     at("event").focus();
-    toast("Change the request, or say what goes wrong: the answer says what to change in that design.");
   },
 };
 let running = null, updating = null, again = false, times = [];
@@ -21,6 +20,7 @@ function status(text, bad = false) {
 }
 
 const wrong = ({ message }) => status(message, true);
+const confirmed = () => { status("Is it what you want? Then design."); at("go").focus(); };
 function working(job) {
   running = job;
   at("progress").hidden = at("cancel").hidden = job === null;
@@ -58,9 +58,9 @@ async function update() {
     try {
       const { designs, bounds } = await call("POST", "/api/live", form());
       showLive(designs, labels(), bounds);
-      times = [...times.filter((time) => performance.now() - time < 2000), performance.now()];
-      const rate = (times.length - 1) * 1000 / (times.at(-1) - times[0]);
-      at("rate").textContent = rate ? `${rate.toFixed(1)} updates/s` : "";
+      const now = performance.now(), last = times.at(-1);  // a slow machine has a rate, too
+      times = [...times.filter((time) => now - time < (time === last ? 30000 : 2000)), now];
+      if (times[1]) at("rate").textContent = `${((times.length - 1) * 1e3 / (now - times[0])).toFixed(1)} updates/s`;
     } catch (problem) { wrong(problem); }
   }
   updating = null;
@@ -94,15 +94,10 @@ async function start() {
     begin(catalogue.networks, heard);
     at("go").addEventListener("click", design);
     for (const how of ["read", "refine"])
-      at(how).addEventListener("click", () => read(how).then(() => {
-        status("Is it what you want? Then design.");
-        at("go").focus();
-      }, wrong));
+      at(how).addEventListener("click", () => read(how).then(confirmed, wrong));
     at("cancel").addEventListener("click", () => call("DELETE", `/api/jobs/${running}`).catch(wrong));
-    if (job) {
-      fill((await call("GET", `/api/jobs/${job}`)).asked);
-      await watch(job);
-    }
+    if (job) fill((await call("GET", `/api/jobs/${job}`)).asked);
+    if (job) await watch(job);
   } catch (problem) { wrong(problem); }
 }
 

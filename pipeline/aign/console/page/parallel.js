@@ -1,7 +1,7 @@
 // All designs as lines across one axis for each figure; limits drawn on the axes keep some of the designs.
 import { make, spoken, unit, written } from "./api.js";
 
-const HEIGHT = 264, TOP = 58, BOTTOM = 24, NARROWEST = 96, STEP = 0.05, LETTER = 7.2;
+const HEIGHT = 264, TOP = 58, BOTTOM = 24, NARROWEST = 86, STEP = 0.05, LETTER = 7.2;
 
 /** Return text in lines of at most so many letters, where its words allow it. */
 function wrapped(text, most) {
@@ -26,7 +26,8 @@ export class Parallel {
       const low = Math.min(...values, ...axis.bounds.map(({ threshold }) => threshold));
       const high = Math.max(...values, ...axis.bounds.map(({ threshold }) => threshold));
       const room = axis.bounds.length ? 0.06 * (high - low) : 0;
-      return { ...axis, low: low - room, high: high > low ? high + room : low + (Math.abs(low) || 1) * 0.01 };
+      const flat = high === low;
+      return { ...axis, flat, low: low - room, high: flat ? low + (Math.abs(low) || 1) * 0.01 : high + room };
     });
     this.draw();
   }
@@ -35,7 +36,7 @@ export class Parallel {
 
   y(axis, value) { return HEIGHT - BOTTOM - (value - axis.low) / (axis.high - axis.low) * (HEIGHT - TOP - BOTTOM); }
 
-  within(one) { return [...this.limits].every(([name, [low, high]]) => one[name] >= low && one[name] <= high); }
+  within(of) { return [...this.limits].every(([name, [low, high]]) => of[name] >= low && of[name] <= high); }
 
   light(rank) { this.paths.forEach((path, other) => path.classList.toggle("lit", other === rank)); }
 
@@ -71,8 +72,10 @@ export class Parallel {
       onkeydown: (event) => this.key(event, axis) },
       ...lines.map((line, row) => make("text", { x, y: TOP - 17 - 14 * (lines.length - 1 - row),
         "text-anchor": "middle" }, line)),
-      make("text", { class: "end", x, y: TOP - 3, "text-anchor": "middle" }, `${written(axis.high)}${unit(axis.unit)}`),
-      make("text", { class: "end", x, y: HEIGHT - 7, "text-anchor": "middle" }, written(axis.low)),
+      make("text", { class: "end", x, y: TOP - 3, "text-anchor": "middle" }, axis.flat ? ""
+        : written(axis.high) + unit(axis.unit)),
+      make("text", { class: "end", x, y: HEIGHT - 7, "text-anchor": "middle" },
+        written(axis.low) + (axis.flat ? unit(axis.unit) : "")),
       make("line", { class: "axis", x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }), ...forbidden,
       ...(limit ? [make("rect", { class: "brush", x: x - 9, width: 18, y: this.y(axis, high), rx: 4,
         height: Math.max(3, this.y(axis, low) - this.y(axis, high)) })] : []),

@@ -93,13 +93,14 @@ function slider(row, number, label) {
   const [low, high] = ranges.get(row.label), value = Number(row.threshold);
   const range = make("input", { type: "range", min: Math.min(low, value), max: Math.max(high, value),
     step: label.whole ? 1 : "any", "aria-label": `Slide the threshold of ${spoken(row.label)}`,
+    title: `${written(low)} to ${written(high)}`,
     oninput: () => {
       row.threshold = number.value = label.whole ? range.value : Number(range.value).toPrecision(4);
       changed(true);
     },
     onchange: () => changed() });
   range.value = value;
-  return make("div", { className: "slide" }, written(low), range, written(high) + unit(label.unit));
+  return make("div", { className: "slide" }, unit(label.unit), range);
 }
 
 /** Take the ranges of sliders. */

@@ -1,5 +1,5 @@
 // Why a design looks as it does: sentences, its figures beside the next design's, pictures.
-import { at, call, image, items, make, run, spoken, table, unit, written } from "./api.js";
+import { at, bracketed, call, image, items, make, run, spoken, table, written } from "./api.js";
 
 /** Open the explanation of a design of a job's answer. */
 export async function explain(job, design, designs, labels) {
@@ -23,7 +23,7 @@ export async function explain(job, design, designs, labels) {
 function questions(job) {
   const replies = make("ul", { "aria-live": "polite" });
   const text = make("input", { "aria-label": "Ask about this answer", maxLength: 4000,
-    placeholder: "Ask: what binds? why is user 7 so low? what if the power bound goes?",
+    placeholder: "Ask: what binds? is this the best there is? what if user 2 fails? why is user 7 so low?",
     onkeydown: ({ key }) => { if (key === "Enter") ask(); } });
   const ask = () => call("POST", "/api/ask", { job, text: text.value })
     .then(({ sentences }) => sentences, ({ message }) => [message])
@@ -36,7 +36,7 @@ function beside(design, other, labels) {
   return table(["", `Design ${design.rank}`, `Design ${other.rank}`, "difference"],
     [{ name: "utility", unit: "" }, ...labels].map(({ name, unit: of }) => {
       const difference = design[name] - other[name];
-      return ["", `${spoken(name)}${of && of !== "1" ? ` [${of}]` : ""}`, written(design[name]), written(other[name]),
+      return ["", `${spoken(name)}${bracketed(of)}`, written(design[name]), written(other[name]),
         `${difference > 0 ? "+" : ""}${written(difference)}`];
     }));
 }

@@ -1,5 +1,5 @@
 // What goes wrong: events that strike the deployed design, what they do to it, and the few changes that mend it.
-import { at, call, items, make, run, spoken, table, toast, written } from "./api.js";
+import { at, bracketed, call, items, make, run, spoken, table, toast, written } from "./api.js";
 
 let asked = () => ({});
 
@@ -14,7 +14,10 @@ export function watchEvents(request, heard) {
       heard(events);
       at("event").value = "";
       impact(shown);
-    } catch ({ message }) { say(at("impact"), message); }
+    } catch ({ message }) {
+      at("impact").replaceChildren(make("p", { className: "bad" }, message));
+      at("impact").hidden = false;
+    }
   });
   at("mend").addEventListener("click", mend);
 }
@@ -39,13 +42,8 @@ function impact({ sentence, rows, broken }) {
   at("mend").textContent = broken.length ? "Suggest what mends it" : "Suggest improvements";
 }
 
-function say(place, message) {
-  place.hidden = false;
-  place.replaceChildren(make("p", { className: "bad" }, message));
-}
-
 const row = ({ label, unit: of, before, after, worse, breaks }) => [breaks.length ? "bad" : "",
-  `${spoken(label)}${of && ` [${of}]`}`, written(before), written(after),
+  `${spoken(label)}${bracketed(of)}`, written(before), written(after),
   breaks.length ? `breaks ${breaks.join(", ")}` : before === after ? "" : worse ? "worse" : "better"];
 
 async function mend() {
@@ -67,7 +65,8 @@ export async function suggest(job, place) {
       make("strong", {}, each.count > 1 ? `${each.count} changes` : "1 change",
         each.fewest_proven ? ", the fewest that do" : ""),
       make("p", {},
-        `Gain in ${spoken(each.steps[0].objective)}: ${written(each.gain)}, ${written(each.gain_a_change)} a change.`),
+        `${each.gain < 0 ? "Loss" : "Gain"} in ${spoken(each.steps[0].objective)}: ${written(Math.abs(each.gain))}, ` +
+        `${written(Math.abs(each.gain_a_change))} a change.`),
       make("ol", {}, ...items(each.steps.map(({ sentence }) => sentence))),
       make("button", { type: "button", className: "light", "aria-label": `Accept suggestion ${index + 1}`,
         onclick: () => accept(name, index + 1, "Suggestion") }, "Accept these changes"))));
