@@ -32,8 +32,8 @@ HERE = f"    for job in jobs:\n        job.function(lambda done: None, **job.arg
 
 @dataclass(frozen=True)
 class Clone:
-    """A git repository with the code of this checkout; its commands find the environment's python and dvc, whose
-    installed aign is another folder's.
+    """A git repository with the code of this checkout; its commands find the environment's packages, whose installed
+    aign is another folder's, by the program `python` (see `forks`).
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class Clone:
 
     def dvc(self, *arguments, fails=False):
         """Run dvc."""
-        return self.run(sys.executable, "-m", "dvc", *arguments, fails=fails)
+        return self.run("python", "-m", "dvc", *arguments, fails=fails)
 
     def change(self, path, old, new):
         """Replace a text in a source file."""
@@ -96,11 +96,14 @@ class Clone:
         return hashlib.md5((self.folder / DESIGNS / name).read_bytes()).hexdigest()
 
 
-def make_clone(place, params=None):
+def make_clone(place, python, params=None):
     """Make a clone in an empty folder and commit it; `params` is the content of its params.yaml."""
     clone = Clone(place / "clone", place / "home")
     clone.folder.mkdir(parents=True)
     (clone.home / "bin").mkdir(parents=True)
+    (clone.home / "bin/python").symlink_to(python)
+    (clone.home / "bin/dvc").write_text('#!/bin/sh\nexec python -m dvc "$@"\n')
+    (clone.home / "bin/dvc").chmod(0o755)
     for name in ("dvc.yaml", ".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, clone.folder / name)
     ignored = shutil.ignore_patterns("__pycache__", "dvc.lock")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from filelock import FileLock
+from forks import serve
 from hypothesis import settings
 
 from aign.engines import messages
@@ -49,6 +50,13 @@ def smoke(tmp_path_factory, worker_id):
             said.write_text(json.dumps([[*where, one.code, one.out, one.err] for where, one in ran.items()]))
     outcomes = {(stage, variant): Outcome(*outcome) for stage, variant, *outcome in json.loads(said.read_text())}
     return Smoke(place / "chain", outcomes)
+
+
+@pytest.fixture(scope="session")
+def python():
+    """A program like Python that need not import heavy libraries."""
+    with serve() as program:
+        yield program
 
 
 @pytest.fixture(scope="session")

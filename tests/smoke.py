@@ -103,14 +103,17 @@ def write_params(folder, changes=None):
     (folder / "params.yaml").write_text(yaml.safe_dump(content))
 
 
-def run_chain(folder):
-    """Run all stages of both variants; return what each command said, by (stage, variant)."""
-    write_params(folder)
+def run_chain(folder, content=None):
+    """Run all stages of the networks of params.yaml, by default those of `PARAMS`; return what each command said, by
+    (stage, variant).
+    """
+    content, said = content or PARAMS, {}
+    (folder / "params.yaml").write_text(yaml.safe_dump(content))
     with inside(folder), jobs_here():
-        said = {(stage, variant): aign(stage, variant) for variant in (WATER, POWER)
-                for stage in ("collect", "train", "sample", "evaluate")}
-    for (stage, variant), outcome in said.items():
-        assert outcome.code == 0, f"{stage} {variant}: {outcome.err}"
+        for variant in [*content["variants"], *content.get("further", {})]:
+            for stage in ("collect", "train", "sample", "evaluate"):
+                said[stage, variant] = outcome = aign(stage, variant)
+                assert outcome.code == 0, f"{stage} {variant}: {outcome.err}"
     return said
 
 

@@ -318,8 +318,7 @@ def largest_file(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.parametrize("size", [500, 20_000])
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(("stage", "size"), [("sample", 500), *((stage, 20_000) for stage in STAGES)])
 def test_a_disk_that_fills_up_costs_no_result(workplace, stage, size):
     before = contents(workplace)
     with jobs_here(), largest_file(size):

@@ -46,6 +46,7 @@ def foreign(workplace):
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
 def test_every_command_prints_in_any_encoding(foreign, encoding, tmp_path):
     place = tmp_path / "Straße-→"
+    stages = [[stage, WATER] for stage in ("collect", "train", "sample", "evaluate")]
     for arguments in (["--help"], ["dataset", "import", "--help"], ["scenarios"],
                       ["dataset", "info", foreign, "--plots", place / "page.png"],
                       ["dataset", "verify", foreign, "--replay"],
@@ -53,7 +54,7 @@ def test_every_command_prints_in_any_encoding(foreign, encoding, tmp_path):
                       ["dataset", "export", foreign, "--as", "npz", "--to", place / "power.npz"],
                       ["publish", "dataset", DATA / POWER, "--to", place / "published", "--dry-run"],
                       ["design", "water-filling", "--count", "2", "--save", place / "green"],
-                      ["collect", WATER], ["train", WATER], ["sample", WATER], ["evaluate", WATER]):
+                      *(stages if encoding == "ascii" else [])):  # what ASCII has, all have
         code, out, err = printed(encoding, *arguments)
         assert code == 0, (arguments, err)
         assert out

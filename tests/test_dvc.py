@@ -1,7 +1,6 @@
 """The files that run the stages: what they run, watch and write."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -124,9 +123,9 @@ def test_no_place_watched_is_in_vain(stage, place, known):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_imports_read_from_the_sources_are_those_that_happen(stage):
+def test_the_imports_read_from_the_sources_are_those_that_happen(stage, python):
     code = f"import sys, aign.stages.{stage}; print(*(name for name in sys.modules if name.split('.')[0] == 'aign'))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
     happened = set(done.stdout.split())
     assert len(happened) > 20
     assert happened <= closure([f"aign.stages.{stage}"]).keys()

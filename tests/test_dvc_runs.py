@@ -13,9 +13,9 @@ LINE = "    settings = settings or SamplingSettings()\n"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, python):
     """A clone in which the pipeline has run up to the designs."""
-    clone = make_clone(tmp_path_factory.mktemp("made"))
+    clone = make_clone(tmp_path_factory.mktemp("made"), python)
     clone.run_jobs_here()
     clone.dvc("repro", f"sample@{VARIANT}")
     clone.commit("Designs")
@@ -34,7 +34,7 @@ def test_two_queued_experiments_give_the_designs_of_their_code(made):
     for name in ("one", "two"):
         recorded[name] = made.recorded(commits[name], "preset.json")
         made.git("checkout", "-q", commits[name], "--", GENERATION)
-        made.run(sys.executable, "pipeline", "sample", VARIANT)
+        made.run("python", "pipeline", "sample", VARIANT)
         assert made.made("preset.json") == recorded[name]
         made.dvc("repro", f"sample@{VARIANT}")  # from the run cache, which both filled
         assert made.made("preset.json") == recorded[name]
@@ -87,7 +87,7 @@ def test_where_another_processors_results_are_published_git_and_dvc_are_both_at_
     lock.write_text(yaml.safe_dump(published))
     made.commit("Published")
     lock.write_text(ours)
-    made.run(sys.executable, "pipeline/git_results.py")
+    made.run("python", "pipeline/git_results.py")
     assert made.git("status", "--short") == ""
     assert "up to date" in made.dvc("status", f"sample@{VARIANT}")
     made.change(GENERATION, LINE, f"{LINE}    seed = seed + 7000\n")
@@ -100,9 +100,9 @@ def test_where_another_processors_results_are_published_git_and_dvc_are_both_at_
     assert made.git("status", "--short") == ""
 
 
-def test_a_block_left_out_is_named_before_a_stage_takes_its_time(tmp_path):
+def test_a_block_left_out_is_named_before_a_stage_takes_its_time(tmp_path, python):
     block = {name: value for name, value in PARAMS["variants"][VARIANT].items() if name not in ("train", "sample")}
-    clone = make_clone(tmp_path, {**PARAMS, "variants": {VARIANT: block}})
+    clone = make_clone(tmp_path, python, {**PARAMS, "variants": {VARIANT: block}})
     said = clone.dvc("repro", fails=True)
     assert f"variants.{VARIANT} lacks train, sample" in said
     assert "`train: {}`" in said

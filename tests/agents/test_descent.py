@@ -1,8 +1,8 @@
 import pytest
 import torch
-from stable_baselines3.common.utils import polyak_update
+from stable_baselines3.common.utils import polyak_update, update_learning_rate
 
-from aign.agents.descent import Adam, LearnedCoefficient, follow
+from aign.agents.descent import LearnedCoefficient, PolicyDescent, entropy_coefficient, follow
 
 
 def drawn(seed):
@@ -10,18 +10,23 @@ def drawn(seed):
     return [torch.randn(shape, generator=generator) for shape in ((5, 3), (7,), (1, 33))]
 
 
-def test_adam_is_torchs_fused_one_to_the_last_bit() -> None:
-    ours, theirs = drawn(0), [value.requires_grad_() for value in drawn(0)]
-    descent, reference = Adam(ours), torch.optim.Adam(theirs, lr=1.0, fused=True)
-    for step in range(1, 30):
-        rate, gradients = 0.1 / step, drawn(step)
-        descent.step(gradients, rate)
-        reference.param_groups[0]["lr"] = rate
-        for value, gradient in zip(theirs, gradients, strict=True):
-            value.grad = gradient.clone()
-        reference.step()
-        assert all(torch.equal(value, other) for value, other in zip(ours, theirs, strict=True))
-    assert descent.steps == 29
+def test_a_policy_is_moved_as_by_torchs_adam() -> None:
+    ours, theirs = ([value.requires_grad_() for value in drawn(0)] for _ in range(2))
+    descents = [PolicyDescent(iter(ours), lr=1.0), torch.optim.Adam(theirs, lr=1.0, fused=True)]
+    for step in range(1, 20):
+        for values, descent in zip((ours, theirs), descents, strict=True):
+            update_learning_rate(descent, 0.1 / step)
+            descent.zero_grad()
+            sum((value**4).sum() for value in values).backward()
+            descent.step()
+    assert all(torch.equal(value, other) for value, other in zip(ours, theirs, strict=True))
+    assert not torch.equal(ours[0], drawn(0)[0])
+
+
+@pytest.mark.parametrize(("text", "start", "learned"), [("0.2", 0.2, False), ("auto", 1.0, True),
+                                                        ("auto_0.1", 0.1, True)])
+def test_an_entropy_coefficient_is_read_as_the_library_reads_it(text, start, learned) -> None:
+    assert entropy_coefficient(text) == (start, learned)
 
 
 @pytest.mark.parametrize("shape", [(), (1,)])

@@ -23,6 +23,8 @@ def trained(scenario, pool, small, monkeypatch):
             if learner is SAC:
                 patch.setattr(libraries, "SoftActorCritic", SAC)
                 patch.setattr(libraries, "_buffer", lambda settings: {})
+                patch.setattr(libraries, "_policy", lambda hidden: {
+                    "net_arch": list(hidden), "activation_fn": torch.nn.SiLU, "optimizer_kwargs": {"fused": True}})
             model = libraries.build(kind, settings, environment, seed=3)
         assert type(model) is learner
         model.learn(libraries.planned_steps(kind, settings, scenario.horizon) * scenario.agents)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ datasets.load_from_disk("data/trajectories/power-2").map(stop, with_indices=True
 
 
 @pytest.fixture
-def dvc(workplace):
+def dvc(workplace, python):
     """Run DVC in a folder whose dataset is a stage's output, tracked as in this repository."""
     home = workplace.parent
     environment = {**os.environ, "HOME": str(home), "DVC_NO_ANALYTICS": "1", "GIT_CONFIG_NOSYSTEM": "1",
@@ -42,7 +41,7 @@ def dvc(workplace):
                    "DVC_SITE_CACHE_DIR": str(home / "cache")}
 
     def command(*arguments):
-        return subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, capture_output=True,
+        return subprocess.run([python, "-m", "dvc", *arguments], env=environment, capture_output=True,
                               text=True, check=True).stdout
 
     subprocess.run(["git", "init", "--quiet"], env=environment, check=True)
@@ -54,10 +53,10 @@ def dvc(workplace):
     return command
 
 
-def use(*arguments):
+def use(python, *arguments):
     """Use the dataset as somebody with `datasets` alone does; return what now lies beside it."""
     before = set(contents(DATASET))
-    subprocess.run([sys.executable, *arguments], capture_output=True, check=False)
+    subprocess.run([python, *arguments], capture_output=True, check=False)
     left = set(contents(DATASET)) - before
     assert left, "datasets wrote nothing: this test shows nothing"
     return left
@@ -80,8 +79,8 @@ def check_usable(folder):
                                          if name in {*manifest.check(DATASET, deep=True), manifest.NAME}}
 
 
-def test_the_reported_use_leaves_the_dataset_usable_and_dvc_up_to_date(case_folder, dvc, tmp_path):
-    left = use(str(case_folder("08-map-in-dataset-folder") / "use.py"), str(DATASET))
+def test_the_reported_use_leaves_the_dataset_usable_and_dvc_up_to_date(case_folder, dvc, python, tmp_path):
+    left = use(python, str(case_folder("08-map-in-dataset-folder") / "use.py"), str(DATASET))
     assert all(name.startswith("cache-") for name in left)
     check_usable(tmp_path)
     assert dvc("status") == UP_TO_DATE
@@ -89,9 +88,9 @@ def test_the_reported_use_leaves_the_dataset_usable_and_dvc_up_to_date(case_fold
 
 
 @pytest.mark.parametrize("script", [EVERY_KIND, STOPPED], ids=["every kind", "stopped midway"])
-def test_every_use_leaves_the_dataset_whole_and_dvc_up_to_date(dvc, script):
+def test_every_use_leaves_the_dataset_whole_and_dvc_up_to_date(dvc, python, script):
     listed = manifest.check(DATASET, deep=True)
-    left = use("-c", script)
+    left = use(python, "-c", script)
     assert script is EVERY_KIND or any(name.startswith("tmp") for name in left)
     assert manifest.check(DATASET, deep=True) == listed
     assert dvc("status") == UP_TO_DATE

@@ -1,7 +1,6 @@
 """Reports on running the stages with DVC: 07, an experiment's code, and 12, a params.yaml of the needed blocks only."""
 
 import shutil
-import sys
 
 import pytest
 import yaml
@@ -10,11 +9,11 @@ from clones import PARAMS, VARIANT, make_clone
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")]
 
 
-def test_an_experiment_gives_the_designs_of_its_code_and_so_does_the_run_cache(case_folder, tmp_path):
+def test_an_experiment_gives_the_designs_of_its_code_and_so_does_the_run_cache(case_folder, tmp_path, python):
     script = case_folder("07-dvc-queue-other-code") / "run.sh"
-    clone = make_clone(tmp_path)
+    clone = make_clone(tmp_path, python)
     clone.run_jobs_here()
-    (clone.home / "bin/aign").write_text(f'#!/bin/sh\nexec "{sys.executable}" pipeline "$@"\n')  # its own environment's
+    (clone.home / "bin/aign").write_text('#!/bin/sh\nexec python pipeline "$@"\n')  # its own environment's
     (clone.home / "bin/aign").chmod(0o755)
     clone.dvc("repro", f"sample@{VARIANT}")
     clone.commit("Designs")
@@ -26,11 +25,11 @@ def test_an_experiment_gives_the_designs_of_its_code_and_so_does_the_run_cache(c
     assert clone.recorded(commit, "preset.json") == really
 
 
-def test_a_file_without_further_networks_runs(case_folder, tmp_path):
+def test_a_file_without_further_networks_runs(case_folder, tmp_path, python):
     content = yaml.safe_load((case_folder("12-params-without-further") / "params.yaml").read_text())
     assert "further" not in content
     content["variants"][VARIANT]["scenario"]["name"] = "power_allocation"  # as its package, which DVC watches
-    clone = make_clone(tmp_path, content)
+    clone = make_clone(tmp_path, python, content)
     clone.run_jobs_here()
     assert f"train@{VARIANT}" in clone.dvc("status")
     assert "lacks train, sample, evaluate" in clone.dvc("repro", fails=True)  # it says what to write

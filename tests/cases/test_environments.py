@@ -76,12 +76,12 @@ def test_collect_tells_in_one_message_what_an_environment_does_wrong(place, case
 
 
 @pytest.mark.parametrize(("case", "environment"), [(OLD, "FourValues"), (FAULTY, "RaisesInStep")])
-def test_in_a_process_of_its_own_it_is_the_same(place, case, environment):
+def test_in_a_process_of_its_own_it_is_the_same(place, python, case, environment):
     folder = place(case, f"{environment}-v0")
     before = files(folder)
     code = "from aign.cli import main; main()"
     path = os.pathsep.join([str(folder), *filter(None, sys.path)])
-    ended = subprocess.run([sys.executable, "-c", code, "collect", "queue"], cwd=folder, capture_output=True, text=True,
+    ended = subprocess.run([python, "-c", code, "collect", "queue"], cwd=folder, capture_output=True, text=True,
                            env={**os.environ, "PYTHONPATH": path}, check=False, timeout=300)
     assert ended.returncode == 2
     assert len(ended.stderr.strip().splitlines()) == 1

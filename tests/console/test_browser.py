@@ -82,8 +82,8 @@ def test_from_a_request_to_an_accepted_design(page, console):
     preset(page)
     bound(page, "total_power", 40)
     design(page)
-    cards = page.locator(".card")
-    expect(cards).to_have_count(6)
+    expect(page.locator("#verdict")).to_contain_text(re.compile(r"\d different designs of 6 generated; all meet"))
+    expect(page.locator(".card")).to_have_count(int(page.locator("#verdict strong").inner_text()[0]))
     expect(page.locator("#verdict")).to_contain_text("certified utility")
     picture = page.get_by_alt_text("Picture of design 1", exact=True)
     picture.scroll_into_view_if_needed()
@@ -117,28 +117,40 @@ def test_a_sentence_is_read_asked_back_confirmed_and_changed(page):
     page.get_by_role("button", name="Change by this").click()
     expect(page.locator("#command")).to_contain_text("total_power<=30")
     design(page)
-    expect(page.locator(".card")).to_have_count(2)
+    expect(page.locator("#verdict")).to_contain_text("of 2 generated")
     page.get_by_role("button", name="Why design 1", exact=True).click()
     page.get_by_label("Ask about this answer").fill("what binds?")
     page.keyboard.press("Enter")
     expect(page.locator(".ask li").first).to_contain_text("total_power<=30")
 
 
+def test_an_example_is_read_and_designed_with_two_keys(page):
+    example = page.get_by_role("button", name="three designs with the lowest total power")
+    example.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#canonical")).to_contain_text("minimise the total power")
+    expect(page.get_by_role("button", name="Design", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict")).to_contain_text("least total_power")
+
+
 def test_limits_on_an_axis_keep_some_of_the_designs(page):
     preset(page)
     design(page)
+    count = page.locator(".card").count()
+    assert count > 1
     axis = page.get_by_role("slider", name="Upper limit of utility")
     box = axis.locator(".grip").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 8)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20, steps=3)
     page.mouse.up()
-    expect(page.locator("#shown")).to_have_text(re.compile(r"\d of 6 designs"))
+    expect(page.locator("#shown")).to_have_text(re.compile(rf"\d of {count} designs"))
     hidden = page.locator(".card:not([hidden])").count()
-    assert 1 <= hidden < 6
-    assert page.locator(".lines path.faded").count() == 6 - hidden
+    assert 1 <= hidden < count
+    assert page.locator(".lines path.faded").count() == count - hidden
     page.get_by_role("button", name="Clear the limits").click()
-    expect(page.locator("#shown")).to_have_text("6 designs")
+    expect(page.locator("#shown")).to_have_text(f"{count} designs")
 
 
 def test_what_is_impossible_is_relaxed_by_a_button(page):
@@ -147,16 +159,16 @@ def test_what_is_impossible_is_relaxed_by_a_button(page):
     design(page)
     expect(page.locator("#verdict")).to_contain_text("cannot be had")
     page.get_by_role("button", name="Relax to min_rate>=").click()
-    expect(page.locator("#verdict")).to_contain_text("6 of 6 designs meet the request")
-    assert float(page.get_by_role("spinbutton", name="Threshold of min rate").input_value()) < 500
+    expect(page.locator("#verdict")).to_contain_text(re.compile("of 6 generated; .* the request"))
+    assert float(page.get_by_role("spinbutton", name="Threshold of rate of the worst user").input_value()) < 500
 
 
 def test_a_start_is_answered_by_changes(page):
     preset(page)
     design(page)
-    page.get_by_role("button", name="Start here design 6").click()
-    expect(page.locator("#start")).to_contain_text("design 6")
-    power = page.locator(".card").nth(5).locator("dt", has_text="total power").locator("xpath=following-sibling::dd[1]")
+    page.get_by_role("button", name="Start here design 2").click()
+    expect(page.locator("#start")).to_contain_text("design 2")
+    power = page.locator(".card").nth(1).locator("dt", has_text="total power").locator("xpath=following-sibling::dd[1]")
     bound(page, "total_power", int(re.match(r"\d+", power.inner_text())[0]) // 2)  # so it has to change
     design(page)
     expect(page.locator("#changes")).to_contain_text("->")
@@ -165,8 +177,11 @@ def test_a_start_is_answered_by_changes(page):
 
 
 def wrong(page, event):
-    page.get_by_role("button", name="Start here design 1").click()
-    page.get_by_label("Event", exact=True).fill(event)
+    """By keyboard alone, say what goes wrong with the best design."""
+    page.get_by_role("button", name="Start here design 1", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Event", exact=True)).to_be_focused()
+    page.keyboard.type(event)
     page.keyboard.press("Enter")
 
 
@@ -240,9 +255,10 @@ def test_reloading_in_the_middle_loses_nothing(page, console):
         os.kill(worker, signal.SIGCONT)
     expect(page.locator("#status")).to_have_text(DONE)
     expect(page.get_by_role("spinbutton", name="Threshold of total power")).to_have_value("40")
-    expect(page.locator(".card")).to_have_count(6)
+    count = page.locator(".card").count()
+    assert count
     page.reload()
-    expect(page.locator(".card")).to_have_count(6)
+    expect(page.locator(".card")).to_have_count(count)
 
 
 def tab_to(page, name):
@@ -265,9 +281,9 @@ def test_the_whole_path_by_keyboard_alone(page):
     expect(page.locator("#status")).to_have_text(DONE)
     tab_to(page, "Upper limit of utility")
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#shown")).to_have_text(re.compile(r"\d+ of 16 designs"))
+    expect(page.locator("#shown")).to_have_text(re.compile(r"\d+ of \d+ designs"))
     page.keyboard.press("Escape")
-    expect(page.locator("#shown")).to_have_text("16 designs")
+    expect(page.locator("#shown")).to_have_text(re.compile(r"^\d+ designs"))
     tab_to(page, "Why design 1")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog").get_by_role("listitem").first).to_be_visible()

@@ -27,9 +27,10 @@ def impact(client, network=POWER, **request):
 def test_the_catalogue_says_what_events_can_name(client):
     networks = {network["name"]: network for network in client.get("/api/networks").json()["networks"]}
     assert networks[POWER]["deployable"]
-    assert networks[POWER]["failing"] == ["user 1", "user 2"]
-    assert networks[POWER]["context"][0]["names"] == ["user 1", "user 2"]
-    assert "channel 1" in networks[WATER]["failing"]
+    assert networks[POWER]["events"][:2] == ["user 1 fails", "user 2 fails"]
+    assert "gain of user 2 -20%" in networks[POWER]["events"]
+    assert "channel 1 fails" in networks[WATER]["events"]
+    assert networks[POWER]["labels"][2]["spoken"] == "rate of the worst user"
 
 
 def test_an_event_is_shown_before_any_change(client):

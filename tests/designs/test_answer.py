@@ -129,6 +129,15 @@ def test_a_spread_choice_keeps_the_best_and_shows_fewer(water):
     assert few.diversity.distinct == len(few.rows())
 
 
+def test_each_design_can_be_shown_once_in_the_same_order(power):
+    found = ask(power, preset="aign-two-users", count=12)
+    once = found.distinct()
+    designs = [row["design"] for row in found.rows()]
+    assert [row["design"] for row in once.rows()] == [list(each) for each in dict.fromkeys(map(tuple, designs))]
+    assert len(once.rows()) == found.diversity.distinct < len(designs)
+    assert [row["rank"] for row in once.rows()] == list(range(1, len(once.rows()) + 1))
+
+
 def test_novelty_is_told_where_there_are_training_designs(green):
     designs = green.candidates.designs[0]
     assert green.diversity.novelty is None

@@ -22,6 +22,14 @@ def test_sampling_defaults_are_those_of_the_pipeline():
     assert set(SamplingSettings.model_fields) == set(vars(Sampling())) | CYCLED
 
 
+@pytest.mark.parametrize("settings", [{"steps": 10}, {"temperature": 0.7}, {"futures": 64}])
+def test_a_request_overrides_the_model_by_any_number_the_usual_one_too(settings):
+    usual = Sampling(steps=2, temperature=0.0, futures=16)
+    (name, value), = settings.items()
+    assert getattr(sampling_of(SamplingSettings(**settings), usual), name) == value
+    assert getattr(sampling_of(SamplingSettings(), usual), name) == getattr(usual, name)
+
+
 @pytest.mark.parametrize("values", [
     {"steps": 0}, {"guidance": -0.1}, {"guidance": 10.1}, {"temperature": 2.1}, {"projected_steps": -1},
     {"target_returns": []}, {"target_returns": [1.01]}, {"constrained_target_returns": []},

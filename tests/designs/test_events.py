@@ -5,13 +5,14 @@ import math
 import pytest
 import torch
 
-from aign.designs.events import context_names, failing
+from aign.designs.events import context_names, examples, failing
 from aign.designs.impact import impact
 from aign.designs.requests import Request
 from aign.designs.settings import RequestSettings
 from aign.errors import AignError
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.features import bounds
 
 SIX = registry.create("power-allocation", users=6)
 WATER = registry.create("water-filling", channels=4)
@@ -91,6 +92,20 @@ def test_grown_demand_of_one_pair_and_of_all():
     assert float(one[5]) == pytest.approx(1.5 * float(before[5]))
     done = impact(POLSKA, struck(POLSKA, "demand +30%", start, preset="published", where=["reliability>=1"]))
     assert done.broken
+    free = impact(POLSKA, struck(POLSKA, "demand +30%", start, preset="published")).sentence()
+    assert "the request has no constraints" in free
+
+
+@pytest.mark.parametrize("scenario", [SIX, WATER, LAYERS, OFFLOADING, registry.create("contract"),
+                                      registry.create("stackelberg"), registry.create("queue-scheduling")])
+def test_only_events_that_can_happen_are_proposed(scenario):
+    proposed = examples(scenario)
+    assert bool(proposed) == scenario.designs_transfer
+    assert ("user 2 fails" in proposed) == (scenario is SIX)
+    assert not [event for event in proposed if event.startswith(("share", "all "))]
+    start = scenario.admissible(torch.stack(bounds(scenario.state_features)).mean(0, keepdim=True))[0]
+    for event in proposed[::40]:
+        impact(scenario, struck(scenario, event, start, seed=0))
 
 
 def test_a_cut_fibre_takes_all_its_lightpaths():
@@ -124,7 +139,7 @@ def test_all_values_of_one_user_change_together():
     (SIX, "gain *5%", "cannot be read. Write"),
     (SIX, "gain *5000", "after gain \\*5000: .*allowed: a finite number"),
     (SIX, "speed>=3", "Unknown label"),
-    (OFFLOADING, "user 2 fails", "always has something there"),
+    (OFFLOADING, "user 2 fails", "has to use it, so it cannot fail"),
 ])
 def test_what_cannot_happen_is_refused(scenario, event, message):
     context = scenario.draw_contexts(1, torch.Generator().manual_seed(0))

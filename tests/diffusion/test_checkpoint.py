@@ -9,6 +9,7 @@ from torch import nn
 from aign.diffusion import checkpoint
 from aign.diffusion.checkpoint import Progress
 from aign.errors import ModelError, StorageError
+from aign.scenarios.core.adam import Adam
 
 CPU = torch.device("cpu")
 PROGRESS = Progress(3, 0.25, [{"step": 3.0, "loss": 1 / 3}])
@@ -20,15 +21,15 @@ class Training:
     def __init__(self, seed=0, width=5):
         torch.manual_seed(seed)
         self.modules = {"net": nn.Linear(3, width), "best.net": nn.Linear(3, width)}
-        self.optimiser = torch.optim.AdamW(self.modules["net"].parameters(), 1e-2, fused=True)
+        self.optimiser = Adam(self.modules["net"].parameters())
         self.generator = torch.Generator().manual_seed(seed)
         self.parts = (self.modules, self.optimiser, self.generator)
 
     def step(self):
         given = torch.randn(8, 3, generator=self.generator)
-        self.optimiser.zero_grad()
+        self.optimiser.forget()
         self.modules["net"](given).square().mean().backward()
-        self.optimiser.step()
+        self.optimiser.descend(1e-2)
 
     def weights(self):
         return torch.cat([value.flatten() for module in self.modules.values() for value in module.parameters()])

@@ -68,6 +68,7 @@ def failing(ranks, report, folder):
     """Fail in one process while the other waits for it."""
     report(5)
     (folder / str(ranks.rank)).write_text(f"{ranks.world} {torch.get_num_threads()}")
+    torch.distributed.barrier()
     if ranks.leads:
         raise ModelError("diverged at step 7")
     torch.distributed.barrier()
@@ -104,7 +105,7 @@ if __name__ == "__main__":
 def train(dataset, folder):
     """Train for so long that there is time to be killed between the first checkpoint and the end."""
     torch.set_num_threads(RUN.threads)  # as the stage does
-    settings = TrainSettings(**{**TRAIN, "steps": 200, "evaluate_every": 100, "checkpoint_every": 20,
+    settings = TrainSettings(**{**TRAIN, "steps": 120, "evaluate_every": 60, "checkpoint_every": 20,
                                 "processes": 2})
     learn(lambda done: None, dataset, settings, RUN, "digest", None, folder / "state.safetensors", folder / "model",
           folder / "marker.json")

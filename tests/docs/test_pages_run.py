@@ -3,14 +3,12 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from clones import make_clone
 from pages import PAGES, ROOT, blocks
-from smoke import COLLECT, TRAIN, aign, inside, jobs_here
+from smoke import COLLECT, TRAIN, run_chain
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")]
 
@@ -36,20 +34,15 @@ RUN = [page for page in PAGES if any(block.language in ("sh", "python") for bloc
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, python):
     """A clone in which all stages have run, recorded by DVC and git."""
     place = tmp_path_factory.mktemp("docs")
-    clone = make_clone(place, PARAMS)
+    clone = make_clone(place, python, PARAMS)
     clone.run_jobs_here()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, clone.folder / name)
     (place / "results").mkdir()
-    (place / "results/params.yaml").write_text(yaml.safe_dump(PARAMS))
-    with inside(place / "results"), jobs_here():
-        for variant in ("power-2", "power-20", "contract-2"):
-            for stage in ("collect", "train", "sample", "evaluate"):
-                outcome = aign(stage, variant)
-                assert outcome.code == 0, outcome.err
+    run_chain(place / "results", PARAMS)
     for folder in ("data", "models"):
         shutil.copytree(place / "results" / folder, clone.folder / folder, dirs_exist_ok=True)
     clone.dvc("commit", "--force", "--quiet", "dvc.yaml", "pipeline/dvc.yaml")
@@ -58,7 +51,7 @@ def made(tmp_path_factory):
 
 
 @pytest.mark.parametrize("page", RUN)
-def test_a_page_runs_from_top_to_bottom(page, made, tmp_path):
+def test_a_page_runs_from_top_to_bottom(page, made, python, tmp_path):
     folder = tmp_path / "folder"
     if page in EMPTY:
         folder.mkdir()
@@ -67,11 +60,11 @@ def test_a_page_runs_from_top_to_bottom(page, made, tmp_path):
     code = (made.folder if page in EMPTY else folder) / "pipeline"
     program = tmp_path / "bin" / "aign"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -P {code} "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {python} -P {code} "$@"\n')
     program.chmod(0o755)
     environment = {**made.environment, "PATH": f"{program.parent}{os.pathsep}{made.environment['PATH']}",
                    "PYTHONPATH": f"{code}{os.pathsep}{Path(__file__).parent}", "PIP_NO_BUILD_ISOLATION": "0",
                    "PIP_DISABLE_PIP_VERSION_CHECK": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg"}
-    done = subprocess.run([sys.executable, "-P", Path(__file__).with_name("run_page.py"), page], cwd=folder,
+    done = subprocess.run([python, "-P", Path(__file__).with_name("run_page.py"), page], cwd=folder,
                           env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout[-6000:]

@@ -1,25 +1,30 @@
 """Jobs on a Ray cluster: a head that takes none and two nodes of a processor each, all on this machine."""
 
 import os
+import signal
 import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
+import torch
 
 ray = pytest.importorskip("ray", reason="needs the package ray: pip install 'aign[cluster]'")
 from ray.cluster_utils import Cluster as Nodes  # noqa: E402
-from smoke import write_params  # noqa: E402
+from smoke import TRAIN, WATER, write_params  # noqa: E402
 
+from aign.diffusion import parallel  # noqa: E402
+from aign.diffusion.settings import TrainSettings  # noqa: E402
 from aign.engines import cluster as engine  # noqa: E402
 from aign.engines import scratch  # noqa: E402
 from aign.engines.jobs import Job, run_jobs  # noqa: E402
-from aign.errors import ContextError, ResourceError  # noqa: E402
+from aign.errors import ContextError, ModelError, ResourceError  # noqa: E402
 from aign.files.writing import read_json  # noqa: E402
 from aign.params import load  # noqa: E402
-from aign.settings import EngineSettings  # noqa: E402
+from aign.settings import EngineSettings, RunSettings  # noqa: E402
 from aign.stages.collect import collect  # noqa: E402
+from aign.stages.train import learn  # noqa: E402
 
 pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[1]
@@ -101,6 +106,56 @@ def test_a_dataset_is_the_same_with_a_node_lost_in_the_middle(nodes, tmp_path, m
         digests.append(read_json(Path("data/trajectories/water-4/meta/manifest.json"), ValueError)["digest"])
     assert not nodes.workers[1:]
     assert digests[0] == digests[1]
+
+
+def part(ranks, report, folder):
+    """Sum the ranks over all processes; die, once, or fail, where the folder says so."""
+    if (folder / "die").exists() and not ranks.leads:
+        (folder / "die").unlink()
+        time.sleep(2)  # one that dies while all start is no loss of a node, but ends the training
+        os.kill(os.getpid(), signal.SIGKILL)
+    total = torch.tensor([float(ranks.rank)])
+    torch.distributed.all_reduce(total)
+    report(7)
+    if (folder / "fail").exists() and not ranks.leads:
+        raise ModelError("diverged at step 7")
+    said = [ranks.world, torch.get_num_threads(), total.item(), ray.get_runtime_context().get_node_id()]
+    (folder / str(ranks.rank)).write_text(" ".join(map(str, said)))
+
+
+def test_processes_of_one_training_stand_on_several_nodes(nodes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    said, there = [], EngineSettings(kind="ray", address=nodes.address)
+    (tmp_path / "die").touch()
+    parallel.launch(2, False, part, said.append, {"folder": tmp_path}, there)
+    assert said[-1] == 7
+    assert not (tmp_path / "die").exists()  # so one had died, and all began again
+    written = [(tmp_path / rank).read_text().rsplit(maxsplit=1) for rank in "01"]
+    assert [values for values, _ in written] == ["2 1 1.0"] * 2
+    assert {node for _, node in written} == {node.node_id for node in nodes.workers}
+    (tmp_path / "fail").touch()
+    with pytest.raises(ModelError, match=r"^diverged at step 7$"):
+        parallel.launch(2, False, part, said.append, {"folder": tmp_path}, there)
+    with pytest.raises(ResourceError, match=r"^train\.processes = 3: the cluster has places for 2,"):
+        parallel.launch(3, False, part, said.append, {"folder": tmp_path}, there)
+    assert not list(tmp_path.glob(".ranks-*"))
+
+
+def test_a_training_shared_by_nodes_gives_the_bytes_of_one_machine(nodes, smoke, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    there = EngineSettings(kind="ray", address=nodes.address)
+    settings = TrainSettings(**{**TRAIN, "steps": 6, "processes": 2})
+    weights = []
+    for where in (there, EngineSettings()):
+        folder = tmp_path / where.kind
+        run = RunSettings(seed=3, device="cpu", threads=1, engine=where)
+        arguments = {"dataset": smoke.folder / "data/trajectories" / WATER, "settings": settings, "run": run,
+                     "digest": "", "behaviours": None, "checkpoint_path": folder / "state.safetensors",
+                     "model": folder / "model", "marker": folder / "marker"}
+        monkeypatch.delenv("AIGN_ENGINE", raising=False)
+        run_jobs([Job("shared", 6, learn, arguments, folder / "marker", processes=2)], 1, "t", engine=where)
+        weights.append((folder / "model/unet/diffusion_pytorch_model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
 
 
 def test_a_users_error_comes_back_as_itself_and_what_cannot_run_is_told(nodes, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(shutil.which("git") is None, 
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, python):
     """Run git or dvc in a folder, with no settings but these."""
     home = tmp_path_factory.mktemp("home")
     identity = {f"GIT_{who}_{what}": "test@example.org"
@@ -28,7 +27,7 @@ def run(tmp_path_factory):
                    "DVC_SITE_CACHE_DIR": str(home / "cache")}
 
     def command(folder, *arguments, fails=False):
-        program = [sys.executable, "-m", "dvc"] if arguments[0] == "dvc" else [arguments[0]]
+        program = [python, "-m", "dvc"] if arguments[0] == "dvc" else [arguments[0]]
         done = subprocess.run([*program, *arguments[1:]], cwd=folder, env=environment, capture_output=True, text=True)
         assert (done.returncode != 0) is fails, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout + done.stderr

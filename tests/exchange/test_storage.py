@@ -213,9 +213,9 @@ def test_refusals_are_one_line_without_credentials(server, bucket, monkeypatch):
 
 
 @pytest.mark.slow
-def test_dvc_pushes_and_pulls_through_a_server_that_is_killed(server, bucket, tmp_path):
+def test_dvc_pushes_and_pulls_through_a_server_that_is_killed(server, bucket, tmp_path, python):
     def dvc(*arguments):
-        return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=tmp_path, capture_output=True, text=True)
+        return subprocess.run([python, "-m", "dvc", *arguments], cwd=tmp_path, capture_output=True, text=True)
 
     (tmp_path / "data").mkdir()
     for number in range(400):
@@ -228,7 +228,7 @@ def test_dvc_pushes_and_pulls_through_a_server_that_is_killed(server, bucket, tm
     with subprocess.Popen([sys.executable, "-m", "dvc", "push", "-j", "1"], cwd=tmp_path, stderr=subprocess.PIPE,
                           text=True) as push:
         while not files().find(f"{bucket}/dvc") and push.poll() is None:
-            pass
+            time.sleep(0.02)
         server.kill()
         time.sleep(1)
         push.kill()  # dvc would go on to try each of the files that are left, many times

@@ -16,6 +16,7 @@ NETWORKS = {
     "asp": {"name": "asp-selection"},
     "queue": {"name": "queue-scheduling"},
     "delivery": {"name": "video-delivery"},
+    "streaming": {"name": "video-streaming"},
     "cartpole": {"name": "gymnasium", "environment": "CartPole-v1"},
 }
 

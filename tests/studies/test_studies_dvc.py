@@ -24,11 +24,11 @@ def content():
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, python):
     """A clone in which the stages up to the tables have run, over two seeds and two numbers of users."""
     if shutil.which("git") is None:
         pytest.skip("git is not installed")
-    clone = make_clone(tmp_path_factory.mktemp("studies"), PARAMS)
+    clone = make_clone(tmp_path_factory.mktemp("studies"), python, PARAMS)
     clone.run_jobs_here()
     path = clone.folder / STAGES_FILE
     stages = yaml.safe_load(path.read_text())
@@ -67,8 +67,8 @@ def test_a_stage_whose_output_was_lost_runs_alone(made):
 
 
 @pytest.mark.slow
-def test_the_pipeline_neither_runs_nor_needs_the_studies(tmp_path):
-    clone = make_clone(tmp_path, {name: block for name, block in PARAMS.items() if name != "studies"})
+def test_the_pipeline_neither_runs_nor_needs_the_studies(tmp_path, python):
+    clone = make_clone(tmp_path, python, {name: block for name, block in PARAMS.items() if name != "studies"})
     assert "collect@power-2" in clone.dvc("status", "dvc.yaml")
     said = clone.dvc("repro", "--dry", "dvc.yaml", fails=True)  # what it would run is not there yet
     assert "pipeline/studies" not in said

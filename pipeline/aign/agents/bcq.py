@@ -23,6 +23,7 @@ from aign.agents.policy import Policy, hidden_layers
 from aign.agents.scoring import TrainingResult, score
 from aign.agents.settings import BCQSettings
 from aign.agents.transitions import Transitions, grid, transitions
+from aign.scenarios.core.adam import Adam
 from aign.scenarios.core.scenario import Scenario
 from aign.scenarios.core.seeding import derived_generator, derived_seed
 from aign.trajectories.contexts import Contexts
@@ -121,20 +122,18 @@ class Learner:
             torch.manual_seed(derived_seed(seed, "bcq", "weights"))
             self.network = BCQPolicy(data.observations.shape[1], levels, settings.hidden, settings.threshold)
         self.target = copy.deepcopy(self.network).requires_grad_(False)
-        self.optimiser = torch.optim.Adam(self.network.parameters(), settings.learning_rate, fused=True)
+        self.optimiser = Adam(self.network.parameters())
         self.generator = derived_generator(seed, "bcq", "batches")
         self.steps = 0
 
     def step(self) -> None:
         """Take one gradient step on a random batch and move the target network."""
         settings = self.settings
-        for group in self.optimiser.param_groups:
-            group["lr"] = settings.learning_rate * (1 - self.steps / settings.gradient_steps)
         rows = torch.randint(len(self.data), (settings.batch_size,), generator=self.generator)
         value = loss(self.network, self.target, self.data.take(rows), settings.discount)
-        self.optimiser.zero_grad()
+        self.optimiser.forget()
         value.total(settings.penalty).backward()
-        self.optimiser.step()
+        self.optimiser.descend(settings.learning_rate * (1 - self.steps / settings.gradient_steps))
         if settings.discount > 0:
             with torch.no_grad():
                 torch._foreach_lerp_(list(self.target.parameters()), list(self.network.parameters()), settings.tau)

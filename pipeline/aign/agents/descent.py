@@ -1,45 +1,34 @@
-"""Adam and Polyak averaging with the bits of torch's and the library's, without what they look up at every step.
-
-An agent takes thousands of steps with networks so small that torch's optimisers spend longer on their bookkeeping than
-on the arithmetic.
-"""
+"""Descent and Polyak averaging with the bits of torch's and the library's, without what they look up at every step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-FIRST_DECAY, SECOND_DECAY, EPSILON = 0.9, 0.999, 1e-8
-"""Torch's defaults, those of Kingma and Ba 2015."""
+from aign.scenarios.core.adam import EPSILON, FIRST_DECAY, SECOND_DECAY, Adam
 
 
-class Adam:
-    """Adam (Kingma and Ba 2015) for all tensors of a network in one call: `torch.optim.Adam` with `fused=True`.
+class PolicyDescent:
+    """Adam in the place of the optimiser that Stable-Baselines3 makes for a policy, and drives.
 
     Args:
-        parameters: what is learned.
+        parameters: of the policy.
+        lr: the learning rate, which the library changes in `param_groups`.
     """
 
-    def __init__(self, parameters: Iterable[Tensor]) -> None:
-        self.parameters = list(parameters)
-        self.values = [value.detach() for value in self.parameters]
-        self._first, self._second = ([torch.zeros_like(value) for value in self.values] for _ in range(2))
-        self._count = torch.zeros(())
-        self._counts = [self._count] * len(self.values)
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
+        self.descent = Adam(parameters)
+        self.param_groups = [{"lr": lr}]
 
-    @property
-    def steps(self) -> int:
-        """How many steps were taken."""
-        return int(self._count)
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        self.descent.forget()
 
-    def step(self, gradients: Sequence[Tensor], rate: float) -> None:
-        """Take a step of a learning rate against gradients, one for each parameter."""
-        self._count += 1
-        torch._fused_adam_(self.values, list(gradients), self._first, self._second, [], self._counts, lr=rate,
-                           beta1=FIRST_DECAY, beta2=SECOND_DECAY, weight_decay=0.0, eps=EPSILON, amsgrad=False,
-                           maximize=False)
+    def step(self) -> None:
+        """Take a step against the gradients."""
+        self.descent.descend(self.param_groups[0]["lr"])
 
 
 class LearnedCoefficient:
@@ -66,6 +55,11 @@ class LearnedCoefficient:
         self._second.mul_(SECOND_DECAY).addcmul_(gradient, gradient, value=1 - SECOND_DECAY)
         unbiased = self._second.sqrt() / (1 - SECOND_DECAY**self._count) ** 0.5
         self.logarithm.addcdiv_(self._first, unbiased.add_(EPSILON), value=-rate / (1 - FIRST_DECAY**self._count))
+
+
+def entropy_coefficient(text: str) -> tuple[float, bool]:
+    """Return where a coefficient starts and whether it is learned, as settings say it: "0.2", "auto", "auto_0.1"."""
+    return (1.0 if text == "auto" else float(text.removeprefix("auto_"))), text.startswith("auto")
 
 
 @torch.no_grad()

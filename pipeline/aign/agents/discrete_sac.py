@@ -24,9 +24,10 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
 
 from aign.agents.denoising import DenoisingChain
-from aign.agents.descent import Adam, LearnedCoefficient, follow
+from aign.agents.descent import LearnedCoefficient, entropy_coefficient, follow
 from aign.agents.policy import hidden_layers
 from aign.agents.replay import SteppedLearner
+from aign.scenarios.core.adam import Adam
 
 CRITICS = 2
 
@@ -129,8 +130,7 @@ class DiscreteSAC(SteppedLearner):
         self._setup_model()
         assert isinstance(self.action_space, spaces.Discrete)
         self.target_entropy = target_entropy * math.log(max(2, int(self.action_space.n)))
-        start = float(ent_coef.removeprefix("auto_")) if ent_coef != "auto" else 1.0
-        self.learned_coefficient = ent_coef.startswith("auto")
+        start, self.learned_coefficient = entropy_coefficient(ent_coef)
         self.coefficient = torch.tensor(start)
         self._learned = LearnedCoefficient(torch.tensor(math.log(max(start, 1e-12))))
         self.actor_descent = Adam(self.policy.actor.parameters())

@@ -13,8 +13,8 @@ from stable_baselines3 import DQN
 from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor, nn
 
-from aign.agents.descent import Adam
 from aign.agents.replay import SteppedLearner
+from aign.scenarios.core.adam import Adam
 
 
 class DoubleDQN(SteppedLearner, DQN):

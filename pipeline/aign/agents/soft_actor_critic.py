@@ -20,9 +20,10 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from torch import Tensor
 
 from aign.agents.d2sac import DenoisingActor
-from aign.agents.descent import Adam, LearnedCoefficient, follow
+from aign.agents.descent import LearnedCoefficient, entropy_coefficient, follow
 from aign.agents.perceptron import Perceptron
 from aign.agents.replay import SteppedLearner
+from aign.scenarios.core.adam import Adam
 
 LEAST_SLOPE = 1e-6
 """Added to the slope of tanh, whose logarithm is taken."""
@@ -33,12 +34,13 @@ class SoftActorCritic(SteppedLearner, SAC):
     """The library's learner with its own update; actor, critics, settings and streams are the library's."""
 
     def _setup_model(self) -> None:
+        self.ent_coef, learned = entropy_coefficient(str(self.ent_coef))  # a number: ours to learn
         super()._setup_model()
         self.actor_descent, self.critic_descent = Adam(self.actor.parameters()), Adam(self.critic.parameters())
         self._critics = [Perceptron(network) for network in self.critic.q_networks]
         self._target_critics = [Perceptron(network) for network in self.critic_target.q_networks]
         self._target_values = [value.detach() for value in self.critic_target.parameters()]
-        self._coefficient = None if self.log_ent_coef is None else LearnedCoefficient(self.log_ent_coef)
+        self._coefficient = LearnedCoefficient(self.ent_coef_tensor.log()[None]) if learned else None
         self._half = torch.tensor(0.5)
 
     def predict(self, observation: Any, state: Any = None, episode_start: Any = None,

@@ -34,7 +34,7 @@ class RequestForm(Settings):
     context: Features | None = None
     """A context of one's own, in the network's order or by feature; where there is none, one is drawn."""
     count: Annotated[int, Field(ge=1, le=MOST_DESIGNS)] = 16
-    """Designs to generate."""
+    """Designs to generate; equal ones are returned once."""
     objective: Annotated[tuple[Line, ...], Field(max_length=8)] = ()
     """What is wanted most, such as "min total_power"; none: the utility. Of several, the answer marks the designs that
     no other beats in all of them."""

@@ -14,10 +14,13 @@ from aign.diffusion.model import DesignModel
 from aign.errors import AignError, ModelError, unknown_name
 from aign.files import manifest
 from aign.files.writing import read_json, sha256
+from aign.intents import examples, vocabulary
 from aign.scenarios.core.registry import recreate, scenarios
 from aign.scenarios.core.scenario import Scenario
 
 INDEX = "model_index.json"
+COUNT, FEW = 16, 4
+"""Designs that the page asks for where nothing else is said; few where each design is a whole episode."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,13 @@ def _design(index: Path) -> dict[str, Any]:
 
 def catalogue(models: Models) -> dict[str, Any]:
     """Return every network that has a model, described, and for each of the others the command that trains it."""
-    described, refused = [], []
+    described, refused = list[dict[str, Any]](), list[dict[str, str]]()
     for name in models.names():
         try:
             described.append({"name": name, "digest": models.digest(name), **described_scenario(models.scenario(name))})
         except AignError as error:
             refused.append({"name": name, "error": str(error)})
+    described.sort(key=lambda network: not network["deployable"])  # the quick ones first
     return {"networks": described, "refused": refused, "others": untrained(models.names())}
 
 
@@ -117,13 +121,13 @@ def described_scenario(scenario: Scenario[Any]) -> dict[str, Any]:
     deployable = scenario.designs_transfer
     return {
         "scenario": scenario.spec(), "summary": scenario.summary, "presets": list(scenario.presets),
-        "labels": [{"name": label.name, "unit": label.unit, "better": label.better, "description": label.description,
-                    "whole": label.name in scenario.integer_labels} for label in scenario.labels],
+        "labels": [{"name": label.name, "spoken": vocabulary.spoken(label), "unit": label.unit, "better": label.better,
+                    "description": label.description, "whole": label.name in scenario.integer_labels}
+                   for label in scenario.labels],
         "context": [{"name": feature.name, "unit": feature.unit, "size": feature.size, "low": feature.low,
-                     "high": feature.high,
-                     "names": list(dict.fromkeys(events.context_names(scenario, feature))) if deployable else []}
-                    for feature in scenario.context_features],
-        "deployable": deployable, "failing": list(events.failing(scenario)) if deployable else [],
+                     "high": feature.high} for feature in scenario.context_features],
+        "count": COUNT if deployable else FEW, "sentences": examples(scenario),
+        "deployable": deployable, "events": events.examples(scenario),
     }
 
 

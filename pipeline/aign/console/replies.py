@@ -25,6 +25,8 @@ class Label(Reply):
     """A figure of a design that a request may bound."""
 
     name: str
+    spoken: str
+    """In the words of confirmations."""
     unit: str
     better: Literal["lower", "higher"]
     description: str
@@ -40,8 +42,6 @@ class ContextFeature(Reply):
     size: int
     low: float | None
     high: float | None
-    names: list[str]
-    """Whose its values are, for events; none where nothing is deployed."""
 
 
 class Network(Reply):
@@ -57,8 +57,12 @@ class Network(Reply):
     context: list[ContextFeature]
     deployable: bool
     """Whether a design can be a start, which events may strike; decisions taken one after the other cannot."""
-    failing: list[str]
-    """What can fail in an event."""
+    count: int
+    """Designs to ask for where nothing else is said."""
+    sentences: list[str]
+    """That the reader understands, to begin with."""
+    events: list[str]
+    """That can happen to a deployed design, to choose from."""
 
 
 class RefusedModel(Reply):

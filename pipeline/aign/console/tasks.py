@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from aign import intents
-from aign.console import accept
+from aign.console import accept, answers
 from aign.console.models import Models, catalogue
 from aign.console.sentences import confirmed, reading_of
 from aign.designs import impact as impacts
@@ -22,7 +21,7 @@ from aign.designs.answer import Answer, answer
 from aign.designs.explanation import explain
 from aign.designs.front import Front
 from aign.designs.generation import generate
-from aign.designs.requests import Request, ResolvedRequest
+from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.scenarios.core.constraints import parse
 from aign.scenarios.core.remembered import certificate_of
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 LARGEST_SVG = 400_000
 """Characters; a browser is slow with more."""
-BEYOND = 0.3
-"""Of the range of the designs."""
 FEW, STEPS = 2, 2
 """Designs, and denoising steps of each decision, of live designs that are episodes."""
 DOTS = 110
@@ -86,9 +83,7 @@ def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any],
     tell("explains")
     whole = answered.to_json()
     paths = [row.pop("path", None) for row in whole["designs"]]
-    return {"answer": {**whole, "network": network, "digest": digest, "seed": seed,
-                       "bounds": bounds(answered.request), "relaxations": relaxations(answered),
-                       "reach": reach(answered)},
+    return {"answer": {**whole, "network": network, "digest": digest, "seed": seed, **answers.shown(answered)},
             "paths": paths, **({} if answered.front is None else {"picture": _front_picture(answered.front)})}
 
 
@@ -106,9 +101,9 @@ def impact(models: Models, tell: Tell, network: str, request: Mapping[str, Any],
 
 
 def _answered(models: Models, network: str, request: Mapping[str, Any], seed: int) -> Answer:
-    """Return the answer to a request; equal requests and seeds have equal answers."""
+    """Return the answer to a request, each design once; equal requests and seeds have equal answers."""
     pipeline = models.open(network).pipeline
-    return answer(pipeline, Request(**request).resolve(pipeline.scenario, seed), None, seed)
+    return answer(pipeline, Request(**request).resolve(pipeline.scenario, seed), None, seed).distinct()
 
 
 def suggest(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -126,39 +121,11 @@ def suggest(models: Models, tell: Tell, network: str, request: Mapping[str, Any]
             ["No changes were found that mend the request, or improve the deployed design."]}
 
 
-def bounds(request: ResolvedRequest) -> list[dict[str, Any]]:
-    """Return the constraints taken apart, for drawing."""
-    return [{"label": bound.label, "upper": bound.upper, "threshold": bound.threshold} for bound in request.constraints]
 
-
-def reach(answered: Answer) -> dict[str, tuple[float, float]]:
-    """Return for each label the values that a slider of its bound should reach: somewhat beyond the designs'."""
-    ranges = {}
-    for name, column in answered.candidates.labels.items():
-        values = column[column.isfinite()]
-        if len(values):
-            low, high = float(values.min()), float(values.max())
-            room = BEYOND * ((high - low) or abs(high) or 1.0)
-            ends = max(0.0, low - room) if low >= 0 else low - room, high + room
-            whole = name in answered.scenario.integer_labels
-            ranges[name] = (float(math.floor(ends[0])), float(math.ceil(ends[1]))) if whole else ends
-    return ranges
-
-
-def relaxations(answered: Answer) -> list[dict[str, Any]]:
-    """Return to what a constraint can be relaxed so that the request can be met, with all constraints then; the
-    smallest change first.
-    """
-    tried = answered.diagnosis.relaxations if answered.diagnosis else ()
-    helpful = [each for each in tried if each.relaxed not in (None, each.constraint)]
-    asked = answered.request.constraints
-    return [{"shown": str(each), "where": [str(each).partition(" (")[0] if bound == each.constraint else str(bound)
-                                           for bound in asked]}
-            for each in sorted(helpful, key=lambda each: each.share)]
 
 
 def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return verified designs only, without certificate and explanation: as fast as the model answers.
+    """Return verified designs only, each once, without certificate and explanation: as fast as the model answers.
 
     Where each design is a whole episode, in every step of which the model plans anew, few designs in few steps.
     """
@@ -168,10 +135,11 @@ def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], s
         resolved.count, None)
     candidates = generate(pipeline, resolved.context[None], resolved.constraints, count, settings, seed,
                           resolved.objectives)
-    return {"bounds": bounds(resolved), "designs": [{
-        "rank": rank + 1, "feasible": bool(candidates.feasible[0, rank]), "utility": float(utility),
+    first = {tuple(values): rank for rank, values in reversed(list(enumerate(candidates.designs[0].tolist())))}
+    return {"bounds": answers.bounds(resolved), "designs": [{
+        "rank": place, "feasible": bool(candidates.feasible[0, rank]), "utility": float(candidates.utility[0, rank]),
         **{name: float(values[0, rank]) for name, values in candidates.labels.items()},
-    } for rank, utility in enumerate(candidates.utility[0])]}
+    } for place, rank in enumerate(sorted(first.values()), 1)]}
 
 
 def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, Any], rank: int,
@@ -188,7 +156,8 @@ def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, A
     from aign.designs import explanation_picture  # matplotlib takes its time to import
 
     figure = explanation_picture.draw(scenario, context, chosen, why)
-    return {"sentences": why.sentences(), **why.to_json(), "picture": drawn(figure)}
+    return {"sentences": [*answers.standing(answer, rank), *why.sentences()], **why.to_json(), "picture": drawn(figure)}
+
 
 
 def picture(models: Models, tell: Tell, network: str, context: Sequence[float], design: Sequence[float],

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
@@ -78,10 +76,16 @@ class Answer(AnswerFigures):
     def _tables(self) -> dict[str, Callable[[Path], object]]:
         """Return what writes each file of `save`, by its ending."""
         return {".json": lambda path: write_text(path, json_text(self.to_json())),
-                ".parquet": lambda path: pq.write_table(pa.Table.from_pylist(self.rows()), path),
+                ".parquet": self._write_parquet,
                 ".png": lambda path: save_figure(self.picture(), path),
                 **({} if (designs := self.front) is None else
                    {"-front.png": lambda path: save_figure(self._front_picture(designs), path)})}
+
+    def _write_parquet(self, path: Path) -> None:
+        import pyarrow as pa  # not for an answer that is only shown: it takes its time to import
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(self.rows()), path)
 
     def _front_picture(self, designs: Front) -> Figure:
         from aign.designs import front_picture  # draws, and matplotlib takes its time to import

@@ -176,8 +176,19 @@ class AnswerFigures:
         """Return the answer with up to `count` good designs that differ as much as can be; see `diversity.spread`."""
         candidates = self.candidates
         keys = preference(self.request.objectives, candidates.utility, candidates.labels, candidates.feasible)
-        chosen = sorted(diversity.spread(candidates.designs[0], keys[0][0], candidates.feasible[0], count,
-                                         norm=self.scenario.distance.norm))
+        return self._kept(sorted(diversity.spread(candidates.designs[0], keys[0][0], candidates.feasible[0], count,
+                                                  norm=self.scenario.distance.norm)))
+
+    def distinct(self) -> Self:
+        """Return the answer with each design once."""
+        first = dict[tuple[float, ...], int]()
+        for place, design in enumerate(self.candidates.designs[0].tolist()):
+            first.setdefault(tuple(design), place)
+        return self._kept(list(first.values()))
+
+    def _kept(self, chosen: list[int]) -> Self:
+        """Return the answer with the designs at these places."""
+        candidates = self.candidates
         values = {field.name: getattr(candidates, field.name) for field in fields(candidates)}
         labels = {name: value[:, chosen] for name, value in values.pop("labels").items()}
         kept = {name: value[:, chosen] for name, value in values.items()}

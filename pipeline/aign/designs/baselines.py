@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -17,7 +17,9 @@ from aign.files import manifest
 from aign.files.writing import read_json
 from aign.scenarios.core.constraints import Constraint
 from aign.scenarios.core.scenario import Scenario
-from aign.trajectories.reader import TrajectoryStore
+
+if TYPE_CHECKING:
+    from aign.trajectories.reader import TrajectoryStore
 
 ROWS = 200_000
 """Designs simulated at once: bounds memory."""
@@ -68,6 +70,8 @@ def training_designs(folder: Path, scenario: Scenario[Any], damaged: Callable[[D
     for place in sorted(place for place in folder.glob("[!.]*") if place.is_dir()):
         try:
             if _is_of(place, scenario):
+                from aign.trajectories.reader import TrajectoryStore  # takes its time to import
+
                 store = TrajectoryStore.open(place, trust_code=scenario.spec())
                 return recorded(store, store.rows("train"))
         except DatasetError as error:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aign.errors import ContextError, ParameterError, unknown_name
+from aign.errors import AignError, ContextError, ParameterError, unknown_name
 from aign.scenarios.core.constraints import Constraint, parse
 from aign.scenarios.core.features import Feature, bounds
 from aign.scenarios.core.scenario import Scenario
@@ -25,6 +25,8 @@ FAILS = re.compile(r"(?P<part>.+?)\s+(?:fails|failed|has failed|is down)", re.IG
 CHANGES = re.compile(r"(?P<feature>\w+?)(?:\s+of\s+(?P<name>.+?))?\s*(?P<how>[-+*=])\s*"
                      r"(?P<amount>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)")
 FORMS = '"NAME fails", "FEATURE +20%", "FEATURE of NAME -50%", also * and = with a number, or a constraint'
+
+CHANGES_TRIED = ("+20%", "-20%")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,39 @@ def failing(scenario: Scenario[Any]) -> Mapping[str, tuple[str, ...]]:
     return {name: (name,) for name in names} | dict(scenario.carriers)
 
 
+def examples(scenario: Scenario[Any]) -> list[str]:
+    """Return events that can happen to the network: what fails, what changes for all, and for a single name.
+
+    They are tried, of names the first, on a design half way between the bounds, in the context of seed 0.
+    """
+    if not scenario.designs_transfer:
+        return []
+    context = scenario.draw_contexts(1, torch.Generator().manual_seed(0))
+    low, high = bounds(scenario.state_features)
+    start = scenario.nearest_start(context, scenario.admissible(((low + high) / 2)[None]))[0].to(low.dtype)
+
+    def possible(texts: Sequence[str]) -> list[str]:
+        return [text for text in texts if _can_happen(scenario, text, context[0], start)]
+
+    failures = possible([f"{name} fails" for name in failing(scenario)])
+    changes, single = list[str](), list[str]()
+    for feature in scenario.context_features:
+        first, *others = dict.fromkeys(context_names(scenario, feature))
+        changes += possible([f"{feature.name} {change}" for change in CHANGES_TRIED])
+        for change in possible([f"{feature.name} of {first} {change}" for change in CHANGES_TRIED]):
+            single += [change, *(change.replace(first, other) for other in others)]
+    return [*(failures if len(failures) > 1 else []), *changes, *single]  # a single part is all of the design
+
+
+def _can_happen(scenario: Scenario[Any], event: str, context: Tensor, start: Tensor) -> bool:
+    """Return whether an event can strike a design (X,) in a context (C,)."""
+    try:
+        strike(scenario, [event], context, start, ())
+    except AignError:
+        return False
+    return True
+
+
 def context_names(scenario: Scenario[Any], feature: Feature) -> Sequence[str]:
     """Return whose each value of a context feature is, such as "user 7"."""
     return scenario.context_names(feature) or scenario.entity_names(feature.size)
@@ -157,6 +192,7 @@ def _without(scenario: Scenario[Any], context: Tensor, start: Tensor, failed: Se
     wanted = torch.where(lost, low.to(start.dtype), start)
     left = scenario.nearest_start(context[None], wanted[None])[0].to(start.dtype)
     if bool((left != wanted)[lost].any()):
-        raise ParameterError(f"event {failed[0]!r} fails: a design of {scenario.name} always has something there, so "
-                             "this cannot happen. Change a context feature instead.")
+        raise ParameterError(f"event {f'{failed[0]} fails'!r}: every design of {scenario.name} has to use it, so it "
+                             "cannot fail. Change the situation instead: "
+                             f"{', '.join(feature.name for feature in scenario.context_features)}.")
     return left

@@ -54,6 +54,8 @@ class Impact:
     def sentence(self) -> str:
         """Return in one sentence what the events do."""
         events = ", ".join(self.incident.events)
+        if not self.constraints:
+            return f"After {events} the deployed design breaks nothing: the request has no constraints."
         if not self.broken:
             return f"After {events} the deployed design still meets the request."
         values = [f"{bound} ({self._story(bound)})" for bound in self.broken]

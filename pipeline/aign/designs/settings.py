@@ -37,9 +37,9 @@ class SamplingSettings(Settings):
     mask_actions: Annotated[bool, Field(exclude_if=lambda kept: kept)] = True
     """In sequential scenarios: keep to choices that do no harm at once, such as a provider with room, while there are
     any. false shows what the network would do alone."""
-    futures: Annotated[int, Field(ge=0, le=4096, exclude_if=lambda futures: futures == 64)] = 64
+    futures: Annotated[int | None, Field(ge=0, le=4096, exclude_if=lambda futures: futures is None)] = None
     """Where the scenario forecasts what nature decides, such as throughput: futures by which each decision is made. 0
-    decides by plans."""
+    decides by plans; the model's own number where None."""
     target_returns: Targets = (0.998, 0.999, 0.9985, 0.9992, 0.997, 0.9995, 0.99, 0.98)
     """Normalised returns asked for, cycled over the candidates of a request without constraints: just below the best in
     the data."""

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from aign.errors import ModelError
 from aign.files.writing import writing
+from aign.scenarios.core.adam import Adam
 
 
 @dataclass
@@ -37,14 +38,13 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def save(path: Path, modules: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer, generator: torch.Generator,
+def save(path: Path, modules: Mapping[str, nn.Module], optimiser: Adam, generator: torch.Generator,
          progress: Progress) -> None:
     """Write the complete state of a training."""
     tensors: dict[str, Tensor] = {"generator": generator.get_state()}
     for name, module in modules.items():
         tensors |= {f"{name}/{key}": value for key, value in module.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser/{index}/{key}": value for key, value in moments.items()}
+    tensors |= {f"optimiser/{key}": value for key, value in optimiser.state().items()}
     stored = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
     # One key of metadata only: safetensors writes several in arbitrary order.
     header = {"progress": json.dumps({"sha256": _seal(stored, vars(progress)), **vars(progress)})}
@@ -52,7 +52,7 @@ def save(path: Path, modules: Mapping[str, nn.Module], optimiser: torch.optim.Op
         save_file(stored, aside, header)
 
 
-def load(path: Path, modules: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer, generator: torch.Generator,
+def load(path: Path, modules: Mapping[str, nn.Module], optimiser: Adam, generator: torch.Generator,
          device: torch.device) -> Progress:
     """Restore what `save` wrote into the given objects.
 
@@ -63,12 +63,7 @@ def load(path: Path, modules: Mapping[str, nn.Module], optimiser: torch.optim.Op
         tensors, progress = _read(path, device)
         for name, module in modules.items():
             module.load_state_dict(_under(tensors, f"{name}/"))
-        state = optimiser.state_dict()
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in _under(tensors, "optimiser/").items():
-            index, name = key.split("/")
-            moments.setdefault(int(index), {})[name] = value
-        optimiser.load_state_dict({"state": moments, "param_groups": state["param_groups"]})
+        optimiser.restore(_under(tensors, "optimiser/"))
         generator.set_state(tensors["generator"].cpu())
         return progress
     except (SafetensorError, OSError, KeyError, RuntimeError, ValueError, TypeError) as error:

@@ -17,7 +17,7 @@ from aign.diffusion.forecasting import scale
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
-from aign.scenarios.core.forecasting import Forecasting, columns
+from aign.scenarios.core.forecasting import columns, forecasting_of
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.windows import Window, Windows
 
@@ -100,8 +100,8 @@ def decided(store: TrajectoryStore, window: Window, normaliser: Normaliser) -> T
     """Return what nature decided (E, H+1, N) in windows, normalised to [-1, 1]; nothing, N = 0, where a scenario
     forecasts nothing. Unseen values of the first moment count as 0.
     """
-    scenario, (rows, moments, _) = store.scenario, window.states.shape
-    if not isinstance(scenario, Forecasting):
+    scenario, (rows, moments, _) = forecasting_of(store.scenario), window.states.shape
+    if scenario is None:
         return torch.zeros(rows, moments, 0)
     series = normaliser.states(window.states)[:, :, columns(scenario.state_features, scenario.exogenous)]
     if not scenario.unseen:

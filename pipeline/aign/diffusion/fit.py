@@ -12,7 +12,7 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
 from aign.errors import ParameterError, unknown_name
 from aign.scenarios.core import Feature, Scenario
-from aign.scenarios.core.forecasting import Forecasting
+from aign.scenarios.core.forecasting import forecasting_of
 
 EVENLY_SPACED = ("DDIMScheduler",)
 """Schedulers that take every step to be as long as the first: with any other number of steps the noise left after a
@@ -56,7 +56,7 @@ def check_window(scenario: Scenario[Any], window: int, stride: int) -> None:
 def check_futures(scenario: Scenario[Any], settings: TrainSettings) -> None:
     """Raise ParameterError where a scenario has no futures of so many steps."""
     steps = settings.futures_window
-    if steps is not None and not isinstance(scenario, Forecasting):
+    if steps is not None and forecasting_of(scenario) is None:
         raise ParameterError(f"train.futures_window = {steps}: {scenario.name} forecasts nothing. Leave it out.")
     if steps is not None and steps > scenario.horizon:
         raise ParameterError(f"train.futures_window = {steps}: allowed at most the {scenario.horizon} steps of an "

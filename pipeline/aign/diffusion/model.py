@@ -23,7 +23,7 @@ from aign.diffusion.strategies import Strategy, strategy_of
 from aign.errors import ParameterError
 from aign.scenarios.core import registry
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.forecasting import Forecasting
+from aign.scenarios.core.forecasting import forecasting_of
 from aign.scenarios.core.scenario import Scenario
 
 
@@ -173,10 +173,10 @@ class DesignModel:
         Raises:
             ParameterError: the model forecasts nothing.
         """
-        unet, scenario = self.unet, self.scenario
-        if not isinstance(unet, ForecastingUNet) or not isinstance(scenario, Forecasting):
-            raise ParameterError(f"This model of {scenario.name} forecasts nothing; only those trained for scenarios "
-                                 "with the generation forecasts do.")
+        unet, scenario = self.unet, forecasting_of(self.scenario)
+        if not isinstance(unet, ForecastingUNet) or scenario is None:
+            raise ParameterError(f"This model of {self.scenario.name} forecasts nothing; only those trained for "
+                                 "scenarios with the generation forecasts do.")
         first = self.normaliser.states(states).repeat_interleave(sampling.futures, dim=0)
         begin, nature = unet.begin(first), scale(self.normaliser, scenario)
         steps = self.design.get("futures", self.design["horizon"])

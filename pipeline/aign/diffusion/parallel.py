@@ -1,4 +1,5 @@
-"""Training in several processes that share every batch: DistributedDataParallel of torch, started as torchrun does.
+"""Training in several processes that share every batch: DistributedDataParallel of torch, started as torchrun does; on
+a cluster by Ray Train, see `parallel_nodes`.
 
 Each process ("rank") draws the whole batch and all of its noise with the same generator, computes the loss of every
 world-th row, and gets the mean of all gradients: the loss of the whole batch, whatever the number of processes. Only
@@ -25,6 +26,7 @@ from torch import distributed
 from aign.engines.job import Report, failed, failure
 from aign.engines.scratch import die_with_parent
 from aign.errors import AignError, ResourceError
+from aign.settings import EngineSettings
 
 FAILURE = "failure.json"
 
@@ -36,10 +38,12 @@ class Ranks:
     Attributes:
         rank: from 0; the first one evaluates, and writes files.
         world: how many there are.
+        local: from 0 among those of this machine.
     """
 
     rank: int = 0
     world: int = 1
+    local: int = 0
 
     @property
     def part(self) -> slice:
@@ -53,7 +57,7 @@ class Ranks:
 
     def device(self, device: torch.device) -> torch.device:
         """Return where this process computes: on a GPU of its own, where there are GPUs."""
-        return torch.device("cuda", self.rank) if self.world > 1 and device.type == "cuda" else device
+        return torch.device("cuda", self.local) if self.world > 1 and device.type == "cuda" else device
 
 
 ALONE = Ranks()
@@ -61,7 +65,7 @@ ALONE = Ranks()
 
 
 def launch(processes: int, gpus: bool, function: Callable[..., None], report: Report,
-           arguments: Mapping[str, Any]) -> None:
+           arguments: Mapping[str, Any], engine: EngineSettings | None = None) -> None:
     """Call `function(ranks, report, **arguments)` in so many processes; in this one, where it is one.
 
     Args:
@@ -70,6 +74,7 @@ def launch(processes: int, gpus: bool, function: Callable[..., None], report: Re
         function: at the top level of a module; the first process writes the results.
         report: told what the first process reports.
         arguments: values that can be sent to another process.
+        engine: where they run; on this machine where None.
 
     Raises:
         AignError: a process raised it; same class, same message.
@@ -77,6 +82,11 @@ def launch(processes: int, gpus: bool, function: Callable[..., None], report: Re
     """
     if processes == 1:
         function(ALONE, report, **arguments)
+        return
+    if engine is not None and engine.kind == "ray":
+        from aign.diffusion import parallel_nodes
+
+        parallel_nodes.launch(processes, gpus, function, report, arguments, engine.address)
         return
     here, there = multiprocessing.get_context("spawn").Pipe(duplex=False)
     listener = Thread(target=_pass_on, args=(here, report), daemon=True)
@@ -102,12 +112,17 @@ def _start(processes: int, folder: Path, arguments: tuple[Any, ...]) -> None:
     try:
         elastic_launch(config, _rank)(*arguments)
     except ChildFailedError as error:
-        if (folder / FAILURE).exists():
-            raise failure(json.loads((folder / FAILURE).read_text(encoding="utf-8"))) from None
+        raise_written(folder / FAILURE)
         cause = error.get_first_failure()[1].message
         raise ResourceError(f"Training in {processes} processes: one of them ended ({cause}). The machine may be short "
                             "of memory: take fewer train.processes, or run the command again; it goes on from its "
                             "checkpoint.") from None
+
+
+def raise_written(failure_path: Path) -> None:
+    """Raise the error that a process wrote down; nothing, where none did."""
+    if failure_path.exists():
+        raise failure(json.loads(failure_path.read_text(encoding="utf-8"))) from None
 
 
 def _pass_on(line: Connection, report: Report) -> None:
@@ -124,15 +139,22 @@ def _rank(backend: str, threads: int, parent: int, line: Connection, failure_pat
     """Do the work of one process, which the launcher has told its rank by environment variables."""
     die_with_parent(parent)
     torch.set_num_threads(threads)
-    ranks = Ranks(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]))
+    ranks = Ranks(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
     distributed.init_process_group(backend)
     try:
-        function(ranks, _sender(line) if ranks.leads else _silent, **arguments)
+        work(ranks, _sender(line), failure_path, function, arguments)
+    finally:
+        distributed.destroy_process_group()
+
+
+def work(ranks: Ranks, report: Report, failure_path: Path, function: Callable[..., None],
+         arguments: Mapping[str, Any]) -> None:
+    """Do the part of one process, of which the leading one reports; an error that users should see is written down."""
+    try:
+        function(ranks, report if ranks.leads else _silent, **arguments)
     except AignError as error:
         failure_path.write_text(json.dumps(failed(error, str(error))), encoding="utf-8")
         raise
-    finally:
-        distributed.destroy_process_group()
 
 
 def _sender(line: Connection) -> Report:

@@ -19,7 +19,7 @@ from aign.diffusion.conditions import ConditionInput
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.plans import Plans, Sampling
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.forecasting import Forecasting
+from aign.scenarios.core.forecasting import forecasting_of
 from aign.scenarios.core.scenario import Generation, Scenario
 
 QUICK_STEPS = 4
@@ -202,17 +202,15 @@ class Forecasts(RecedingHorizon):
 
         As constraints need not hold in every row where nothing is projected, plans decide there too.
         """
-        scenario = planner.scenario
-        if not isinstance(scenario, Forecasting):
-            raise TypeError(f"{scenario.name} forecasts nothing; see Forecasting")
-        judged = planner.forecasts and sampling.futures > 0 and scenario.judges(constraints)
-        if not judged or (constraints and not project):
+        scenario, nature = planner.scenario, forecasting_of(planner.scenario)
+        judged = nature is not None and planner.forecasts and sampling.futures > 0 and nature.judges(constraints)
+        if nature is None or not judged or (constraints and not project):
             return super().generate(planner, contexts, constraints, conditions, sampling, generator, project)
         states = scenario.initial_state(contexts)
         observed = [states[:, :scenario.state_size].float()]
         for _ in range(scenario.horizon):
             futures = planner.forecast(observed[-1], sampling, generator)
-            states, _ = scenario.step(contexts, states, scenario.judge(contexts, states, futures, constraints))
+            states, _ = scenario.step(contexts, states, nature.judge(contexts, states, futures, constraints))
             observed.append(states[:, :scenario.state_size].float())
         designs = scenario.design_of(states)
         return Plans(torch.stack(observed, dim=1), designs, designs, states)

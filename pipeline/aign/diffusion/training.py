@@ -30,7 +30,8 @@ from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of
 from aign.diffusion.unet import TemporalUNet
 from aign.errors import ModelError
-from aign.scenarios.core.forecasting import Forecasting, columns
+from aign.scenarios.core.adam import Adam
+from aign.scenarios.core.forecasting import columns, forecasting_of
 from aign.scenarios.core.scenario import Scenario
 from aign.trajectories.reader import TrajectoryStore
 
@@ -107,12 +108,12 @@ class Trainer:
         self.average: dict[str, Any] = {name: copy.deepcopy(module) for name, module in self.modules().items()}
         self.best = {name: copy.deepcopy(module) for name, module in self.average.items()}
         self.parameters = [*self.unet.parameters(), *self.inverse.parameters()]
-        self.optimiser = torch.optim.AdamW(self.parameters, settings.learning_rate,
-                                           weight_decay=settings.weight_decay, fused=True)
+        self.averaged = [weight.data for module in self.average.values() for weight in module.parameters()]
+        self.optimiser = Adam(self.parameters, settings.weight_decay)
         self.generator = torch.Generator(device).manual_seed(seed)
-        schedule = NoiseSchedule.of(settings.noise_steps, settings.prediction)
+        nature, schedule = forecasting_of(first), NoiseSchedule.of(settings.noise_steps, settings.prediction)
         self.objective = Objective(settings, schedule, conditions, self.generator, normaliser, ranks,
-                                   scale(normaliser, first) if isinstance(first, Forecasting) else None)
+                                   None if nature is None else scale(normaliser, nature))
         self.design = describe(stores, settings, normaliser, conditions, behaviours, provenance)
         self.progress = Progress()
 
@@ -131,6 +132,7 @@ class Trainer:
         if checkpoint_path.exists():
             self.progress = checkpoint.load(checkpoint_path, self.all_modules(), self.optimiser, self.generator,
                                             self.device)
+        self.unet.train(), self.inverse.train()
         compiled = torch.compile(self.unet) if settings.compile else self.unet
         losses = self.losses(compiled)
         while self.progress.step < settings.steps:
@@ -155,22 +157,18 @@ class Trainer:
     def one_step(self, losses: nn.Module) -> None:
         """Take one gradient step on a random batch and move the average."""
         settings = self.settings
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(settings, self.progress.step)
         data = self.train[self.progress.step % len(self.train)]
         rows = torch.randint(len(data), (settings.batch_size,), generator=self.generator, device=self.device)
-        self.unet.train(), self.inverse.train()
+        self.optimiser.forget()
         with self.autocast():
             loss = losses(data, rows)
-        self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, settings.gradient_clip)
-        self.optimiser.step()
         step = self.progress.step
+        self.optimiser.descend(learning_rate(settings, step))
         # Not diffusers' EMAModel: it copies the weights at the first step, which would move every model.
         decay = min(settings.ema_decay, (1 + step) / (10 + step))
-        averaged = [weight.data for module in self.average.values() for weight in module.parameters()]
-        torch._foreach_lerp_(averaged, [weight.data for weight in self.parameters], 1 - decay)
+        torch._foreach_lerp_(self.averaged, self.optimiser.values, 1 - decay)
 
     def autocast(self) -> torch.autocast:
         """Return the precision context: bfloat16 where asked for, or by default on a GPU."""
@@ -236,10 +234,10 @@ def networks(scenario: Scenario[Any], data: Examples, settings: TrainSettings,
     state, known = data.states.shape[2], data.known.shape[1]
     layers = (shape.channels, list(shape.multipliers), shape.kernel, shape.embedding, shape.groups, shape.activation)
     unet: TemporalUNet | ForecastingUNet
-    if isinstance(scenario, Forecasting):
-        series = columns(scenario.state_features, scenario.exogenous)
-        history = columns(scenario.state_features, (*scenario.exogenous, *scenario.history))
-        unet = ForecastingUNet(state, known, conditions, series, history, *layers, unseen=len(scenario.unseen),
+    if (nature := forecasting_of(scenario)) is not None:
+        series = columns(nature.state_features, nature.exogenous)
+        history = columns(nature.state_features, (*nature.exogenous, *nature.history))
+        unet = ForecastingUNet(state, known, conditions, series, history, *layers, unseen=len(nature.unseen),
                                futures_channels=shape.futures_channels)
     else:
         unet = TemporalUNet(state, known, conditions, *layers)

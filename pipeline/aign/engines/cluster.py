@@ -53,14 +53,7 @@ class Cluster:
         """
         self.threads, self.title = threads, title
         self.root = Path.cwd()
-        paths = os.pathsep.join(filter(None, (str(PACKAGE.parent), os.environ.get("PYTHONPATH"))))
-        try:
-            _check_reachable(address)
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True,
-                     runtime_env={"env_vars": {"PYTHONPATH": paths}})
-        except (OSError, RuntimeError, ValueError) as error:
-            raise ResourceError(f"base.engine: no Ray cluster was reached at {address!r} ({error}). Start one with "
-                                "`ray start --head`, or say `kind: local`.") from None
+        connect(address)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         self.board = Board.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]
         self.tickets: dict[Any, Job] = {}
@@ -69,8 +62,9 @@ class Cluster:
         self._check_nodes()
 
     def submit(self, job: Job) -> None:
-        """Put the job in the cluster's queue."""
-        task = _run_there.options(num_cpus=self.threads, num_gpus=job.gpus, max_retries=RETRIES, retry_exceptions=False)
+        """Put the job in the cluster's queue; one that several processes share asks for their places itself."""
+        cpus, gpus = (self.threads, job.gpus) if job.processes == 1 else (0, 0)
+        task = _run_there.options(num_cpus=cpus, num_gpus=gpus, max_retries=RETRIES, retry_exceptions=False)
         self.tickets[task.remote(job, self.threads, str(self.root), self.board)] = job
 
     def news(self) -> list[tuple[Job, News]]:
@@ -108,12 +102,8 @@ class Cluster:
         self.counts |= changed
         return [(running[name], {"done": done}) for name, done in changed.items()]
 
-    def _nodes(self) -> list[Any]:
-        """Return the nodes that can take a job."""
-        return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= self.threads]
-
     def _check_that_nodes_are_left(self) -> None:
-        if not self.tickets or self._nodes():
+        if not self.tickets or nodes(self.threads):
             self.alone_since = None
             return
         self.alone_since = self.alone_since or time.monotonic()
@@ -123,21 +113,21 @@ class Cluster:
                                 "are kept.")
 
     def _check_nodes(self) -> None:
-        nodes = self._nodes()
-        messages.say(self.title, f"runs on {len(nodes)} nodes, {sum(node['Resources']['CPU'] for node in nodes):g} "
+        able = nodes(self.threads)
+        messages.say(self.title, f"runs on {len(able)} nodes, {sum(node['Resources']['CPU'] for node in able):g} "
                                  "processors of a Ray cluster")
         token = self.root / f".cluster-{uuid.uuid4().hex}"
         token.touch()
         try:
             answers = ray.get([_look.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"],
                                                                                                 soft=False))
-                               .remote(str(token)) for node in nodes])
+                               .remote(str(token)) for node in able])
         except ray.exceptions.RayError as error:
             raise ResourceError(f"A node of the cluster cannot run this program: {error}") from None
         finally:
             token.unlink()
         version = code_version(".")
-        for node, (there, code, _) in zip(nodes, answers, strict=True):
+        for node, (there, code, _) in zip(able, answers, strict=True):
             name = node["NodeManagerHostname"]
             if not there:
                 raise ResourceError(f"Node {name} does not see {self.root}. All nodes must share that folder, under "
@@ -148,6 +138,27 @@ class Cluster:
         if len(processors := {processor for *_, processor in answers}) > 1:
             messages.warn(f"warning: nodes have different processors ({', '.join(sorted(processors))}): the last "
                           "digits of results can depend on where a job ran")
+
+
+def connect(address: str) -> None:
+    """Connect this process to a cluster, whose nodes run this program's code.
+
+    Raises:
+        ResourceError: there is no such cluster.
+    """
+    paths = os.pathsep.join(filter(None, (str(PACKAGE.parent), os.environ.get("PYTHONPATH"))))
+    try:
+        _check_reachable(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, ignore_reinit_error=True,
+                 runtime_env={"env_vars": {"PYTHONPATH": paths}})
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ResourceError(f"base.engine: no Ray cluster was reached at {address!r} ({error}). Start one with "
+                            "`ray start --head`, or say `kind: local`.") from None
+
+
+def nodes(threads: int) -> list[Any]:
+    """Return the nodes that can take a process of so many threads."""
+    return [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU", 0) >= threads]
 
 
 def _check_reachable(address: str) -> None:

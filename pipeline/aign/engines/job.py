@@ -41,6 +41,7 @@ class Job:
         arguments: values that can be sent to another process.
         result: the marker, a file that `function` writes last.
         gpus: GPUs it needs for itself, where an engine can tell them apart.
+        processes: how many share it; where they are several, the job starts them itself, on a cluster on any node.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Job:
     arguments: Mapping[str, Any]
     result: Path
     gpus: int = 0
+    processes: int = 1
 
 
 class Engine(Protocol):

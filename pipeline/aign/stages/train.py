@@ -13,7 +13,7 @@ from aign.diffusion.quality import HeldOut, merit
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.engines import completion, messages
-from aign.engines.jobs import Job, Report, run_jobs
+from aign.engines.jobs import Job, Report, chosen, run_jobs
 from aign.engines.scratch import code_version, fingerprint, scratch
 from aign.errors import ModelError
 from aign.files.writing import building, read_json
@@ -33,6 +33,7 @@ def train(variant: str, params: Params) -> None:
         ParameterError: parameters that contradict each other, or no such device.
     """
     block, run = params.variant(variant), params.base
+    run = run.model_copy(update={"engine": chosen(run.engine)})
     settings, agents = block.train, block.collect.agents
     dataset = TRAJECTORIES / variant
     title = f"train {variant}"
@@ -80,7 +81,7 @@ def _job(name: str, dataset: Path, settings: TrainSettings, run: RunSettings, di
     marker = folder / f"{name}.json"
     arguments = {"dataset": dataset, "settings": settings, "run": run, "digest": digest, "behaviours": behaviours,
                  "checkpoint_path": folder / f"{name}.safetensors", "model": folder / name, "marker": marker}
-    return Job(name, settings.steps, learn, arguments, marker, gpus)
+    return Job(name, settings.steps, learn, arguments, marker, gpus, settings.processes)
 
 
 def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str,
@@ -88,7 +89,7 @@ def learn(report: Report, dataset: Path, settings: TrainSettings, run: RunSettin
     """Train one model, or go on from its checkpoint; write the model folder, then the marker."""
     parallel.launch(settings.processes, device.choose(run.device).type == "cuda", _learn, report, {
         "dataset": dataset, "settings": settings, "run": run, "digest": digest, "behaviours": behaviours,
-        "checkpoint_path": checkpoint_path, "model": model, "marker": marker})
+        "checkpoint_path": checkpoint_path, "model": model, "marker": marker}, run.engine)
 
 
 def _learn(ranks: Ranks, report: Report, dataset: Path, settings: TrainSettings, run: RunSettings, digest: str,

@@ -53,10 +53,10 @@ def test_hyphen_and_underscore_name_the_same_network():
     assert registry.create("water_filling").spec()["name"] == "water-filling"
 
 
-def test_using_one_network_imports_no_other():
+def test_using_one_network_imports_no_other(python):
     script = ("import sys; from aign.scenarios.core.registry import create; create('water-filling'); "
               "print([name for name in sys.modules if name.startswith('aign.scenarios.power')])")
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert subprocess.run([python, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_a_module_that_holds_no_network_of_its_name_is_refused(tmp_path, monkeypatch):

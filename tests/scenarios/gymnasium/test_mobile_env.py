@@ -5,8 +5,7 @@ import json
 import gymnasium
 import numpy as np
 import pytest
-import yaml
-from smoke import SMALL, TRAIN, aign, inside, jobs_here
+from smoke import SMALL, TRAIN, run_chain
 
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.replay import check_replay, replay
@@ -34,11 +33,7 @@ PARAMS = {
 def chain(tmp_path_factory):
     pytest.importorskip("mobile_env")
     folder = tmp_path_factory.mktemp("mobile")
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    with inside(folder), jobs_here():
-        for stage in ("collect", "train", "sample", "evaluate"):
-            outcome = aign(stage, "mobile")
-            assert outcome.code == 0, f"{stage}: {outcome.err}"
+    run_chain(folder, PARAMS)
     return folder
 
 

@@ -73,6 +73,35 @@ def test_generated_columns_prove_the_same_as_all_of_them(parameters, where):
             assert generated.bound == pytest.approx(whole.bound, rel=1e-9)
 
 
+@pytest.mark.parametrize(("energy", "share", "possible"), [
+    ("cycles", 0.97, {False}), ("cycles", 0.999, {False, True}), ("cycles", 1.05, {True}),
+    ("published", 0.5, {False, True}), ("published", 0.8, {True})])
+def test_a_limit_on_energy_is_proven_alike_by_generated_columns_by_all_and_by_trying_all(energy, share, possible):
+    scenario, contexts = small(3, access="dense", energy=energy)
+    outcomes = set()
+    for context in contexts:
+        usual = float(scenario.measure(context[None], scenario.certify(context[None]).design)["energy"])
+        constraints = parse([f"energy<={share * usual!r}"], scenario.labels)
+        expected = enumerated(scenario, context, constraints)
+        network, limits = scenario.network(context[None]), Limits.of(constraints, 5)
+        for few in (0, certificate.FEW):
+            with mock.patch.object(certificate, "FEW", few):
+                assert -certificate.best(network, limits).bound == pytest.approx(expected, rel=1e-9)
+        outcomes.add(expected > -torch.inf)
+    assert outcomes == possible
+
+
+def test_that_energy_cannot_be_saved_is_proven_without_adding_known_columns_again():
+    scenario = registry.create("offloading", servers=8, users=24, access="dense", energy="cycles")
+    context = scenario.draw_contexts(1, torch.Generator().manual_seed(1))
+    energy = float(scenario.measure(context, scenario.certify(context).design)["energy"])
+    with mock.patch.object(certificate, "ROUNDS", 20):
+        proven = scenario.certify(context, parse([f"energy<={0.98 * energy!r}"], scenario.labels))
+    assert bool(proven.proven_infeasible)
+    assert float(scenario.certify(context, parse([f"energy<={1.01 * energy!r}"], scenario.labels)).utility) == \
+        pytest.approx(float(scenario.certify(context).utility), rel=1e-9)
+
+
 def test_where_too_many_sets_remain_a_bound_below_the_design_is_left():
     scenario, contexts = small(1, users=8, access="dense", energy="cycles")
     network, limits = scenario.network(contexts), Limits.of([], 8)

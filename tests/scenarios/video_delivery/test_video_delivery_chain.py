@@ -4,8 +4,7 @@ import json
 
 import pytest
 import torch
-import yaml
-from smoke import COLLECT, TRAIN, aign, inside, jobs_here
+from smoke import COLLECT, TRAIN, run_chain
 
 from aign.diffusion import store
 from aign.scenarios.core import satisfied
@@ -30,11 +29,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("delivery")
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    with inside(folder), jobs_here():
-        for stage in ("collect", "train", "sample", "evaluate"):
-            outcome = aign(stage, NAME)
-            assert outcome.code == 0, f"{stage}: {outcome.err}"
+    run_chain(folder, PARAMS)
     return folder
 
 

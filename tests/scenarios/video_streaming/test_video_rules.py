@@ -10,6 +10,7 @@ from aign.scenarios.core.constraints import parse
 from aign.scenarios.video_streaming import VideoStreaming, critic
 from aign.scenarios.video_streaming.chain import LEVELS, Chain, levels
 from aign.scenarios.video_streaming.expectations import Expectations
+from aign.scenarios.video_streaming.means import Worth
 from aign.scenarios.video_streaming.rules import RULES, View, planned
 from aign.scenarios.video_streaming.video import Video
 
@@ -137,5 +138,6 @@ def test_futures_over_the_end_of_the_video_count_no_further():
     video = Video.generated(3)
     table = Expectations.solved(video, Chain.fit(torch.zeros(4, 3)))
     now = view(10.0, 2, [2.0], time=2, chunks=3)
-    short, long = (critic.mean_worth(table, now, torch.full((1, 4, ahead), 1.0), None) for ahead in (1, 5))
+    worth, mean = Worth(table, table, None), torch.zeros(1)
+    short, long = (critic.mean_worth(worth, now, torch.full((1, 4, ahead), 1.0), mean, None) for ahead in (1, 5))
     torch.testing.assert_close(short, long)

@@ -53,12 +53,10 @@ function light(rank) {
 }
 
 function showVerdict(act) {
-  const met = answer.designs.filter(({ feasible }) => feasible).length;
   at("verdict").hidden = false;
   at("verdict").className = answer.feasible ? "banner" : "banner bad";
   at("verdict").replaceChildren(
-    make("strong", {}, answer.feasible ? `${met} of ${answer.designs.length} designs meet the request.`
-      : "This cannot be had as asked."),
+    make("strong", {}, answer.headline),
     make("p", {}, answer.verdict),
     make("div", { className: "row" }, ...answer.relaxations.map((each) => make("button", { type: "button",
       onclick: () => act.relax(each.where) }, `Relax to ${each.shown}`))),
@@ -67,16 +65,18 @@ function showVerdict(act) {
 
 function figures(design, labels, bounds) {
   const asked = new Set(bounds.map(({ label }) => label));
-  const rows = [["utility", design.utility, ""], ...labels.map(({ name, unit: of }) => [name, design[name], of])];
-  return make("dl", {}, ...rows.flatMap(([name, value, of]) => [
-    make("dt", { className: asked.has(name) ? "asked" : "" }, spoken(name)),
+  const rows = [["utility", design.utility, "", "What the network is designed for."],
+    ...labels.map(({ name, unit: of, description }) => [name, design[name], of, description])];
+  return make("dl", {}, ...rows.flatMap(([name, value, of, title]) => [
+    make("dt", { className: asked.has(name) ? "asked" : "", title }, spoken(name)),
     make("dd", { className: asked.has(name) ? "asked" : "" }, written(value), make("small", {}, unit(of)))]));
 }
 
 function head({ rank, feasible, gap }) {
   return make("div", { className: "head" }, make("h3", {}, `Design ${rank}`),
     make("span", { className: feasible ? "badge" : "badge bad" }, feasible ? "met" : "not met"),
-    make("span", { className: "quiet" }, Number.isFinite(gap) ? `gap ${(100 * gap).toFixed(2)} %` : ""));
+    make("span", { className: "quiet", title: "How far from the best that is proven or known" }, Number.isFinite(gap)
+      ? `gap ${(100 * gap).toFixed(2)} %` : ""));
 }
 
 function card(design, labels, bounds, act) {
@@ -85,7 +85,8 @@ function card(design, labels, bounds, act) {
     make("button", { type: "button", className: "light", onclick, "aria-label": `${text} design ${rank}` }, text);
   return make("li", { className: "card", onpointerenter: () => light(rank), onpointerleave: () => light(null),
     onfocusin: () => light(rank), onfocusout: () => light(null) }, head(design),
-    ...(act ? [image(`Picture of design ${rank}`, `/api/jobs/${from}/designs/${rank}/picture`)] : []),
+    ...(act ? [image(`Picture of design ${rank}`, `/api/jobs/${from}/designs/${rank}/picture`,
+      { onclick: () => explain(from, design, answer.designs, labels) })] : []),
     figures(design, labels, bounds),
     ...(act ? [make("div", { className: "foot" }, button("Why", () => explain(from, design, answer.designs, labels)),
       ...(act.deployable() ? [button("Start here", () => act.start(design))] : []),

@@ -54,7 +54,7 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /** Make a picture that the server draws. */
-export const image = (alt, src) => make("img", { className: "drawn", loading: "lazy", alt, src });
+export const image = (alt, src, more = {}) => make("img", { className: "drawn", loading: "lazy", alt, src, ...more });
 
 /** Make the items of a list. */
 export const items = (texts) => texts.map((text) => make("li", {}, text));
@@ -70,6 +70,16 @@ export function toast(text) {
 export const written = (value) => (value === null || value === undefined ? "–"
   : String(Number.isInteger(value) ? value : Number(value.toPrecision(5))));
 
-/** Return a label's name as it is spoken, and its unit as it is printed. */
-export const spoken = (name) => name.replaceAll("_", " ");
+/** Make a table; each row has a class and cells. */
+export const table = (heads, rows) => make("table", {},
+  make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))),
+  make("tbody", {}, ...rows.map(([className, ...cells]) =>
+    make("tr", { className }, ...cells.map((text) => make("td", {}, text))))));
+
+const names = new Map();
+/** Take the words for labels that `spoken` returns. */
+export const learn = (labels) => labels.forEach((label) => names.set(label.name, label.spoken));
+
+/** Return a label as it is spoken, and its unit as it is printed. */
+export const spoken = (name) => names.get(name) ?? name.replaceAll("_", " ");
 export const unit = (text) => (text === "1" ? "" : ` ${text}`);

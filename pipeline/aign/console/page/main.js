@@ -9,6 +9,7 @@ const act = {
   relax: (where) => { bound(where); design(); },
   start: ({ design: values, rank }) => {
     deploy(values, `design ${rank}`, form().request.event);  // what went wrong is still so
+    at("event").focus();
     toast("Change the request, or say what goes wrong: the answer says what to change in that design.");
   },
 };
@@ -93,7 +94,10 @@ async function start() {
     begin(catalogue.networks, heard);
     at("go").addEventListener("click", design);
     for (const how of ["read", "refine"])
-      at(how).addEventListener("click", () => read(how).then(() => status("Is it what you want? Then design."), wrong));
+      at(how).addEventListener("click", () => read(how).then(() => {
+        status("Is it what you want? Then design.");
+        at("go").focus();
+      }, wrong));
     at("cancel").addEventListener("click", () => call("DELETE", `/api/jobs/${running}`).catch(wrong));
     if (job) {
       fill((await call("GET", `/api/jobs/${job}`)).asked);

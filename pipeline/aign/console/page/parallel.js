@@ -1,7 +1,14 @@
 // All designs as lines across one axis for each figure; limits drawn on the axes keep some of the designs.
 import { make, spoken, unit, written } from "./api.js";
 
-const HEIGHT = 250, TOP = 44, BOTTOM = 24, NARROWEST = 96, STEP = 0.05;
+const HEIGHT = 264, TOP = 58, BOTTOM = 24, NARROWEST = 96, STEP = 0.05, LETTER = 7.2;
+
+/** Return text in lines of at most so many letters, where its words allow it. */
+function wrapped(text, most) {
+  return text.split(" ").reduce(([line, ...above], word) =>
+    (line && `${line} ${word}`.length > most ? [word, line, ...above] : [`${line} ${word}`.trim(), ...above]), [""])
+    .reverse();
+}
 
 /** Draws designs in `place`; `chosen(kept)` hears which ranks are within all limits, `lit(rank)` what is pointed at. */
 export class Parallel {
@@ -57,13 +64,13 @@ export class Parallel {
     const limit = this.limits.get(axis.name), [low, high] = limit ?? [axis.low, axis.high];
     const forbidden = axis.bounds.map(({ upper, threshold }) => make("line", { class: "forbidden", x1: x, x2: x,
       y1: this.y(axis, threshold), y2: this.y(axis, upper ? axis.high : axis.low) }));
-    const name = spoken(axis.name), words = name.split(" "), half = Math.ceil(words.length / 2);
-    const lines = name.length * 7 > gap ? [words.slice(0, half).join(" "), words.slice(half).join(" ")] : ["", name];
+    const name = spoken(axis.name), lines = wrapped(name, gap / LETTER);
     return make("g", { tabindex: 0, role: "slider", "data-name": axis.name, "aria-orientation": "vertical",
       "aria-label": `Upper limit of ${name}`, "aria-valuemin": axis.low, "aria-valuemax": axis.high,
       "aria-valuenow": high, "aria-valuetext": limit ? `${written(low)} to ${written(high)}` : "no limit",
       onkeydown: (event) => this.key(event, axis) },
-      ...lines.map((line, row) => make("text", { x, y: 13 + 14 * row, "text-anchor": "middle" }, line)),
+      ...lines.map((line, row) => make("text", { x, y: TOP - 17 - 14 * (lines.length - 1 - row),
+        "text-anchor": "middle" }, line)),
       make("text", { class: "end", x, y: TOP - 3, "text-anchor": "middle" }, `${written(axis.high)}${unit(axis.unit)}`),
       make("text", { class: "end", x, y: HEIGHT - 7, "text-anchor": "middle" }, written(axis.low)),
       make("line", { class: "axis", x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM }), ...forbidden,

@@ -1,5 +1,5 @@
 // The request: what the form holds, read from words, confirmed in words.
-import { at, call, make, spoken, toast, unit, written } from "./api.js";
+import { at, call, learn, make, spoken, toast, unit, written } from "./api.js";
 import { showEvents, watchEvents } from "./wrong.js";
 
 const SENSES = { "<=": "≤", ">=": "≥", "<": "<", ">": ">" }, OWN = "{own}";
@@ -36,7 +36,11 @@ const options = (values, chosen, text = aim) =>
 
 function pick() {
   ranges.clear();
+  learn(labels());
   at("summary").textContent = network().summary;
+  at("count").value = network().count;
+  at("examples").replaceChildren(...network().sentences.map((text) => make("li", {}, make("button", { type: "button",
+    className: "light", onclick: () => { at("sentence").value = text; at("read").click(); } }, text))));
   at("context-kind").replaceChildren(make("option", { value: "" }, "Drawn at random"),
     ...options(network().presets, "", String), make("option", { value: OWN }, "Values of my own"));
   const goals = labels().flatMap(({ name }) => [`min ${name}`, `max ${name}`]);

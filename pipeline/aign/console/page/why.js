@@ -1,5 +1,5 @@
 // Why a design looks as it does: sentences, its figures beside the next design's, pictures.
-import { at, call, image, items, make, run, spoken, unit, written } from "./api.js";
+import { at, call, image, items, make, run, spoken, table, unit, written } from "./api.js";
 
 /** Open the explanation of a design of a job's answer. */
 export async function explain(job, design, designs, labels) {
@@ -33,10 +33,10 @@ function questions(job) {
 }
 
 function beside(design, other, labels) {
-  const rows = [{ name: "utility", unit: "" }, ...labels].map(({ name, unit: of }) => make("tr", {},
-    make("td", {}, `${spoken(name)}${of && of !== "1" ? ` [${unit(of).trim()}]` : ""}`),
-    ...[design[name], other[name], design[name] - other[name]].map((value, place) =>
-      make("td", {}, place === 2 && value > 0 ? `+${written(value)}` : written(value)))));
-  return make("table", {}, make("thead", {}, make("tr", {}, ...["", `Design ${design.rank}`, `Design ${other.rank}`,
-    "difference"].map((text) => make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows));
+  return table(["", `Design ${design.rank}`, `Design ${other.rank}`, "difference"],
+    [{ name: "utility", unit: "" }, ...labels].map(({ name, unit: of }) => {
+      const difference = design[name] - other[name];
+      return ["", `${spoken(name)}${of && of !== "1" ? ` [${of}]` : ""}`, written(design[name]), written(other[name]),
+        `${difference > 0 ? "+" : ""}${written(difference)}`];
+    }));
 }

@@ -1,5 +1,5 @@
 // What goes wrong: events that strike the deployed design, what they do to it, and the few changes that mend it.
-import { at, call, items, make, run, spoken, toast, written } from "./api.js";
+import { at, call, items, make, run, spoken, table, toast, written } from "./api.js";
 
 let asked = () => ({});
 
@@ -24,10 +24,8 @@ export function showEvents(events, network, deployed, heard) {
   at("wrong").hidden = !deployed || !network.deployable;
   at("impact").hidden = at("mend").hidden = true;
   at("mending").replaceChildren();
-  at("event-names").replaceChildren(...network.failing.map((name) => `${name} fails`).concat(
-    network.context.flatMap(({ name, names }) => [`${name} +20%`, ...names.map((whose) => `${name} of ${whose} -50%`)]))
-    .map((value) => make("option", { value })));
-  at("event").placeholder = `Such as: ${network.failing[0]} fails, or ${network.context[0].name} -20%`;
+  at("event-names").replaceChildren(...network.events.map((value) => make("option", { value })));
+  at("event").placeholder = `Such as: ${network.events[0]}`;
   at("event-list").replaceChildren(...events.map((text) => make("li", {}, text, make("button", { type: "button",
     className: "icon", "aria-label": `Take back: ${text}`,
     onclick: () => heard(events.filter((other) => other !== text)) }, "✕"))));
@@ -37,8 +35,7 @@ export function showEvents(events, network, deployed, heard) {
 function impact({ sentence, rows, broken }) {
   at("impact").hidden = at("mend").hidden = false;
   at("impact").replaceChildren(make("p", { className: broken.length ? "banner bad" : "banner" }, sentence),
-    make("table", {}, make("thead", {}, make("tr", {}, ...["Deployed design", "before", "after", ""].map((text) =>
-      make("th", { scope: "col" }, text)))), make("tbody", {}, ...rows.map(row))));
+    table(["Deployed design", "before", "after", ""], rows.map(row)));
   at("mend").textContent = broken.length ? "Suggest what mends it" : "Suggest improvements";
 }
 
@@ -47,9 +44,9 @@ function say(place, message) {
   place.replaceChildren(make("p", { className: "bad" }, message));
 }
 
-const row = ({ label, unit: of, before, after, worse, breaks }) => make("tr", { className: breaks.length ? "bad" : "" },
-  ...[`${spoken(label)}${of && ` [${of}]`}`, written(before), written(after)].map((text) => make("td", {}, text)),
-  make("td", {}, breaks.length ? `breaks ${breaks.join(", ")}` : before === after ? "" : worse ? "worse" : "better"));
+const row = ({ label, unit: of, before, after, worse, breaks }) => [breaks.length ? "bad" : "",
+  `${spoken(label)}${of && ` [${of}]`}`, written(before), written(after),
+  breaks.length ? `breaks ${breaks.join(", ")}` : before === after ? "" : worse ? "worse" : "better"];
 
 async function mend() {
   const tell = (text) => at("mending").replaceChildren(...items([text]));

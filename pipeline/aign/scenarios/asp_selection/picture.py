@@ -40,7 +40,8 @@ def draw(schedule: Schedule, title: str) -> Figure:
         _tasks(schedule, axes[0])
     _occupancy(schedule, axes[-1])
     axes[-1].set_xlabel("time [h]")
-    axes[-1].yaxis.set_major_locator(MaxNLocator(integer=True))
+    for each in axes:
+        each.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

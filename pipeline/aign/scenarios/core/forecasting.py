@@ -48,6 +48,11 @@ class Forecasting(ABC):
         """
 
 
+def forecasting_of(scenario: object) -> Forecasting | None:
+    """Return a scenario as one that forecasts; None where it does not."""
+    return scenario if isinstance(scenario, Forecasting) else None
+
+
 def columns(features: Sequence[Feature], names: Sequence[str]) -> list[int]:
     """Return the places of the values of features, by name, in the order of the features.
 

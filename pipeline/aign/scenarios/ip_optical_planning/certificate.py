@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aign.scenarios.core.remembered import Cache
 from aign.scenarios.ip_optical_planning.economics import FAILURE, WORTH, Economics
 from aign.scenarios.ip_optical_planning.limits import Limits
 from aign.scenarios.ip_optical_planning.solver.answers import Answer, ImpossibleError
@@ -26,7 +27,7 @@ LAYERED = ((12, Effort(gap=0.03, rounds=1, nodes=20, regions=4)), (65, Effort(ga
 CHOOSING = Effort(gap=0.05, rounds=2, nodes=100)
 """Effort in one layer, on larger networks, where the plan chooses which failures it survives: nodes take long there."""
 REMEMBERED = 20_000
-"""Plans remembered, the oldest forgotten."""
+"""Plans remembered."""
 
 
 class Planner:
@@ -41,22 +42,18 @@ class Planner:
         self.choosing = self.effort if layered or self.effort is EFFORTS[0][1] else CHOOSING
         """How long plans are searched for that survive some failures of their choice."""
         self._tradeoff = Tradeoff(economics, survivability) if self.problem.traded else None
-        self._found: dict[tuple[bytes, Limits], Plan] = {}
-        self._answers: dict[tuple[bytes, int, int, bool, float], Answer | None] = {}
+        self._plans: Cache[tuple[bytes, Limits], Plan] = Cache(REMEMBERED)
+        self._answers: Cache[tuple[bytes, int, int, bool, float], Answer | None] = Cache(REMEMBERED)
         self.searched = 0
         """Contexts and limits searched so far, other than from memory."""
 
     def best(self, context: Tensor, limits: Limits) -> Plan:
         """Return the best plan for a context (P,), survivable if there is one that keeps to the limits; remembered."""
         key = (context.float().numpy().tobytes(), replace(limits, rest=()))
-        if key not in self._found:
-            if len(self._found) >= REMEMBERED:
-                self._found.pop(next(iter(self._found)))
-            self._found[key] = self._search(context, limits)
-            self.searched += 1
-        return self._found[key]
+        return self._plans.get(key, lambda: self._search(context, limits))
 
     def _search(self, context: Tensor, limits: Limits) -> Plan:
+        self.searched += 1
         survivable = self.survivable(context, limits)
         # A survivable plan that costs more than the reference might be beaten by one that fails, which stays below 1.
         if survivable.modules is not None or survivable.bound > -np.inf:
@@ -107,14 +104,13 @@ class Planner:
         remembered. None where no plan does.
         """
         key = context.float().numpy().tobytes(), cap, failures, normal, budget
-        if key not in self._answers:
-            if len(self._answers) >= REMEMBERED:
-                self._answers.pop(next(iter(self._answers)))
-            instance = replace(self.economics.instance(context, cap), normal=float(normal),
-                               may_drop=self.problem.scenarios - 1 - failures)
-            effort = self.choosing if instance.may_drop else self.effort
-            try:
-                self._answers[key] = Search(instance, replace(effort, budget=budget)).run(keep_interrupted=False)
-            except ImpossibleError:
-                self._answers[key] = None
-        return self._answers[key]
+        return self._answers.get(key, lambda: self._solve(context, cap, failures, normal, budget))
+
+    def _solve(self, context: Tensor, cap: int, failures: int, normal: bool, budget: float) -> Answer | None:
+        instance = replace(self.economics.instance(context, cap), normal=float(normal),
+                           may_drop=self.problem.scenarios - 1 - failures)
+        effort = self.choosing if instance.may_drop else self.effort
+        try:
+            return Search(instance, replace(effort, budget=budget)).run(keep_interrupted=False)
+        except ImpossibleError:
+            return None

@@ -15,7 +15,6 @@ Axes: B networks, P pairs, L links, S scenarios, M known designs.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import cached_property
 
 import highspy
@@ -24,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from aign.scenarios.core.remembered import Cache
 from aign.scenarios.ip_optical_planning.problem import Problem
 from aign.scenarios.ip_optical_planning.rerouting import rerouted
 from aign.scenarios.ip_optical_planning.solver.instance import TOLERANCE, Floats
@@ -63,7 +63,7 @@ class Survivability:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self._memory: OrderedDict[bytes, _Known] = OrderedDict()
+        self._memory: Cache[bytes, _Known] = Cache(CONTEXTS)
         self._normal: tuple[bytes, Routing, highspy.HighsBasis] | None = None
 
     @property
@@ -175,10 +175,4 @@ class Survivability:
 
     def _known(self, context: Tensor) -> _Known:
         """Return what is remembered of a context."""
-        key = context.float().numpy().tobytes()
-        if key not in self._memory:
-            self._memory[key] = _Known()
-            if len(self._memory) > CONTEXTS:
-                self._memory.popitem(last=False)
-        self._memory.move_to_end(key)
-        return self._memory[key]
+        return self._memory.get(context.float().numpy().tobytes(), _Known)

@@ -82,16 +82,21 @@ def _generated(sets: MemberSets) -> Assignment:
     for _ in range(ROUNDS):
         relaxed = master.relaxed()
         prices = master.prices(-zero)
-        new = _cheapest(sets, prices)
+        negative = _negative(sets, prices, columns)
+        new = None if negative is None else _cheapest(negative.missing(columns), len(sets.users))
         if new is None or not len(new):
             break
         master.add(new)
         columns = Sets.join([columns, new])
+    if negative is None or new is None or len(new):
+        return _assignment(sets, columns, _within(sets, columns), sets.least_cost)
+    # Each server serves one set. At high prices rounding leaves sets that the program holds below zero: they count too.
+    reduced = torch.full((len(sets.users),), -zero, dtype=torch.float64)
+    least = relaxed.cost + float(reduced.scatter_reduce(0, negative.server, negative.reduced, "amin").sum())
+    if local + least > sets.most_cost:  # only beyond the limits, which the program may break at a high cost
+        return Assignment(np.inf, None)
     incumbent = _within(sets, columns)
-    if new is None or len(new):
-        return _assignment(sets, columns, incumbent, sets.least_cost)
-    least = relaxed.cost - len(sets.users) * zero  # each server serves one set, of a reduced cost of -zero at least
-    gap = incumbent.cost - least
+    gap = min(incumbent.cost, sets.most_cost - local) - least
     every = sets.collect(replace(prices, limit=gap), MOST)
     if every is None:
         return _assignment(sets, columns, incumbent, local + least)
@@ -118,17 +123,14 @@ def _first(sets: MemberSets) -> Sets:
     return sets.described(whole[:, 0], whole[:, 1:].bool())
 
 
-def _cheapest(sets: MemberSets, prices: Prices) -> Sets | None:
-    """Return for each server some sets below the prices' limit; none where there are none, None where they are too
-    many.
+def _negative(sets: MemberSets, prices: Prices, known: Sets) -> Sets | None:
+    """Return sets below the prices' limit, None where they are too many: some if any is not known yet, else all."""
+    some = sets.collect(prices, MOST, BEAM)
+    return some if some is not None and len(some.missing(known)) else sets.collect(prices, MOST)
 
-    First those of a beam; where it meets none all are looked for.
-    """
-    negative = sets.collect(prices, MOST, BEAM)
-    if negative is not None and not len(negative):
-        negative = sets.collect(prices, MOST)
-    if negative is None:
-        return None
-    order = negative.reduced.argsort(stable=True)
-    ordered = negative.server[order]
-    return negative.take(torch.cat([order[ordered == server][:ADDED] for server in range(len(sets.users))]))
+
+def _cheapest(sets: Sets, servers: int) -> Sets:
+    """Return some sets of each server, those of the least reduced cost."""
+    order = sets.reduced.argsort(stable=True)
+    ordered = sets.server[order]
+    return sets.take(torch.cat([order[ordered == server][:ADDED] for server in range(servers)]))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from aign.scenarios.offloading.physics import Served
 from aign.scenarios.offloading.places import Places
+from aign.scenarios.offloading.semantics import IDLE_POWER, SERVER_SPEED, TRANSMIT_POWER
 from aign.scenarios.offloading.sets import Sets
 
 ROWS = 1 << 18
@@ -50,8 +51,21 @@ class Growth:
         server = torch.arange(len(places.users))[:, None]
         self._root = network.root[0][places.users]
         self._alone = network.upload_cost[0][places.users, server + 1].where(places.there, torch.inf)
-        self._threshold = ((places.local - self._alone) / self._root + self._root) / 2
-        self._plain = network.in_closed_form and places.limits.none
+        upload = network.upload[0][places.users, server + 1].where(places.there, torch.inf)
+        self._sending = TRANSMIT_POWER * upload - places.local_energy
+        self._computing = IDLE_POWER * network.cycles[0][places.users] / (SERVER_SPEED * self._root)
+        if places.limits.energy == torch.inf:  # nobody asks
+            self._sending, self._computing = torch.zeros_like(self._sending), torch.zeros_like(self._computing)
+        self._threshold = self._root_sums()
+        self._plain = network.in_closed_form and places.limits.only_energy_and_count
+
+    def _root_sums(self) -> Tensor:
+        """Return the sums of roots (M, D) of a server from which each of its users could leave without loss."""
+        limits = self._places.limits
+        if limits.fewest > 0:
+            return torch.full_like(self._root, torch.inf)
+        cost = ((self._places.local - self._alone) / self._root + self._root) / 2
+        return cost if limits.energy == torch.inf else cost.maximum(-self._sending / self._computing)
 
     def grow(self, front: Sets) -> Grown:
         """Return the sets one member larger, at every place (P, D)."""
@@ -62,16 +76,18 @@ class Growth:
         return Grown(*(torch.cat([vars(part)[name] for part in parts]) for name in vars(parts[0])))
 
     def _closed(self, front: Sets) -> Grown:
-        """Return the sets one member larger, where a server's cost has a closed form and nothing is asked."""
-        root, alone, local = (value[front.server] for value in (self._root, self._alone, self._places.local))
-        threshold = self._threshold[front.server]
+        """Return the sets one member larger, where costs and energy of a server follow from the sum of roots."""
+        root, alone, local, sending, computing, threshold = (value[front.server] for value in (
+            self._root, self._alone, self._places.local, self._sending, self._computing, self._threshold))
         before = (root * front.members).sum(1, keepdim=True)
         total = before + root
         burden = root * (2 * total - root) + alone - local
         least = threshold.where(front.members, torch.inf).amin(1, keepdim=True)
         nothing = torch.zeros_like(burden)
-        return Grown(front.cost[:, None] + burden, nothing, nothing, burden, nothing, nothing,
-                     total < threshold.minimum(least))
+        newcomer = sending + computing * total
+        others = (computing * front.members).sum(1, keepdim=True) * root
+        return Grown(front.cost[:, None] + burden, nothing, front.energy[:, None] + newcomer + others, burden, nothing,
+                     newcomer, total < threshold.minimum(least))
 
     def _simulated(self, front: Sets) -> Grown:
         """Return the sets one member larger by simulation, (P, D)."""

@@ -57,10 +57,9 @@ class Limits:
                    tuple(constraint for constraint in constraints if constraint.side not in SOLVED))
 
     @property
-    def none(self) -> bool:
-        """Whether nothing is asked that bears on the search."""
-        return (self.late, self.fewest, self.most) == (self.users, 0, self.users) and \
-            all(limit == torch.inf for limit in (self.delay, self.load, self.energy))
+    def only_energy_and_count(self) -> bool:
+        """Whether nothing is asked of users' delays nor of any server alone."""
+        return self.late == self.users and self.delay == self.load == torch.inf
 
 
 def _allowed(constraints: Sequence[Constraint], label: str, values: torch.Tensor) -> torch.Tensor:

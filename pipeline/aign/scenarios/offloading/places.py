@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aign.scenarios.offloading.limits import Limits
 from aign.scenarios.offloading.physics import Network, Served
-from aign.scenarios.offloading.semantics import ROUNDING, SERVER_SPEED, rates
+from aign.scenarios.offloading.semantics import IDLE_POWER, ROUNDING, SERVER_SPEED, TRANSMIT_POWER, rates
 from aign.scenarios.offloading.sets import Sets
 
 
@@ -69,3 +69,9 @@ class Places:
         sending = network.upload_cost * (undisturbed / network.upload if faster else 1.0)
         alone = (sending + network.root.square()[:, :, None])[0, :, 1:].nan_to_num(nan=torch.inf).amin(1)
         return float(alone.minimum(self.network.local_cost[0]).sum())
+
+    @property
+    def most_cost(self) -> float:
+        """A cost that no assignment within the limit on energy is above: whoever waits for a server uses energy."""
+        longest = (self.network.weight * self.network.local_delay).sum()
+        return float(longest) + self.limits.energy * (1.0 + 1.0 / min(IDLE_POWER, TRANSMIT_POWER))

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, satisfied
+from aign.scenarios.core.remembered import Cache
 from aign.scenarios.offloading.certificate import Assignment, best
 from aign.scenarios.offloading.limits import Limits
 from aign.scenarios.offloading.links import Layout
 from aign.scenarios.offloading.physics import Network
 
 REMEMBERED = 50_000
-"""Certified assignments remembered, the oldest forgotten."""
+"""Certified assignments remembered."""
 STATEMENT = ("The optimum of a set-partitioning program over all sets of users worth serving together, solved by "
              "branch and bound to gap 0; where too many remain, the bound of its relaxation.")
 
@@ -42,7 +43,7 @@ class Proofs:
 
     def __init__(self, scenario: Provable) -> None:
         self._scenario = scenario
-        self._remembered: dict[tuple[bytes, Limits], Assignment] = {}
+        self._remembered: Cache[tuple[bytes, Limits], Assignment] = Cache(REMEMBERED)
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
         """Return the optimum of contexts (B, C) under a request; what it ignores is checked on its design."""
@@ -65,8 +66,4 @@ class Proofs:
 
     def _assignment(self, context: Tensor, limits: Limits) -> Assignment:
         key = (context.float().numpy().tobytes(), replace(limits, ignored=()))
-        if key not in self._remembered:
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.pop(next(iter(self._remembered)))
-            self._remembered[key] = best(self._scenario.network(context), limits)
-        return self._remembered[key]
+        return self._remembered.get(key, lambda: best(self._scenario.network(context), limits))

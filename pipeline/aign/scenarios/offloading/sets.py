@@ -60,6 +60,16 @@ class Sets:
         """Return some of the sets."""
         return Sets(*(value[rows] for value in vars(self).values()))
 
+    def missing(self, known: Sets) -> Sets:
+        """Return the sets that are not among others."""
+        seen = set(known._keys())
+        return self.take(torch.tensor([row for row, key in enumerate(self._keys()) if key not in seen],
+                                      dtype=torch.long))
+
+    def _keys(self) -> list[bytes]:
+        """Return what tells a set from others, of each."""
+        return [row.tobytes() for row in torch.cat([self.server[:, None], self.members.long()], 1).numpy()]
+
     @staticmethod
     def join(parts: list[Sets]) -> Sets:
         """Return sets in one."""

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from aign.scenarios.core.certificate import Certificate, CertificateKind
 from aign.scenarios.core.constraints import Constraint, satisfied
+from aign.scenarios.core.remembered import Cache
 from aign.scenarios.video_delivery.bitrates import lowered
 from aign.scenarios.video_delivery.delivery import DeliveryNetwork
 from aign.scenarios.video_delivery.limits import Limits
 from aign.scenarios.video_delivery.program import GAP, Planner
 
 REMEMBERED = 20_000
-"""Certified plans remembered, the oldest forgotten."""
+"""Certified plans remembered."""
 MARGIN = 1e-5
 """Relative margin to a request's limits where the first plan breaks one by rounding: above HiGHS's 1e-6."""
 Measure = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
@@ -31,7 +32,7 @@ class Proofs:
 
     def __init__(self, network: DeliveryNetwork, measure: Measure) -> None:
         self._network, self._measure, self._planner = network, measure, Planner(network)
-        self._remembered: dict[tuple[bytes, Limits], Proven] = {}
+        self._remembered: Cache[tuple[bytes, Limits], Proven] = Cache(REMEMBERED)
 
     def certify(self, contexts: Tensor, constraints: Sequence[Constraint]) -> Certificate:
         """Return bound and best known design of contexts (B, C) under a request; what the program ignores is checked
@@ -55,11 +56,7 @@ class Proofs:
 
     def _proven(self, context: Tensor, limits: Limits, constraints: Sequence[Constraint]) -> Proven:
         key = (context.float().numpy().tobytes(), replace(limits, ignored=()))
-        if key not in self._remembered:
-            if len(self._remembered) >= REMEMBERED:
-                self._remembered.pop(next(iter(self._remembered)))
-            self._remembered[key] = self._best(context, limits, constraints)
-        return self._remembered[key]
+        return self._remembered.get(key, lambda: self._best(context, limits, constraints))
 
     def _best(self, context: Tensor, limits: Limits, constraints: Sequence[Constraint]) -> Proven:
         """Return the bound and the best design known (X,) of a context (1, C)."""

@@ -45,20 +45,13 @@ class Expectations:
     def solved(cls, video: Video, chain: Chain, switches: int | None = None) -> Expectations:
         """Return the table for a video, where no more than so many switches are allowed, or any number."""
         kinds = 1 if switches is None else switches + 1
-        bitrates, speeds = video.bitrates, levels()
-        buffers = STEP * torch.arange(GRID, dtype=torch.float64)[:, None, None]
+        bitrates = video.bitrates
         change = (bitrates[:, None] - bitrates).abs()  # (last, next)
         different = change > 0
         value = torch.zeros(kinds, GRID, len(bitrates), LEVELS, dtype=torch.float64)
         table: list[Tensor] = []
         for sizes in reversed(video.sizes.unbind(0)):
-            delay = (sizes[:, None] / speeds + ROUND_TRIP).expand(GRID, -1, -1)
-            played = play(buffers.expand_as(delay), delay, video.chunk_seconds)
-            place = (played.buffer / STEP).long().clamp_max(GRID - 2)
-            share = played.buffer / STEP - place
-            below, above = (value.gather(1, (place + more).expand(kinds, -1, -1, -1)) for more in (0, 1))
-            after = bitrates[:, None] - STALL_PENALTY * played.stall + below + share * (above - below)
-            expected = after @ chain.transitions.T
+            expected = downloaded(video, sizes, value) @ chain.transitions.T
             table.append(expected.float())
             kept = expected[:, :, None] - change[:, :, None]  # (K, G, last, next, M)
             if switches is not None:
@@ -88,17 +81,38 @@ class Expectations:
         size = len(bitrates)
         if time >= len(self.table):
             return torch.zeros(*buffer.shape, size)
-        height, low = buffer.float().clamp(0.0, BUFFER) / STEP, position(logarithm.float())
-        foot = height.long().clamp_max(GRID - 2)
         choice = torch.arange(size)
         kinds = torch.zeros_like(choice)
         if self.limited and left is not None:
             kinds = left.long()[..., None] - (choice != last[..., None]).long()
-        index = ((kinds.clamp(0, len(self.table[time]) - 1) * GRID + foot[..., None]) * size + choice) * LEVELS
-        index = index + low[0][..., None]
-        flat = self.table[time].view(-1)
-        up, right = (height - foot)[..., None], low[1].float()[..., None]
-        near = torch.lerp(flat[index], flat[index + 1], right)
-        far = torch.lerp(flat[index + size * LEVELS], flat[index + size * LEVELS + 1], right)
-        worth = torch.lerp(near, far, up) - (bitrates - bitrates[last][..., None]).abs()
+        worth = read(self.table[time], kinds, buffer, logarithm) - (bitrates - bitrates[last][..., None]).abs()
         return worth.masked_fill(kinds < 0, FORBIDDEN)
+
+
+def downloaded(video: Video, sizes: Tensor, value: Tensor) -> Tensor:
+    """Return what a chunk of sizes (J,) is worth by buffer, bitrate and the throughput it meets (K, G, J, M), where the
+    rest is worth `value` (K, G, J, M) after it.
+    """
+    delay = (sizes[:, None] / levels() + ROUND_TRIP).expand(GRID, -1, -1)
+    buffers = STEP * torch.arange(GRID, dtype=torch.float64)[:, None, None]
+    played = play(buffers.expand_as(delay), delay, video.chunk_seconds)
+    place = (played.buffer / STEP).long().clamp_max(GRID - 2)
+    share = played.buffer / STEP - place
+    below, above = (value.gather(1, (place + more).expand(len(value), -1, -1, -1)) for more in (0, 1))
+    return video.bitrates[:, None] - STALL_PENALTY * played.stall + below + share * (above - below)
+
+
+def read(table: Tensor, kinds: Tensor, buffer: Tensor, logarithm: Tensor) -> Tensor:
+    """Return the values (..., J) of a table (K, G, J, M) for kinds (..., J), those outside being the nearest,
+    interpolated between buffers (...) [s] and log2 throughputs (...) [Mbit/s].
+    """
+    size = table.shape[2]
+    height, low = buffer.float().clamp(0.0, BUFFER) / STEP, position(logarithm.float())
+    foot = height.long().clamp_max(GRID - 2)
+    index = ((kinds.clamp(0, len(table) - 1) * GRID + foot[..., None]) * size + torch.arange(size)) * LEVELS
+    index = index + low[0][..., None]
+    flat = table.view(-1)
+    up, right = (height - foot)[..., None], low[1].float()[..., None]
+    near = torch.lerp(flat[index], flat[index + 1], right)
+    far = torch.lerp(flat[index + size * LEVELS], flat[index + size * LEVELS + 1], right)
+    return torch.lerp(near, far, up)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from aign.scenarios.video_streaming.chain import Chain
 from aign.scenarios.video_streaming.expectations import Expectations
+from aign.scenarios.video_streaming.means import MeanExpectations, Worth
 from aign.scenarios.video_streaming.video import Video
 
 
@@ -39,3 +40,14 @@ class Programs:
         if switches not in self._tables:
             self._tables[switches] = Expectations.solved(self._video, self.chain, switches)
         return self._tables[switches]
+
+    def worth(self, switches: int | None, means: bool) -> Worth:
+        """Return what sessions are worth with so many switches (None: any number), with means or by the last throughput
+        alone.
+        """
+        table = self.table(switches)
+        return Worth(table, self.table(None), self._by_mean) if means else Worth(table, table, None)
+
+    @cached_property
+    def _by_mean(self) -> MeanExpectations:
+        return MeanExpectations.solved(self._video, self.chain, self._observed())

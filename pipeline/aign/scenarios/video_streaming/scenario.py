@@ -24,11 +24,12 @@ from aign.scenarios.video_streaming import critic, traces
 from aign.scenarios.video_streaming.certificate import NEVER, STATEMENT, Limits, solve
 from aign.scenarios.video_streaming.labels import LABELS
 from aign.scenarios.video_streaming.links import Links
+from aign.scenarios.video_streaming.means import running_mean
 from aign.scenarios.video_streaming.moments import Moments
 from aign.scenarios.video_streaming.parameters import VideoParameters
 from aign.scenarios.video_streaming.programs import Programs
 from aign.scenarios.video_streaming.rules import RULES, Policy, View
-from aign.scenarios.video_streaming.session import START, TOTALS, Session
+from aign.scenarios.video_streaming.session import PAST, START, TOTALS, Session
 from aign.scenarios.video_streaming.traces import LONGEST, MOST_MBIT_S
 from aign.scenarios.video_streaming.video import Video
 
@@ -81,7 +82,8 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
 
     **Rules.** rate_based, bba, bola (the zero of the normalised return), robust_mpc_5, robust_mpc_8 (predictive
     control), dynamic_program (optimal for a Markov chain of throughputs), and the same kept to a number of switches:
-    dynamic_program_2_switches, dynamic_program_4_switches, dynamic_program_8_switches.
+    dynamic_program_2_switches, dynamic_program_4_switches, dynamic_program_8_switches. With traces from files also
+    mean_program, mean_program_2_switches, ...: the same by the last throughput and the running mean of past ones.
 
     **Forecasts.** Throughput is what nature decides. A model's futures of it are judged by the tables of the dynamic
     program, which keep to limits on switches; other limits are asked of its plans.
@@ -112,9 +114,11 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
                                  Feature("throughput", "Mbit/s", 0.0, MOST_MBIT_S, self.segments))
         self.state_features = self.session.features()
         self.observation_features = (*self.state_features, Feature("time", "1", 0.0, 1.0))
+        # Generated traces are a Markov chain, of which the last throughput says all.
+        kinds = {"dynamic_program": False, "mean_program": True} if self.logs else {"dynamic_program": False}
         self.rules = {**{name: self._rule(policy) for name, policy in RULES.items()},
-                      "dynamic_program": partial(self._by_table, None),
-                      **{f"dynamic_program_{budget}_switches": partial(self._by_table, budget) for budget in BUDGETS}}
+                      **{f"{name}_{budget}_switches" if budget else name: partial(self._by_program, budget, means)
+                         for name, means in kinds.items() for budget in (None, *BUDGETS)}}
         self.presets = {"first": self.draw_contexts(1, torch.Generator().manual_seed(0))[0]}
         self.programs = Programs(self.video, self.throughputs)
 
@@ -200,16 +204,21 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
             every[rows] = scores(states[rows]).double()
         return every
 
-    def _by_table(self, budget: int | None, contexts: Tensor, states: Tensor) -> Tensor:
-        table = self.programs.table(budget)
+    def _by_program(self, budget: int | None, means: bool, contexts: Tensor, states: Tensor) -> Tensor:
+        worth = self.programs.worth(budget, means)
 
         def scores(part: Tensor) -> Tensor:
             view = self.view(part)
             left = None if budget is None else self.switches_left(part, budget)
             if view.time == 0:
-                return table.first_worth(self.programs.chain, view.last, left)
-            return table.worth(view.time, view.buffer, view.last, part[:, 0], left)
+                return worth.table.first_worth(self.programs.chain, view.last, left)
+            return worth(view.time, view.buffer, view.last, part[:, 0], self._mean(part, view), left)
         return self.by_time(states, scores)
+
+    @staticmethod
+    def _mean(states: Tensor, view: View) -> Tensor:
+        """Return the running mean (B,) of the throughputs in states (B, Z); any where there was none."""
+        return running_mean(states[:, :max(1, min(PAST, view.time))])
 
     # --- forecasts -----------------------------------------------------------------------------------------------
     def judges(self, constraints: Sequence[Constraint]) -> bool:
@@ -219,11 +228,11 @@ class VideoStreaming(SequentialScenario[VideoParameters], Forecasting):
     def judge(self, contexts: Tensor, states: Tensor, futures: Tensor, constraints: Sequence[Constraint]) -> Tensor:
         """Return what each next bitrate (B, J) is worth over futures of log2 throughput (B, F, H, 1); see `critic`."""
         budget = min((int(constraint.threshold) for constraint in constraints), default=None)
-        table = self.programs.table(budget)
+        worth = self.programs.worth(budget, means=bool(self.logs))
 
         def scores(part: Tensor) -> Tensor:
-            left = None if budget is None else self.switches_left(part, budget)
-            return critic.mean_worth(table, self.view(part), futures[:, :, :, 0].cpu(), left)
+            view, left = self.view(part), None if budget is None else self.switches_left(part, budget)
+            return critic.mean_worth(worth, view, futures[:, :, :, 0].cpu(), self._mean(part, view), left)
         return self.by_time(states.cpu(), scores).to(states.device)
 
     # --- designs -------------------------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ def evaluate(variant: str, params: Params) -> None:
     outcomes = constrained(pipeline, contexts.values, certificate.design, settings.evaluate, settings.sample, title,
                            run.seed)
     by_steps = steps.curve(pipeline, contexts_of(stored)["validation"], settings.evaluate, settings.sample.sampling,
-                           run.seed)
+                           run.seed, title)
     figures = {name: score.to_json() for name, score in scores.items()}
     metrics = {
         "scenario": stored.scenario.spec(), "contexts": len(contexts), "split": contexts.split,
@@ -84,7 +84,11 @@ def evaluate(variant: str, params: Params) -> None:
         write_json(folder / "metrics.json", metrics)
         report.write(folder, variant, metrics, scores, curves, example)
     messages.made(title, REPORTS / variant)
-    met = metrics["constraint_satisfaction"]["all"]
+    tell(title, metrics["constraint_satisfaction"]["all"], scores)
+
+
+def tell(title: str, met: Mapping[str, Any], scores: Mapping[str, Score]) -> None:
+    """Print how many requests were met, and how good every method is."""
     messages.measured(title, feasible_requests=met["feasible"],
                       **{name: satisfaction.percentage(met[name]) for name in ("raw", "returned")})
     for name, score in scores.items():

@@ -16,6 +16,7 @@ from aign.designs import diversity
 from aign.designs.generation import generate
 from aign.designs.settings import EvaluateSettings, SamplingSettings
 from aign.diffusion.model import DesignModel
+from aign.engines.progress import counted
 from aign.scenarios.core.returns import pooled_return, ratio_tells
 from aign.scenarios.core.scenario import finite_or_none
 from aign.stages.evaluate.satisfaction import ConstrainedRequest, derived_requests
@@ -33,15 +34,19 @@ HEADINGS = {"steps": "denoising steps", "pooled_return": "pooled return", "utili
 
 
 def curve(model: DesignModel, contexts: Contexts, settings: EvaluateSettings, sampling: SamplingSettings,
-          seed: int) -> dict[str, Any]:
-    """Return the figures of each number of steps as JSON values."""
+          seed: int, title: str = "evaluate") -> dict[str, Any]:
+    """Return the figures of each number of steps as JSON values; progress is told under a title."""
     contexts = contexts.take(torch.arange(min(len(contexts), settings.steps_contexts)))
     few = contexts.values[:settings.constrained_contexts]
     requests = derived_requests(model.scenario, few, model.scenario.certify(few).design, settings)
     usual = sampling.steps or model.sampling.steps
     compared = {usual, *(steps for steps in settings.denoising_steps if model.schedule.steps % steps == 0)}
-    rows = [row(model, contexts, requests, settings.candidates, sampling.model_copy(update={"steps": steps}), seed)
-            for steps in sorted(compared)]
+    rows: list[dict[str, float | int | None]] = []
+    with counted(title, "numbers of denoising steps") as progress:
+        for steps in sorted(compared):
+            progress(len(rows), len(compared))
+            rows.append(row(model, contexts, requests, settings.candidates,
+                            sampling.model_copy(update={"steps": steps}), seed))
     temperature = model.sampling.temperature if sampling.temperature is None else sampling.temperature
     return {"definition": DEFINITION.format(contexts=len(contexts), temperature=temperature, usual=usual,
                                             candidates=settings.candidates), "usual": usual, "rows": rows}
