@@ -1,6 +1,6 @@
 """Bitrate selection on real traces: rules, dynamic programs and forecasts, paired session by session.
 
-    python tests/benchmarks/video_table.py FOLDER [--published FOLDER] [--bounds | --validate] [--futures 32]
+    python tests/benchmarks/video_table.py FOLDER [--published FOLDER] [--bounds | --validate | --folds] [--futures 32]
 
 FOLDER holds traces.parquet (columns source, log, time_s, bandwidth_kbit_s), envivio.json and bbb4k.json. Three sets of
 sessions of 48 chunks:
@@ -22,8 +22,9 @@ thread.
 
 `--published FOLDER` adds the session logs of Pensieve-PPO's repository. `--bounds` adds to the table that is there what
 a player reaches who knows the link: at least (`clairvoyant`, a design) and at most (`clairvoyant_bound`). `--validate`
-holds every fifth training log out and compares on sessions from those alone; without it the table is written to
-data/reports/video/table.json. Nothing is done where FOLDER has no traces.parquet.
+holds every fifth training log out and compares on sessions from those alone. `--folds` compares both programs on every
+fifth of the training logs in turn, learned on the others: so the settings of `mean_program` were chosen. Without these
+options the table is written to data/reports/video/table.json. Nothing is done where FOLDER has no traces.parquet.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ RULES = ("rate_based", "bba", "bola", "robust_mpc_8", *CAPPED)
 AGAINST = CAPPED
 PEERS = {"pensieve_ppo": "ppo", "comyco": "cmc", "a3c": "rl", "published_bola": "bola", "published_mpc": "mpc"}
 SESSIONS = {"train": 1_500, "validation": 40, "test": 4}
-RESAMPLES, SEED = 4_000, 5
+RESAMPLES, SEED, FOLDS = 4_000, 5, 5
 
 
 def logs(folder, source):
@@ -233,7 +234,8 @@ def compared(name, scenario, contexts, names, pipeline, arguments):
 def row(name, budget, method, quality, names, milliseconds=None):
     """Return the row of a method, of the QoE of sessions (B,) by method."""
     values = quality[method]
-    against = {other: interval(values - quality[other], names) for other in AGAINST if other != method}
+    against = {other: interval(values - quality[other], names) for other in AGAINST if other in quality and
+               other != method}
     print(name, budget, method, round(float(values.mean()), 4), against, milliseconds, flush=True)
     return {"set": name, "budget": budget, "method": method, "qoe": round(float(values.mean()), 4),
             "paired_against": against, "milliseconds": None if milliseconds is None else round(milliseconds, 3)}
@@ -246,6 +248,21 @@ def bracket(name, scenario, contexts, names):
     quality["clairvoyant"] = (scenario.utility(contexts, certificate.design) / scenario.horizon).numpy()
     quality["clairvoyant_bound"] = (certificate.utility / scenario.horizon).numpy()
     return [row(name, None, method, quality, names) for method in ("clairvoyant", "clairvoyant_bound")]
+
+
+def folded(data, work, name, traces):
+    """Compare both programs on sessions from every log, where they learned from the other four fifths of the logs."""
+    quality, names = {program: [] for program in PROGRAMS}, []
+    for fold in range(FOLDS):
+        rest = [trace for place, trace in enumerate(traces) if place % FOLDS != fold]
+        scenario = scenario_of(data, work, f"{name}-{fold}", rest)
+        contexts, held = playable(scenario, *sessions(traces[fold::FOLDS], SESSION))
+        names += held
+        for program, values in quality.items():
+            values += played(scenario, contexts, partial(scenario.rules[program], contexts))[0].tolist()
+    quality = {program: np.array(values) for program, values in quality.items()}
+    print(len(names), "sessions")
+    return [row(name, None, program, quality, names) for program in PROGRAMS]
 
 
 def sets(data, work, known, others, held):
@@ -275,6 +292,10 @@ def main(arguments):
         write_videos(data, work)
         known, whole = logs(data, "pensieve-train"), logs(data, "sabre-3g")
         held, others = whole[::3], [trace for place, trace in enumerate(whole) if place % 3]
+        if arguments.folds:
+            folded(data, work, "pensieve-train", known)
+            folded(data, work, "3g-train", others)
+            return
         if arguments.validate:
             held, known = known[::5], [trace for place, trace in enumerate(known) if place % 5]
             first = scenario_of(data, work, "pensieve", known)
@@ -310,5 +331,6 @@ if __name__ == "__main__":
     options.add_argument("--denoising", type=int, default=10)
     options.add_argument("--validate", action="store_true")
     options.add_argument("--bounds", action="store_true")
+    options.add_argument("--folds", action="store_true")
     options.add_argument("--to", type=Path, default=TO)
     main(options.parse_args())

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from smoke import TRAIN, WATER
 
 from aign.diffusion import parallel
-from aign.diffusion.parallel import ALONE, Ranks
+from aign.diffusion.ranks import ALONE, Ranks
 from aign.diffusion.settings import TrainSettings
 from aign.errors import ModelError, ResourceError
 from aign.settings import RunSettings

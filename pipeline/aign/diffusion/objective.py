@@ -16,7 +16,7 @@ from aign.diffusion.forecasting import ForecastingUNet, unconditioned
 from aign.diffusion.inverse_dynamics import Head
 from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
-from aign.diffusion.parallel import ALONE, Ranks
+from aign.diffusion.ranks import ALONE, Ranks
 from aign.diffusion.settings import TrainSettings
 
 

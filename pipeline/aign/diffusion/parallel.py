@@ -1,9 +1,5 @@
-"""Training in several processes that share every batch: DistributedDataParallel of torch, started as torchrun does; on
-a cluster by Ray Train, see `parallel_nodes`.
-
-Each process ("rank") draws the whole batch and all of its noise with the same generator, computes the loss of every
-world-th row, and gets the mean of all gradients: the loss of the whole batch, whatever the number of processes. Only
-the order of sums differs, so results repeat exactly for one number of processes, and agree with another up to rounding.
+"""Training in several processes: DistributedDataParallel of torch, started as torchrun does, or on a cluster by Ray
+Train, see `parallel_nodes`; `ranks` says what each of them does.
 """
 
 from __future__ import annotations
@@ -14,7 +10,6 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
@@ -23,45 +18,11 @@ from typing import Any
 import torch
 from torch import distributed
 
-from aign.engines.job import Report, failed, failure
+from aign.diffusion.ranks import ALONE, FAILURE, Ranks, raise_written, work
+from aign.engines.job import Report
 from aign.engines.scratch import die_with_parent
-from aign.errors import AignError, ResourceError
+from aign.errors import ResourceError
 from aign.settings import EngineSettings
-
-FAILURE = "failure.json"
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """Which of how many processes this is.
-
-    Attributes:
-        rank: from 0; the first one evaluates, and writes files.
-        world: how many there are.
-        local: from 0 among those of this machine.
-    """
-
-    rank: int = 0
-    world: int = 1
-    local: int = 0
-
-    @property
-    def part(self) -> slice:
-        """The rows of a batch that are this process's."""
-        return slice(self.rank, None, self.world)
-
-    @property
-    def leads(self) -> bool:
-        """Whether this process evaluates and writes files."""
-        return self.rank == 0
-
-    def device(self, device: torch.device) -> torch.device:
-        """Return where this process computes: on a GPU of its own, where there are GPUs."""
-        return torch.device("cuda", self.local) if self.world > 1 and device.type == "cuda" else device
-
-
-ALONE = Ranks()
-"""One process, and nobody to share with."""
 
 
 def launch(processes: int, gpus: bool, function: Callable[..., None], report: Report,
@@ -119,12 +80,6 @@ def _start(processes: int, folder: Path, arguments: tuple[Any, ...]) -> None:
                             "checkpoint.") from None
 
 
-def raise_written(failure_path: Path) -> None:
-    """Raise the error that a process wrote down; nothing, where none did."""
-    if failure_path.exists():
-        raise failure(json.loads(failure_path.read_text(encoding="utf-8"))) from None
-
-
 def _pass_on(line: Connection, report: Report) -> None:
     """Report what comes on a line, until it is closed at the other end."""
     try:
@@ -147,19 +102,5 @@ def _rank(backend: str, threads: int, parent: int, line: Connection, failure_pat
         distributed.destroy_process_group()
 
 
-def work(ranks: Ranks, report: Report, failure_path: Path, function: Callable[..., None],
-         arguments: Mapping[str, Any]) -> None:
-    """Do the part of one process, of which the leading one reports; an error that users should see is written down."""
-    try:
-        function(ranks, report if ranks.leads else _silent, **arguments)
-    except AignError as error:
-        failure_path.write_text(json.dumps(failed(error, str(error))), encoding="utf-8")
-        raise
-
-
 def _sender(line: Connection) -> Report:
     return lambda done: line.send_bytes(json.dumps(int(done)).encode())
-
-
-def _silent(done: int) -> None:
-    """Report nothing."""

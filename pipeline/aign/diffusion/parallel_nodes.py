@@ -15,7 +15,7 @@ from ray import get
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError, get_context
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from aign.diffusion.parallel import FAILURE, Ranks, raise_written, work
+from aign.diffusion.ranks import FAILURE, Ranks, raise_written, work
 from aign.engines.cluster import POLL_SECONDS, RETRIES, Board, connect, nodes
 from aign.engines.job import Report
 from aign.errors import ResourceError

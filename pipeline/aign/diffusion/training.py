@@ -23,8 +23,8 @@ from aign.diffusion.model import DesignModel
 from aign.diffusion.noise_schedule import NoiseSchedule
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.objective import Objective
-from aign.diffusion.parallel import ALONE, Ranks
 from aign.diffusion.quality import HeldOut, held_out_quality, merit
+from aign.diffusion.ranks import ALONE, Ranks
 from aign.diffusion.set_network import SetDenoiser, SharedInverseDynamics
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.strategies import strategy_of

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from aign.diffusion import checkpoint, device, parallel, store
-from aign.diffusion.parallel import Ranks
 from aign.diffusion.quality import HeldOut, merit
+from aign.diffusion.ranks import Ranks
 from aign.diffusion.settings import TrainSettings
 from aign.diffusion.training import Trainer
 from aign.engines import completion, messages

@@ -8,7 +8,7 @@ from offloading_reference import assignments, parts
 
 from aign.scenarios.core import CertificateKind, registry, satisfied
 from aign.scenarios.core.constraints import parse
-from aign.scenarios.offloading import certificate
+from aign.scenarios.offloading import certificate, member_sets
 from aign.scenarios.offloading.limits import Limits
 
 VARIANTS = [{}, {"energy": "cycles"}, {"interference": "active"}, {"guarantee": True}, {"mobility": True},
@@ -89,6 +89,19 @@ def test_a_limit_on_energy_is_proven_alike_by_generated_columns_by_all_and_by_tr
                 assert -certificate.best(network, limits).bound == pytest.approx(expected, rel=1e-9)
         outcomes.add(expected > -torch.inf)
     assert outcomes == possible
+
+
+@pytest.mark.parametrize("parameters", VARIANTS, ids=str)
+def test_no_assignment_within_a_limit_on_energy_costs_more_than_the_bound_says(parameters):
+    scenario, contexts = small(2, **parameters)
+    for context in contexts:
+        server = torch.tensor(list(assignments(parts(scenario, context)[1])))
+        rows = context.expand(len(server), -1)
+        values = scenario.measure(rows, scenario.layout.design(scenario.layout.options(rows), server))
+        for energy in values["energy"].quantile(torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64)).tolist():
+            limits = Limits.of(parse([f"energy<={energy!r}"], scenario.labels), 5)
+            most = member_sets.MemberSets(scenario.network(context[None]), limits).most_cost
+            assert float(values["cost"][values["energy"] <= energy].max()) <= most < torch.inf
 
 
 def test_that_energy_cannot_be_saved_is_proven_without_adding_known_columns_again():
