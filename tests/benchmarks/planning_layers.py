@@ -24,7 +24,7 @@ from aign.scenarios.ip_optical_planning.solver.answers import Limits, Progress
 from aign.scenarios.ip_optical_planning.solver.search import Search
 
 CASES = (("polska", 0, None, 8), ("polska", 2, None, 1), ("nobel-germany", 0, None, 8), ("nobel-germany", 1, 2, 4),
-         ("nobel-germany", 2, 5, 1), ("cost266", 0, None, 2), ("cost266", 1, 2, 1))
+         ("nobel-germany", 2, 5, 1), ("cost266", 0, None, 8), ("cost266", 1, 2, 1))
 """Network, most paths of a pair of nodes, most fibre routes of a path, rounds; no path: direct lightpaths only."""
 
 

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/planning_options.py [NAME ...] [--to data/reports/planning/options.json]
 
 Rows as in `planning_networks.py`; a search ends after --rounds of programs of up to --nodes branch-and-bound nodes,
-whatever its gap. Where the plan chooses the failures that it survives, nodes take long: the row of pioro40 was made
+whatever its gap. Where the plan chooses the failures that it survives, a round takes long: the row of pioro40 was made
 with --kinds '[{"survived": 0.9}]' --rounds 1 --nodes 100.
 """
 
