@@ -79,6 +79,10 @@ def test_the_path_of_an_explanation_adds_up_decision_by_decision(matching):
     assert told.settled == list(range(1, 13))
     assert told.sentences() == ["Path: utility 0 at the start, 3 half way, 3.0000 at the end."]
     assert told.entities == ()
+    beside = explain(scenario, context, (), scenario.certify(context[None]).design[0],
+                     scenario.path_of(context, design, design), scenario.certify(context[None]))
+    assert beside.sentences() == ["Path: utility 0 at the start, 3 half way, 3.0000 at the end. It ends beside the "
+                                  "design, whose utility is 12.0000."]
 
 
 def test_nobody_in_particular_pays_for_a_constraint(matching):

@@ -103,12 +103,14 @@ class Explanation:
             none without constraints.
         utility: (T+1) utility along the executed path.
         settled: for each design value the step from which it keeps its final value.
+        worth: utility of the design: another than the path's last where that ends beside the design.
     """
 
     effects: tuple[ConstraintEffect, ...]
     entities: tuple[EntityChange, ...]
     utility: list[float]
     settled: list[int]
+    worth: float
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -132,6 +134,8 @@ class Explanation:
                          "." if order == list(range(1, len(order) + 1)) else  # one decision a step: nothing to tell
                          f"; half of the values are final after step {order[(len(order) - 1) // 2]}, all after step "
                          f"{order[-1]}."))
+        if not math.isclose(self.worth, self.utility[-1], rel_tol=1e-6, abs_tol=1e-9):
+            lines[-1] += f" It ends beside the design, whose utility is {self.worth:.4f}."
         return lines
 
 
@@ -154,7 +158,8 @@ def explain(scenario: Scenario[Any], context: Tensor, constraints: Sequence[Cons
                             best) for number, constraint in enumerate(constraints))
     entities = _changes(scenario, contexts, design) if constraints else ()
     utility = scenario.outcome(contexts.expand(len(path), -1), path)[0].tolist()
-    return Explanation(effects, entities, utility, settled(scenario.design_of(path)))
+    worth = float(scenario.utility(contexts, design[None])[0])
+    return Explanation(effects, entities, utility, settled(scenario.design_of(path)), worth)
 
 
 def settled(path: Tensor) -> list[int]:
