@@ -162,6 +162,15 @@ def test_a_request_that_cannot_be_is_refused(untouched, arguments, words):
     refused(untouched(nothing, *DESIGN, *arguments, *(() if "--save" in arguments else ("--save", "out"))), *words)
 
 
+@pytest.mark.parametrize(("name", "words"), [
+    ("water-fling", ("Unknown scenario 'water-fling'", "Did you mean 'water-filling'")),
+    (WATER, ("is a model, not a scenario", f"`aign design water-filling --model models/{WATER}`")),
+    ("water_filling", ("no model for water-filling, channels=3",))])
+def test_a_name_that_is_no_scenario_is_refused_and_underscores_are_read(untouched, name, words):
+    further = ("--set", "channels=3") if name == "water_filling" else ()
+    refused(untouched(nothing, "design", name, *further), *words)
+
+
 @pytest.mark.parametrize(("content", "words"), [("[1, 1]", ("needs 4 context values", "given 2")),
                                                 ("[1, .nan, 1, 1]", ("gain[1] = nan",)),
                                                 ("[1, 1, -1, 1]", ("gain[2] = -1", "allowed")),

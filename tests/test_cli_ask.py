@@ -134,3 +134,21 @@ def test_what_goes_wrong_is_asked_in_words(workplace):
     assert "--event 'gain of channel 2 -40%'" in outcome.out
     assert "deployed design" in outcome.out
     assert "Suggestion of" in outcome.out or "No suggestion" in outcome.out
+
+
+def test_an_unknown_network_is_refused_with_the_models_there_are(workplace):
+    outcome = aign("ask", "--on", "watr-4", "at most 1 W in total")
+    assert outcome.code == 2
+    assert "--on: Unknown network 'watr-4'" in outcome.err
+    assert "Did you mean 'water-4'" in outcome.err
+    assert "power-allocation" in outcome.err
+
+
+@pytest.mark.parametrize("content", ["", "[1, 2]", '{"designs": []}'])
+def test_a_file_that_holds_no_dialogue_is_refused_and_kept(folder, content):
+    (folder / "d.json").write_text(content)
+    outcome = aign("ask", "--dialogue", "d.json", "--on", "water-filling", "at most 1 W in total")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: d.json: holds no dialogue")
+    assert "does not exist yet" in outcome.err
+    assert (folder / "d.json").read_text() == content

@@ -19,6 +19,12 @@ def test_every_network_stands_in_the_table_with_its_parameters():
         assert all(parameter in shown for parameter in kind.Parameters.model_fields)
 
 
+def test_no_name_is_cut_on_a_narrow_terminal():
+    console = Console(width=80, record=True)
+    console.print(catalogue.table())
+    assert "\u2026" not in console.export_text()
+
+
 @pytest.mark.parametrize("name", ["water-filling", "power-allocation"])
 def test_the_path_shown_follows_the_dynamics_and_ends_at_the_certified_design(name):
     scenario = registry.create(name)

@@ -58,7 +58,7 @@ def test_scale_and_offset_undo_any_linear_unit(read, store, scale, offset):
 @pytest.mark.parametrize(("column", "value", "why"), [
     ("power_1_mw", 3000.2, "power[1]: 3.0002 W, allowed: 0 to 3"), ("power_1_mw", -0.1, "power[1]: -0.0001 W"),
     ("power_1_mw", None, "power[1]: the cell power_1_mw is empty"), ("gain_2_per_mw", 1e9, "gain[2]: 1e+12 1/W"),
-    ("change_0_percent", 100.1, "actions[0]: 1.001 1, allowed: -1 to 1"), ("gained", np.inf, "is not a finite number"),
+    ("change_0_percent", 100.1, "actions[0]: 1.001, allowed: -1 to 1"), ("gained", np.inf, "is not a finite number"),
     ("power_0_mw", 1e308, "power[0]: 1e+305"), ("tick", 2.5, "is not a whole number"), ("run", None, "cell is empty"),
     ("who", "x" * 65, "longer than 64 bytes"), ("who", None, "who: the cell is empty")])
 def test_cells_out_of_bounds_are_faults_of_their_row(read, log, column, value, why):

@@ -84,6 +84,18 @@ def test_every_choice_of_every_question_of_the_corpus_can_be_read_without_harm()
                 assert again.request is not None or again.questions
 
 
+@pytest.mark.parametrize(("text", "where"), [("no provider crashes", ("crashes<=0",)), ("no crashes", ("crashes<=0",)),
+                                             ("no provider below 0.5", None), ("no provider", None)])
+def test_none_of_what_is_counted_may_say_whose_it_is(text, where):
+    outcome = read(text, registry.create("asp-selection"))
+    assert (None if outcome.request is None else tuple(outcome.request.where)) == where
+
+
+def test_a_word_that_fits_a_single_label_loosely_is_asked_about_by_that_label():
+    question, = read("rate of at least 5 Mbit/s", registry.create("power-allocation")).questions
+    assert question.text == "'rate' is not clear. Is the rate of the worst user meant?"
+
+
 def test_a_long_text_is_refused_in_one_question():
     reading = read("total power at most 300 " * LONGEST_TEXT, network("power"))
     assert reading.request is None

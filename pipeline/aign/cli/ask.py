@@ -11,7 +11,7 @@ import typer
 
 from aign.cli.options import ScenarioParameters, TrustCode
 from aign.engines import messages
-from aign.errors import ParameterError
+from aign.errors import ParameterError, unknown_name
 
 if TYPE_CHECKING:
     from aign.designs.answer import Answer
@@ -107,6 +107,8 @@ def _network(words: str, on: str | None, set_: list[str], model: Path | None, be
     known = networks.catalogue(MODELS, trust_code)
     if on in known and on not in registry.names():
         return _with(known[on], set_)
+    if on is not None and registry.canonical(on) not in registry.names():
+        raise ParameterError(f"--on: {unknown_name('network', on, {*known, *registry.names()})}")
     if on is not None:
         parameters = registry.assigned(on, set_)
         known = {name: scenario for name, scenario in known.items() if scenario.name == registry.canonical(on)

@@ -25,6 +25,8 @@ RESOLUTION = 90
 def table() -> Table:
     """Return every network with its parameters and labels."""
     shown = Table("scenario", "what it is", "parameters", "labels", title="Networks")
+    for column in shown.columns:
+        column.overflow = "fold"  # a name is typed as it stands here, so none is cut
     for name, kind in scenarios().items():
         made = by_default(name)
         labels = "as its parameters say" if made is None else ", ".join(label.name for label in made.labels)

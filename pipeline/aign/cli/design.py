@@ -11,8 +11,10 @@ from rich.markup import escape
 
 from aign.cli.options import DEFAULT, ScenarioParameters, TrustCode
 from aign.engines import messages
-from aign.errors import AignError, ParameterError, StorageError
+from aign.errors import AignError, ParameterError, StorageError, unknown_name
 from aign.files.writing import write_json
+
+MODELS = Path("models")
 
 if TYPE_CHECKING:
     from aign.designs.suggestions import Suggestion
@@ -49,6 +51,7 @@ def design(
                                                          'it does, and what to change.')] = None,
 ) -> None:
     """Generate, verify, rank and explain designs for one request, or explain why none is feasible."""
+    from aign.cli.remarks import remarks
     from aign.designs.answer import answer
     from aign.designs.baselines import training_designs
     from aign.designs.requests import Request
@@ -60,22 +63,43 @@ def design(
         raise ParameterError("--suggest needs --start, the design that is deployed, and --keep needs --suggest.")
     if save is not None and not save.name:
         raise StorageError(f"--save {save}: does not name a file. Give a path such as designs/green, without ending.")
+    scenario = _scenario(scenario, trust_code)
     parameters = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
     pipeline = store.serving(store.load(model, trust_code), parameters) if model is not None else \
-        store.find(Path("models"), scenario, parameters, trust_code, lambda: how_to_train(scenario, parameters))
+        store.find(MODELS, scenario, parameters, trust_code, lambda: how_to_train(scenario, parameters))
     request = Request(where or [], preset, context, seed, count, start, objective or [], spread, event or []).resolve(
         pipeline.scenario)
     recorded = training_designs(Path("data/trajectories"), pipeline.scenario,
                                 lambda error: messages.warn(f"warning: left out of the novelty: {error}"))
-    designs = answer(pipeline, request, None, seed, recorded)
+    with messages.console.status(f"{scenario}: generates, simulates and certifies"):
+        designs = answer(pipeline, request, None, seed, recorded)
+        table = designs.__rich__()
+        suggestions = designs.suggest(keep or []) if suggest else None
     if designs.impact is not None:
         messages.console.print(designs.impact)
-    messages.console.print(designs)
-    suggestions = designs.suggest(keep or []) if suggest else None
-    for text in suggestion_lines(suggestions):
+    messages.console.print(table)
+    for text in [*remarks(designs), *suggestion_lines(suggestions)]:
         messages.console.print(escape(text))
     for path in [] if save is None else [*designs.save_all(save), *save_suggestions(suggestions, save)]:
         messages.made("design", path)
+
+
+def _scenario(name: str, trust_code: bool) -> str:
+    """Return a scenario's name as models store it.
+
+    Raises:
+        ParameterError: there is none of that name; where a model has it, with the command for that model.
+    """
+    from aign.intents import networks
+    from aign.scenarios.core import registry
+
+    if registry.canonical(name) in registry.names():
+        return registry.canonical(name)
+    of_model = networks.of_models(MODELS, trust_code).get(name)
+    if of_model is not None:
+        raise ParameterError(f"{name} is a model, not a scenario. Give the scenario and the model: "
+                             f"`aign design {of_model.name} --model {MODELS / name}`.")
+    raise ParameterError(unknown_name("scenario", name, registry.names()))
 
 
 def suggestion_lines(suggestions: Sequence[Suggestion] | None) -> list[str]:

@@ -65,7 +65,7 @@ def _label(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison
                and not draft.text[number.end:label.start].strip()]
     possible = candidates([_not_counted(label) if label in counted else label for label in labels], sense)
     if labels and not possible:
-        _ask(draft, labels, f"{draft.words(labels)!r} can be no one label here. Which is meant?",
+        _ask(draft, labels, f"{draft.words(labels)!r} names no single label here. Which is meant?",
              [phrase.label for item in labels for phrase in item.phrases])
         return None
     names = list(possible) or [label.name for label in draft.vocabulary.labels]
@@ -84,7 +84,7 @@ def _label(draft: Draft, number: Item, labels: Sequence[Item], sense: Comparison
         _ask(draft, [number, *labels], f"{draft.words([number])} is a number, and {spoken} a share. Which share is "
                                        "meant?", [])
     elif labels and all(phrase.vague for phrase in possible[fitting[0]]):
-        _ask(draft, labels, f"{draft.words(labels)!r} can mean several things. Which is meant?", fitting)
+        _ask(draft, labels, f"{draft.words(labels)!r} is not clear. Is the {spoken} meant?", fitting)
     else:
         return fitting[0]
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -10,7 +11,7 @@ from typing import Any
 
 from aign.designs.requests import Request
 from aign.errors import ParameterError
-from aign.files.writing import json_text, read_json, write_text
+from aign.files.writing import json_text, write_text
 from aign.intents.reader import read
 from aign.intents.reading import Reading, answered, reading
 from aign.intents.refinement import refine
@@ -20,7 +21,8 @@ UNDO = re.compile(r"\s*(?:please\s+)?(?:undo|go back|take (?:that|it) back|back)
                   re.IGNORECASE)
 FROM_DESIGN = re.compile(r"\s*(?:please\s+)?(?:start|go on|continue)\s+(?:from|with)\s+(?:the\s+)?(?:design|option)\s+"
                          r"(?:no\.?\s*|number\s+)?(\d+)\s*[.!]?\s*", re.IGNORECASE)
-CONTENT = "a dialogue that `aign ask --dialogue` wrote"
+COMMAND = "`aign ask --dialogue`"
+CONTENT = f"a dialogue that {COMMAND} wrote"
 MOST_TURNS = 1_000
 
 
@@ -143,9 +145,10 @@ class Dialogue:
             ParameterError: there is none, or something else is in it.
         """
         try:
-            return cls.from_json(read_json(path, ParameterError))
-        except ParameterError as error:
-            raise ParameterError(f"{path}: {error}") from None
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+        except (ParameterError, OSError, ValueError) as error:
+            raise ParameterError(f"{path}: holds no dialogue ({error}). Name a file that {COMMAND} wrote, or one that "
+                                 "does not exist yet, to begin a new one.") from None
 
 
 def to_json(request: Request) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import takewhile
 
 from aign.intents.bounds import Comparison, bound, candidates, counts_harm
 from aign.intents.clauses import Clause, is_whole
@@ -100,13 +100,29 @@ def _agreeing(labels: Sequence[Item], behind: Sequence[Item]) -> list[Item]:
 
 
 def none(clause: Clause) -> None:
-    """Read "no crashes": none of what is counted and better less."""
-    for negation, label in list(pairwise(clause.items)):
-        if negation.kind == "no" and label.kind == "label":
-            names = [name for name, phrases in candidates([label], "<=").items()
-                     if not all(phrase.vague for phrase in phrases)]
-            if len(names) == 1 and counts_harm(clause.draft, names[0]):
-                clause.draft.constrain([negation, label], Constraint(names[0], "<=", 0.0))
-                clause.labels.add(names[0])
-                clause.bounded = names[0], "<="
-                clause.take(negation, label)
+    """Read "no crashes", also "no provider crashes": none of what is counted and better less."""
+    for place, negation in list(enumerate(clause.items)):
+        following = list(takewhile(lambda item: item.kind == "label", clause.items[place + 1:place + 3]))
+        if negation.kind == "no" and len(following) == 2 and _touch(clause, following) and _none_of(
+                clause, [negation, following[0]], following[1]):
+            continue
+        if negation.kind == "no" and following:
+            _none_of(clause, [negation], following[0])
+
+
+def _touch(clause: Clause, labels: Sequence[Item]) -> bool:
+    """Return whether nothing stands between two labels, as in "provider crashes"."""
+    return not clause.draft.text[labels[0].end:labels[1].start].strip()
+
+
+def _none_of(clause: Clause, before: Sequence[Item], label: Item) -> bool:
+    """Bound a label by none where it is counted and better less; returns whether it is."""
+    names = [name for name, phrases in candidates([label], "<=").items()
+             if not all(phrase.vague for phrase in phrases)]
+    if len(names) != 1 or not counts_harm(clause.draft, names[0]):
+        return False
+    clause.draft.constrain([*before, label], Constraint(names[0], "<=", 0.0))
+    clause.labels.add(names[0])
+    clause.bounded = names[0], "<="
+    clause.take(*before, label)
+    return True

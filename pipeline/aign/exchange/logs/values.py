@@ -87,9 +87,9 @@ def _checked(table: LogTable, block: FeatureColumns, filled: bool) -> Array:
     low, high = np.float32(block.feature.low), np.float32(block.feature.high)
     empty = np.isnan(exact)
     wrong = ~empty & ~(np.isfinite(values) & (values >= low) & (values <= high))
-    first = wrong.argmax(axis=1)
+    first, unit = wrong.argmax(axis=1), "" if block.feature.unit == "1" else f" {block.feature.unit}"
     table.errors.add(np.asarray(wrong.any(axis=1)), lambda row: (
-        f"{block.value(first[row])}: {exact[row, first[row]]:g} {block.feature.unit}, allowed: {low:g} to {high:g}"))
+        f"{block.value(first[row])}: {exact[row, first[row]]:g}{unit}, allowed: {low:g} to {high:g}"))
     if filled:
         table.errors.add(np.asarray(empty.any(axis=1)), lambda row: (
             f"{block.value(empty[row].argmax())}: the cell {block.columns[empty[row].argmax()]} is empty"))
