@@ -116,6 +116,8 @@ def _network(words: str, on: str | None, set_: list[str], model: Path | None, be
         if not known:
             return registry.create(on, **parameters)
     choice = choose(words, known) if len(known) > 1 else Choice(next(iter(known)))
+    if choice.question is not None and on in known:  # a model that is called as its scenario is
+        return _with(networks.resized(words, known[on]), set_)
     if choice.question is not None:
         raise ParameterError(f"{choice.question.text} Say it with --on: {', '.join(choice.question.choices)}.")
     return _with(networks.resized(words, known[str(choice.name)]), set_)
@@ -136,7 +138,7 @@ def _asks(words: str) -> bool:
 
 def _answer(request: Request, target: Target) -> Answer:
     """Return the answer to a request; the same as `aign design` gives."""
-    from aign.cli.design import how_to_train
+    from aign.cli.design import found_model
     from aign.designs.answer import answer
     from aign.diffusion import store
     from aign.intents.confirmation import parameters
@@ -144,7 +146,7 @@ def _answer(request: Request, target: Target) -> Answer:
     name, known = target.scenario.name, parameters(target.scenario)
     pipeline = store.serving(store.load(target.model, target.trust_code), target.scenario.spec()) \
         if target.model is not None else \
-        store.find(MODELS, name, known, target.trust_code, lambda: how_to_train(name, known))
+        found_model(name, known, target.trust_code)
     return answer(pipeline, request.resolve(pipeline.scenario), seed=request.seed or 0)
 
 

@@ -11,13 +11,15 @@ from rich.markup import escape
 
 from aign.cli.options import DEFAULT, ScenarioParameters, TrustCode
 from aign.engines import messages
-from aign.errors import AignError, ParameterError, StorageError, unknown_name
+from aign.errors import AignError, ModelError, ParameterError, StorageError, unknown_name
 from aign.files.writing import write_json
 
 MODELS = Path("models")
 
 if TYPE_CHECKING:
     from aign.designs.suggestions import Suggestion
+    from aign.diffusion.model import DesignModel
+    from aign.scenarios.core.scenario import Scenario
 
 
 def design(
@@ -66,7 +68,7 @@ def design(
     scenario = _scenario(scenario, trust_code)
     parameters = assigned(scenario, [*(set_ or []), *([f"users={users}"] if users is not None else [])])
     pipeline = store.serving(store.load(model, trust_code), parameters) if model is not None else \
-        store.find(MODELS, scenario, parameters, trust_code, lambda: how_to_train(scenario, parameters))
+        found_model(scenario, parameters, trust_code)
     request = Request(where or [], preset, context, seed, count, start, objective or [], spread, event or []).resolve(
         pipeline.scenario)
     recorded = training_designs(Path("data/trajectories"), pipeline.scenario,
@@ -100,6 +102,43 @@ def _scenario(name: str, trust_code: bool) -> str:
         raise ParameterError(f"{name} is a model, not a scenario. Give the scenario and the model: "
                              f"`aign design {of_model.name} --model {MODELS / name}`.")
     raise ParameterError(unknown_name("scenario", name, registry.names()))
+
+
+def found_model(scenario: str, parameters: Mapping[str, Any], trust_code: bool) -> DesignModel:
+    """Open the model of a scenario with these parameters; of several the one whose others are the defaults.
+
+    Raises:
+        ModelError: there is none, or which one is meant is not clear; see `store.find`.
+    """
+    from aign.diffusion import store
+    from aign.intents import networks
+
+    try:
+        return store.find(MODELS, scenario, parameters, trust_code, lambda: how_to_train(scenario, parameters))
+    except ModelError:
+        matching = {name: network for name, network in networks.of_models(MODELS, trust_code).items()
+                    if network.name == scenario and parameters.items() <= network.spec().items()}
+        plain = [name for name, network in matching.items() if _others_are_defaults(network, parameters)]
+        if len(matching) < 2:
+            raise
+        if len(plain) == 1:
+            return store.load(MODELS / plain[0], trust_code)
+        raise ModelError(f"{MODELS}: {len(matching)} models for {scenario}: {_told_apart(matching)}. Name one with "
+                         "--model, or say by --set what the network is.") from None
+
+
+def _told_apart(networks: Mapping[str, Scenario[Any]]) -> str:
+    """Return models with those parameters in which their networks differ."""
+    specs = {name: network.spec() for name, network in networks.items()}
+    differing = [key for key in next(iter(specs.values())) if len({str(spec.get(key)) for spec in specs.values()}) > 1]
+    told = {name: ", ".join(f"{key}={spec.get(key)}" for key in differing) for name, spec in specs.items()}
+    return "; ".join(f"{MODELS / name}{f' ({text})' if text else ''}" for name, text in told.items())
+
+
+def _others_are_defaults(network: Scenario[Any], parameters: Mapping[str, Any]) -> bool:
+    """Return whether a network has the default of every parameter that is not named."""
+    fields, values = type(network.parameters).model_fields, network.spec()
+    return all(values.get(name) == field.default for name, field in fields.items() if name not in parameters)
 
 
 def suggestion_lines(suggestions: Sequence[Suggestion] | None) -> list[str]:
