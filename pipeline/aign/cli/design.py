@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -13,9 +13,6 @@ from aign.cli.options import DEFAULT, ScenarioParameters, TrustCode
 from aign.engines import messages
 from aign.errors import AignError, ParameterError, StorageError
 from aign.files.writing import write_json
-
-if TYPE_CHECKING:
-    from aign.designs.suggestions import Suggestion
 
 
 def design(
@@ -71,28 +68,17 @@ def design(
     if designs.impact is not None:
         messages.console.print(designs.impact)
     messages.console.print(designs)
-    suggestions = designs.suggest(keep or []) if suggest else None
-    for text in suggestion_lines(suggestions):
-        messages.console.print(escape(text))
-    for path in [] if save is None else [*designs.save_all(save), *save_suggestions(suggestions, save)]:
+    suggestions = designs.suggest(keep or []) if suggest else []
+    for suggestion in suggestions:
+        messages.console.print(escape(f"Suggestion of {suggestion.sentence()}."))
+    if suggest and not suggestions:
+        messages.console.print("No suggestion: no change of the deployed design is known to help.")
+    paths = [] if save is None else designs.save_all(save)
+    if save is not None and suggest:
+        paths.append(save.with_name(f"{save.name}-suggestions.json"))
+        write_json(paths[-1], {"suggestions": [suggestion.to_json() for suggestion in suggestions]})
+    for path in paths:
         messages.made("design", path)
-
-
-def suggestion_lines(suggestions: Sequence[Suggestion] | None) -> list[str]:
-    """Return the lines for the terminal; none where no suggestions were asked for."""
-    if suggestions is None:
-        return []
-    return [f"Suggestion of {suggestion.sentence()}." for suggestion in suggestions] or [
-        "No suggestion: no change of the deployed design is known to help."]
-
-
-def save_suggestions(suggestions: Sequence[Suggestion] | None, stem: Path) -> list[Path]:
-    """Write `stem`-suggestions.json where suggestions were asked for; return its path."""
-    if suggestions is None:
-        return []
-    path = stem.with_name(f"{stem.name}-suggestions.json")
-    write_json(path, {"suggestions": [suggestion.to_json() for suggestion in suggestions]})
-    return [path]
 
 
 def how_to_train(scenario: str, parameters: Mapping[str, Any]) -> str:

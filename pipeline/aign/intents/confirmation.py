@@ -13,12 +13,12 @@ from aign.designs import objectives
 from aign.designs.objectives import UTILITY
 from aign.designs.requests import Request
 from aign.errors import ParameterError
+from aign.intents.bounds import SPOKEN
 from aign.intents.reader import read
 from aign.intents.vocabulary import is_word, spoken
 from aign.scenarios.core.constraints import Constraint, parse
 from aign.scenarios.core.scenario import Scenario
 
-SENSES = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than"}
 DEFAULT_COUNT = Request().count
 
 
@@ -112,7 +112,7 @@ def _bound(bound: Constraint, scenario: Scenario[Any]) -> str:
     number = str(bound).removeprefix(f"{bound.label}{bound.sense}")
     plural = "s" if is_word(label.unit) and number != "1" and not label.unit.endswith("s") else ""
     unit = "" if label.unit == "1" else f" {label.unit}{plural}"
-    return f"{spoken(label)} {SENSES[bound.sense]} {number}{unit}"
+    return f"{spoken(label)} {SPOKEN[bound.sense]} {number}{unit}"
 
 
 def command(request: Request, scenario: Scenario[Any]) -> str:

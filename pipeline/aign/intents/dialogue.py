@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Dialogue:
     """
 
     network: Mapping[str, Any]
-    turns: tuple[Turn, ...] = field(default=())
+    turns: tuple[Turn, ...] = ()
 
     @property
     def request(self) -> Request | None:
