@@ -40,7 +40,7 @@ def test_an_entity_is_shown_with_its_place_and_its_free_value(powers):
 
 @pytest.mark.parametrize(("text", "words"), [
     ("is this the best there is?", "certified"), ("what binds?", "total_power<=1"),
-    ("how different are the designs?", "distinct designs of 4"), ("why?", "Path"), ("why is channel 99 so low", "Path")])
+    ("how different are the designs?", "distinct designs of"), ("why?", "Path"), ("why is channel 99 so low", "Path")])
 def test_questions_find_their_facts(powers, text, words):
     told = reply(powers, text)
     assert told.understood

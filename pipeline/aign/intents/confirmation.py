@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,13 +62,9 @@ def canonical(request: Request, scenario: Scenario[Any]) -> Request:
     """
     files: dict[str, Any] = {name: str(value) if isinstance(value := getattr(request, name), Path) else value
                              for name in ("context", "start")}
+    aims = objectives.parse(request.objective, scenario.labels) if request.objective else ()  # none stays none
     return replace(request, where=tuple(map(str, parse(request.where, scenario.labels))),
-                   objective=_objectives(request.objective, scenario), event=tuple(request.event), **files)
-
-
-def _objectives(texts: Sequence[str], scenario: Scenario[Any]) -> tuple[str, ...]:
-    """Return objectives with their directions; none stays none."""
-    return tuple(map(str, objectives.parse(texts, scenario.labels))) if texts else ()
+                   objective=tuple(map(str, aims)), event=tuple(request.event), **files)
 
 
 def _sentence(request: Request, scenario: Scenario[Any], plain: bool) -> str:
