@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import pytest
@@ -47,7 +47,7 @@ def smoke(tmp_path_factory, worker_id):
             shutil.rmtree(place, ignore_errors=True)
             (place / "chain").mkdir(parents=True)
             ran = run_chain(place / "chain")
-            said.write_text(json.dumps([[*where, one.code, one.out, one.err] for where, one in ran.items()]))
+            said.write_text(json.dumps([[*where, *astuple(outcome)] for where, outcome in ran.items()]))
     outcomes = {(stage, variant): Outcome(*outcome) for stage, variant, *outcome in json.loads(said.read_text())}
     return Smoke(place / "chain", outcomes)
 

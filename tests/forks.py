@@ -56,16 +56,16 @@ def listen(address):
     for name in LIBRARIES:
         importlib.import_module(name)
     gc.freeze()  # what it never visits stays shared with the forks
-    with socket.socket(socket.AF_UNIX) as door:
-        door.bind(address)
-        door.listen()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
         print("ready", flush=True)
         signal.signal(signal.SIGCHLD, ended)
         while True:
-            line, _ = door.accept()
+            line, _ = listener.accept()
             if not os.fork():
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                door.close()
+                listener.close()
                 answer(line)
             line.close()
 

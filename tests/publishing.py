@@ -28,12 +28,6 @@ def mixed_store(folder, shard_rows=7):
     return folder
 
 
-def tree(folder):
-    """Return the bytes of every file of a folder by its name."""
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*"))
-            if path.is_file()}
-
-
 def stored(folder):
     """Return a local store's columns as they lie in its shards, read with pyarrow alone."""
     tables = []

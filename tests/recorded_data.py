@@ -36,20 +36,10 @@ def record_dataset(folder, scenario, shard_rows=32, source="collect"):
     return folder
 
 
-def load_contexts(path, scenario):
-    """The contexts of each split."""
-    return ContextPool.load(path, scenario).splits
-
-
 def sealed(folder):
     """Write the manifest of a folder as it is now."""
     manifest.build(folder, {path.name: read_batch(path).num_rows for path in folder.glob("*.arrow")})
     return folder
-
-
-def copied(folder, target):
-    """Copy a dataset, so that it can be changed."""
-    return shutil.copytree(folder, target)
 
 
 def changed_columns(folder, target, changes, described=False):
@@ -61,7 +51,7 @@ def changed_columns(folder, target, changes, described=False):
         changes: column name -> function of the column (N, ...) over all shards.
         described: also make the descriptions again, as somebody thorough would.
     """
-    copy = copied(folder, target)
+    copy = shutil.copytree(folder, target)
     paths = sorted(copy.glob("*.arrow"))
     batches = [read_batch(path) for path in paths]
     store = TrajectoryStore.open(folder, deep=False)
@@ -88,7 +78,7 @@ def changed_columns(folder, target, changes, described=False):
 
 def changed_json(folder, target, name, change):
     """Copy a dataset, change one of its JSON files in place, and seal it."""
-    copy = copied(folder, target)
+    copy = shutil.copytree(folder, target)
     content = json.loads((copy / name).read_text())
     change(content)
     write_json(copy / name, content)
@@ -97,7 +87,7 @@ def changed_json(folder, target, name, change):
 
 def changed_batch(folder, target, shard, change):
     """Copy a dataset, replace the record batch of a shard by what `change` makes of it, and seal it."""
-    copy = copied(folder, target)
+    copy = shutil.copytree(folder, target)
     path = sorted(copy.glob("*.arrow"))[shard]
     batch = change(read_batch(path))
     path.unlink()

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import aign.scenarios as room
+from aign import scenarios
 from aign.agents.behaviours import record
 from aign.diffusion.quality import HeldOut
 from aign.diffusion.settings import NetworkSettings, TrainSettings
@@ -30,7 +30,7 @@ COUNTS = {"train": 40, "validation": 6, "test": 6}
 def networks() -> Iterator[None]:
     """Let the registry find the networks of the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(room, "__path__", [*room.__path__, str(Path(__file__).with_name("networks"))])
+        patch.setattr(scenarios, "__path__", [*scenarios.__path__, str(Path(__file__).with_name("networks"))])
         registry.scenarios.cache_clear()
         yield
     registry.scenarios.cache_clear()
@@ -54,10 +54,10 @@ def dataset(name: str, folder: Path, **parameters) -> SimpleNamespace:
 def trained(name: str, folder: Path, settings: TrainSettings = SETTINGS, **parameters) -> SimpleNamespace:
     """Return dataset, pool of contexts, pipeline and history of a network."""
     with networks():
-        found = dataset(name, folder, **parameters)
-        held = found.pool["validation"]
-        trainer = Trainer([found.store], settings, 1, torch.device("cpu"),
+        data = dataset(name, folder, **parameters)
+        held = data.pool["validation"]
+        trainer = Trainer([data.store], settings, 1, torch.device("cpu"),
                           [HeldOut(held.values, held.reference, held.optimum)], None, {})
         done = trainer.run(folder / "checkpoint.safetensors", lambda step: None)
-        assert done.pipeline.scenario.name == found.store.scenario.name == name  # built while it can be found
-    return SimpleNamespace(**vars(found), pipeline=done.pipeline, history=done.history, scenario=done.pipeline.scenario)
+        assert done.pipeline.scenario.name == data.store.scenario.name == name  # built while the registry finds it
+    return SimpleNamespace(**vars(data), pipeline=done.pipeline, history=done.history, scenario=done.pipeline.scenario)

@@ -44,7 +44,7 @@ def test_two_queued_experiments_give_the_designs_of_their_code(made):
 
 def test_worker_processes_run_the_folders_code_too(made):
     made.run_jobs_in_processes()
-    made.change("pipeline/aign/stages/collect/sources.py", "    scenario, pool, writer = task.begin()\n    done = 0\n",
+    made.change("pipeline/aign/stages/collect/sources.py", "    done = left = 0\n",
                 '    raise RuntimeError("the code of this folder")\n')
     assert "the code of this folder" in made.run(sys.executable, "pipeline", "collect", VARIANT, fails=True)
     made.git("reset", "-q", "--hard")

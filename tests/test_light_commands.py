@@ -55,7 +55,7 @@ def heavy(script, argument, folder):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--help"], ["design", "power-allocation", "--model", str(GOLDEN), "--count", "2"],
+    ["design", "power-allocation", "--model", str(GOLDEN), "--count", "2"],
     ["ask", "two designs of power allocation for 2 users", "--model", str(GOLDEN), "--yes"]])
 def test_a_command_imports_none(arguments, tmp_path):
     assert heavy(SCRIPT, json.dumps(arguments), tmp_path) == "HEAVY"

@@ -1,8 +1,8 @@
 import json
 
 import pytest
-from publishing import VERSIONS, tree
-from smoke import aign
+from publishing import VERSIONS
+from smoke import aign, contents
 
 from aign.engines.messages import size
 from aign.exchange.logs import importing
@@ -19,14 +19,14 @@ def test_publish_then_import_gives_the_store_again(tmp_path):
     done = aign("publish", "dataset", *map(str, VERSIONS), "--to", "out")
     assert done.code == 0, done.err
     digest = json.loads((tmp_path / "out" / "meta" / "manifest.json").read_text())["digest"]
-    files = tree(tmp_path / "out")
+    files = contents(tmp_path / "out")
     assert f"wrote out ({len(files)} files, {sum(map(len, files.values()))} bytes), digest {digest}" in done.out
     for name, data in files.items():
         assert any(name in line and size(len(data)) in line for line in done.out.splitlines()), name
     done = aign("dataset", "import", "out", "--config", "version-1", "--to", "back")
     assert done.code == 0, done.err
     assert "is the digest of the published dataset" in done.out
-    assert tree(tmp_path / "back") == tree(VERSIONS[0])
+    assert contents(tmp_path / "back") == contents(VERSIONS[0])
 
 
 def test_a_dry_run_says_what_would_be_written_and_writes_nothing(tmp_path):

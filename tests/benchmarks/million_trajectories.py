@@ -29,7 +29,7 @@ from pathlib import Path
 import datasets
 import numpy as np
 import torch
-from window_reads import BATCH, MEMMAP, median_rates
+from window_reads import BATCH, MEMMAP, median_rates, other_readers
 
 from aign.agents.behaviours import record
 from aign.scenarios.core import registry
@@ -104,30 +104,9 @@ def save_memmaps(folder: Path) -> None:
 def compare(folder: Path) -> None:
     observations, actions = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in COLUMNS)
     rows = datasets.load_from_disk(str(folder / "dataset")).select_columns(list(COLUMNS)).with_format("torch")
-    size = network().state_size
     for horizon in (16, 8):
-        windows, per_row = _windows(folder, horizon), 16 - horizon + 1
-        chosen = windows.rows.numpy()
-
-        def from_memmap(draw, horizon=horizon, per_row=per_row, chosen=chosen):
-            index, start = np.divmod(draw.numpy(), per_row)
-            index = chosen[index]
-            if per_row == 1:
-                seen, done = observations[index], actions[index]
-            else:
-                steps = start[:, None] + np.arange(horizon + 1)
-                seen, done = observations[index[:, None], steps], actions[index[:, None], steps[:, :-1]]
-            return seen[..., :size], done, seen[:, 0, size:-1], index
-
-        def row_by_row(draw, horizon=horizon, per_row=per_row, chosen=chosen):
-            for place in draw.tolist():
-                index, start = divmod(place, per_row)
-                row = rows[int(chosen[index])]
-                row["observations"][start:start + horizon + 1], row["actions"][start:start + horizon]
-
-        probe = torch.arange(0, len(windows), 997)
-        for ours, theirs in zip(vars(windows.batch(probe)).values(), from_memmap(probe), strict=True):
-            np.testing.assert_array_equal(ours.numpy(), theirs)
+        windows = _windows(folder, horizon)
+        from_memmap, row_by_row = other_readers(windows, observations, actions, rows, horizon, network())
         rates = median_rates({MEMMAP: from_memmap, "TrajectoryStore windows": windows.batch,
                               "datasets, row by row": row_by_row}, len(windows))
         print(f"  windows of {horizon} steps, batch {BATCH}")

@@ -10,7 +10,7 @@ value that the optimum without constraints has, on the side that cuts it off. Re
 counted and not asked. Raw: as generated, before anything is mended, by one design and by any of the 16; returned: the
 design ranked first, with its utility over the bound under the request. Mending makes nodes decide as the certified
 design does, one after the other, so what is returned meets every request for which a design is known. Milliseconds are
-processor time, of one network each. Written to data/reports/video-delivery/table.json.
+processor time, of one network each. Written to data/reports/delivery/table.json.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--contexts", type=int, default=24)
     options.add_argument("--requests", type=int, default=12, help="that can be met, of each kind")
-    options.add_argument("--to", type=Path, default=Path("data/reports/video-delivery/table.json"))
+    options.add_argument("--to", type=Path, default=Path("data/reports/delivery/table.json"))
     chosen = options.parse_args()
     torch.set_num_threads(1)
     rows = []

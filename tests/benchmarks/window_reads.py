@@ -84,6 +84,34 @@ def memmap(folder: Path, store: TrajectoryStore, name: str) -> np.ndarray:
     return np.load(folder / f"{name}.npy", mmap_mode="r")
 
 
+def other_readers(windows, observations, actions, rows, horizon, scenario):
+    """Return what reads the same windows of so many steps from memmaps of both columns, and from the rows of `datasets`
+    one by one; the first is checked.
+    """
+    chosen, size, per_row = windows.rows.numpy(), scenario.state_size, scenario.horizon - horizon + 1
+
+    def from_memmap(draw):
+        index, start = np.divmod(draw.numpy(), per_row)
+        index = chosen[index]
+        if per_row == 1:
+            seen, done = observations[index], actions[index]
+        else:
+            steps = start[:, None] + np.arange(horizon + 1)
+            seen, done = observations[index[:, None], steps], actions[index[:, None], steps[:, :-1]]
+        return seen[..., :size], done, seen[:, 0, size:-1], index, start
+
+    def row_by_row(draw):
+        for place in draw.tolist():
+            index, start = divmod(place, per_row)
+            row = rows[int(chosen[index])]
+            row["observations"][start:start + horizon + 1], row["actions"][start:start + horizon]
+
+    probe = torch.arange(0, len(windows), 997)
+    for ours, theirs in zip(vars(windows.batch(probe)).values(), from_memmap(probe), strict=True):
+        np.testing.assert_array_equal(ours.numpy(), theirs)
+    return from_memmap, row_by_row
+
+
 def compare(folder: Path, scenario) -> None:
     start = time.perf_counter()
     store = TrajectoryStore.open(folder / "dataset")
@@ -94,33 +122,12 @@ def compare(folder: Path, scenario) -> None:
     lean.__dict__["scenario"] = scenario
     rows = datasets.load_from_disk(str(folder / "dataset")).select_columns(["observations", "actions"])
     rows = rows.with_format("torch")
-    chosen, size = store.rows().numpy(), scenario.state_size
     for horizon in (scenario.horizon, scenario.horizon // 2):
         windows = Windows(store, store.rows(), horizon)
         limit, windows_module.MEMORY_LIMIT = windows_module.MEMORY_LIMIT, 0
         in_the_files = Windows(lean, lean.rows(), horizon)
         windows_module.MEMORY_LIMIT = limit
-        per_row = scenario.horizon - horizon + 1
-
-        def from_memmap(draw, horizon=horizon, per_row=per_row):
-            index, start = np.divmod(draw.numpy(), per_row)
-            index = chosen[index]
-            if per_row == 1:
-                seen, done = observations[index], actions[index]
-            else:
-                steps = start[:, None] + np.arange(horizon + 1)
-                seen, done = observations[index[:, None], steps], actions[index[:, None], steps[:, :-1]]
-            return seen[..., :size], done, seen[:, 0, size:-1], index
-
-        def row_by_row(draw, horizon=horizon, per_row=per_row):
-            for place in draw.tolist():
-                index, start = divmod(place, per_row)
-                row = rows[index]
-                row["observations"][start:start + horizon + 1], row["actions"][start:start + horizon]
-
-        probe = torch.arange(0, len(windows), 997)
-        for ours, theirs in zip(vars(windows.batch(probe)).values(), from_memmap(probe), strict=True):
-            np.testing.assert_array_equal(ours.numpy(), theirs)
+        from_memmap, row_by_row = other_readers(windows, observations, actions, rows, horizon, scenario)
         rates = median_rates({MEMMAP: from_memmap, "TrajectoryStore windows": windows.batch,
                               "  the same, in the mapped files": in_the_files.batch,
                               "datasets, row by row": row_by_row}, len(windows))

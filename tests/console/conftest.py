@@ -14,3 +14,10 @@ def console(smoke, tmp_path_factory):
     yield running
     running.process.terminate()
     assert running.process.wait(timeout=30) in (0, -15)
+
+
+@pytest.fixture
+def client(console):
+    """What asks the console over HTTP."""
+    with console.client as client:
+        yield client

@@ -16,12 +16,6 @@ from aign.console.replies import Catalogue
 from aign.diffusion import store
 
 
-@pytest.fixture
-def client(console):
-    with console.client as client:
-        yield client
-
-
 def test_the_catalogue_names_models_and_how_to_train_the_others(client, console, water):
     catalogue = Catalogue.model_validate(client.get("/api/networks").json())
     assert [network.name for network in catalogue.networks] == [POWER, WATER]

@@ -27,12 +27,12 @@ def test_without_its_packages_it_names_the_extra():
 def test_it_listens_on_this_machine_only():
     from aign.cli.console import listening
 
-    with listening(0) as door:
-        assert door.getsockname()[0] == "127.0.0.1"
+    with listening(0) as listener:
+        assert listener.getsockname()[0] == "127.0.0.1"
 
 
 def test_whoever_connects_as_soon_as_the_address_is_told_is_not_refused():
     from aign.cli.console import listening
 
-    with listening(0) as door, socket.create_connection(door.getsockname(), timeout=5):
+    with listening(0) as listener, socket.create_connection(listener.getsockname(), timeout=5):
         pass

@@ -14,12 +14,6 @@ ASKED = {"context": GAINS, "start": [30, 30], "event": ["gain of user 1 -50%"], 
 TWO = registry.create("power-allocation", users=2)
 
 
-@pytest.fixture
-def client(console):
-    with console.client as client:
-        yield client
-
-
 def impact(client, network=POWER, **request):
     return client.post("/api/impact", json={"network": network, "request": {**ASKED, **request}})
 

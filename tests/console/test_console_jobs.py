@@ -48,14 +48,9 @@ def queue(test, **settings):
     """Run a test of a queue that is worked off meanwhile."""
     async def run():
         jobs = Jobs(Performer(), **settings)
-        working = asyncio.create_task(jobs.run())
-        await asyncio.sleep(0)
-        try:
-            async with asyncio.timeout(30):
-                await test(jobs)
-        finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+        async with jobs.working(), asyncio.timeout(30):
+            await asyncio.sleep(0)
+            await test(jobs)
         assert jobs.worker.closed
     asyncio.run(run())
 

@@ -1,14 +1,11 @@
 """Run the blocks of a page in order, in the working folder: `python run_page.py PAGE`, as a reader would.
 
 Python blocks share one namespace. A block whose first line is the comment of a path is saved there; one that says
-"under variants" is added to that file. A line that is nothing but `aign ...` runs in a fork of this process, which
-holds the libraries that aign imports: starting Python with them takes longer than most commands.
+"under variants" is added to that file.
 """
 
 import importlib
 import os
-import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,11 +13,8 @@ from pathlib import Path
 import yaml
 from pages import NOT_RUN, blocks, plain
 
-ALONE = re.compile(r"aign ([^|&;<>$`*\\\"]|\"[^$`\"]*\")+")
-"""A command of ours with nothing in it that only a shell understands."""
 MOST = {"environment_steps": 512, "solver_guided": 200, "steps": 40, "ablation_steps": 10, "evaluate_every": 20}
 """The most of each number that is run of a params.yaml: here it matters that the commands work, not how well."""
-LIBRARIES = ("datasets", "diffusers", "matplotlib.pyplot", "scipy.optimize", "stable_baselines3", "torch")
 
 
 def small(content):
@@ -49,37 +43,7 @@ def save(block):
 def shell(block):
     """Run the commands of a block; a line that fails ends it."""
     run = [command for command in block.commands if plain(command) not in NOT_RUN]
-    if all(ALONE.fullmatch(command) for command in run):
-        for command in run:
-            print(f"+ {command}", flush=True)
-            forked(shlex.split(command))
-    else:
-        subprocess.run(["bash", "-euxo", "pipefail", "-c", "\n".join(run)], check=True)
-
-
-def forked(arguments):
-    """Run aign in a fork of this process; raise where it ends with another status than 0."""
-    for name in LIBRARIES:
-        importlib.import_module(name)
-    number = os.fork()
-    if not number:
-        code = 1
-        try:
-            from aign import cli
-
-            sys.argv = arguments
-            cli.main()
-            code = 0
-        except SystemExit as ended:
-            code = ended.code or 0
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-        finally:
-            sys.stdout.flush(), sys.stderr.flush()
-            os._exit(code)
-    code = os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
-    if code:
-        raise subprocess.CalledProcessError(code, arguments)
+    subprocess.run(["bash", "-euxo", "pipefail", "-c", "\n".join(run)], check=True)
 
 
 def main(page):

@@ -2,11 +2,10 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from pages import ROOT
 
-ROOT = Path(__file__).parents[2]
 TABLE = (ROOT / "pipeline/docs/networks.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TABLE.splitlines() if "data/reports/" in line
         and line.startswith("| [")]
@@ -32,3 +31,8 @@ def test_what_the_generator_reaches_stands_in_the_report(row):
 def test_every_report_has_a_row():
     reports = {path.parent.name for path in ROOT.glob("data/reports/*/metrics.json")}
     assert {re.search(r"reports/([\w-]+)/", row[0])[1] for row in ROWS} == reports - {"power-2"}
+
+
+@pytest.mark.parametrize("report", sorted(ROOT.glob("data/reports/*/metrics.json")), ids=lambda path: path.parent.name)
+def test_a_report_holds_nothing_that_evaluate_would_not_make_again(report):
+    assert {path.name for path in report.parent.iterdir()} == {"metrics.json", "report.md", "plots"}

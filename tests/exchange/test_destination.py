@@ -3,7 +3,7 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from publishing import tree
+from smoke import contents
 
 from aign.errors import ParameterError, StorageError
 from aign.exchange import destination
@@ -47,7 +47,7 @@ def test_a_publication_replaces_an_earlier_one_only(tmp_path):
     destination.publish(str(out), "dataset", [], fill_with("one"))
     done = destination.publish(str(out), "dataset", [], fill_with("two"))
     assert (out / "README.md").read_text() == "two"
-    assert done.files == {name: len(data) for name, data in tree(out).items()}
+    assert done.files == {name: len(data) for name, data in contents(out).items()}
     with pytest.raises(ParameterError, match="is not an intact published model"):
         destination.publish(str(out), "model", [], fill_with("three", "model"))
     (out / "notes.txt").write_text("mine")
@@ -69,10 +69,10 @@ def test_other_things_are_not_replaced(tmp_path):
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("text")
     for name in ("home", "file"):
-        before = tree(tmp_path)
+        before = contents(tmp_path)
         with pytest.raises(ParameterError, match="so it is not replaced"):
             destination.publish(str(tmp_path / name), "dataset", [], fill_with("one"))
-        assert tree(tmp_path) == before
+        assert contents(tmp_path) == before
 
 
 def test_an_empty_folder_is_filled(tmp_path):
@@ -85,10 +85,10 @@ def test_an_empty_folder_is_filled(tmp_path):
 def test_what_is_published_is_never_replaced(tmp_path, to):
     destination.publish(str(tmp_path / "source"), "dataset", [], fill_with("source"))
     os.symlink(tmp_path / "source", tmp_path / "link")
-    before = tree(tmp_path / "source")
+    before = contents(tmp_path / "source")
     with pytest.raises(ParameterError, match="overlaps"):
         destination.publish(str(tmp_path / to), "dataset", [tmp_path / "source"], fill_with("one"))
-    assert tree(tmp_path / "source") == before
+    assert contents(tmp_path / "source") == before
 
 
 def test_no_temporary_folder_is_one_clear_error(tmp_path, monkeypatch):

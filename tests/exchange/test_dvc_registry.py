@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from publishing import VERSIONS, tree
+from publishing import VERSIONS
+from smoke import contents
 
 from aign.exchange.publish import publish_dataset
 from aign.exchange.published import import_published
@@ -52,11 +53,11 @@ def registry(tmp_path_factory, run):
 
 def test_get_fetches_a_dataset_that_opens_and_one_that_imports(registry, run, tmp_path):
     run(tmp_path, "dvc", "get", str(registry), "data/trajectories/golden", "--out", "golden")
-    assert tree(tmp_path / "golden") == tree(VERSIONS[1])
+    assert contents(tmp_path / "golden") == contents(VERSIONS[1])
     assert len(TrajectoryStore.open(tmp_path / "golden")) == 30
     run(tmp_path, "dvc", "get", str(registry), "data/published", "--rev", "v1", "--out", "old")
     import_published(tmp_path / "old", tmp_path / "back")
-    assert tree(tmp_path / "back") == tree(VERSIONS[0])
+    assert contents(tmp_path / "back") == contents(VERSIONS[0])
 
 
 def test_import_records_where_from_and_update_follows(registry, run, tmp_path):
@@ -66,11 +67,11 @@ def test_import_records_where_from_and_update_follows(registry, run, tmp_path):
     (record,) = yaml.safe_load((tmp_path / "published.dvc").read_text())["deps"]
     assert record["repo"]["rev"] == "v1"
     assert Path(record["repo"]["url"]) == registry
-    before = tree(tmp_path / "published")
+    before = contents(tmp_path / "published")
     run(tmp_path, "dvc", "update", "--rev", "v2", "published.dvc")
-    assert tree(tmp_path / "published") == tree(registry / "data" / "published") != before
+    assert contents(tmp_path / "published") == contents(registry / "data" / "published") != before
     import_published(tmp_path / "published", tmp_path / "back", "version-2")
-    assert tree(tmp_path / "back") == tree(VERSIONS[1])
+    assert contents(tmp_path / "back") == contents(VERSIONS[1])
 
 
 def test_a_remote_serves_a_clone_without_the_cache(registry, run, tmp_path):
@@ -79,7 +80,7 @@ def test_a_remote_serves_a_clone_without_the_cache(registry, run, tmp_path):
     run(registry, "git", "commit", "--quiet", "--all", "--message", "remote")
     run(tmp_path, "git", "clone", "--quiet", str(registry), "clone")
     run(tmp_path / "clone", "dvc", "pull")
-    assert tree(tmp_path / "clone" / "data" / "published") == tree(registry / "data" / "published")
+    assert contents(tmp_path / "clone" / "data" / "published") == contents(registry / "data" / "published")
 
 
 def test_what_the_registry_lacks_is_no_silent_success(registry, run, tmp_path):

@@ -7,7 +7,8 @@ import sys
 import huggingface_hub.constants
 import pytest
 from fake_hub import serving
-from publishing import VERSIONS, tree
+from publishing import VERSIONS
+from smoke import contents
 
 from aign.errors import ParameterError, StorageError
 from aign.exchange import hub
@@ -35,7 +36,7 @@ def folder(tmp_path):
 def test_all_files_arrive_in_one_commit_with_the_token_of_the_environment(served, folder):
     assert hub.upload(folder, "me/power", "dataset") == f"{served.address}/datasets/me/power"
     arrived = served.files["dataset", "me/power"]
-    assert {name: data for name, data in arrived.items() if name != ".gitattributes"} == tree(folder)
+    assert {name: data for name, data in arrived.items() if name != ".gitattributes"} == contents(folder)
     assert served.commits == 1
     assert served.tokens - {None} == {"Bearer hf_of_the_environment"}
 
@@ -96,4 +97,4 @@ def test_the_command_uploads_what_a_folder_would_get(served, tmp_path):
     assert f"wrote {served.address}/datasets/me/power" in done.stdout
     publish_dataset([VERSIONS[1]], str(tmp_path / "folder"))
     arrived = served.files["dataset", "me/power"]
-    assert {name: data for name, data in arrived.items() if name != ".gitattributes"} == tree(tmp_path / "folder")
+    assert {name: data for name, data in arrived.items() if name != ".gitattributes"} == contents(tmp_path / "folder")

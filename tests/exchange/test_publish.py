@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
 import pytest
-from publishing import VERSIONS, mixed_store, stored, tree
+from publishing import VERSIONS, mixed_store, stored
+from smoke import contents
 
 from aign.errors import DatasetError, ParameterError, StorageError
 from aign.exchange.publish import publish_dataset
@@ -37,12 +38,12 @@ def of_split(store, split):
 
 
 def test_the_folder_holds_what_it_should(published):
-    names = set(tree(published))
+    names = set(contents(published))
     for store in VERSIONS:
         name = store.name
         assert {f"{name}/{split}-00000-of-00001.parquet" for split in ("train", "validation", "test")} <= names
-        kept = {one: data for one, data in tree(store).items() if not one.endswith(".arrow")}
-        assert kept == tree(published / "store" / name), "beside the shards, byte for byte"
+        kept = {one: data for one, data in contents(store).items() if not one.endswith(".arrow")}
+        assert kept == contents(published / "store" / name), "beside the shards, byte for byte"
     assert {"README.md", "meta/manifest.json", "meta/publication.json"} <= names
     assert len(manifest.check(published, deep=True)) == len(names) - 1
     assert {one.suffix for one in (published / "version-2").iterdir()} == {".parquet"}
@@ -75,13 +76,13 @@ def test_pandas_and_pyarrow_open_a_variant_as_a_whole(published):
 
 @pytest.mark.slow
 def test_a_second_publish_is_the_same_bytes_also_in_another_process_and_place(published, tmp_path):
-    first = tree(published)
+    first = contents(published)
     elsewhere = [shutil.copytree(store, tmp_path / "elsewhere" / store.name) for store in VERSIONS]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"}
     done = subprocess.run([sys.executable, "-c", AGAIN, "again", *map(str, elsewhere)], cwd=tmp_path,
                           env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert tree(tmp_path / "again") == first
+    assert contents(tmp_path / "again") == first
 
 
 def test_publishing_again_replaces_the_old_publication_and_says_the_same(tmp_path):
@@ -106,7 +107,7 @@ def test_a_dry_run_tells_files_and_bytes_and_writes_nothing(published, tmp_path,
     told = publish_dataset(VERSIONS, "out", dry_run=True)
     assert list(tmp_path.iterdir()) == []
     assert told.dry
-    assert told.files == {name: len(data) for name, data in tree(published).items()}
+    assert told.files == {name: len(data) for name, data in contents(published).items()}
 
 
 def test_progress_counts_every_episode(tmp_path):
@@ -144,7 +145,7 @@ def test_two_datasets_of_one_name_or_none(tmp_path):
 
 def test_a_full_disk_leaves_the_old_publication(tmp_path, monkeypatch):
     publish_dataset(VERSIONS[:1], str(tmp_path / "out"))
-    before = tree(tmp_path)
+    before = contents(tmp_path)
 
     def full(*_):
         raise OSError(28, "No space left on device")
@@ -152,4 +153,4 @@ def test_a_full_disk_leaves_the_old_publication(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "copyfile", full)
     with pytest.raises(StorageError, match="No space left on device"):
         publish_dataset(VERSIONS, str(tmp_path / "out"))
-    assert tree(tmp_path) == before
+    assert contents(tmp_path) == before

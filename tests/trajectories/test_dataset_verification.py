@@ -1,4 +1,5 @@
 import re
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,7 +8,6 @@ from recorded_data import (
     changed_batch,
     changed_columns,
     changed_json,
-    copied,
     nudge,
     put,
     record_dataset,
@@ -66,7 +66,7 @@ def test_a_sound_dataset_passes_every_check(recorded):
 
 
 def test_a_dataset_of_an_older_format_passes(tmp_path):
-    passed = checks(copied(GOLDEN / "version-1", tmp_path / "d"), replay=True)
+    passed = checks(shutil.copytree(GOLDEN / "version-1", tmp_path / "d"), replay=True)
     assert [check.name for check in passed] == [*FIGURES, "contexts", "replay"]
 
 
@@ -82,7 +82,7 @@ def test_a_dataset_without_contexts_file_passes(recorded, tmp_path):
 
 @pytest.mark.parametrize("name", ["data-00002-of-00004.arrow", "meta/stats.json", "README.md", "contexts.safetensors"])
 def test_a_flipped_bit_is_found_by_the_manifest(recorded, tmp_path, name):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     content = bytearray((copy / name).read_bytes())
     content[len(content) // 2] ^= 4
     (copy / name).write_bytes(content)
@@ -131,7 +131,7 @@ def test_other_columns_are_named_with_their_shard(recorded, tmp_path, change, co
 
 
 def test_shards_are_numbered_without_gaps(recorded, tmp_path):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     (copy / "data-00003-of-00004.arrow").unlink()
     refused(sealed(copy), "needed: data-00000-of-00003.arrow", after=BYTES)
     for shard in copy.glob("*.arrow"):
@@ -140,7 +140,7 @@ def test_shards_are_numbered_without_gaps(recorded, tmp_path):
 
 
 def test_rows_are_those_of_the_manifest(recorded, tmp_path):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     manifest.build(copy, {path.name: 32 for path in copy.glob("*.arrow")})
     refused(copy, "data-00003-of-00004.arrow: 12 episodes, the manifest says 32", after=BYTES)
 
@@ -176,7 +176,7 @@ def test_nulls_are_found_wherever_they_are(recorded, tmp_path, name):
 
 
 def test_text_that_is_none_is_found(recorded, tmp_path):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     path = copy / "data-00000-of-00004.arrow"
     content = path.read_bytes()
     assert b"randomrandom" in content
@@ -263,7 +263,7 @@ def test_only_a_replay_finds_what_was_described_and_sealed_again(recorded, tmp_p
 
 
 def test_verifying_changes_nothing(recorded, tmp_path):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in copy.rglob("*") if path.is_file()}
     checks(copy, replay=True)
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in copy.rglob("*") if path.is_file()} == before

@@ -1,7 +1,8 @@
 import json
+import shutil
 
 import pytest
-from recorded_data import changed_json, copied, sealed
+from recorded_data import changed_json, sealed
 
 from aign.errors import DatasetError
 from aign.trajectories import description as module
@@ -50,7 +51,7 @@ def test_what_the_shards_do_not_give_is_named(recorded, tmp_path, name, change, 
     ("duplicate episodes | 0", "duplicate episodes | 1", "duplicate episodes | 1"), ("bibtex", "", "line "),
     ("@article", "@book", "@article")])
 def test_a_line_of_the_card_is_named(recorded, tmp_path, old, new, words):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     card = copy / "README.md"
     assert old in card.read_text()
     card.write_text(card.read_text().replace(old, new))
@@ -58,7 +59,7 @@ def test_a_line_of_the_card_is_named(recorded, tmp_path, old, new, words):
 
 
 def test_a_card_that_ends_early_or_late_is_refused(recorded, tmp_path):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     card = (copy / "README.md").read_text()
     (copy / "README.md").write_text(card + "more\n")
     refused(sealed(copy), f"line {len(card.splitlines()) + 1}: 'more' stored, the shards give nothing")
@@ -68,7 +69,7 @@ def test_a_card_that_ends_early_or_late_is_refused(recorded, tmp_path):
 
 @pytest.mark.parametrize("name", ["meta/quality.json", "state.json"])
 def test_other_spaces_are_refused_too(recorded, tmp_path, name):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     (copy / name).write_text(json.dumps(json.loads((copy / name).read_text())))
     refused(sealed(copy), f"{copy / name}: formatted otherwise")
 
@@ -76,7 +77,7 @@ def test_other_spaces_are_refused_too(recorded, tmp_path, name):
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"{"])
 @pytest.mark.parametrize("name", ["meta/quality.json", "dataset_info.json"])
 def test_what_is_no_json_is_refused(recorded, tmp_path, name, content):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     (copy / name).write_bytes(content)
     refused(sealed(copy), f"{copy / name}: not readable as ")
 

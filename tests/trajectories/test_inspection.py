@@ -1,10 +1,11 @@
 import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
-from recorded_data import changed_json, copied, record_dataset
+from recorded_data import changed_json, record_dataset
 from rich.console import Console
 
 from aign.errors import DatasetError
@@ -139,7 +140,7 @@ def test_a_missing_figure_is_an_error_of_the_dataset(recorded, tmp_path, name, c
 
 
 def test_damage_is_found_before_anything_is_shown(recorded, tmp_path):
-    copy = copied(recorded, tmp_path / "d")
+    copy = shutil.copytree(recorded, tmp_path / "d")
     (copy / "meta" / "stats.json").write_text("{}")
     with pytest.raises(DatasetError, match=r"stats\.json"):
         shown(copy)

@@ -5,9 +5,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from recorded_data import load_contexts, row_of
+from recorded_data import row_of
 
 from aign.errors import DatasetError
+from aign.trajectories.contexts import ContextPool
 from aign.trajectories.reader import TrajectoryStore
 from aign.trajectories.reference_utilities import ReferenceUtilities, check_contexts
 
@@ -15,7 +16,7 @@ from aign.trajectories.reference_utilities import ReferenceUtilities, check_cont
 def loaded(folder):
     """Return the store, and its contexts in a form that can be changed."""
     store = TrajectoryStore.open(folder, deep=False)
-    splits = load_contexts(folder / "contexts.safetensors", store.scenario)
+    splits = ContextPool.load(folder / "contexts.safetensors", store.scenario).splits
     return store, {split: SimpleNamespace(ids=one.ids.clone(), values=one.values.clone(),
                                           reference=one.reference.clone(), optimum=one.optimum.clone())
                    for split, one in splits.items()}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recorded_data import changed_columns, load_contexts, nudge, put, record_dataset, row_of
+from recorded_data import changed_columns, nudge, put, record_dataset, row_of
 
 from aign.agents.recording import label
 from aign.agents.rollout import rollout
@@ -27,7 +27,7 @@ COMPARED = ("observations", "actions", "rewards", "total_power", "max_power", "a
 
 def replayed(folder, contexts=True):
     store = TrajectoryStore.open(folder)
-    pool = load_contexts(folder / "contexts.safetensors", store.scenario)
+    pool = ContextPool.load(folder / "contexts.safetensors", store.scenario).splits
     return replay(store, ReferenceUtilities(pool) if contexts else None)
 
 

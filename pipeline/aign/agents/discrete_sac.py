@@ -137,14 +137,8 @@ class DiscreteSAC(SteppedLearner):
         self.critic_descent = Adam(self.policy.critic.parameters())
         self._target_values = [value.detach() for value in self.policy.critic_target.parameters()]
 
-    def train(self, gradient_steps: int, batch_size: int) -> None:
-        """Take gradient steps on batches from the buffer: temperature, critics, actor, target critics."""
-        rate = self.lr_schedule(self._current_progress_remaining)
-        for _ in range(gradient_steps):
-            self._update(self.replay_buffer.sample(batch_size), rate)  # type: ignore[union-attr]
-        self._n_updates += gradient_steps
-
-    def _update(self, batch: ReplayBufferSamples, rate: float) -> None:
+    def update(self, batch: ReplayBufferSamples, rate: float) -> None:
+        """Take one step on a batch: temperature, critics, actor, target critics."""
         policy = self.policy
         logits = policy.actor(batch.observations, noise=True)
         if self.learned_coefficient:

@@ -24,18 +24,14 @@ class DoubleDQN(SteppedLearner, DQN):
         super()._setup_model()
         self.descent = Adam(self.q_net.parameters())
 
-    def train(self, gradient_steps: int, batch_size: int = 100) -> None:
-        """Take gradient steps on batches from the buffer, by the Huber loss, as the library does."""
-        rate = self.lr_schedule(self._current_progress_remaining)
-        for _ in range(gradient_steps):
-            batch = self.replay_buffer.sample(batch_size)  # type: ignore[union-attr]
-            with torch.no_grad():
-                target = self._target(batch)
-            taken = self.q_net(batch.observations).gather(1, batch.actions.long())
-            loss = nn.functional.smooth_l1_loss(taken, target)
-            gradients = torch.autograd.grad(loss, self.descent.parameters)
-            self.descent.step(self._clipped(gradients), rate)
-        self._n_updates += gradient_steps
+    def update(self, batch: ReplayBufferSamples, rate: float) -> None:
+        """Take one step on a batch, by the Huber loss, as the library does."""
+        with torch.no_grad():
+            target = self._target(batch)
+        taken = self.q_net(batch.observations).gather(1, batch.actions.long())
+        loss = nn.functional.smooth_l1_loss(taken, target)
+        gradients = torch.autograd.grad(loss, self.descent.parameters)
+        self.descent.step(self._clipped(gradients), rate)
 
     def _target(self, batch: ReplayBufferSamples) -> Tensor:
         """Return the values to learn, (B, 1); where the discount is 0, nothing follows."""

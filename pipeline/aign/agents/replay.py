@@ -8,6 +8,7 @@ Axes: B batch, M environments of the library.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,17 @@ class SteppedReplay(ReplayBuffer):
 
 class SteppedLearner(OffPolicyAlgorithm):
     """The library's learner from a buffer, one step of all environments between its updates."""
+
+    @abstractmethod
+    def update(self, batch: ReplayBufferSamples, rate: float) -> None:
+        """Take one gradient step of a learning rate on a batch."""
+
+    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
+        """Take gradient steps on batches from the buffer."""
+        rate = self.lr_schedule(self._current_progress_remaining)
+        for _ in range(gradient_steps):
+            self.update(self.replay_buffer.sample(batch_size), rate)  # type: ignore[union-attr]
+        self._n_updates += gradient_steps
 
     def collect_rollouts(self, env: VecEnv, callback: BaseCallback, train_freq: Any, replay_buffer: ReplayBuffer,
                          action_noise: Any = None, learning_starts: int = 0,

@@ -50,14 +50,8 @@ class SoftActorCritic(SteppedLearner, SAC):
             actions = self.policy._predict(torch.from_numpy(observation), deterministic)
         return self.policy.unscale_action(actions.numpy()), state
 
-    def train(self, gradient_steps: int, batch_size: int = 64) -> None:
-        """Take gradient steps on batches from the buffer: temperature, critics, actor, target critics."""
-        rate = self.lr_schedule(self._current_progress_remaining)
-        for _ in range(gradient_steps):
-            self._update(self.replay_buffer.sample(batch_size), rate)  # type: ignore[union-attr]
-        self._n_updates += gradient_steps
-
-    def _update(self, batch: ReplayBufferSamples, rate: float) -> None:
+    def update(self, batch: ReplayBufferSamples, rate: float) -> None:
+        """Take one step on a batch: temperature, critics, actor, target critics."""
         drawn, logarithm = self._draw(batch.observations)
         with torch.no_grad():
             coefficient = self._temperature(logarithm, rate)

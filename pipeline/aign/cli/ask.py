@@ -76,9 +76,9 @@ def _confirmed(request: Request, target: Target, run: bool, save: Path | None) -
     planned = None if _modelled(target) else networks.plan_command(request, target.scenario)
     if not isinstance(request.start, tuple):  # a design of the last answer is in no file
         told = confirm(request, target.scenario)
-        messages.console.print(f"request: {told.sentence}", markup=False, soft_wrap=True)
+        _say(f"request: {told.sentence}")
         command = told.command if planned is None else shlex.join(["aign", *planned])
-        messages.console.print(f"command: {command}", markup=False, soft_wrap=True)
+        _say(f"command: {command}")
     if run and planned is not None:
         _run_command(planned, save)
     elif run:
@@ -138,7 +138,7 @@ def _asks(words: str) -> bool:
 
 def _answer(request: Request, target: Target) -> Answer:
     """Return the answer to a request; the same as `aign design` gives."""
-    from aign.cli.design import found_model
+    from aign.cli.model_choice import found_model
     from aign.designs.answer import answer
     from aign.diffusion import store
     from aign.intents.confirmation import parameters
@@ -156,7 +156,7 @@ def _reply(words: str, request: Request, target: Target) -> None:
 
     told = reply(_answer(request, target), words)
     for sentence in told.sentences:
-        messages.console.print(sentence, markup=False, soft_wrap=True)
+        _say(sentence)
     if not told.understood:
         raise ParameterError(f"{words!r} was not understood.")
 
@@ -170,19 +170,21 @@ def _designs(words: str, begun: Dialogue, target: Target) -> list[list[float]]:
     return [row["design"] for row in _answer(begun.request, target).rows()]
 
 
+def _say(text: str) -> None:
+    messages.console.print(text, markup=False)
+
+
 def _understood(reading: Reading, scenario: Scenario[Any]) -> None:
     """Print what was understood from which words, and the questions."""
     from aign.intents.confirmation import parameters
 
-    def say(text: str) -> None:
-        messages.console.print(text, markup=False, soft_wrap=True)
     said = ", ".join(f"{name}={value}" for name, value in parameters(scenario).items())
-    say(f"network: {scenario.name} ({said})")
+    _say(f"network: {scenario.name} ({said})")
     for piece in reading.said:
-        say(f"understood: {piece.text!r} as {piece.meaning}")
+        _say(f"understood: {piece.text!r} as {piece.meaning}")
     for question in reading.questions:
         choices = f" [{' | '.join(question.choices)}]" if question.choices else ""
-        say(f"question: {question.text}{choices}")
+        _say(f"question: {question.text}{choices}")
 
 
 def _modelled(target: Target) -> bool:

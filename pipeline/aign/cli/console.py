@@ -34,8 +34,8 @@ def console(
         raise ParameterError(f"The package {missing.name} is missing. {NEEDED}") from None
     from aign.console.process import WorkerProcess
 
-    with listening(port) as door:
-        place = f"{ADDRESS}:{door.getsockname()[1]}"
+    with listening(port) as listener:
+        place = f"{ADDRESS}:{listener.getsockname()[1]}"
         hosts = [place, place.replace(ADDRESS, "localhost")]
         token = os.environ.get("AIGN_CONSOLE_TOKEN") or secrets.token_urlsafe(24)
         app = application(WorkerProcess(models, trust_code), accepted, hosts, token)
@@ -43,7 +43,7 @@ def console(
         messages.say("console", f"programs: http://{place}/openapi.json, X-Aign-Token: {token}")
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False,
                                                proxy_headers=False, timeout_graceful_shutdown=1, ws="none"))
-        server.run(sockets=[door])
+        server.run(sockets=[listener])
 
 
 def listening(port: int) -> socket.socket:
@@ -52,13 +52,13 @@ def listening(port: int) -> socket.socket:
     Raises:
         ParameterError: the port is taken, or not for this user.
     """
-    door = socket.socket()
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind((ADDRESS, port))
-        door.listen()
+        listener.bind((ADDRESS, port))
+        listener.listen()
     except OSError as error:
-        door.close()
+        listener.close()
         raise ParameterError(f"--port {port}: cannot be used ({error.strerror}). Give another one, or 0 for any free "
                              "one.") from None
-    return door
+    return listener

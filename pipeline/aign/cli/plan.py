@@ -13,9 +13,7 @@ from aign.errors import ParameterError
 if TYPE_CHECKING:
     from aign.scenarios.core.topology import Topology
     from aign.scenarios.ip_optical_planning.case import Case, Plan
-    from aign.scenarios.ip_optical_planning.satellites import Constellation
     from aign.scenarios.ip_optical_planning.solver.answers import Progress
-    from aign.scenarios.ip_optical_planning.solver.instance import Floats
 
 
 def plan(
@@ -27,7 +25,9 @@ def plan(
     save: options.Save = None, map_: options.Map = None,
 ) -> None:
     """Plan the cheapest network that survives every failure: cost, proven bound, gap, and each link's modules."""
-    from aign.scenarios.ip_optical_planning import case
+    from aign.checked_yaml import load
+    from aign.scenarios.ip_optical_planning import case, own_networks, single_layer
+    from aign.scenarios.ip_optical_planning.satellites import Constellation
     from aign.scenarios.ip_optical_planning.solver.answers import Limits
 
     other = {"groups": groups, "risks": risks if risks != "links" else None}
@@ -37,13 +37,15 @@ def plan(
     _check(installed is not None, "--installed", **partial, budget=budget)
     _check(layers == 1, "--layers 1", spare=spare or None)
     _check(installed is None, "planning without --installed", earned=earned or None)
-    told = _told(network, traffic, grow, unit)
+    topology = network_of(network, traffic)
+    known = topology, grow * single_layer.traffic_of(topology), unit or single_layer.unit_of(topology)
     if satellites is not None:
-        asked = case.with_satellites(*told, _constellation(satellites))
+        asked = case.with_satellites(*known, load(satellites, Constellation, ParameterError))
     elif layers == 2:
-        asked = case.over_fibres(*told, paths, share, reliability, spare)
+        asked = case.over_fibres(*known, paths, share, reliability, spare)
     else:
-        asked = case.one_layer(*told, risks, share, _groups(told[0], groups), reliability)
+        together = [] if groups is None else own_networks.read_groups(topology, groups)
+        asked = case.one_layer(*known, risks, share, together, reliability)
     current = asked.read_modules(installed) if installed is not None else None
     limits = Limits(gap, rounds) if budget is None else Limits(gap, rounds, budget=budget)
     answer = asked.solve(current, earned, limits, _report(network))
@@ -54,28 +56,6 @@ def plan(
         if path is not None:
             write(path)
             messages.made(f"plan {network}", path)
-
-
-def _told(network: str, traffic: Path | None, grow: float, unit: float | None) -> tuple[Topology, Floats, float]:
-    """Return the network, its traffic (n, n) and the capacity of a module."""
-    from aign.scenarios.ip_optical_planning import single_layer
-
-    topology = network_of(network, traffic)
-    return topology, grow * single_layer.traffic_of(topology), unit or single_layer.unit_of(topology)
-
-
-def _constellation(path: Path) -> Constellation:
-    from aign.checked_yaml import load
-    from aign.scenarios.ip_optical_planning.satellites import Constellation
-
-    return load(path, Constellation, ParameterError)
-
-
-def _groups(topology: Topology, path: Path | None) -> list[tuple[int, ...]]:
-    """Return the links of a file, by their numbers, that fail together; none without a file."""
-    from aign.scenarios.ip_optical_planning.own_networks import read_groups
-
-    return [] if path is None else read_groups(topology, path)
 
 
 def _check(chosen: bool, option: str, **others: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,6 @@ from aign.engines import messages
 from aign.errors import ParameterError
 
 if TYPE_CHECKING:
-    from aign.engines.progress import Progress
     from aign.scenarios.ip_optical_planning.survey.results import Survey
 
 
@@ -22,10 +20,9 @@ def survey(
     futures: Annotated[int, typer.Option(help="Matrices to draw and plan for.", min=0)] = 100,
     matrices: Annotated[Path | None, typer.Option(help="Plan for these instead: a folder of CSV files, or one with "
                                                        "columns future, source, target, demand.")] = None,
-    common: Annotated[tuple[float, float], typer.Option(help="Lowest and highest factor on all traffic.",
-                                                        )] = (0.8, 1.5),
-    pair: Annotated[tuple[float, float], typer.Option(help="Lowest and highest factor on the traffic of each pair.",
-                                                      )] = (0.6, 1.4),
+    common: Annotated[tuple[float, float], typer.Option(help="Lowest and highest factor on all traffic.")] = (0.8, 1.5),
+    pair: Annotated[tuple[float, float], typer.Option(help="Lowest and highest factor on the traffic of each "
+                                                           "pair.")] = (0.6, 1.4),
     unit: Annotated[float | None, typer.Option(help="Capacity of a module, in the unit of the traffic.",
                                                min=1e-9)] = None,
     train: Annotated[int, typer.Option(help="Solve so many matrices first and learn from them; a stopped training "
@@ -34,8 +31,8 @@ def survey(
                                                              "default.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the matrices drawn.", min=0, max=2**31 - 1)] = 0,
     check: Annotated[bool, typer.Option(help="Route every failure of every plan; most of the time goes there.")] = True,
-    save: Annotated[Path | None, typer.Option(help="Write PATH.csv (links), .parquet (plans), .json and .png (map).",
-                                              )] = None,
+    save: Annotated[Path | None, typer.Option(help="Write PATH.csv (links), .parquet (plans), .json and .png "
+                                                   "(map).")] = None,
 ) -> None:
     """Plan one network for many traffic matrices, each with a bound: a table and a map of the links they need."""
     from aign.engines.progress import Progress
@@ -52,8 +49,8 @@ def survey(
     title = f"survey {topology.name}"
     if train:
         with Progress(title) as progress:
-            model.train(folder, topology, problem, spread, seed, train, _count(progress, "matrices solved"),
-                        _count(progress, "steps trained"))
+            model.train(folder, topology, problem, spread, seed, train, progress.counter("matrices solved"),
+                        progress.counter("steps trained"))
         messages.made(title, folder)
     learned = model.load(folder, topology, problem)
     names, traffic = read(topology, matrices) if matrices is not None else (list(map(str, range(futures))), [])
@@ -62,22 +59,12 @@ def survey(
     with Progress(title) as progress:
         result = surveyed(learned, topology, names, lambda number: traffic[number] if traffic else
                           spread.drawn(topology, number, seed + 1), check,
-                          _count(progress, "futures planned"))
+                          progress.counter("futures planned"))
     if not result.planned.any():
         raise ParameterError("No plan was reached in any future. Is the traffic within reach of the links?")
     _show(result)
     for path in result.save(save) if save is not None else ():
         messages.made(title, path)
-
-
-def _count(progress: Progress, name: str) -> Callable[[int, int], None]:
-    """Return what shows one count among those of `progress`; its total becomes known with the first report."""
-    def report(done: int, total: int) -> None:
-        if name not in progress.tasks:
-            progress.add(name, total)
-        progress.update(name, done)
-        progress.tick()
-    return report
 
 
 def _show(result: Survey) -> None:

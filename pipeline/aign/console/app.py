@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -40,16 +37,7 @@ def application(worker: Performer, accepted: Path, hosts: list[str], token: str)
     async def description(http: Request) -> Response:
         return JSONResponse(openapi(OPERATIONS))
 
-    @asynccontextmanager
-    async def working(app: Starlette) -> AsyncIterator[None]:
-        queue = asyncio.create_task(console.jobs.run())
-        try:
-            yield
-        finally:
-            queue.cancel()
-            await asyncio.gather(queue, return_exceptions=True)
-
-    app = Starlette(lifespan=working, routes=[
+    app = Starlette(lifespan=lambda app: console.jobs.working(), routes=[
         Route("/", page), Route("/openapi.json", description), *(each.route(console) for each in OPERATIONS),
         Mount("/page", StaticFiles(directory=PAGE))])
     app.state.console = console

@@ -6,7 +6,6 @@ ended. Accepting a design is left to people.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -72,11 +71,6 @@ async def _called(console: Console, name: str, arguments: dict[str, Any]) -> dic
 async def serve(worker: Performer, accepted: Path) -> None:
     """Answer on standard input and output until the other side ends."""
     console = Console(Jobs(worker), accepted)
-    queue = asyncio.create_task(console.jobs.run())
     server = tool_server(console)
-    try:
-        async with stdio_server() as (read, write):
-            await server.run(read, write, server.create_initialization_options())
-    finally:
-        queue.cancel()
-        await asyncio.gather(queue, return_exceptions=True)
+    async with console.jobs.working(), stdio_server() as (read, write):
+        await server.run(read, write, server.create_initialization_options())

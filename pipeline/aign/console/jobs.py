@@ -9,7 +9,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal, Protocol
@@ -155,6 +155,16 @@ class Jobs:
                 self._forget()
         finally:
             await self.worker.close()
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Work the queue off as long as the block lasts."""
+        task = asyncio.create_task(self.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _perform(self, job: Job) -> None:
         """Run one job and write down how it ended."""

@@ -133,12 +133,10 @@ def described_scenario(scenario: Scenario[Any]) -> dict[str, Any]:
 
 def untrained(trained: list[str]) -> list[dict[str, str]]:
     """Return the networks of params.yaml that have no model yet, and those it does not name, with how to train them."""
-    try:
+    variants = dict[str, params.Variant]()
+    with suppress(AignError):  # no parameter file here: nothing to train from
         known = params.load()
         variants = known.variants | known.further
-    except AignError:  # no parameter file here: nothing to train from
-        return [{"name": name, "summary": kind.summary, "command": "", "note": "add it to params.yaml, then train it"}
-                for name, kind in scenarios().items()]
     others = [{"name": name, "summary": scenarios()[variant.scenario.name].summary, "note": "",
                "command": known.command("train", name) if checkout.here() else
                f"aign collect {name} && aign train {name}"}

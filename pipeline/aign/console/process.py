@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import aign
-from aign import errors
-from aign.errors import AignError, ResourceError
+from aign.engines.job import failure
+from aign.errors import ResourceError
 
 LARGEST_LINE = 256 * 1024 * 1024
 """Bytes of one answer; more is refused, since the server would have to hold it."""
@@ -58,12 +58,12 @@ class WorkerProcess:
         process, news = await self._begun(task, arguments)
         while "result" not in news:
             if "doing" not in news:
-                raise _failure(news)
+                raise failure(news) if news["failed"] else InternalError(news["message"])
             tell(news["doing"])
             news = await _next(process)
         return news["result"]
 
-    async def _begun(self, task: str, arguments: Mapping[str, Any]) -> tuple[Process, Mapping[str, Any]]:
+    async def _begun(self, task: str, arguments: Mapping[str, Any]) -> tuple[Process, dict[str, Any]]:
         """Give a task to the worker; return its process and the first news of it. One that was killed before it took
         the task is replaced.
         """
@@ -94,7 +94,7 @@ class WorkerProcess:
             await self.process.wait()
 
 
-async def _next(process: Process) -> Mapping[str, Any]:
+async def _next(process: Process) -> dict[str, Any]:
     """Return what the worker says next.
 
     Raises:
@@ -103,16 +103,9 @@ async def _next(process: Process) -> Mapping[str, Any]:
     assert process.stdout is not None
     line = await process.stdout.readline()
     if line.endswith(b"\n"):
-        news: Mapping[str, Any] = json.loads(line)
+        news: dict[str, Any] = json.loads(line)
         return news
     code = await process.wait()
     ending = f"killed by signal {-code}" if code < 0 else f"status {code}"
     raise ResourceError(f"The worker stopped in the midst of it ({ending}); a new one takes over. Ask again; if it "
                         "stops again, ask for fewer designs or a smaller network.")
-
-
-def _failure(news: Mapping[str, str]) -> Exception:
-    if news["failed"]:
-        kind: type[AignError] = getattr(errors, news["failed"], AignError)
-        return kind(news["message"])
-    return InternalError(news["message"])

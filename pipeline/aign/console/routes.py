@@ -28,8 +28,8 @@ from aign.console.state import Console
 
 PICTURE = "image/svg+xml"
 HIDDEN = {"picture", "about"}
-"""What a result holds for other operations."""
-SAME = {"cache-control": "private, max-age=3600"}
+"""Parts of a result that only other operations read."""
+CACHED = {"cache-control": "private, max-age=3600"}
 """A job's pictures never change."""
 
 
@@ -150,8 +150,8 @@ async def job_picture(console: Console, http: Request, form: None) -> Response:
 def image(drawn: Mapping[str, str]) -> Response:
     """Return a picture that the worker drew."""
     if "svg" in drawn:
-        return Response(drawn["svg"], media_type=PICTURE, headers=SAME)
-    return Response(base64.b64decode(drawn["png"]), media_type="image/png", headers=SAME)
+        return Response(drawn["svg"], media_type=PICTURE, headers=CACHED)
+    return Response(base64.b64decode(drawn["png"]), media_type="image/png", headers=CACHED)
 
 
 OPERATIONS = [

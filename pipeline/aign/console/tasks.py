@@ -19,7 +19,6 @@ from aign.console.sentences import confirmed, reading_of
 from aign.designs import impact as impacts
 from aign.designs.answer import Answer, answer
 from aign.designs.explanation import explain
-from aign.designs.front import Front
 from aign.designs.generation import generate
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 LARGEST_SVG = 400_000
 """Characters; a browser is slow with more."""
-FEW, STEPS = 2, 2
+LIVE_DESIGNS, LIVE_STEPS = 2, 2
 """Designs, and denoising steps of each decision, of live designs that are episodes."""
 DOTS = 110
 """An inch, of pictures in pixels."""
@@ -82,16 +81,13 @@ def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any],
     answered = _answered(models, network, request, seed)
     tell("explains")
     whole = answered.to_json()
-    paths = [row.pop("path", None) for row in whole["designs"]]
+    paths, pictures = [row.pop("path", None) for row in whole["designs"]], {}
+    if (front := answered.front) is not None:
+        from aign.designs import front_picture  # matplotlib takes its time to import
+
+        pictures["picture"] = drawn(front_picture.draw(front))
     return {"answer": {**whole, "network": network, "digest": digest, "seed": seed, **answers.shown(answered)},
-            "paths": paths, **({} if answered.front is None else {"picture": _front_picture(answered.front)})}
-
-
-def _front_picture(front: Front) -> dict[str, str]:
-    """Return the picture of the designs that no other beats."""
-    from aign.designs import front_picture  # matplotlib takes its time to import
-
-    return drawn(front_picture.draw(front))
+            "paths": paths, **pictures}
 
 
 def impact(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -121,9 +117,6 @@ def suggest(models: Models, tell: Tell, network: str, request: Mapping[str, Any]
             ["No changes were found that mend the request, or improve the deployed design."]}
 
 
-
-
-
 def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return verified designs only, each once, without certificate and explanation: as fast as the model answers.
 
@@ -131,8 +124,9 @@ def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], s
     """
     pipeline = models.open(network).pipeline
     resolved = Request(**request).resolve(pipeline.scenario, seed)
-    count, settings = (min(resolved.count, FEW), SamplingSettings(steps=STEPS)) if pipeline.strategy.online else (
-        resolved.count, None)
+    count, settings = resolved.count, None
+    if pipeline.strategy.online:
+        count, settings = min(count, LIVE_DESIGNS), SamplingSettings(steps=LIVE_STEPS)
     candidates = generate(pipeline, resolved.context[None], resolved.constraints, count, settings, seed,
                           resolved.objectives)
     first = {tuple(values): rank for rank, values in reversed(list(enumerate(candidates.designs[0].tolist())))}
@@ -157,7 +151,6 @@ def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, A
 
     figure = explanation_picture.draw(scenario, context, chosen, why)
     return {"sentences": [*answers.standing(answer, rank), *why.sentences()], **why.to_json(), "picture": drawn(figure)}
-
 
 
 def picture(models: Models, tell: Tell, network: str, context: Sequence[float], design: Sequence[float],

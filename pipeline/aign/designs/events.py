@@ -25,8 +25,8 @@ FAILS = re.compile(r"(?P<part>.+?)\s+(?:fails|failed|has failed|is down)", re.IG
 CHANGES = re.compile(r"(?P<feature>\w+?)(?:\s+of\s+(?P<name>.+?))?\s*(?P<how>[-+*=])\s*"
                      r"(?P<amount>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(?P<percent>%?)")
 FORMS = '"NAME fails", "FEATURE +20%", "FEATURE of NAME -50%", also * and = with a number, or a constraint'
-
 CHANGES_TRIED = ("+20%", "-20%")
+"""Of each context feature, in examples."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,10 +46,11 @@ def launch(processes: int, gpus: bool, function: Callable[..., None], report: Re
     listener.start()
     with tempfile.TemporaryDirectory(prefix=".ranks-", dir=Path.cwd()) as folder:  # which all nodes share
         failure_path = Path(folder) / FAILURE
-        there = {"root": str(Path.cwd()), "threads": threads, "board": board, "failure": failure_path,
-                 "function": function, "arguments": arguments}
+        settings = {"root": str(Path.cwd()), "threads": threads, "board": board, "failure": failure_path,
+                    "function": function, "arguments": arguments}
         try:
-            TorchTrainer(_rank, train_loop_config=there, torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
+            TorchTrainer(_rank, train_loop_config=settings,
+                         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
                          scaling_config=ScalingConfig(num_workers=processes, use_gpu=gpus,
                                                       resources_per_worker={"CPU": threads}),
                          run_config=RunConfig(name=TRAINING, storage_path=folder,
@@ -64,18 +65,18 @@ def launch(processes: int, gpus: bool, function: Callable[..., None], report: Re
             raise_written(failure_path)
 
 
-def _rank(there: Mapping[str, Any]) -> None:
+def _rank(settings: Mapping[str, Any]) -> None:
     """Do the work of one process, which Ray Train has started and joined with the others; nothing where the training
     has failed before, as Ray Train begins failures again that would only repeat.
     """
-    if there["failure"].exists():
+    if settings["failure"].exists():
         return
-    os.chdir(there["root"])
-    torch.set_num_threads(there["threads"])
-    context, board = get_context(), there["board"]
+    os.chdir(settings["root"])
+    torch.set_num_threads(settings["threads"])
+    context, board = get_context(), settings["board"]
     ranks = Ranks(context.get_world_rank(), context.get_world_size(), context.get_local_rank())
-    work(ranks, lambda done: board.tell.remote(TRAINING, int(done)), there["failure"], there["function"],
-         there["arguments"])
+    work(ranks, lambda done: board.tell.remote(TRAINING, int(done)), settings["failure"], settings["function"],
+         settings["arguments"])
 
 
 def _pass_on(board: Any, report: Report, ended: Event) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -25,7 +25,7 @@ class Running:
     job: Job
     process: SpawnProcess
     line: Connection
-    ended: bool = field(default=False)
+    ended: bool = False
     """Whether the job said that it was finished."""
 
 

@@ -62,6 +62,15 @@ class Progress:
         """Add a count that has not begun; its clock starts with the first `update`."""
         self.tasks[name] = self.bars.add_task(f"{self.title} {name}", total=total, start=False)
 
+    def counter(self, name: str) -> Callable[[int, int], None]:
+        """Return what takes (done, total) of a count, whose total becomes known with the first report."""
+        def report(done: int, total: int) -> None:
+            if name not in self.tasks:
+                self.add(name, total)
+            self.update(name, done)
+            self.tick()
+        return report
+
     def update(self, name: str, done: int) -> None:
         """Set how much of a count is done, in the unit of its total."""
         if name not in self.started:
@@ -91,12 +100,6 @@ class Progress:
 
 @contextmanager
 def counted(title: str, name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show one count, whose total becomes known with the first report; give what takes (done, total)."""
+    """Show one count alone; see `Progress.counter`."""
     with Progress(title) as progress:
-        def report(done: int, total: int) -> None:
-            if name not in progress.tasks:
-                progress.add(name, total)
-            progress.update(name, done)
-            progress.tick()
-
-        yield report
+        yield progress.counter(name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from aign.designs import objectives
 from aign.designs.objectives import UTILITY
 from aign.designs.requests import Request
 from aign.errors import ParameterError
+from aign.intents.bounds import SPOKEN
 from aign.intents.reader import read
 from aign.intents.vocabulary import is_word, spoken
 from aign.scenarios.core.constraints import Constraint, parse
 from aign.scenarios.core.scenario import Scenario
 
-SENSES = {"<=": "at most", ">=": "at least", "<": "less than", ">": "more than"}
 DEFAULT_COUNT = Request().count
 
 
@@ -63,13 +62,9 @@ def canonical(request: Request, scenario: Scenario[Any]) -> Request:
     """
     files: dict[str, Any] = {name: str(value) if isinstance(value := getattr(request, name), Path) else value
                              for name in ("context", "start")}
+    aims = objectives.parse(request.objective, scenario.labels) if request.objective else ()  # none stays none
     return replace(request, where=tuple(map(str, parse(request.where, scenario.labels))),
-                   objective=_objectives(request.objective, scenario), event=tuple(request.event), **files)
-
-
-def _objectives(texts: Sequence[str], scenario: Scenario[Any]) -> tuple[str, ...]:
-    """Return objectives with their directions; none stays none."""
-    return tuple(map(str, objectives.parse(texts, scenario.labels))) if texts else ()
+                   objective=tuple(map(str, aims)), event=tuple(request.event), **files)
 
 
 def _sentence(request: Request, scenario: Scenario[Any], plain: bool) -> str:
@@ -112,7 +107,7 @@ def _bound(bound: Constraint, scenario: Scenario[Any]) -> str:
     number = str(bound).removeprefix(f"{bound.label}{bound.sense}")
     plural = "s" if is_word(label.unit) and number != "1" and not label.unit.endswith("s") else ""
     unit = "" if label.unit == "1" else f" {label.unit}{plural}"
-    return f"{spoken(label)} {SENSES[bound.sense]} {number}{unit}"
+    return f"{spoken(label)} {SPOKEN[bound.sense]} {number}{unit}"
 
 
 def command(request: Request, scenario: Scenario[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class Dialogue:
     """
 
     network: Mapping[str, Any]
-    turns: tuple[Turn, ...] = field(default=())
+    turns: tuple[Turn, ...] = ()
 
     @property
     def request(self) -> Request | None:

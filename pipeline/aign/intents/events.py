@@ -10,7 +10,7 @@ from typing import Any
 
 from aign.designs.events import context_names, failing
 from aign.intents.draft import Draft
-from aign.intents.reading import Span
+from aign.intents.reading import Question, Span
 from aign.intents.tokens import stems
 from aign.intents.vocabulary import vocabulary
 from aign.scenarios.core.scenario import Scenario
@@ -20,8 +20,12 @@ WHEN = r"(?:\b(?:after|when|if|once)\s+)?(?:\bthe\s+)?"
 FAILS = r"(?:fails|has failed|failed|is down|goes down|breaks|is cut)\b"
 UP, DOWN = "grows?|rises?|increases?|goes up", "drops?|falls?|shrinks?|decreases?|goes down"
 SHARE = r"(?P<amount>\d+(?:\.\d+)?)\s*(?:%|percent\b|per cent\b)"
-UNDEPLOYED = "Which design is deployed when that happens? Name its file."
-"""The question where nothing is deployed that an event could strike."""
+
+
+def undeployed(text: str) -> Question:
+    """Return the question about a text where nothing is deployed that an event could strike."""
+    return Question("Which design is deployed when that happens? Name its file.", ("starting from now.json",),
+                    len(text), len(text))
 
 
 def events(draft: Draft, scenario: Scenario[Any]) -> str:

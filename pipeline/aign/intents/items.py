@@ -7,7 +7,7 @@ mean nothing between its own.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
@@ -44,7 +44,7 @@ class Item:
     end: int
     value: Any = None
     phrases: tuple[Phrase, ...] = ()
-    factors: Mapping[str, float] | None = field(default=None)
+    factors: Mapping[str, float] | None = None
     share: bool = False
     fraction: bool = False
 

@@ -28,9 +28,10 @@ from aign.scenarios.core.constraints import Constraint, parse
 from aign.scenarios.core.scenario import Scenario
 
 TRIES, LONGEST_REPLY, CLOSE = 2, 100_000, 1e-9
+"""Times a model is asked; bytes of its reply that are read; relative difference of numbers that count as equal."""
 
 
-class Here(urllib.request.HTTPRedirectHandler):
+class NoRedirection(urllib.request.HTTPRedirectHandler):
     """Follows no redirection: sentence and key are for the server that the user named, and no other."""
 
     def redirect_request(self, *_: Any) -> None:
@@ -90,7 +91,7 @@ class Endpoint:
         base = self.url.rstrip("/").removesuffix("/v1")
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
         call = urllib.request.Request(f"{base}/v1/chat/completions", json.dumps(body).encode(), headers)
-        with urllib.request.build_opener(Here).open(call, timeout=self.timeout) as answer:
+        with urllib.request.build_opener(NoRedirection).open(call, timeout=self.timeout) as answer:
             content = json.loads(answer.read(LONGEST_REPLY))["choices"][0]["message"]["content"]
         if not isinstance(content, str):
             raise ValueError("no text")
@@ -156,7 +157,9 @@ def checked(proposal: Proposal, reading: Reading, scenario: Scenario[Any]) -> Re
 
 
 def _bound(bound: Bound, said: list[Item], used: Counter[int], words: Vocabulary) -> Constraint:
-    """Return the constraint of a bound whose number was said, in the label's unit."""
+    """Return the constraint of a bound, in the label's unit; ValueError where its number was not said or its unit is
+    none of the label's.
+    """
     label = words.label(bound.label)
     share = bound.unit.strip() in ("%", "percent")
     unit = None if share or not bound.unit.strip() else words.unit_at(bound.unit.strip(), 0)

@@ -12,7 +12,7 @@ from typing import Any
 from aign.designs.requests import Request
 from aign.errors import AignError
 from aign.intents.draft import Draft
-from aign.intents.events import UNDEPLOYED, events
+from aign.intents.events import events, undeployed
 from aign.intents.interpretation import interpret
 from aign.intents.items import Item, items
 from aign.intents.reading import Question, Reading, reading
@@ -44,7 +44,7 @@ def read(text: str, scenario: Scenario[Any], deployed: bool = False) -> Reading:
     pieces = items(events(draft, scenario), draft.vocabulary)
     interpret(surroundings(pieces, draft, scenario), draft)
     if "event" in draft.fields and "start" not in draft.fields and not deployed:
-        draft.questions.append(Question(UNDEPLOYED, ("starting from now.json",), len(text), len(text)))
+        draft.questions.append(undeployed(text))
     return finished(draft, scenario, pieces, anything=any(item.kind == "noun" for item in pieces))
 
 

@@ -12,7 +12,7 @@ from aign.intents.bounds import candidates, converted
 from aign.intents.clauses import Clause, cut, with_ranges
 from aign.intents.confirmation import canonical
 from aign.intents.draft import Draft
-from aign.intents.events import UNDEPLOYED, events
+from aign.intents.events import events, undeployed
 from aign.intents.interpretation import read_clause
 from aign.intents.items import Item, items
 from aign.intents.reader import LONGEST_TEXT, finished
@@ -185,8 +185,7 @@ def _merged(change: Change, told: Reading, scenario: Scenario[Any]) -> Reading:
     if {"preset", "context"} & set(fields):
         fields = {"preset": None, "context": None, **fields}
     if "event" in fields and {**vars(change.base), **fields}["start"] is None:
-        return reading(told.text, None, told.said, [Question(UNDEPLOYED, ("starting from now.json",),
-                                                            len(told.text), len(told.text))])
+        return reading(told.text, None, told.said, [undeployed(told.text)])
     try:
         where = parse([str(bound) for bound in [*kept, *new.values()]], scenario.labels)
         request = replace(change.base, where=tuple(map(str, where)),

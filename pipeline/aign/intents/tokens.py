@@ -61,17 +61,14 @@ def tokens(text: str) -> list[Token]:
             pieces.append(Token("word", re.sub(r"\s", "", written), *place))
         elif kind == "number":
             pieces.append(Token("number", written, *place, _value(written)))
-        elif kind == "word" and written in SUFFIXES and pieces and _touches(pieces[-1], place[0]):
+        elif kind == "word" and written in SUFFIXES and pieces and pieces[-1].kind == "number" \
+                and pieces[-1].end == place[0]:
             last = pieces.pop()
             pieces.append(Token("number", last.text + written, last.start, place[1],
                                 float(f"{(last.value or 0.0) * SUFFIXES[written]:.15g}")))
         else:
             pieces.append(Token("word" if kind == "word" else "file" if kind == "file" else "sign", written, *place))
     return pieces
-
-
-def _touches(token: Token, start: int) -> bool:
-    return token.kind == "number" and token.end == start
 
 
 def _unquoted(written: str) -> str:

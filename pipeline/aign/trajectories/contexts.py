@@ -116,7 +116,10 @@ class ContextPool:
         return cls({split: splits[split] for split in SPLITS if split in splits})
 
     def save(self, path: Path, scenario: Scenario[Any], designs: bool = False) -> None:
-        """Write one safetensors file, whole or not at all; float64 stays float64. No dataset has kept designs in it."""
+        """Write one safetensors file, whole or not at all; float64 stays float64.
+
+        `designs` adds the certified designs, where they were kept; the file of a dataset is without.
+        """
         tensors = {f"{split}.{name}": getattr(contexts, name).contiguous()
                    for split, contexts in self.splits.items() for name in (*FIELDS, *[DESIGN] * designs)
                    if getattr(contexts, name) is not None}

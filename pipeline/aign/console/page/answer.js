@@ -8,19 +8,19 @@ let job = null, answer = null, cards = new Map();
 const parallel = new Parallel(at("parallel").querySelector(".scroll"), keep, light);
 at("clear").addEventListener("click", () => parallel.clear());
 
-/** Show what a design job found; `act` has what buttons do: relax and start. */
-export function show(name, found, labels, act) {
-  [job, answer] = [name, found];
+/** Show the result of a design job; `act` has what buttons do: relax and start. */
+export function show(name, result, labels, act) {
+  [job, answer] = [name, result];
   showVerdict(act);
-  at("changes").hidden = !found.changes;
-  const steps = found.changes?.steps.map(({ sentence }) => sentence) ?? [];
+  at("changes").hidden = !result.changes;
+  const steps = result.changes?.steps.map(({ sentence }) => sentence) ?? [];
   at("steps").replaceChildren(...items(steps.length ? steps : ["Nothing needs changing."]));
   at("suggestions").replaceChildren(make("li", {}, make("button", { type: "button",
     onclick: () => suggest(name, at("suggestions")) }, "Suggest few changes")));
-  at("front").hidden = !found.front;
+  at("front").hidden = !result.front;
   at("front").querySelector("img")?.remove();
-  if (found.front) at("front").append(image("Front of the objectives", `/api/jobs/${name}/picture`));
-  list(found.designs, labels, found.bounds, act);
+  if (result.front) at("front").append(image("Front of the objectives", `/api/jobs/${name}/picture`));
+  list(result.designs, labels, result.bounds, act);
 }
 
 /** Show live designs: figures only, no pictures, which would lag behind. */

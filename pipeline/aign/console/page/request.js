@@ -104,7 +104,7 @@ function slider(row, number, label) {
 }
 
 /** Take the ranges of sliders. */
-export function reach(found) { ranges = new Map(Object.entries(found)); draw(); }
+export function reach(ends) { ranges = new Map(Object.entries(ends)); draw(); }
 
 /** Return the form as the API takes it. */
 export function form() {

@@ -23,7 +23,7 @@ GAIN = 0.25
 MEANS, LEAST, MOST = 16, -3.0, 3.0
 """Levels of the mean [log2 Mbit/s]: how many, the lowest, the highest."""
 SPACING = (MOST - LEAST) / (MEANS - 1)
-WIDTHS = 0.3, 0.2
+WIDTH, MEAN_WIDTH = 0.3, 0.2
 """How near observed throughputs and means count, as standard deviations [log2 Mbit/s]."""
 PRIOR = 5.0
 """Weight, in observed chunks, of the chain that knows the last throughput only."""
@@ -45,9 +45,7 @@ class MeanExpectations:
     def solved(cls, video: Video, chain: Chain, logarithms: Tensor) -> MeanExpectations:
         """Return the table for log2 throughputs (B, T) of chunks, of which `chain` is fitted."""
         law = transitions(chain, logarithms).transpose(1, 2)[:, None]  # (A, 1, next, last)
-        means = LEAST + SPACING * torch.arange(MEANS, dtype=torch.float64)
-        throughputs = LOWEST + LEVEL * torch.arange(LEVELS, dtype=torch.float64)
-        place, share = _place(moved(means[:, None], throughputs))  # (A, M)
+        place, share = _place(moved(means()[:, None], throughputs()))  # (A, M)
         change = (video.bitrates[:, None] - video.bitrates).abs()  # (last, next)
         value = torch.zeros(MEANS, GRID, len(video.bitrates), LEVELS, dtype=torch.float64)
         table: list[Tensor] = []
@@ -104,6 +102,16 @@ class Worth:
                                                                                               logarithm)
 
 
+def means() -> Tensor:
+    """Return the levels of the mean (A,), float64 [log2 Mbit/s]."""
+    return LEAST + SPACING * torch.arange(MEANS, dtype=torch.float64)
+
+
+def throughputs() -> Tensor:
+    """Return the levels of the last throughput (M,), float64 [log2 Mbit/s]."""
+    return LOWEST + LEVEL * torch.arange(LEVELS, dtype=torch.float64)
+
+
 def moved(mean: Tensor, logarithm: Tensor) -> Tensor:
     """Return the running mean after one more log2 throughput."""
     return mean + GAIN * (logarithm - mean)
@@ -125,9 +133,7 @@ def transitions(chain: Chain, logarithms: Tensor) -> Tensor:
     logarithms = logarithms.double()
     past = [running_mean(logarithms[:, max(0, end - PAST):end].flip(1)) for end in range(1, logarithms.shape[1])]
     last, mean, following = logarithms[:, :-1], torch.stack(past, 1), logarithms[:, 1:].flatten()
-    levels = LOWEST + LEVEL * torch.arange(LEVELS, dtype=torch.float64)
-    means = LEAST + SPACING * torch.arange(MEANS, dtype=torch.float64)
-    near = _nearness(levels, last, WIDTHS[0])[None] * _nearness(means, mean, WIDTHS[1])[:, None]  # (A, M, N)
+    near = _nearness(throughputs(), last, WIDTH)[None] * _nearness(means(), mean, MEAN_WIDTH)[:, None]  # (A, M, N)
     place, share = position(following)
     reached = torch.zeros(len(following), LEVELS, dtype=torch.float64)
     reached.scatter_(1, place[:, None], 1.0 - share[:, None]).scatter_add_(1, place[:, None] + 1, share[:, None])
