@@ -63,17 +63,30 @@ def test_the_critic_decides_over_futures(guessing):
     assert guessing.history[-1]["held_out_forecast_loss"] < 1.0
 
 
-def test_plans_decide_where_the_critic_heeds_no_constraint_or_no_futures_are_wanted(guessing, monkeypatch):
+def test_plans_decide_where_no_futures_are_wanted(guessing, monkeypatch):
     contexts, _ = values(guessing.pipeline, 3)
-    limit = parse(["right>=3"], guessing.scenario.labels)
     monkeypatch.setattr(type(guessing.pipeline), "forecast", None)
-    for constraints, sampling in ((limit, QUICK), ((), dataclasses.replace(QUICK, futures=0))):
-        plans = guessing.pipeline(contexts, torch.ones(3), constraints, sampling=sampling,
-                                  generator=torch.Generator().manual_seed(3))
-        usual = RecedingHorizon().generate(guessing.pipeline, contexts, constraints, guessing.pipeline.conditions
-                                           .request(torch.ones(3), constraints), sampling,
-                                           torch.Generator().manual_seed(3), True)
-        assert torch.equal(plans.designs, usual.designs)
+    sampling = dataclasses.replace(QUICK, futures=0)
+    plans = guessing.pipeline(contexts, torch.ones(3), sampling=sampling, generator=torch.Generator().manual_seed(3))
+    usual = RecedingHorizon().generate(guessing.pipeline, contexts, (), guessing.pipeline.conditions
+                                       .request(torch.ones(3), ()), sampling, torch.Generator().manual_seed(3), True)
+    assert torch.equal(plans.designs, usual.designs)
+
+
+def test_every_second_design_is_planned_where_the_critic_does_not_heed_a_constraint(guessing, monkeypatch):
+    contexts, limit = values(guessing.pipeline, 5)[0], parse(["right>=3"], guessing.scenario.labels)
+    model, planned = type(guessing.pipeline), []
+    plan = model.plan
+    monkeypatch.setattr(model, "plan", lambda self, rows, *rest: planned.append(len(rows)) or plan(self, rows, *rest))
+    plans, forecast = (guessing.pipeline(rows, torch.ones(len(rows)), constraints, sampling=QUICK,
+                                         generator=torch.Generator().manual_seed(3))
+                       for rows, constraints in ((contexts, limit), (contexts[::2], ())))
+    assert torch.equal(plans.designs[::2], forecast.designs)
+    assert torch.equal(plans.states[::2], forecast.states)
+    assert planned == [2] * guessing.scenario.horizon
+    assert torch.equal(plans.final, guessing.scenario.replay(contexts, plans.designs))
+    alone = guessing.pipeline(contexts[:1], torch.ones(1), limit, sampling=QUICK)
+    assert alone.designs.shape == plans.designs[:1].shape
 
 
 def test_no_decision_looks_ahead(guessing):

@@ -19,7 +19,7 @@ from aign.diffusion.conditions import ConditionInput
 from aign.diffusion.normaliser import Normaliser
 from aign.diffusion.plans import Plans, Sampling
 from aign.scenarios.core.constraints import Constraint
-from aign.scenarios.core.forecasting import forecasting_of
+from aign.scenarios.core.forecasting import Forecasting, forecasting_of
 from aign.scenarios.core.scenario import Generation, Scenario
 
 QUICK_STEPS = 4
@@ -187,8 +187,9 @@ class RecedingHorizon:
 class Forecasts(RecedingHorizon):
     """Generate futures of what nature decides, and take the decision that the scenario's critic finds best over them.
 
-    Where the critic does not heed all constraints, no futures are wanted, or the model generates none (as those that
-    were trained before their scenario forecast anything), decisions come from plans.
+    Every second design is planned where the critic does not heed all constraints: decisions that are good on the whole
+    meet some of them, plans that are conditioned on them meet others. All are planned where no futures are wanted, or
+    where the model generates none, as those that were trained before their scenario forecast anything.
     """
 
     def evaluation_sampling(self, usual: Sampling, noise_steps: int) -> Sampling:
@@ -202,10 +203,24 @@ class Forecasts(RecedingHorizon):
 
         As constraints need not hold in every row where nothing is projected, plans decide there too.
         """
-        scenario, nature = planner.scenario, forecasting_of(planner.scenario)
-        judged = nature is not None and planner.forecasts and sampling.futures > 0 and nature.judges(constraints)
-        if nature is None or not judged or (constraints and not project):
+        nature = forecasting_of(planner.scenario)
+        if nature is None or not planner.forecasts or sampling.futures == 0 or (constraints and not project):
             return super().generate(planner, contexts, constraints, conditions, sampling, generator, project)
+        heeded = [constraint for constraint in constraints if nature.judges([constraint])]
+        if len(heeded) == len(constraints) or len(contexts) == 1:
+            return self._judged(planner, nature, contexts, heeded, sampling, generator)
+        forecast = self._judged(planner, nature, contexts[::2], heeded, sampling, generator)
+        planned = super().generate(planner, contexts[1::2], constraints,
+                                   ConditionInput(*(part[1::2] for part in conditions)), sampling, generator, project)
+        order = torch.cat([torch.arange(len(contexts))[start::2] for start in (0, 1)]).argsort()
+        states, designs, final = (torch.cat(parts)[order] for parts in (
+            (forecast.states, planned.states), (forecast.designs, planned.designs), (forecast.final, planned.final)))
+        return Plans(states, designs, designs, final)
+
+    def _judged(self, planner: Planner, nature: Forecasting, contexts: Tensor, constraints: Sequence[Constraint],
+                sampling: Sampling, generator: torch.Generator | None) -> Plans:
+        """Act by the critic alone, which heeds all of these constraints."""
+        scenario = planner.scenario
         states = scenario.initial_state(contexts)
         observed = [states[:, :scenario.state_size].float()]
         for _ in range(scenario.horizon):
