@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,14 @@ from aign.cli.options import ScenarioParameters, TrustCode
 from aign.engines import messages
 from aign.errors import ParameterError, StorageError
 from aign.files.writing import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from aign.designs.answer import Answer
+    from aign.designs.suggestions import Suggestion
 
 
 def design(
@@ -46,7 +54,6 @@ def design(
 ) -> None:
     """Generate, verify, rank and explain designs for one request, or explain why none is feasible."""
     from aign.cli import model_choice
-    from aign.cli.remarks import remarks
     from aign.designs.answer import answer
     from aign.designs.baselines import training_designs
     from aign.designs.requests import Request
@@ -70,18 +77,31 @@ def design(
         designs = answer(pipeline, request, None, seed, recorded)
         table = designs.__rich__()
         suggestions = designs.suggest(keep or []) if suggest else []
+    _show(designs, table, suggestions if suggest else None)
+    if save is not None:
+        _save(designs, save, suggestions if suggest else None)
+
+
+def _show(designs: Answer, table: Table, suggestions: Sequence[Suggestion] | None) -> None:
+    """Print an answer: what an event does, the designs, remarks, and suggestions where they are wanted."""
+    from aign.cli.remarks import remarks
+
     if designs.impact is not None:
         messages.console.print(designs.impact)
     messages.console.print(table)
     for text in remarks(designs):
         messages.console.print(escape(text))
-    for suggestion in suggestions:
+    for suggestion in suggestions or ():
         messages.console.print(escape(f"Suggestion of {suggestion.sentence()}."))
-    if suggest and not suggestions:
+    if suggestions is not None and not suggestions:
         messages.console.print("No suggestion: no change of the deployed design is known to help.")
-    paths = [] if save is None else designs.save_all(save)
-    if save is not None and suggest:
-        paths.append(save.with_name(f"{save.name}-suggestions.json"))
+
+
+def _save(designs: Answer, path: Path, suggestions: Sequence[Suggestion] | None) -> None:
+    """Write an answer, and its suggestions where they are wanted; say which files were made."""
+    paths = designs.save_all(path)
+    if suggestions is not None:
+        paths.append(path.with_name(f"{path.name}-suggestions.json"))
         write_json(paths[-1], {"suggestions": [suggestion.to_json() for suggestion in suggestions]})
-    for path in paths:
-        messages.made("design", path)
+    for made in paths:
+        messages.made("design", made)
