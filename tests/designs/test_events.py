@@ -35,7 +35,7 @@ def certified(scenario, where=("reliability>=1", "ip>=1")):
 def test_a_weaker_channel_does_what_the_formula_says():
     request = struck(WATER, "gain of channel 2 -50%", POWERS, context=GAINS, where=["max_power<=1"])
     assert request.context.tolist() == pytest.approx([0.5, 0.2, 1.0, 1.5])
-    done = impact(WATER, request)
+    done = impact(request)
     before, after = (sum(math.log2(1 + gain * power) for gain, power in zip(gains, POWERS, strict=True))
                      for gains in (GAINS, request.context.tolist()))
     row = done.rows()[0]
@@ -57,7 +57,7 @@ def test_changes_of_the_situation_are_read(event, expected):
 def test_a_bound_holds_from_now_on():
     request = struck(SIX, "total_power<=50", [10] * 6, where=["total_power<=80", "max_power<=20"], seed=1)
     assert {str(bound) for bound in request.constraints} == {"total_power<=50", "max_power<=20"}
-    done = impact(SIX, request)
+    done = impact(request)
     assert done.before.labels == done.after.labels
     assert done.before.meets
     assert [str(bound) for bound in done.broken] == ["total_power<=50"]
@@ -65,7 +65,7 @@ def test_a_bound_holds_from_now_on():
 
 
 def test_what_was_broken_before_is_said_so():
-    done = impact(SIX, struck(SIX, "gain of user 1 -10%", [10] * 6, where=["total_power<=50"], seed=1))
+    done = impact(struck(SIX, "gain of user 1 -10%", [10] * 6, where=["total_power<=50"], seed=1))
     assert "already before" in done.sentence()
 
 
@@ -77,7 +77,7 @@ def test_a_failed_link_carries_nothing_and_the_traffic_is_routed_without_it():
     assert start[place] > 0
     assert request.start[place] == 0
     assert int((request.start != start).sum()) == 1
-    done = impact(POLSKA, request)
+    done = impact(request)
     assert done.before.meets
     assert done.after.labels["ip"] == 1, "the plan survives every single failure"
     assert [str(bound) for bound in done.broken] == ["reliability>=1"]
@@ -90,9 +90,9 @@ def test_grown_demand_of_one_pair_and_of_all():
     one = struck(POLSKA, f"demand of {names[5].lower()} +50%", start, preset="published").context
     assert [place for place in range(66) if one[place] != before[place]] == [5]
     assert float(one[5]) == pytest.approx(1.5 * float(before[5]))
-    done = impact(POLSKA, struck(POLSKA, "demand +30%", start, preset="published", where=["reliability>=1"]))
+    done = impact(struck(POLSKA, "demand +30%", start, preset="published", where=["reliability>=1"]))
     assert done.broken
-    free = impact(POLSKA, struck(POLSKA, "demand +30%", start, preset="published")).sentence()
+    free = impact(struck(POLSKA, "demand +30%", start, preset="published")).sentence()
     assert "the request has no constraints" in free
 
 
@@ -105,7 +105,7 @@ def test_only_events_that_can_happen_are_proposed(scenario):
     assert not [event for event in proposed if event.startswith(("share", "all "))]
     start = scenario.admissible(torch.stack(bounds(scenario.state_features)).mean(0, keepdim=True))[0]
     for event in proposed[::40]:
-        impact(scenario, struck(scenario, event, start, seed=0))
+        impact(struck(scenario, event, start, seed=0))
 
 
 def test_a_cut_fibre_takes_all_its_lightpaths():
@@ -155,7 +155,7 @@ def test_an_event_needs_a_deployed_design():
     with pytest.raises(AignError, match="give a list of events"):
         Request(event="gain -5%")
     with pytest.raises(AignError, match="none is given"):
-        impact(SIX, Request(start=[1] * 6).resolve(SIX))
+        impact(Request(start=[1] * 6).resolve(SIX))
 
 
 def test_requests_without_events_are_written_as_before():
@@ -168,7 +168,7 @@ def test_requests_without_events_are_written_as_before():
 
 def test_a_figure_that_is_none_is_null_in_json():
     start = [10.0] * 6
-    done = impact(SIX, struck(SIX, "user 3 fails", start, seed=1, where=["min_rate>=1"]))
+    done = impact(struck(SIX, "user 3 fails", start, seed=1, where=["min_rate>=1"]))
     row = next(row for row in done.to_json()["rows"] if row["label"] == "min_sinr_db")
     assert row["after"] is None or math.isfinite(row["after"])
     assert done.broken

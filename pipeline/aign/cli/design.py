@@ -83,14 +83,10 @@ def design(
 
 
 def _show(designs: Answer, table: Table, suggestions: Sequence[Suggestion] | None) -> None:
-    """Print an answer: what an event does, the designs, remarks, and suggestions where they are wanted."""
-    from aign.cli.remarks import remarks
-
+    """Print an answer: what an event does, the designs, and suggestions where they are wanted."""
     if designs.impact is not None:
         messages.console.print(designs.impact)
     messages.console.print(table)
-    for text in remarks(designs):
-        messages.console.print(escape(text))
     for suggestion in suggestions or ():
         messages.console.print(escape(f"Suggestion of {suggestion.sentence()}."))
     if suggestions is not None and not suggestions:

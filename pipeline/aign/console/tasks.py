@@ -93,7 +93,7 @@ def design(models: Models, tell: Tell, network: str, request: Mapping[str, Any],
 def impact(models: Models, tell: Tell, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return what the events of a request do to its deployed design; no weights are needed."""
     scenario = models.scenario(network)
-    return impacts.impact(scenario, Request(**request).resolve(scenario, seed)).to_json()
+    return impacts.impact(Request(**request).resolve(scenario, seed)).to_json()
 
 
 def _answered(models: Models, network: str, request: Mapping[str, Any], seed: int) -> Answer:

@@ -23,7 +23,7 @@ from aign.designs.table import design_table, nearest_sentence, save_figure, writ
 from aign.diffusion.model import DesignModel
 from aign.files.writing import json_text, write_text
 from aign.scenarios.core.certificate import Certificate, CertificateKind
-from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.constraints import Constraint, written
 from aign.scenarios.core.remembered import certificate_of
 from aign.scenarios.core.scenario import finite_or_none
 
@@ -148,22 +148,35 @@ class Answer(AnswerFigures):
                 *([] if self.front is None else [self.front.sentence()]),
                 *(self.explanation.sentences() if self.explanation else []),
                 *([] if self.runner_up is None or not self.feasible else [self.runner_up.sentence()]),
-                *([] if self.impact is None else [self.impact.sentence()]),
-                *([] if self.changes is None else self.changes.sentences()),
+                *([] if self.changes is None else self.changes.sentences()), *self._known_beside_the_generated(),
                 *nearest_sentence(self.diagnosis), *self.diversity.sentences(self.scenario.distance.unit)]
+
+    def _known_beside_the_generated(self) -> list[str]:
+        """Return a design that meets the request where the search knows one, and none that was generated does."""
+        if bool(self.candidates.feasible[0].any()) or not self.feasible:
+            return []
+        best = next((best for best in self.best_values if best is not None), None)
+        design = self.certificate.design[0] if best is None else best.design
+        context, values = self.request.context[None], design[None]
+        labels = ", ".join(f"{name} {written(float(value[0]), 4)}"
+                           for name, value in self.scenario.measure(context, values).items())
+        return [f"No generated design meets the request, but one is known that does: {written_out(design.tolist())}; "
+                f"utility {float(self.scenario.utility(context, values)[0]):.4f}, {labels}."]
 
 
 def answer(pipeline: DesignModel, request: ResolvedRequest, settings: SamplingSettings | None = None, seed: int = 0,
            training_designs: Tensor | None = None) -> Answer:
     """Generate, verify, certify and rank designs for one request; novelty is measured against the training designs."""
-    scenario, contexts = pipeline.scenario, request.context[None]
+    incident, contexts = request.incident, request.context[None]
+    scenario = pipeline.scenario if incident is None else incident.network
     certificate = certificate_of(scenario, contexts, request.constraints)
     best_values = [best_value(scenario, request.context, request.constraints, objective,
                              certificate.design[certificate.feasible])
                   for objective in request.objectives if not objective.is_utility]
     known = tuple(best for best in best_values if best is not None)
     candidates = generate(pipeline, contexts, request.constraints, request.count, settings, seed, request.objectives,
-                          _pressed(pipeline, request, certificate, known))
+                          _pressed(pipeline, request, certificate, known),
+                          network=None if incident is None or not incident.failed else scenario)
     whole = Answer(scenario, request, candidates, certificate, float(scenario.reference_utility(contexts)[0]),
                    pipeline.strategy, training_designs, known)
     return whole if request.spread is None else whole.spread(request.spread)

@@ -109,13 +109,12 @@ class AnswerFigures:
 
     @cached_property
     def changes(self) -> Changes | None:
-        """The changes from the deployed design to the best one, in order; None where none is deployed, and where parts
-        of it have failed, which the best one may use again.
+        """The changes from the deployed design to the best one, in order; None where none is deployed.
 
         None of them where the deployed design meets the request and nothing generated is better.
         """
         request = self.request
-        if request.start is None or (request.incident is not None and request.incident.failed):
+        if request.start is None:
             return None
         order = ChangeOrder(Deployment(self.scenario, request.context), request.constraints, request.objectives[0])
         start, best = order.states(torch.stack([request.start, self.candidates.designs[0, 0]]))
@@ -125,7 +124,7 @@ class AnswerFigures:
     @cached_property
     def impact(self) -> Impact | None:
         """What events did to the deployed design; None where none was named."""
-        return None if self.request.incident is None else impact(self.scenario, self.request)
+        return None if self.request.incident is None else impact(self.request)
 
     @cached_property
     def runner_up(self) -> RunnerUp | None:

@@ -22,6 +22,9 @@ from aign.scenarios.core.constraints import LARGEST_WHOLE, Constraint, satisfied
 from aign.scenarios.core.remembered import certificate_of
 from aign.scenarios.core.scenario import Scenario
 
+LARGE = 10.0
+"""Relative change from which a threshold is told as a multiple."""
+
 
 @dataclass(frozen=True)
 class Relaxation:
@@ -60,9 +63,11 @@ class Relaxation:
         if self.relaxed is None:
             return f"relaxing {self.constraint} alone does not help"
         text = str(self.relaxed.at(_rounded(self.relaxed)))
-        if math.isfinite(self.share):
-            change = (self.relaxed.threshold - self.constraint.threshold) / abs(self.constraint.threshold)
-            text += f" ({change:+.1%})"
+        asked, relaxed = self.constraint.threshold, self.relaxed.threshold
+        if self.share < LARGE:
+            text += f" ({(relaxed - asked) / abs(asked):+.1%})"
+        elif math.isfinite(self.share) and relaxed * asked > 0:
+            text += f" ({relaxed / asked:.4g} times as much)"
         return text
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from aign.errors import AignError, ContextError, ParameterError, unknown_name
 from aign.scenarios.core.constraints import Constraint, parse
+from aign.scenarios.core.failed_parts import without
 from aign.scenarios.core.features import Feature, bounds
 from aign.scenarios.core.scenario import Scenario
 
@@ -37,13 +38,16 @@ class Incident:
         events: as written.
         context, start: (C,) and (X,), before them.
         asked: the constraints before them.
-        failed: names of the parts that failed; they cannot be changed.
+        intact, network: before them, and after: without the parts that failed.
+        failed: names of those parts; they cannot be changed.
     """
 
     events: tuple[str, ...]
     context: Tensor
     start: Tensor
     asked: tuple[Constraint, ...]
+    intact: Scenario[Any]
+    network: Scenario[Any]
     failed: tuple[str, ...] = ()
 
 
@@ -87,14 +91,14 @@ def strike(scenario: Scenario[Any], events: Sequence[str], context: Tensor, star
             further.append(text)
         else:
             after = _changed(scenario, after, text)
-    incident = Incident(tuple(map(str.strip, events)), context, start, parse(where, scenario.labels),
-                        tuple(dict.fromkeys(failed)))
+    parts = tuple(dict.fromkeys(failed))
+    incident = Incident(tuple(map(str.strip, events)), context, start, parse(where, scenario.labels), scenario,
+                        without(scenario, parts), parts)
     try:
         checked = scenario.check_contexts(after)[0]
     except ContextError as error:
         raise ContextError(f"after {', '.join(incident.events)}: {error}") from None
-    return Struck(checked, _without(scenario, checked, start, incident.failed),
-                  parse([*where, *further], scenario.labels), incident)
+    return Struck(checked, _left(incident, checked, start), parse([*where, *further], scenario.labels), incident)
 
 
 def failing(scenario: Scenario[Any]) -> Mapping[str, tuple[str, ...]]:
@@ -184,15 +188,14 @@ def _value(values: Tensor, how: str, amount: float, percent: bool) -> Tensor:
     return {"+": values + amount, "-": values - amount, "*": values * amount, "=": torch.full_like(values, amount)}[how]
 
 
-def _without(scenario: Scenario[Any], context: Tensor, start: Tensor, failed: Sequence[str]) -> Tensor:
+def _left(incident: Incident, context: Tensor, start: Tensor) -> Tensor:
     """Return what is left (X,) of a deployed design where parts have failed: their values are the least there are."""
-    low, _ = bounds(scenario.state_features)
-    names = [name for feature in scenario.state_features for name in scenario.entity_names(feature.size)]
-    lost = torch.tensor([name in failed for name in names])
-    wanted = torch.where(lost, low.to(start.dtype), start)
-    left = scenario.nearest_start(context[None], wanted[None])[0].to(start.dtype)
-    if bool((left != wanted)[lost].any()):
-        raise ParameterError(f"event {f'{failed[0]} fails'!r}: every design of {scenario.name} has to use it, so it "
-                             "cannot fail. Change the situation instead: "
-                             f"{', '.join(feature.name for feature in scenario.context_features)}.")
+    network = incident.network
+    left = network.nearest_start(context[None], start[None])[0].to(start.dtype)
+    names = [name for feature in network.state_features for name in network.entity_names(feature.size)]
+    lost = torch.tensor([name in incident.failed for name in names])
+    if bool((left != bounds(network.state_features)[0].to(start.dtype))[lost].any()):
+        raise ParameterError(f"event {f'{incident.failed[0]} fails'!r}: every design of {network.name} has to use it, "
+                             "so it cannot fail. Change the situation instead: "
+                             f"{', '.join(feature.name for feature in network.context_features)}.")
     return left

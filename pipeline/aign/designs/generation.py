@@ -21,6 +21,7 @@ from aign.diffusion.model import DesignModel
 from aign.diffusion.plans import Plans, Sampling
 from aign.diffusion.quality import TARGET_RETURN
 from aign.scenarios.core.constraints import Constraint
+from aign.scenarios.core.scenario import Scenario
 
 ROWS = 4_096
 """Plans denoised at once: bounds memory."""
@@ -52,7 +53,7 @@ class Candidates:
 def generate(pipeline: DesignModel, contexts: Tensor, constraints: Sequence[Constraint] = (), count: int = 16,
              settings: SamplingSettings | None = None, seed: int = 0,
              objectives: Sequence[Objective] = BY_UTILITY, pressed: Sequence[Sequence[Constraint]] = ((),),
-             execute: bool = True) -> Candidates:
+             execute: bool = True, network: Scenario[Any] | None = None) -> Candidates:
     """Generate, verify and rank `count` designs for each context (B, C).
 
     Args:
@@ -66,6 +67,7 @@ def generate(pipeline: DesignModel, contexts: Tensor, constraints: Sequence[Cons
         pressed: further bounds that designs are projected on, without which they are verified; the candidates take
             turns.
         execute: whether plans are followed step by step; where only designs count, that takes half of the time.
+        network: the one that designs are for, where parts of the model's have failed.
     """
     settings = settings or SamplingSettings()
     generator = torch.Generator(pipeline.device).manual_seed(seed)
@@ -87,6 +89,8 @@ def generate(pipeline: DesignModel, contexts: Tensor, constraints: Sequence[Cons
                                                      masks[:, turn].flatten(0, 1), asked[1])
             repeated = part.repeat_interleave(len(returns[turn]), dim=0)
             plans = planned(pipeline, repeated, [*constraints, *further], conditions, sampling, generator)
+            if network is not None:
+                plans = _in_network(network, repeated, plans, [*constraints, *further])
             fields.append(_fields(verify(pipeline, repeated, plans, constraints, execute), asked[0], len(part)))
         parts.append(ranked(_joined(fields, dim=1), objectives))
     merged = _joined(parts, dim=0)
@@ -112,6 +116,14 @@ def planned(pipeline: DesignModel, contexts: Tensor, constraints: Sequence[Const
     """Return plans for contexts (B, C) that are conditioned on more than they are projected on."""
     checked = pipeline.scenario.check_contexts(contexts).to(pipeline.device)
     return pipeline.strategy.generate(pipeline, checked, constraints, conditions, sampling, generator, project=True)
+
+
+def _in_network(network: Scenario[Any], contexts: Tensor, plans: Plans, constraints: Sequence[Constraint]) -> Plans:
+    """Return plans whose states leave out what has failed, and whose designs are projected once more without it."""
+    designs = network.project(contexts, plans.designs, constraints)
+    passed = network.admissible(plans.states[:, :-1].flatten(0, 1)).unflatten(0, plans.states[:, :-1].shape[:2])
+    return Plans(torch.cat([passed, designs[:, None]], dim=1), network.project(contexts, plans.raw_designs), designs,
+                 designs)
 
 
 def constraint_satisfaction(answers: Iterable[Candidates]) -> dict[str, float]:

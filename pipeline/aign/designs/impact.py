@@ -16,7 +16,7 @@ from aign.designs.events import Incident
 from aign.designs.requests import ResolvedRequest
 from aign.errors import ParameterError
 from aign.scenarios.core.constraints import Constraint, Label, written
-from aign.scenarios.core.scenario import Scenario, finite_or_none
+from aign.scenarios.core.scenario import finite_or_none
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _met(bound: Constraint, state: State) -> bool:
     return bool(bound.holds(torch.tensor(state.labels[bound.label], dtype=torch.float64)))
 
 
-def impact(scenario: Scenario[Any], request: ResolvedRequest) -> Impact:
+def impact(request: ResolvedRequest) -> Impact:
     """Return what the events of a request do to its deployed design; no model is needed.
 
     Raises:
@@ -98,7 +98,7 @@ def impact(scenario: Scenario[Any], request: ResolvedRequest) -> Impact:
     incident = request.incident
     if incident is None or request.start is None:
         raise ParameterError("event: none is given. Say what goes wrong, such as \"demand +20%\".")
-    before = ChangeOrder(Deployment(scenario, incident.context), incident.asked, request.objectives[0])
-    after = ChangeOrder(Deployment(scenario, request.context), request.constraints, request.objectives[0])
-    return Impact(incident, tuple(scenario.labels), request.constraints, before.states(incident.start[None])[0],
+    before = ChangeOrder(Deployment(incident.intact, incident.context), incident.asked, request.objectives[0])
+    after = ChangeOrder(Deployment(incident.network, request.context), request.constraints, request.objectives[0])
+    return Impact(incident, tuple(incident.intact.labels), request.constraints, before.states(incident.start[None])[0],
                   after.states(request.start[None])[0])

@@ -120,15 +120,17 @@ def find(folder: Path, scenario: str, parameters: Mapping[str, Any],
     is none, the set model that can serve another number of decision makers.
 
     Raises:
-        ModelError: there is none, or more than one; the message lists what there is, and where there is none, ends with
-            what `remedy` returns. Or a model there is damaged, so that it cannot be told what it was trained on.
+        ModelError: there is none, or more than one; the message names what there is, with what those of the scenario
+            were trained on, and where there is none, ends with what `remedy` returns. Or a model there is damaged, so
+            that it cannot be told what it was trained on.
         TrustError: its scenario names code that is not trusted; see `load`.
     """
     matching, present, flexible = [], [], []
     for index in sorted(folder.glob("[!.]*/model_index.json")):  # hidden: half-written ones of a stopped process
         design = _design(read_json(index, ModelError))
         trained = design.get("scenario", {})
-        present.append(f"{index.parent} ({', '.join(f'{key}={value}' for key, value in trained.items())})")
+        values = f" ({', '.join(f'{key}={value}' for key, value in trained.items())})"
+        present.append(f"{index.parent}{values if trained.get('name') == scenario else ''}")
         wanted = {"name": scenario, **parameters}
         if design.get("behaviours") == "all" and wanted.items() <= trained.items():
             matching.append(index.parent)

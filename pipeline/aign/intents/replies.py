@@ -104,7 +104,7 @@ def _struck(answer: Answer, named: Sequence[str]) -> Reply:
         struck = Request(tuple(map(str, request.constraints)), context=request.context.tolist(), event=named,
                          objective=tuple(map(str, request.objectives)),
                          start=answer.candidates.designs[0, 0].tolist()).resolve(answer.scenario)
-        done = impact(answer.scenario, struck)
+        done = impact(struck)
     except AignError as error:
         return Reply((str(error),))
     changed = [f"{row['label']} {written(row['before'], 5)} -> {written(row['after'], 5)} {row['unit']}".strip()

@@ -51,7 +51,7 @@ def overview(store: TrajectoryStore, figures: Mapping[str, Any]) -> Table:
         ("episodes", f"{info['episodes']:,} of up to {info['horizon']} steps, format version {info['format_version']}"),
         ("size", f"{sum(entry['bytes'] for entry in files):,} bytes in {len(files)} files, {len(store.shards)} shards"),
         ("action", f"{info['action']['size']} values from {info['action']['low']:g} to {info['action']['high']:g}, "
-                   f"{info['action']['kind']}; {info['decision_makers']} decision makers"),
+                   f"{info['action']['kind']}; decision makers: {info['decision_makers']}"),
         ("sources", _pairs(sources(store))),
         ("trajectory quality", f"{quality_text(figures['trajectory_quality'])}. "
                                f"{figures['trajectory_quality']['convention']}"),

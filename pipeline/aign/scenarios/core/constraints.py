@@ -145,6 +145,7 @@ def parse(texts: Iterable[str], labels: Sequence[Label]) -> tuple[Constraint, ..
 
 def written(value: float, digits: int) -> str:
     """Return a number for people in so many significant digits; a whole one in full, such as 16777217."""
+    value += 0.0  # a minus of nothing is nothing
     return f"{value:.0f}" if value.is_integer() and abs(value) <= LARGEST_WHOLE else f"{value:.{digits}g}"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -48,6 +49,12 @@ class DesignScenario(Scenario[ParametersT]):
     def action_towards(self, states: Tensor, designs: Tensor) -> Tensor:
         """Return the clipped difference, in units of the largest step; float32 (B, A)."""
         return ((designs - states) / self.step_size).clamp(-1.0, 1.0).float()
+
+    def with_lost(self, lost: Tensor) -> Self | None:
+        """Return this network without some design values, (X,) bool, which stay at their least, where it can plan and
+        certify so; None where it cannot. See `failed_parts`.
+        """
+        return None
 
     # --- demonstrations ------------------------------------------------------------------------------------------
     def vary_designs(self, contexts: Tensor, certified: Tensor, generator: torch.Generator) -> Tensor:

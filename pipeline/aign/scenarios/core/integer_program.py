@@ -49,13 +49,12 @@ class IntegerProgram:
             self._solver.setOptionValue(option, value)
         self._columns, self._whole = 0, False
 
-    def columns(self, cost: Floats, low: float, high: float, whole: bool) -> Columns:
-        """Add columns with common, finite bounds and return their numbers."""
+    def columns(self, cost: Floats, low: float, high: float | Floats, whole: bool) -> Columns:
+        """Add columns with finite bounds, common ones or a largest value each, and return their numbers."""
         count = len(cost)
         added = np.arange(self._columns, self._columns + count, dtype=np.int32)
-        empty = np.empty(0, np.int32)
-        self._solver.addCols(count, cost, np.full(count, low), np.full(count, high), 0, empty, empty,
-                             np.empty(0))
+        empty, most = np.empty(0, np.int32), np.broadcast_to(high, count).astype(float)
+        self._solver.addCols(count, cost, np.full(count, low), most, 0, empty, empty, np.empty(0))
         if whole:
             for column in added:
                 self._solver.changeColIntegrality(int(column), highspy.HighsVarType.kInteger)

@@ -172,7 +172,7 @@ class SequentialScenario(Scenario[ParametersT]):
         """How many choices differ, or the sum of differences of actions."""
         norm = 1.0 if self.choices is None else 0.0
         spans = torch.full((self.design_size,), 1.0 + norm).double()
-        return DesignDistance(norm, spans, "decisions")
+        return DesignDistance(norm, spans, "1" if self.choices is None else "decisions")
 
     def design_of_rule(self, rule: Rule, contexts: Tensor) -> Tensor:
         """Return the designs (B, X) that a rule arrives at."""

@@ -5,10 +5,12 @@ Axes: B networks, P demands, L links or lightpaths whose modules are chosen, S s
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -111,10 +113,19 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
         seen = self.observe(contexts, states, time)
         return torch.cat([seen[:, :self.action_size] / 8, seen[:, self.action_size:]], dim=1)[:, None]
 
+    def with_lost(self, lost: Tensor) -> Self:
+        """Return this network planned without some links, or lightpaths."""
+        other = copy.copy(self)
+        other.problem = replace(self.problem, closed=tuple(lost.nonzero()[:, 0].tolist()))
+        other.economics = replace(self.economics, problem=other.problem)
+        for derived in ("planner", "mender", "heuristics"):
+            vars(other).pop(derived, None)
+        return other
+
     # --- designs ---------------------------------------------------------------------------------------------------
     def admissible(self, designs: Tensor) -> Tensor:
         """Return whole modules within 0..most_modules."""
-        return designs.round().clamp(0, self.parameters.most_modules)
+        return designs.round().clamp_min(0).minimum(self.problem.largest.to(designs))
 
     def utility(self, contexts: Tensor, designs: Tensor) -> Tensor:
         """Return the utility (B,); see `economics`."""
@@ -166,7 +177,7 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
 
     def _designs(self, contexts: Tensor, plans: Sequence[Plan]) -> Tensor:
         """Return the plans found (B, L); the shortest-path plan where there is none."""
-        spare = self.problem.shortest_path_plan(contexts).clamp_max(self.problem.most).float()
+        spare = self.problem.shortest_path_plan(contexts).minimum(self.problem.largest).float()
         return torch.stack([other if plan.modules is None else torch.tensor(plan.modules, dtype=torch.float32)
                             for plan, other in zip(plans, spare, strict=True)])
 

@@ -47,7 +47,7 @@ class Economics:
     def instance(self, context: Tensor, cap: int) -> Instance:
         """Return one context's demands (P,) as the solver plans them, with up to `cap` channels on a fibre route."""
         problem, prices = self.problem.instance, self.link_prices.numpy()
-        most, links = np.full(len(prices), float(min(self.problem.most, max(0, cap)))), len(prices)
+        most, links = self.problem.largest.numpy().clip(max=max(0, cap)), len(prices)
         fibres = Fibres(problem.ends, np.eye(links, dtype=bool), self.problem.most, np.full(links, self.fibre),
                         np.ones(links), problem.failures) if self.fibre else None
         return replace(problem, demand=self.problem.traffic(context), price=prices, most=most, fibres=fibres)

@@ -30,7 +30,7 @@ class Rules:
 
     def shortest_path(self, contexts: Tensor) -> Tensor:
         """Return enough modules for shortest-path routing in every scenario, up to the limit of a link."""
-        return self.problem.shortest_path_plan(contexts).clamp_max(self.problem.most)
+        return self.problem.shortest_path_plan(contexts).minimum(self.problem.largest)
 
     def reverse_delete(self, contexts: Tensor) -> Tensor:
         """Return the shortest-path plan without the modules that nothing needs, dearest links first."""
@@ -38,7 +38,7 @@ class Rules:
 
     def round_up(self, contexts: Tensor) -> Tensor:
         """Return the linear relaxation over cuts, rounded up."""
-        plans = torch.stack([self._relaxed(context) for context in contexts]).clamp_max(self.problem.most)
+        plans = torch.stack([self._relaxed(context) for context in contexts]).minimum(self.problem.largest)
         return self._repair.routed(contexts, plans, self._everything(contexts), self.problem.widest)
 
     def solver_first(self, contexts: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class Rules:
         share = 2 * torch.rand(RANDOM, self.problem.links, generator=torch.Generator().manual_seed(0)).double()
         drawn = (share * self._scale(contexts)[:, None]).round().flatten(0, 1)
         repeated = contexts.repeat_interleave(RANDOM, 0)
-        plans = self._repair.by_cuts(repeated, drawn.clamp_max(self.problem.most), self._everything(repeated),
+        plans = self._repair.by_cuts(repeated, drawn.minimum(self.problem.largest), self._everything(repeated),
                                      self.problem.widest)
         best = self.economics.cost(plans).reshape(-1, RANDOM).argmin(1)
         cheapest: Tensor = plans.unflatten(0, (-1, RANDOM))[torch.arange(len(contexts)), best]
@@ -101,7 +101,7 @@ class LayeredRules(Rules):
         whole = (contexts.double() / self.problem.module).ceil()
         plans = torch.zeros(len(contexts), self.problem.links, dtype=torch.float64)
         plans.index_add_(1, self._shortest, whole)
-        return plans.clamp_max(self.problem.most)
+        return plans.minimum(self.problem.largest)
 
     def _scale(self, contexts: Tensor) -> Tensor:
         """Return the lightpaths (B, L) about which random plans are drawn: one in four of every candidate, or more."""

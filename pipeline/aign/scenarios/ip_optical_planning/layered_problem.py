@@ -72,7 +72,7 @@ class LayeredProblem(Problem):
         """The published demands as the solver plans them."""
         built = two_layers.instance(self.topology, self.traffic(torch.tensor(self.topology.demand)), self.module,
                                     self.lightpaths, self.prices, self.protected)
-        most = np.full(self.links, float(self.most))
+        most = self.largest.numpy()
         if self.failing or built.fibres is None:
             return replace(built, most=most)
         fibres = replace(built.fibres, failures=Failures.none(self.topology.links))
@@ -126,10 +126,10 @@ class LayeredProblem(Problem):
     def room(self, designs: Tensor, cap: int) -> Tensor:
         """Return where one more lightpath fits (B, L), with up to `cap` channels on a fibre route."""
         full = (designs.double() @ self.over >= cap).double()
-        return (designs < self.most) & (full @ self.over.T == 0)
+        return (designs < self.largest) & (full @ self.over.T == 0)
 
     def capped(self, designs: Tensor, cap: int) -> Tensor:
         """Return plans (B, L) with lightpaths taken in equal shares from routes with more than `cap` channels."""
         share = (cap / (designs.double() @ self.over).clamp_min(1.0)).clamp(max=1.0)
         least = torch.where(self.over > 0, share[:, None], 1.0).amin(2)
-        return (designs.double() * least + 1e-9).floor()
+        return (designs.double().minimum(self.largest) * least + 1e-9).floor()

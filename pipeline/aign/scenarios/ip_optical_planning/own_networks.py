@@ -89,7 +89,7 @@ def text_of(path: Path) -> str:
         ParameterError: it is missing, too large, or no UTF-8 text.
     """
     if not path.is_file():
-        raise ParameterError(f"{path}: no such file. Give a network of SNDlib by its name, or an existing file.")
+        raise ParameterError(f"{path}: no such file. Give an existing one; a network of SNDlib is given by its name.")
     if path.stat().st_size > LARGEST_FILE:
         raise ParameterError(f"{path}: {path.stat().st_size} bytes; allowed: up to {LARGEST_FILE}.")
     try:

@@ -39,6 +39,7 @@ class Problem:
         protected: share of each demand that must survive a failure.
         most: modules a link can have.
         exempt: links whose failure need not be survived.
+        closed: links that get no modules, of two layers lightpaths; they count as failing nonetheless.
     """
 
     topology: Topology
@@ -47,6 +48,14 @@ class Problem:
     protected: float
     most: int
     exempt: tuple[int, ...] = ()
+    closed: tuple[int, ...] = ()
+
+    @cached_property
+    def largest(self) -> Tensor:
+        """(L,) float64, modules that each link can have."""
+        largest = torch.full((self.links,), float(self.most), dtype=torch.float64)
+        largest[list(self.closed)] = 0.0
+        return largest
 
     @property
     def links(self) -> int:
@@ -86,7 +95,7 @@ class Problem:
         topology, links = self.topology, self.topology.links
         failures = Failures.of_groups([(link,) for link in self.failing], links, self.protected)
         return Instance(topology.size, topology.ends, self.traffic(torch.tensor(topology.demand)), self.module,
-                        np.ones(links), np.zeros(links), np.full(links, float(self.most)), failures)
+                        np.ones(links), np.zeros(links), self.largest.numpy(), failures)
 
     def traffic(self, context: Tensor) -> Floats:
         """Return demands (P,) as a symmetric matrix (n, n)."""
@@ -196,11 +205,11 @@ class Problem:
 
     def room(self, designs: Tensor, cap: int) -> Tensor:
         """Return where one more module fits (B, L), with up to `cap` channels on a fibre route."""
-        return designs < cap
+        return designs < self.largest.clamp(max=cap)
 
     def capped(self, designs: Tensor, cap: int) -> Tensor:
         """Return plans (B, L) with at most `cap` channels on a fibre route."""
-        return designs.clamp(max=cap)
+        return designs.minimum(self.largest.to(designs).clamp(max=cap))
 
     def sound(self, contexts: Tensor, designs: Tensor, wanted: Tensor) -> Tensor:
         """Return whether no cut lacks modules in any wanted scenario (B, S), (B,) bool."""

@@ -94,7 +94,8 @@ class Tradeoff:
     def _plan_columns(self, program: IntegerProgram, limits: Limits, reference: float) -> Columns:
         """Add modules (L,) and, where needed, whether links are lit, with the limits on both; return the former."""
         links, fibre = len(self._prices), self.economics.fibre
-        modules = program.columns(self._prices / reference, 0.0, max(0, limits.cap), whole=True)
+        largest = self.problem.largest.numpy().clip(max=max(0, limits.cap))
+        modules = program.columns(self._prices / reference, 0.0, largest, whole=True)
         counted = fibre > 0 or limits.most < links or limits.fewest > 0
         lit = program.columns(np.full(links, fibre / reference), 0.0, 1.0, whole=True) if counted else modules[:0]
         for link, column in zip(modules.tolist(), lit.tolist(), strict=False):
