@@ -49,7 +49,7 @@ class Case:
         context: (C,) as it is now.
         start: (X,).
         where: the request.
-        keep: names of parts that cannot be changed.
+        events: what strikes the design, beside the context; no part that fails can be changed.
         optimum: the least number of parts that must change.
     """
 
@@ -57,7 +57,7 @@ class Case:
     context: Tensor
     start: Tensor
     where: list[str]
-    keep: list[str]
+    events: list[str]
     optimum: int
 
 
@@ -142,20 +142,20 @@ def planning_cases(scenario: Scenario[Any], generator: torch.Generator) -> Itera
     for number in range(GROWN + FAILED):
         context = scenario.draw_contexts(1, generator)
         start = scenario.certify(context, parse(where, scenario.labels)).design[0]
+        left, failed = start.clone(), list[int]()
         if number < GROWN:
             factor = 1 + 0.3 * torch.rand(1, generator=generator) * torch.rand(context.shape, generator=generator)
-            now, asked, keep = (context * factor).clamp(max=scenario.context_features[0].high), where, []
+            now, asked = (context * factor).clamp(max=scenario.context_features[0].high), where
         else:
-            link = int(torch.randint(len(start), (1,), generator=generator))
-            now = (1.15 * context).clamp(max=scenario.context_features[0].high)
-            asked, keep = ["ip>=1"], [names[link]]
-            start = start.clone()
-            start[link] = 0
-        if bool(satisfied(parse(asked, scenario.labels), scenario.measure(now, start[None]), 1)):
+            failed.append(int(torch.randint(len(start), (1,), generator=generator)))
+            now, asked = (1.15 * context).clamp(max=scenario.context_features[0].high), ["ip>=1"]
+        left[failed] = 0
+        if bool(satisfied(parse(asked, scenario.labels), scenario.measure(now, left[None]), 1)):
             continue
-        least = fewest_links(scenario, now[0], start, len(asked) > 1, [names.index(name) for name in keep])
+        least = fewest_links(scenario, now[0], left, len(asked) > 1, failed)
         if least is not None:
-            yield Case("grown demands" if number < GROWN else "failed link", now[0], start, asked, keep, least)
+            yield Case("failed link" if failed else "grown demands", now[0], start, asked,
+                       [f"{names[link]} fails" for link in failed], least)
 
 
 def fewest_links(scenario: Scenario[Any], context: Tensor, start: Tensor, everything: bool,
@@ -226,9 +226,9 @@ def _metric(scenario: Scenario[Any], context: Tensor, plan: np.ndarray, number: 
 def asked(pipeline: Any, case: Case) -> dict[str, Any]:
     """Return what the suggestions for a case came to, each simulated once more."""
     scenario = pipeline.scenario
-    request = Request(case.where, context=case.context, start=case.start, count=COUNT, seed=0)
+    request = Request(case.where, context=case.context, start=case.start, count=COUNT, seed=0, event=case.events)
     began = time.process_time()
-    suggestions = answer(pipeline, request.resolve(scenario)).suggest(case.keep)
+    suggestions = answer(pipeline, request.resolve(scenario)).suggest()
     seconds = time.process_time() - began
     constraints = parse(case.where, scenario.labels)
     counts = []

@@ -33,3 +33,14 @@ def test_files_are_written_together_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == []
     write_together(tmp_path / "v1.2", {".txt": lambda path: path.write_text("a")})
     assert (tmp_path / "v1.2.txt").read_text() == "a"
+
+
+@pytest.mark.parametrize(("labels", "whole"), [(["jain_fairness", "reliability"], True),
+                                               ([f"energy_efficiency_{place}" for place in range(8)], False)])
+def test_figures_are_never_cut_nor_headings_where_there_is_room(labels, whole):
+    row = {"rank": 1, "feasible": True, "utility": 2.5, "gap": 0.01, **dict.fromkeys(labels, 0.8125)}
+    console = Console(width=80, record=True)
+    console.print(design_table("title", [], labels, [row]))
+    words = console.export_text().split()
+    assert words.count("0.8125") == len(labels)
+    assert ("fairness" in words and "reliability" in words) == whole

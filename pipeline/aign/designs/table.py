@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WRITTEN_OUT = 128
 """Most values of a design that the terminal shows."""
+NARROW = 80
+"""Columns of the usual terminal."""
 
 
 def design_table(title: str, caption: Sequence[str], labels: Sequence[str],
@@ -28,10 +30,14 @@ def design_table(title: str, caption: Sequence[str], labels: Sequence[str],
     table = Table(title=title, caption=escape("\n".join(caption)), caption_justify="left", box=SIMPLE_HEAD,
                   collapse_padding=True, pad_edge=False)
     lines = [design_line(row, labels) for row in rows]
-    # Broken between words, so that the columns are hardly wider than their figures, which are never cut.
-    names = [name.replace("_", "\n") for name in labels]
-    for heading, *figures in zip(("rank", "met", "utility", "gap", *names), *lines, strict=True):
-        table.add_column(heading, justify="right", overflow="fold", min_width=max(map(len, figures)))
+    names = [name.replace("_", "\n") for name in labels]  # so that the columns are hardly wider than their figures
+    columns = list(zip(("rank", "met", "utility", "gap", *names), *lines, strict=True))
+    # Figures are never cut; nor are words of headings where that leaves room on the usual terminal.
+    words = [max(len(part) for cell in column for part in cell.split()) for column in columns]
+    whole = sum(words) + 2 * (len(words) - 1) <= NARROW
+    for width, (heading, *figures) in zip(words, columns, strict=True):
+        table.add_column(heading, justify="right", overflow="fold",
+                         min_width=width if whole else max(map(len, figures)))
     for row, line in zip(rows, lines, strict=True):
         table.add_row(*line, style="" if row["feasible"] else "red")
     return table
