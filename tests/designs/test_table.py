@@ -36,7 +36,7 @@ def test_files_are_written_together_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize(("labels", "whole"), [(["jain_fairness", "reliability"], True),
-                                               ([f"energy_efficiency_{place}" for place in range(8)], False)])
+                                               ([f"energy_efficiency_{place}" for place in range(6)], False)])
 def test_figures_are_never_cut_nor_headings_where_there_is_room(labels, whole):
     row = {"rank": 1, "feasible": True, "utility": 2.5, "gap": 0.01, **dict.fromkeys(labels, 0.8125)}
     console = Console(width=80, record=True)
