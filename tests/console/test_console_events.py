@@ -79,3 +79,16 @@ def test_words_name_events_of_what_is_deployed(client):
     assert "--event 'gain of user 1 -50%'" in confirmed["command"]
     form["request"]["start"] = None
     assert "Which design is deployed" in client.post("/api/read", json=form).json()["questions"][-1]["text"]
+
+
+def test_designs_live_ones_and_their_explanation_leave_out_what_failed(client):
+    struck = {"start": [0.5, 0.5, 0.5, 0.5], "event": ["channel 2 fails"], "where": ["total_power<=2"], "count": 3}
+    job = designed(client, WATER, **struck)
+    assert job["state"] == "done", job["error"]
+    designs = job["result"]["designs"]
+    assert [design["design"][1] for design in designs] == [0.0] * len(designs)
+    live = client.post("/api/live", json={"network": WATER, "seed": 1, "request": struck}).json()
+    assert live["designs"]
+    explained = ended(client, client.post("/api/explain", json={"job": job["job"], "rank": 1}).json()["job"])
+    affected = {entity["name"]: entity for entity in explained["result"]["affected"]}
+    assert affected.get("channel 2", {"free": {"power": 0.0}})["free"].popitem()[1] == 0

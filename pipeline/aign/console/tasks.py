@@ -23,6 +23,7 @@ from aign.designs.generation import generate
 from aign.designs.requests import Request
 from aign.designs.settings import SamplingSettings
 from aign.scenarios.core.constraints import parse
+from aign.scenarios.core.failed_parts import without
 from aign.scenarios.core.remembered import certificate_of
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], s
     if pipeline.strategy.online:
         count, settings = min(count, LIVE_DESIGNS), SamplingSettings(steps=LIVE_STEPS)
     candidates = generate(pipeline, resolved.context[None], resolved.constraints, count, settings, seed,
-                          resolved.objectives)
+                          resolved.objectives, network=resolved.without_failed)
     first = {tuple(values): rank for rank, values in reversed(list(enumerate(candidates.designs[0].tolist())))}
     return {"bounds": answers.bounds(resolved), "designs": [{
         "rank": place, "feasible": bool(candidates.feasible[0, rank]), "utility": float(candidates.utility[0, rank]),
@@ -139,7 +140,7 @@ def live(models: Models, tell: Tell, network: str, request: Mapping[str, Any], s
 def explanation(models: Models, tell: Tell, network: str, answer: Mapping[str, Any], rank: int,
                 path: Sequence[Any] | None) -> dict[str, Any]:
     """Return why one design of an answer looks as it does: sentences, figures, and the picture of both."""
-    scenario = models.open(network).pipeline.scenario
+    scenario = without(models.open(network).pipeline.scenario, (answer.get("impact") or {}).get("failed", ()))
     context, chosen = torch.tensor(answer["context"]), torch.tensor(answer["designs"][rank - 1]["design"])
     constraints = parse(answer["where"], scenario.labels)
     tell("certifies again with each constraint loosened")

@@ -167,8 +167,7 @@ class Answer(AnswerFigures):
 def answer(pipeline: DesignModel, request: ResolvedRequest, settings: SamplingSettings | None = None, seed: int = 0,
            training_designs: Tensor | None = None) -> Answer:
     """Generate, verify, certify and rank designs for one request; novelty is measured against the training designs."""
-    incident, contexts = request.incident, request.context[None]
-    scenario = pipeline.scenario if incident is None else incident.network
+    scenario, contexts = request.without_failed or pipeline.scenario, request.context[None]
     certificate = certificate_of(scenario, contexts, request.constraints)
     best_values = [best_value(scenario, request.context, request.constraints, objective,
                              certificate.design[certificate.feasible])
@@ -176,7 +175,7 @@ def answer(pipeline: DesignModel, request: ResolvedRequest, settings: SamplingSe
     known = tuple(best for best in best_values if best is not None)
     candidates = generate(pipeline, contexts, request.constraints, request.count, settings, seed, request.objectives,
                           _pressed(pipeline, request, certificate, known),
-                          network=None if incident is None or not incident.failed else scenario)
+                          network=request.without_failed)
     whole = Answer(scenario, request, candidates, certificate, float(scenario.reference_utility(contexts)[0]),
                    pipeline.strategy, training_designs, known)
     return whole if request.spread is None else whole.spread(request.spread)

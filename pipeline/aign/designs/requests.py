@@ -156,6 +156,11 @@ class ResolvedRequest:
     incident: Incident | None = None
 
     @property
+    def without_failed(self) -> Scenario[Any] | None:
+        """The network without the parts that failed; None where none did."""
+        return self.incident.network if self.incident is not None and self.incident.failed else None
+
+    @property
     def by_utility(self) -> bool:
         """Whether the utility alone is wanted."""
         return len(self.objectives) == 1 and self.objectives[0].is_utility
