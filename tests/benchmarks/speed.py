@@ -1,12 +1,12 @@
 """How much faster this version is than an earlier commit, measured in one run on one machine.
 
-    python tests/benchmarks/speed.py COMMIT --models BEFORE AFTER [--pipeline]
+    python tests/benchmarks/speed.py COMMIT --models BEFORE AFTER [--pipeline] [--tests]
 
 `--models` are the folders of a power-20 model trained by each version. Both versions take turns, `--rounds` times,
 each in a fresh process with one torch thread; the median of each is compared. Times are processor times, which a busy
 machine changes less than time on the wall. `--pipeline` also runs `make setup` and `make pipeline` in a fresh clone of
-each, about a quarter of an hour. Prints a table and writes data/reports/speed/speed.json, or of single figures
-(`--only agent_update`) a file with their names.
+each, about a quarter of an hour; `--tests` likewise `make test`, half an hour. Prints a table and writes
+data/reports/speed/speed.json, or of single figures (`--only agent_update`, `--only tests`) a file with their names.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import statistics
 import subprocess
 import sys
@@ -36,7 +35,9 @@ ROWS = {"designs": ("32 verified designs, 20 users", 0.3), "request": ("16 desig
         "agent_update": ("update of SAC, environment included", 0.625),
         "installation": ("`make setup`", None), "installation_wall": ("`make setup`, on the wall", None),
         "pipeline": ("`make pipeline` after it", 0.5),
-        "pipeline_wall": ("`make pipeline` after it, on the wall", 0.5)}
+        "pipeline_wall": ("`make pipeline` after it, on the wall", 0.5),
+        "tests": ("`make test`", 0.7), "tests_wall": ("`make test`, on the wall", 0.7),
+        "tests_each": ("`make test`, a test that passed", None)}
 """What is compared, in seconds, and the ratio that is aimed at."""
 RATIO_MARGIN = 1e-4
 WATCHER = """
@@ -99,6 +100,15 @@ def first_command(folder: Path, scratch: Path) -> tuple[dict[str, float], list[d
     return figures, stages(json.loads(line) for line in times.read_text().splitlines())
 
 
+def suite(folder: Path) -> dict[str, float]:
+    """Run `make test` in a clone, after its installation; return its figures."""
+    plain = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    processor(["make", ".venv/.test-installed"], folder, plain)
+    seconds, wall, text = processor(["make", "test"], folder, plain)
+    passed = int(text.rpartition(" passed")[0].split()[-1])
+    return {"tests": seconds, "tests_wall": wall, "tests_each": seconds / passed}
+
+
 def stages(processes: Any) -> list[dict[str, Any]]:
     """Return the times of each stage, and of DVC without them, from what processes told."""
     rows = []
@@ -131,6 +141,7 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, default=ROOT / "data/trajectories/power-20")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pipeline", action="store_true", help="also make setup and make pipeline, in fresh clones")
+    parser.add_argument("--tests", action="store_true", help="also make test, in the same clones")
     parser.add_argument("--only", action="append", choices=sorted(ROWS), default=[],
                         help="measure this figure alone; may be given several times")
     asked = parser.parse_args()
@@ -142,16 +153,17 @@ def main() -> None:
             subprocess.run(["git", "clone", "--quiet", "--no-checkout", str(ROOT), str(scratch / side)], check=True)
             subprocess.run(["git", "checkout", "--quiet", commit], cwd=scratch / side, check=True)
         rounds: dict[str, list[dict[str, float]]] = {side: [] for side in versions}
-        for _ in range(asked.rounds):
+        for _ in range(asked.rounds if asked.only != ["tests"] else 0):
             for side, model in zip(versions, asked.models, strict=True):
                 rounds[side].append(measured(scratch / side, model.resolve(), asked.dataset.resolve(), asked.only))
-        figures = {side: {key: statistics.median(each[key] for each in several) for key in several[0]}
-                   for side, several in rounds.items()}
+        figures = {side: {key: statistics.median(each[key] for each in several) for key in several[0]} if several
+                   else {} for side, several in rounds.items()}
         by_stage: dict[str, Any] = {}
         for side in versions if asked.pipeline else ():
             more, by_stage[side] = first_command(scratch / side, scratch)
             figures[side] |= more
-            shutil.rmtree(scratch / side / ".venv")
+        for side in versions if asked.tests or "tests" in asked.only else ():
+            figures[side] |= suite(scratch / side)
     report(asked, commits, figures, by_stage)
 
 
@@ -171,7 +183,8 @@ def report(asked: argparse.Namespace, commits: Mapping[str, str], figures: Mappi
         print(f"U/U* of single designs: {quality['before'][0]:.5f} before, {quality['after'][0]:.5f} after; "
               f"{'kept' if quality['kept'] else 'LOST'}")
         quality["what"] = "mean U/U* of single designs in 1 024 drawn contexts, with the half of its 95 % interval"
-    options = "".join([" --pipeline" * asked.pipeline, *(f" --only {name}" for name in asked.only)])
+    options = "".join([" --pipeline" * asked.pipeline, " --tests" * asked.tests,
+                       *(f" --only {name}" for name in asked.only)])
     write_json(REPORTS / ("-".join(asked.only or ["speed"]) + ".json"), {
         "command": f"python tests/benchmarks/speed.py {asked.commit} --models BEFORE AFTER --rounds {asked.rounds}"
                    + options, "commits": commits,
