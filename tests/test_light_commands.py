@@ -41,7 +41,7 @@ with inside(folder), jobs_here():
         outcome = aign(stage, WATER)
         assert outcome.code == 0, outcome.err
 import aign.stages.sample, aign.stages.evaluate
-print("HEAVY", *sorted({"diffusers", "transformers", "torch._dynamo"} & set(sys.modules)))
+print("HEAVY", *sorted({"diffusers", "sympy", "transformers", "torch._dynamo"} & set(sys.modules)))
 """
 
 

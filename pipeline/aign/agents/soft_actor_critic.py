@@ -64,9 +64,10 @@ class SoftActorCritic(SteppedLearner, SAC):
                 gradients += critic.parameter_gradients(trace, error)
             self.critic_descent.step(gradients, rate)
             wanted = self._action_gradient(batch.observations, drawn)
-            share = (coefficient * (1 / len(logarithm))).expand(len(logarithm))
-        self.actor_descent.step(torch.autograd.grad((drawn, logarithm), self.actor_descent.parameters,
-                                                    (wanted, share)), rate)
+            share = coefficient * (1 / len(logarithm))
+        # A sum with these gradients: torch imports sympy, half a second, where gradients are given.
+        loss = (drawn * wanted).sum() + (logarithm * share).sum()
+        self.actor_descent.step(torch.autograd.grad(loss, self.actor_descent.parameters), rate)
         if self.gamma:
             follow(self._target_values, self.critic_descent.values, self.tau)
 

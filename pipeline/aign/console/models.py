@@ -39,10 +39,22 @@ class Models:
         self.folder, self.trust_code = folder, trust_code
         self.kept: dict[str, OpenModel] = {}
         self.scenarios: dict[str, tuple[str, Scenario[Any]]] = {}
+        self._seen: dict[Path, tuple[tuple[int, int], bool]] = {}
 
     def names(self) -> list[str]:
         """Return the names of all models trained on everything, not those of an ablation."""
-        return [index.parent.name for index in sorted(self.folder.glob(f"[!.]*/{INDEX}")) if _whole(index)]
+        return [index.parent.name for index in sorted(self.folder.glob(f"[!.]*/{INDEX}")) if self._whole(index)]
+
+    def _whole(self, index: Path) -> bool:
+        """Return whether a model was trained on everything; its index is read anew only where it has changed."""
+        try:
+            status = index.stat()
+        except FileNotFoundError:  # removed in this moment
+            return False
+        version = status.st_mtime_ns, status.st_size
+        if index not in self._seen or self._seen[index][0] != version:
+            self._seen[index] = version, _whole(index)
+        return self._seen[index][1]
 
     def open(self, name: str) -> OpenModel:
         """Return a model, read anew where its folder has changed.
@@ -78,13 +90,12 @@ class Models:
             self.scenarios[name] = digest, recreate(_design(index)["scenario"], index, self.trust_code)
         return self.scenarios[name][1]
 
-    def usable(self) -> list[str]:
-        """Return the names of the models whose network can be built, which code that is not trusted prevents."""
-        usable = []
+    def usable(self) -> dict[str, Scenario[Any]]:
+        """Return the networks that can be built, which code that is not trusted prevents, by their models' names."""
+        usable = dict[str, Scenario[Any]]()
         for name in self.names():
             with suppress(AignError):
-                self.scenario(name)
-                usable.append(name)
+                usable[name] = self.scenario(name)
         return usable
 
 

@@ -45,8 +45,7 @@ def networks(models: Models, tell: Tell) -> dict[str, Any]:
 
 def read(models: Models, tell: Tell, text: str, network: str, request: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """Return what a sentence asks for, of the network that it clearly is about, else of the one given."""
-    scenarios = {name: models.scenario(name) for name in models.usable()}
-    meant = intents.choose(text, scenarios).name or network
+    meant = intents.choose(text, models.usable()).name or network
     scenario = models.scenario(meant)
     before = request if meant == network else {}
     reading = intents.read(text, scenario, before.get("start") is not None)
