@@ -53,8 +53,12 @@ atexit.register(note)
 """A sitecustomize.py by which every Python process tells its times at its end."""
 
 
-def processor(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[float, float, str]:
-    """Run a command; return its processor and wall seconds, those of its children included, and what it printed."""
+def processor(command: Sequence[str], folder: Path, environment: Mapping[str, str],
+              succeeds: bool = True) -> tuple[float, float, str]:
+    """Run a command; return its processor and wall seconds, those of its children included, and what it printed.
+
+    One that fails ends everything, unless it need not succeed.
+    """
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
@@ -62,7 +66,7 @@ def processor(command: Sequence[str], folder: Path, environment: Mapping[str, st
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         text = output.read()
-    if process.returncode:
+    if process.returncode and succeeds:
         raise SystemExit(f"{' '.join(command)} failed in {folder}:\n{text[-2000:]}")
     return usage.ru_utime + usage.ru_stime, time.monotonic() - began, text
 
@@ -100,13 +104,14 @@ def first_command(folder: Path, scratch: Path) -> tuple[dict[str, float], list[d
     return figures, stages(json.loads(line) for line in times.read_text().splitlines())
 
 
-def suite(folder: Path) -> dict[str, float]:
-    """Run `make test` in a clone, after its installation; return its figures."""
+def suite(folder: Path) -> tuple[dict[str, float], str]:
+    """Run `make test` in a clone, after its installation; return its figures, and how it ended."""
     plain = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
     processor(["make", ".venv/.test-installed"], folder, plain)
-    seconds, wall, text = processor(["make", "test"], folder, plain)
-    passed = int(text.rpartition(" passed")[0].split()[-1])
-    return {"tests": seconds, "tests_wall": wall, "tests_each": seconds / passed}
+    seconds, wall, text = processor(["make", "test"], folder, plain, succeeds=False)
+    ending = next(line for line in reversed(text.splitlines()) if " passed" in line)
+    passed = int(ending.partition(" passed")[0].split()[-1])
+    return {"tests": seconds, "tests_wall": wall, "tests_each": seconds / passed}, ending.strip("= ")
 
 
 def stages(processes: Any) -> list[dict[str, Any]]:
@@ -158,12 +163,13 @@ def main() -> None:
                 rounds[side].append(measured(scratch / side, model.resolve(), asked.dataset.resolve(), asked.only))
         figures = {side: {key: statistics.median(each[key] for each in several) for key in several[0]} if several
                    else {} for side, several in rounds.items()}
-        by_stage: dict[str, Any] = {}
+        by_stage: dict[str, Any] = {}  # and how the tests ended
         for side in versions if asked.pipeline else ():
             more, by_stage[side] = first_command(scratch / side, scratch)
             figures[side] |= more
         for side in versions if asked.tests or "tests" in asked.only else ():
-            figures[side] |= suite(scratch / side)
+            more, by_stage[f"make test, {side}"] = suite(scratch / side)
+            figures[side] |= more
     report(asked, commits, figures, by_stage)
 
 
@@ -175,7 +181,8 @@ def report(asked: argparse.Namespace, commits: Mapping[str, str], figures: Mappi
         print(f"{line['what']:40} {line['before_seconds']:10.4f} {line['after_seconds']:10.4f} s  ratio "
               f"{line['ratio']:.2f}{'' if line['target'] is None else ' (target ' + str(line['target']) + ')'}")
     for side, several in by_stage.items():
-        print(f"{side}: " + "; ".join(f"{row['what']} {row['processor']} s" for row in several))
+        print(f"{side}: " + (several if isinstance(several, str) else
+                             "; ".join(f"{row['what']} {row['processor']} s" for row in several)))
     quality: dict[str, Any] = {}
     if "ratio" in figures["after"]:
         quality = {side: [values["ratio"], values["ratio_error"]] for side, values in figures.items()}
