@@ -32,6 +32,12 @@ def contexts(scenario, count):
 def test_nothing_failed_is_the_network_itself_and_equal_failures_are_made_once():
     assert without(WATER, []) is WATER
     assert without(WATER, ["channel 1", "channel 2"]) is without(WATER, ["channel 2", "channel 1"]) is not WATER
+    for network, first, second in ((WATER, "channel 1", "channel 2"),
+                                   (POLSKA, "link Gdansk-Warsaw", "link Gdansk-Kolobrzeg")):
+        full = torch.ones(1, network.action_size)
+        twice = without(without(network, [first]), [second])
+        assert twice.admissible(full)[0, :2].tolist() == [0.0, 0.0]
+        assert twice.admissible(full)[0, 2] > 0
     with pytest.raises(ParameterError, match="Unknown part of the design 'channel 9'"):
         without(WATER, ["channel 9"])
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -27,8 +26,8 @@ from aign.scenarios.core.features import bounds
 from aign.scenarios.core.remembered import Cache
 from aign.scenarios.core.scenario import Scenario
 
-MOST = 8
-"""Networks with failed parts that are remembered of each network: their certificates are asked for again."""
+KEPT, MOST = "_without_failed_parts", 8
+"""Where a network keeps itself with failed parts, and how often: those certificates are asked for again."""
 
 
 class _HeldParts(DesignScenario[Any]):
@@ -77,9 +76,6 @@ def _held(kind: type[DesignScenario[Any]]) -> type[DesignScenario[Any]]:
     return type(f"{kind.__name__}WithHeldParts", (_HeldParts, kind), {"__doc__": kind.__doc__})
 
 
-_known: WeakKeyDictionary[Scenario[Any], Cache[tuple[str, ...], Scenario[Any]]] = WeakKeyDictionary()
-
-
 def without(scenario: Scenario[Any], parts: Sequence[str]) -> Scenario[Any]:
     """Return a network while parts of its designs, by name, have failed; made once. None of them: the network.
 
@@ -88,7 +84,9 @@ def without(scenario: Scenario[Any], parts: Sequence[str]) -> Scenario[Any]:
     """
     if not parts or not isinstance(scenario, DesignScenario):
         return scenario
-    return _known.setdefault(scenario, Cache(MOST)).get(tuple(sorted(parts)), lambda: _made(scenario, parts))
+    # Kept in the network, so that they live as long as it; `_made` copies it without them.
+    known: Cache[tuple[str, ...], Scenario[Any]] = vars(scenario).setdefault(KEPT, Cache(MOST))
+    return known.get(tuple(sorted(parts)), lambda: _made(scenario, parts))
 
 
 def _made(scenario: DesignScenario[Any], parts: Sequence[str]) -> Scenario[Any]:
@@ -96,10 +94,12 @@ def _made(scenario: DesignScenario[Any], parts: Sequence[str]) -> Scenario[Any]:
     if unknown := set(parts) - set(names):
         raise ParameterError(unknown_name("part of the design", min(unknown), names))
     lost = torch.tensor([name in parts for name in names])
-    exact = scenario.with_lost(lost)
-    if exact is not None:
-        return exact
-    held: Any = copy.copy(scenario)
-    held.__class__ = _held(type(scenario))
-    held.whole, held.lost = scenario, lost
-    return held  # type: ignore[no-any-return]
+    if isinstance(scenario, _HeldParts):
+        scenario, lost = scenario.whole, lost | scenario.lost
+    network: Any = scenario.with_lost(lost)
+    if network is None:
+        network = copy.copy(scenario)
+        network.__class__ = _held(type(scenario))
+        network.whole, network.lost = scenario, lost
+    vars(network).pop(KEPT, None)
+    return network  # type: ignore[no-any-return]

@@ -114,9 +114,10 @@ class BackbonePlanning(BackboneSpeech, DesignScenario[IpOpticalPlanningParameter
         return torch.cat([seen[:, :self.action_size] / 8, seen[:, self.action_size:]], dim=1)[:, None]
 
     def with_lost(self, lost: Tensor) -> Self:
-        """Return this network planned without some links, or lightpaths."""
+        """Return this network planned without some links, or lightpaths, besides those that are closed already."""
         other = copy.copy(self)
-        other.problem = replace(self.problem, closed=tuple(lost.nonzero()[:, 0].tolist()))
+        closed = {*self.problem.closed, *lost.nonzero()[:, 0].tolist()}
+        other.problem = replace(self.problem, closed=tuple(sorted(closed)))
         other.economics = replace(self.economics, problem=other.problem)
         for derived in ("planner", "mender", "heuristics"):
             vars(other).pop(derived, None)
