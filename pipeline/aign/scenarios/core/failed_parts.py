@@ -95,7 +95,8 @@ def _made(scenario: DesignScenario[Any], parts: Sequence[str]) -> Scenario[Any]:
         raise ParameterError(unknown_name("part of the design", min(unknown), names))
     lost = torch.tensor([name in parts for name in names])
     if isinstance(scenario, _HeldParts):
-        scenario, lost = scenario.whole, lost | scenario.lost
+        lost |= scenario.lost
+        scenario = scenario.whole
     network: Any = scenario.with_lost(lost)
     if network is None:
         network = copy.copy(scenario)
