@@ -43,9 +43,9 @@ class Models:
 
     def names(self) -> list[str]:
         """Return the names of all models trained on everything, not those of an ablation."""
-        return [index.parent.name for index in sorted(self.folder.glob(f"[!.]*/{INDEX}")) if self._whole(index)]
+        return [index.parent.name for index in sorted(self.folder.glob(f"[!.]*/{INDEX}")) if self._listed(index)]
 
-    def _whole(self, index: Path) -> bool:
+    def _listed(self, index: Path) -> bool:
         """Return whether a model was trained on everything; its index is read anew only where it has changed."""
         try:
             status = index.stat()
